@@ -1,0 +1,23 @@
+"""The datapath driver: serves disks that are open. Storage drivers make volumes and never touch an open one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from xapid.backends.interface import DriverInfo
+from xapid.backends.storage.interface import Disk
+
+
+class DatapathDriver(Protocol):
+    """Open disks of the guests of one host."""
+
+    info: DriverInfo
+
+    def switch(self, domain: str, moves: dict[str, Disk]) -> None:
+        """Let the guest go on in new files, all at one moment: VBD uuid to a disk whose backing is its present one.
+
+        This is the second half of a snapshot of a running guest. Raises NotFound, Failed; then nothing was moved.
+        """
+
+    def resize(self, domain: str, vbd: str, size: int) -> None:
+        """Tell guest and block layer of the new size in bytes; the file grows with it."""

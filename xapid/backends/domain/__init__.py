@@ -1,0 +1,1 @@
+"""Domains: running virtual machines, by libvirt or simulated."""

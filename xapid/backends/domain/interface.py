@@ -1,0 +1,220 @@
+"""The domain driver: what a running virtual machine is, and what can be done to it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from xapid.backends.interface import DriverInfo
+from xapid.backends.storage.interface import Disk
+
+
+class DomainKind(enum.StrEnum):
+    """How the guest sees the machine."""
+
+    hvm = "hvm"
+    pv = "pv"
+    pvh = "pvh"
+
+
+class DomainState(enum.StrEnum):
+    """What a domain does. One that is not listed is shut off."""
+
+    running = "running"
+    paused = "paused"
+
+
+class Feature(enum.StrEnum):
+    """What a domain driver, or a guest in it, can do."""
+
+    suspend = "suspend"
+    clean_shutdown = "clean_shutdown"
+    """Guests are asked over ACPI, so that they count as having drivers."""
+    hotplug_disk = "hotplug_disk"
+    hotplug_nic = "hotplug_nic"
+    live_snapshot = "live_snapshot"
+    live_resize = "live_resize"
+    kvm = "kvm"
+    xen = "xen"
+
+
+@dataclass(frozen=True)
+class DiskSpec:
+    """One drive of a machine."""
+
+    vbd: str
+    """uuid of the VBD; the driver names the device after it, so that it finds it again."""
+    position: int
+    """0 for the first. QEMU: vda or hda; Xen: xvda."""
+    device: str
+    """disk, cdrom or floppy."""
+    disk: Disk | None
+    """None: an empty drive."""
+    read_only: bool = False
+    bootable: bool = False
+
+
+@dataclass(frozen=True)
+class NicSpec:
+    """One network interface of a machine."""
+
+    vif: str
+    """uuid of the VIF."""
+    position: int
+    mac: str
+    bridge: str
+    mtu: int = 1500
+
+
+@dataclass(frozen=True)
+class DomainSpec:
+    """Everything needed to start a machine."""
+
+    uuid: str
+    name: str
+    kind: DomainKind
+    memory_static_max: int
+    """bytes"""
+    memory_target: int
+    """bytes"""
+    vcpus_max: int
+    vcpus: int
+    boot_order: str = "cd"
+    """c disk, d CD, n network"""
+    firmware: str = "bios"
+    kernel: str = ""
+    """Path of a kernel booted directly; empty: the boot order decides."""
+    ramdisk: str = ""
+    kernel_args: str = ""
+    disks: tuple[DiskSpec, ...] = ()
+    nics: tuple[NicSpec, ...] = ()
+    platform: dict[str, str] = field(default_factory=dict)
+    xenstore_data: dict[str, str] = field(default_factory=dict)
+    bios_strings: dict[str, str] = field(default_factory=dict)
+    cores_per_socket: int = 1
+    on_reboot: str = "restart"
+    """restart or destroy: what follows when the guest reboots by itself."""
+    on_crash: str = "destroy"
+    """destroy, restart or preserve."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a console is reached on this host."""
+
+    protocol: str
+    """rfb or vt100"""
+    path: str
+    """A Unix socket that takes one connection a viewer; vt100 of QEMU: what the guest prints, and takes keys."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A running machine, as its hypervisor reports it."""
+
+    uuid: str
+    id: int
+    """Number of the domain; a new one at each start."""
+    state: DomainState
+    kind: DomainKind = DomainKind.hvm
+    name: str = ""
+    memory: int = 0
+    """bytes it has now"""
+    vcpus: int = 0
+    start_time: float = 0.0
+    """seconds since 1970; 0: not known"""
+    consoles: tuple[Endpoint, ...] = ()
+    disks: tuple[str, ...] = ()
+    """uuids of the VBDs it has attached"""
+    nics: tuple[str, ...] = ()
+    """uuids of the VIFs it has attached"""
+    features: frozenset[str] = frozenset()
+    """What can be done with this very guest (names of Feature)."""
+
+
+class DomainEventKind(enum.StrEnum):
+    """What happened to a domain, by whomever it was done."""
+
+    started = "started"
+    stopped = "stopped"
+    """It is gone: by a shutdown of the guest, by destroy, or by a save."""
+    crashed = "crashed"
+    """It is gone and did not mean to, or the hypervisor's process died."""
+    paused = "paused"
+    resumed = "resumed"
+    rebooted = "rebooted"
+    """From inside; the same process goes on, maybe under a new number."""
+    lost = "lost"
+    """Events may have been missed: look at everything anew."""
+
+
+@dataclass(frozen=True)
+class DomainEvent:
+    """One thing that happened."""
+
+    uuid: str
+    """Empty for ``lost``."""
+    kind: DomainEventKind
+    reason: str = ""
+    """shutdown, destroyed, crashed, saved, failed, ...: the hypervisor's word."""
+    id: int = -1
+
+
+class DomainDriver(Protocol):
+    """Machines of one hypervisor on one host. Calls may block; one domain is never worked on twice at once.
+
+    Machines that are not ours (their uuid was never given to ``start`` or ``resume`` here) are not listed.
+    Every call that changes a domain can be repeated: pausing a paused one, destroying one that is gone, do nothing.
+    """
+
+    info: DriverInfo
+
+    def watch(self, tell: Callable[[DomainEvent], None]) -> None:
+        """Call ``tell`` from any thread for everything that happens from now on."""
+
+    # What there is
+
+    def list(self) -> list[Domain]: ...
+    def find(self, uuid: str) -> Domain | None: ...
+    def foreign(self) -> list[str]:
+        """Names of the hypervisor's machines that are not ours."""
+
+    # Life, in the order a machine lives it
+
+    def start(self, spec: DomainSpec, paused: bool) -> Domain:
+        """Raises AlreadyExists, NotFound (a kernel, a disk: fact ``path``), Failed."""
+
+    def pause(self, uuid: str) -> None: ...
+    def unpause(self, uuid: str) -> None: ...
+    def request_shutdown(self, uuid: str) -> None:
+        """Ask the guest, and return at once; ``stopped`` tells when it did."""
+
+    def request_reboot(self, uuid: str) -> None:
+        """Ask the guest, and return at once; ``rebooted`` tells when it did."""
+
+    def reset(self, uuid: str) -> Domain:
+        """Reboot at once, without asking."""
+
+    def destroy(self, uuid: str) -> None:
+        """Stop at once. Returns when the process and its network devices are gone."""
+
+    def suspend(self, uuid: str, image: Disk) -> None:
+        """Save memory and state into the image, and stop."""
+
+    def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
+        """Go on from the image, with the disks and interfaces of ``spec``."""
+
+    # Devices of a running machine
+
+    def attach_disk(self, uuid: str, disk: DiskSpec) -> None: ...
+    def detach_disk(self, uuid: str, vbd: str, force: bool) -> None: ...
+    def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None: ...
+    def attach_nic(self, uuid: str, nic: NicSpec) -> None: ...
+    def detach_nic(self, uuid: str, vif: str) -> None: ...
+    def set_memory(self, uuid: str, target: int) -> None: ...
+    def set_vcpus(self, uuid: str, count: int) -> None: ...
+
+    def close(self) -> None:
+        """Let go of the hypervisor; the machines run on."""

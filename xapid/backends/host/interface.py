@@ -1,0 +1,58 @@
+"""The host driver: what this machine is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from xapid.backends.interface import DriverInfo
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """One logical processor."""
+
+    number: int
+    vendor: str
+    modelname: str
+    family: int
+    model: int
+    stepping: str
+    speed: int
+    """MHz"""
+    flags: str
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What a machine says of itself."""
+
+    hostname: str
+    kernel: str
+    os_release: dict[str, str] = field(default_factory=dict)
+    cpus: tuple[Cpu, ...] = ()
+    sockets: int = 1
+    threads_per_core: int = 1
+    nodes: int = 1
+    memory_total: int = 0
+    """bytes"""
+    memory_free: int = 0
+    boot_time: float = 0.0
+    """seconds since 1970"""
+    timezone: str = "UTC"
+    bios_strings: dict[str, str] = field(default_factory=dict)
+    """keys as in host.bios_strings"""
+    iommu: bool = False
+    virtualization: frozenset[str] = frozenset()
+    """of: hvm (VT-x or AMD-V is there), kvm (/dev/kvm opens), xen"""
+    optical_drives: tuple[str, ...] = ()
+
+
+class HostDriver(Protocol):
+    """This machine."""
+
+    info: DriverInfo
+
+    def facts(self) -> HostFacts: ...
+    def memory(self) -> tuple[int, int]:
+        """Total and free, in bytes."""

@@ -1,0 +1,71 @@
+"""What every driver has: facts about itself, and the few errors that callers act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DriverInfo:
+    """Facts of a driver about itself. Callers ask these, never the driver's name."""
+
+    name: str
+    description: str
+    features: frozenset[str] = frozenset()
+    """What it can do; what is absent it cannot."""
+    shared: bool = False
+    """Whether several hosts see the same objects through it."""
+    version: str = "1.0"
+
+
+class BackendError(Exception):
+    """Something that a driver could not do. ``message`` says what and why, for the log and for people."""
+
+    def __init__(self, message: str = "", **facts: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.facts = facts
+        """Named details, texts only, that the caller may need for its own error."""
+
+
+class NoSpace(BackendError):
+    """The device is full, or the quota reached."""
+
+
+class InUse(BackendError):
+    """Somebody else has the object open or needs it."""
+
+
+class NotFound(BackendError):
+    """There is no such object."""
+
+
+class AlreadyExists(BackendError):
+    """There is such an object already."""
+
+
+class NotSupported(BackendError):
+    """This driver, or this object, cannot do that."""
+
+
+class Busy(BackendError):
+    """Not now: try again."""
+
+
+class BadConfig(BackendError):
+    """The configuration given is wrong; the fact ``key`` names what."""
+
+
+class Unavailable(BackendError):
+    """The system behind the driver does not answer, or the agent that talks to it is gone."""
+
+
+class Failed(BackendError):
+    """Anything else that the system behind the driver refused."""
+
+
+ERRORS: dict[str, type[BackendError]] = {
+    each.__name__: each
+    for each in (NoSpace, InUse, NotFound, AlreadyExists, NotSupported, Busy, BadConfig, Unavailable, Failed)
+}
+"""By name, for the way over a process boundary."""

@@ -1,0 +1,1 @@
+"""Networks of a host: interfaces, bridges, VLANs, bonds."""

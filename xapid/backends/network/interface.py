@@ -1,0 +1,60 @@
+"""The network driver: what interfaces there are, and the bridges that guests are joined to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from xapid.backends.interface import DriverInfo
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network interface of the host."""
+
+    device: str
+    mac: str
+    mtu: int
+    carrier: bool
+    speed: int
+    """Mbit/s; 0: not known"""
+    duplex: bool
+    addresses: tuple[str, ...] = ()
+    """with prefix length: 192.0.2.1/24, 2001:db8::1/64"""
+    gateway: str = ""
+    vendor_id: str = ""
+    vendor_name: str = ""
+    device_id: str = ""
+    device_name: str = ""
+    pci_bus_path: str = ""
+    bridge: str = ""
+    """the bridge it is a port of; empty: none"""
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A bridge that we made."""
+
+    name: str
+    uuid: str
+    """uuid of its network; kept as the link's alias, so that ours are told from foreign ones."""
+    mtu: int = 1500
+    ports: tuple[str, ...] = ()
+
+
+class NetworkDriver(Protocol):
+    """Networks of one host. What we did not make we never change or remove."""
+
+    info: DriverInfo
+
+    def nics(self) -> list[Nic]:
+        """Interfaces that can carry traffic of guests: no loopback, no tap, no bridge, nothing of ours."""
+
+    def bridges(self) -> list[Bridge]:
+        """Those that we made."""
+
+    def ensure_bridge(self, bridge: Bridge) -> None:
+        """Make it and bring it up, unless it is there. Raises AlreadyExists if a foreign link has that name."""
+
+    def remove_bridge(self, name: str) -> None:
+        """Remove it if it is ours and no guest is joined to it; raises InUse if one is."""

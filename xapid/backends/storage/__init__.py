@@ -1,0 +1,7 @@
+"""Storage: repositories of volumes, a driver for each kind."""
+
+DRIVERS = {
+    "file": "xapid.backends.storage.file:File",
+    "sim": "xapid.backends.storage.sim:Sim",
+}
+"""The class of each kind's driver; ``sim`` stands in for every kind with ``--drivers sim``."""

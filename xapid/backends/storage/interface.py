@@ -1,0 +1,179 @@
+"""The storage driver: repositories, the volumes in them, and how a guest opens one."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from xapid.backends.interface import DriverInfo
+
+
+class Feature(enum.StrEnum):
+    """What a storage driver can do. Names are those of the SM records (``VDI_SNAPSHOT``)."""
+
+    SR_PROBE = "SR_PROBE"
+    SR_UPDATE = "SR_UPDATE"
+    SR_SUPPORTS_LOCAL_CACHING = "SR_SUPPORTS_LOCAL_CACHING"
+    VDI_CREATE = "VDI_CREATE"
+    VDI_DELETE = "VDI_DELETE"
+    VDI_ATTACH = "VDI_ATTACH"
+    VDI_DETACH = "VDI_DETACH"
+    VDI_CLONE = "VDI_CLONE"
+    VDI_SNAPSHOT = "VDI_SNAPSHOT"
+    VDI_RESIZE = "VDI_RESIZE"
+    VDI_RESIZE_ONLINE = "VDI_RESIZE_ONLINE"
+    VDI_UPDATE = "VDI_UPDATE"
+    VDI_INTRODUCE = "VDI_INTRODUCE"
+    VDI_MIRROR = "VDI_MIRROR"
+    VDI_GENERATE_CONFIG = "VDI_GENERATE_CONFIG"
+    VDI_RESET_ON_BOOT = "VDI_RESET_ON_BOOT"
+    VDI_CONFIG_CBT = "VDI_CONFIG_CBT"
+
+
+class VolumeFormat(enum.StrEnum):
+    """How the bytes of a volume are laid out. Always said, never guessed from the bytes."""
+
+    qcow2 = "qcow2"
+    raw = "raw"
+
+
+@dataclass(frozen=True)
+class Sr:
+    """A repository, as a host sees it through one PBD."""
+
+    uuid: str
+    type: str
+    device_config: dict[str, str] = field(default_factory=dict)
+    sm_config: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One volume of a repository."""
+
+    sr: Sr
+    key: str
+    """What the driver finds it by; becomes VDI.location. May change with a snapshot."""
+    uuid: str
+    """uuid of its VDI."""
+    size: int
+    """bytes that a guest sees"""
+    format: VolumeFormat
+    physical: int = 0
+    """bytes it takes"""
+    parent: str = ""
+    """key of the volume it continues; empty: none"""
+    hidden: bool = False
+    """An inner node of the tree that no client made (``managed=false``)."""
+    name: str = ""
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Disk:
+    """How a guest, or a tool, opens a volume that is attached."""
+
+    path: str
+    format: VolumeFormat
+    kind: str = "file"
+    """file, block or nbd"""
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class NewVolume:
+    """What is asked for when a volume is made."""
+
+    uuid: str
+    size: int
+    name: str = ""
+    format: VolumeFormat | None = None
+    """None: the driver's own choice."""
+    purpose: str = "user"
+    """VDI type: system, user, suspend, ... A suspend image is raw."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The outcome of a snapshot or clone: the one that goes on, the new one, and the node now between them."""
+
+    active: Volume
+    """The volume that was snapshotted: same uuid, maybe another key."""
+    new: Volume
+    base: Volume | None = None
+    """The inner node that both continue; None where the driver needs none."""
+
+
+@dataclass(frozen=True)
+class SrFigures:
+    """Space of a repository, in bytes."""
+
+    physical_size: int
+    physical_utilisation: int
+    virtual_allocation: int
+
+
+@dataclass(frozen=True)
+class SrScan:
+    """What is in a repository."""
+
+    volumes: tuple[Volume, ...]
+    figures: SrFigures
+
+
+@dataclass(frozen=True)
+class SrFound:
+    """A repository that probing a device found."""
+
+    config: dict[str, str]
+    """device_config that would attach it"""
+    uuid: str = ""
+    figures: SrFigures | None = None
+    name: str = ""
+
+
+class StorageDriver(Protocol):
+    """One kind of storage repository. Calls may block; one volume is never worked on twice at once.
+
+    Every undo of a call (destroy of a create, detach of an attach) bears that its do never happened or was undone.
+    """
+
+    info: DriverInfo
+
+    # Repository
+
+    def probe(self, config: dict[str, str]) -> list[SrFound]: ...
+    def create_sr(self, sr: Sr, size: int) -> None:
+        """Prepare the device. Raises BadConfig (fact ``key``), AlreadyExists, NotFound, NoSpace."""
+
+    def destroy_sr(self, sr: Sr) -> None: ...
+    def attach_sr(self, sr: Sr) -> None: ...
+    def detach_sr(self, sr: Sr) -> None: ...
+    def scan(self, sr: Sr) -> SrScan: ...
+    def figures(self, sr: Sr) -> SrFigures: ...
+
+    # Volume, in life-cycle order
+
+    def create(self, sr: Sr, new: NewVolume) -> Volume: ...
+    def attach(self, volume: Volume, owner: str, write: bool) -> Disk:
+        """Make the volume ready to be opened. ``owner`` (a uuid) holds a lease on it: two never write at once (InUse)."""
+
+    def detach(self, volume: Volume, owner: str) -> None: ...
+    def snapshot(self, volume: Volume, new: NewVolume, base_uuid: str) -> Branch:
+        """A read-only copy as of now. Where a guest has the volume open the datapath then moves it to ``active``."""
+
+    def clone(self, volume: Volume, new: NewVolume, base_uuid: str) -> Branch:
+        """A writable copy that shares what is the same."""
+
+    def unbranch(self, branch: Branch, before: Volume) -> None:
+        """Undo a snapshot or clone: ``before`` is as it was."""
+
+    def copy(self, volume: Volume, sr: Sr, new: NewVolume, progress: str = "") -> Volume:
+        """A full copy into a repository of this kind, without holes filled."""
+
+    def resize(self, volume: Volume, size: int) -> Volume: ...
+    def stat(self, volume: Volume) -> Volume:
+        """The same volume with its present figures. Raises NotFound."""
+
+    def destroy(self, volume: Volume) -> None: ...

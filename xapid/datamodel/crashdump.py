@@ -1,0 +1,23 @@
+"""The class crashdump."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xapid.datamodel.roles import POOL_OPERATOR
+from xapid.datamodel.types import Object, Param, Ref, dynamic, message, ref, rw, static
+
+if TYPE_CHECKING:
+    from xapid.datamodel.vdi import VDI
+    from xapid.datamodel.vm import VM
+
+
+class Crashdump(Object, name="crashdump", roles=POOL_OPERATOR, state="deprecated", deprecated="inverness"):
+    """"""
+
+    uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
+    VM: Ref[VM] = static()
+    VDI: Ref[VDI] = static()
+    other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
+
+    destroy = message("", Param("self", ref("crashdump")))

@@ -1,0 +1,768 @@
+"""The class host."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from xapid.datamodel.errors import HOST_NAME_INVALID, LICENSE_PROCESSING_ERROR
+from xapid.datamodel.message import Cls
+from xapid.datamodel.roles import (
+    CLIENT_CERT,
+    LOCAL_ROOT,
+    POOL_ADMIN,
+    POOL_OPERATOR,
+    READ_ONLY,
+    VM_OPERATOR,
+    VM_POWER_ADMIN,
+    role_set,
+)
+from xapid.datamodel.types import (
+    BOOL,
+    DATETIME,
+    EPOCH,
+    FLOAT,
+    INT,
+    NULL,
+    STRING,
+    STRING_MAP,
+    DateTime,
+    Object,
+    Param,
+    Ref,
+    Set,
+    derived,
+    dynamic,
+    enum_of,
+    inverse,
+    map_of,
+    message,
+    record,
+    ref,
+    rw,
+    set_of,
+    static,
+)
+from xapid.datamodel.vm import UpdateGuidances
+
+if TYPE_CHECKING:
+    from xapid.datamodel.blob import Blob
+    from xapid.datamodel.certificate import Certificate
+    from xapid.datamodel.feature import Feature
+    from xapid.datamodel.host_cpu import HostCpu
+    from xapid.datamodel.host_crashdump import HostCrashdump
+    from xapid.datamodel.host_metrics import HostMetrics
+    from xapid.datamodel.host_patch import HostPatch
+    from xapid.datamodel.pbd import PBD
+    from xapid.datamodel.pci import PCI
+    from xapid.datamodel.pgpu import PGPU
+    from xapid.datamodel.pif import PIF
+    from xapid.datamodel.pool_update import PoolUpdate
+    from xapid.datamodel.pusb import PUSB
+    from xapid.datamodel.sr import SR
+    from xapid.datamodel.vm import VM
+
+
+class HostAllowedOperations(enum.StrEnum):
+    ""
+
+    provision = "provision"
+    evacuate = "evacuate"
+    shutdown = "shutdown"
+    reboot = "reboot"
+    power_on = "power_on"
+    vm_start = "vm_start"
+    vm_resume = "vm_resume"
+    vm_migrate = "vm_migrate"
+    apply_updates = "apply_updates"
+    enable = "enable"
+
+
+class LatestSyncedUpdatesAppliedState(enum.StrEnum):
+    ""
+
+    yes = "yes"
+    no = "no"
+    unknown = "unknown"
+
+
+class HostDisplay(enum.StrEnum):
+    ""
+
+    enabled = "enabled"
+    disable_on_reboot = "disable_on_reboot"
+    disabled = "disabled"
+    enable_on_reboot = "enable_on_reboot"
+
+
+class HostSchedGran(enum.StrEnum):
+    ""
+
+    core = "core"
+    cpu = "cpu"
+    socket = "socket"
+
+
+class HostNumaAffinityPolicy(enum.StrEnum):
+    ""
+
+    any = "any"
+    best_effort = "best_effort"
+    default_policy = "default_policy"
+
+
+class HostNtpMode(enum.StrEnum):
+    ""
+
+    DHCP = "DHCP"
+    Custom = "Custom"
+    Factory = "Factory"
+    Disabled = "Disabled"
+
+
+class Host(Object, name="host", roles=POOL_OPERATOR):
+    """"""
+
+    uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
+    name_label: str = rw("", "The name, for people; need not be unique.")
+    name_description: str = rw("", "A description, for people.")
+    memory_overhead: int = dynamic(0)
+    allowed_operations: Set[HostAllowedOperations] = derived((), "What may be asked for now.")
+    current_operations: dict[str, HostAllowedOperations] = dynamic(
+        {}, "What is going on, by the task that does it.", persistent=False
+    )
+    API_version_major: int = dynamic()
+    API_version_minor: int = dynamic()
+    API_version_vendor: str = dynamic()
+    API_version_vendor_implementation: dict[str, str] = dynamic()
+    enabled: bool = dynamic()
+    software_version: dict[str, str] = static()
+    other_config: dict[str, str] = rw(
+        doc="Free keys of clients.", key_roles={"folder": VM_OPERATOR, "XenCenter.CustomFields.*": VM_OPERATOR}
+    )
+    capabilities: Set[str] = static()
+    cpu_configuration: dict[str, str] = dynamic()
+    sched_policy: str = dynamic()
+    supported_bootloaders: Set[str] = dynamic()
+    resident_VMs: Set[Ref[VM]] = inverse("VM.resident_on")
+    logging: dict[str, str] = rw()
+    PIFs: Set[Ref[PIF]] = inverse("PIF.host")
+    suspend_image_sr: Ref[SR] = rw()
+    crash_dump_sr: Ref[SR] = rw()
+    crashdumps: Set[Ref[HostCrashdump]] = inverse("host_crashdump.host")
+    patches: Set[Ref[HostPatch]] = inverse("host_patch.host", state="deprecated", deprecated="ely")
+    updates: Set[Ref[PoolUpdate]] = dynamic(since="ely")
+    PBDs: Set[Ref[PBD]] = inverse("PBD.host")
+    host_CPUs: Set[Ref[HostCpu]] = inverse("host_cpu.host")
+    cpu_info: dict[str, str] = dynamic({}, since="midnight-ride")
+    hostname: str = rw()
+    address: str = rw()
+    metrics: Ref[HostMetrics] = dynamic()
+    license_params: dict[str, str] = dynamic()
+    ha_statefiles: Set[str] = dynamic((), since="orlando")
+    ha_network_peers: Set[str] = dynamic((), since="orlando")
+    blobs: dict[str, Ref[Blob]] = dynamic({}, "Binary data kept with the object, by name.", since="orlando")
+    tags: Set[str] = rw((), "Words by which people find objects.", roles=VM_OPERATOR, since="orlando")
+    external_auth_type: str = dynamic("", since="george")
+    external_auth_service_name: str = dynamic("", since="george")
+    external_auth_configuration: dict[str, str] = dynamic({}, since="george")
+    edition: str = dynamic("", since="midnight-ride")
+    license_server: dict[str, str] = rw({"address": "localhost", "port": "27000"}, since="midnight-ride")
+    bios_strings: dict[str, str] = dynamic({}, since="midnight-ride")
+    power_on_mode: str = dynamic("", since="midnight-ride")
+    power_on_config: dict[str, str] = dynamic({}, since="midnight-ride")
+    local_cache_sr: Ref[SR] = static(NULL, since="cowley")
+    chipset_info: dict[str, str] = dynamic({}, since="boston")
+    PCIs: Set[Ref[PCI]] = inverse("PCI.host", since="boston")
+    PGPUs: Set[Ref[PGPU]] = inverse("PGPU.host", since="boston")
+    PUSBs: Set[Ref[PUSB]] = inverse("PUSB.host", since="inverness")
+    ssl_legacy: bool = static(True, since="dundee", state="deprecated", deprecated="stockholm")
+    guest_VCPUs_params: dict[str, str] = rw({}, since="tampa")
+    display: HostDisplay = rw(HostDisplay.enabled, since="cream")
+    virtual_hardware_platform_versions: Set[int] = dynamic((0,), since="cream")
+    control_domain: Ref[VM] = dynamic(NULL, since="ely")
+    updates_requiring_reboot: Set[Ref[PoolUpdate]] = dynamic(since="ely")
+    features: Set[Ref[Feature]] = inverse("Feature.host", since="falcon")
+    iscsi_iqn: str = static("", since="kolkata")
+    multipathing: bool = static(False, since="kolkata")
+    uefi_certificates: str = static("", since="quebec", state="deprecated", deprecated="22.16.0")
+    certificates: Set[Ref[Certificate]] = inverse("Certificate.host", since="stockholm")
+    editions: Set[str] = dynamic((), since="stockholm")
+    pending_guidances: Set[UpdateGuidances] = dynamic((), since="1.303.0")
+    tls_verification_enabled: bool = dynamic(False, since="1.313.0")
+    last_software_update: DateTime = dynamic(EPOCH, since="22.20.0", state="prototyped")
+    https_only: bool = dynamic(False, since="22.27.0", state="prototyped")
+    latest_synced_updates_applied: LatestSyncedUpdatesAppliedState = dynamic(
+        LatestSyncedUpdatesAppliedState.unknown, since="23.18.0", state="prototyped"
+    )
+    numa_affinity_policy: HostNumaAffinityPolicy = dynamic(
+        HostNumaAffinityPolicy.default_policy, since="24.0.0", state="prototyped"
+    )
+    pending_guidances_recommended: Set[UpdateGuidances] = dynamic((), since="24.10.0", state="prototyped")
+    pending_guidances_full: Set[UpdateGuidances] = dynamic((), since="24.10.0", state="prototyped")
+    last_update_hash: str = dynamic("", since="24.10.0", state="prototyped")
+    ssh_enabled: bool = dynamic(True, since="25.21.0", state="prototyped")
+    ssh_enabled_timeout: int = dynamic(0, since="25.21.0", state="prototyped")
+    ssh_expiry: DateTime = dynamic(EPOCH, since="25.21.0", state="prototyped")
+    console_idle_timeout: int = dynamic(0, since="25.21.0", state="prototyped")
+    ssh_auto_mode: bool = dynamic(False, since="25.27.0", state="prototyped")
+    max_cstate: str = dynamic("", since="26.0.0", state="prototyped")
+    secure_boot: bool = dynamic(False, since="25.31.0", state="prototyped")
+    ntp_mode: HostNtpMode = dynamic(HostNtpMode.Factory, since="26.0.0", state="prototyped")
+    ntp_custom_servers: Set[str] = dynamic((), since="26.0.0", state="prototyped")
+    timezone: str = dynamic("UTC", since="26.0.0", state="prototyped")
+
+    set_servertime = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", DATETIME),
+        since="26.0.0",
+        state="prototyped",
+    )
+    get_ntp_synchronized = message(
+        "",
+        Param("self", ref("host")),
+        result=BOOL,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="26.0.0",
+        state="prototyped",
+    )
+    list_timezones = message(
+        "",
+        Param("self", ref("host")),
+        result=set_of(STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="26.0.0",
+        state="prototyped",
+    )
+    set_timezone = message("", Param("self", ref("host")), Param("value", STRING), since="26.0.0", state="prototyped")
+    get_ntp_servers_status = message(
+        "",
+        Param("self", ref("host")),
+        result=STRING_MAP,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="26.0.0",
+        state="prototyped",
+    )
+    set_ntp_custom_servers = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", set_of(STRING)),
+        since="26.0.0",
+        state="prototyped",
+    )
+    set_ntp_mode = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", enum_of(HostNtpMode)),
+        since="26.0.0",
+        state="prototyped",
+    )
+    set_max_cstate = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", STRING),
+        since="26.0.0",
+        state="prototyped",
+    )
+    get_tracked_user_agents = message(
+        "",
+        Param("self", ref("host")),
+        result=STRING_MAP,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="25.34.0",
+        state="prototyped",
+    )
+    set_ssh_auto_mode = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", BOOL),
+        roles=POOL_ADMIN,
+        since="25.27.0",
+        state="prototyped",
+    )
+    set_console_idle_timeout = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", INT),
+        roles=POOL_ADMIN,
+        since="25.21.0",
+        state="prototyped",
+    )
+    set_ssh_enabled_timeout = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", INT),
+        roles=POOL_ADMIN,
+        since="25.21.0",
+        state="prototyped",
+    )
+    disable_ssh = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
+    enable_ssh = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
+    emergency_clear_mandatory_guidance = message(
+        "",
+        roles=LOCAL_ROOT,
+        has_async=False,
+        since="24.10.0",
+        state="prototyped",
+    )
+    apply_recommended_guidances = message(
+        "",
+        Param("self", ref("host")),
+        since="23.18.0",
+        state="removed",
+        removed="23.25.0",
+    )
+    set_https_only = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", BOOL),
+        since="22.27.0",
+        state="prototyped",
+    )
+    rescan_drivers = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.2.0", state="prototyped")
+    apply_updates = message(
+        "",
+        Param("self", ref("host")),
+        Param("hash", STRING),
+        result=set_of(set_of(STRING)),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.301.0",
+    )
+    emergency_reenable_tls_verification = message("", roles=LOCAL_ROOT, has_async=False, since="1.298.0")
+    emergency_disable_tls_verification = message("", roles=LOCAL_ROOT, has_async=False, since="1.290.0")
+    set_numa_affinity_policy = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", enum_of(HostNumaAffinityPolicy)),
+        roles=POOL_ADMIN,
+        since="24.0.0",
+        state="prototyped",
+    )
+    get_sched_gran = message(
+        "",
+        Param("self", ref("host")),
+        result=enum_of(HostSchedGran),
+        roles=LOCAL_ROOT,
+        since="1.271.0",
+    )
+    set_sched_gran = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", enum_of(HostSchedGran)),
+        roles=LOCAL_ROOT,
+        since="1.271.0",
+    )
+    set_uefi_certificates = message(
+        "",
+        Param("host", ref("host")),
+        Param("value", STRING),
+        roles=LOCAL_ROOT,
+        since="quebec",
+        state="deprecated",
+        deprecated="22.16.0",
+    )
+    set_multipathing = message("", Param("host", ref("host")), Param("value", BOOL), since="kolkata")
+    set_iscsi_iqn = message("", Param("host", ref("host")), Param("value", STRING), since="kolkata")
+    set_ssl_legacy = message("", Param("self", ref("host")), Param("value", BOOL), since="dundee")
+    disable_display = message("", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream")
+    enable_display = message("", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream")
+    declare_dead = message("", Param("host", ref("host")), since="clearwater")
+    migrate_receive = message(
+        "",
+        Param("host", ref("host")),
+        Param("network", ref("network")),
+        Param("options", STRING_MAP),
+        result=STRING_MAP,
+        roles=VM_POWER_ADMIN,
+        since="tampa",
+    )
+    disable_local_storage_caching = message("", Param("host", ref("host")), has_async=False, since="cowley")
+    enable_local_storage_caching = message(
+        "",
+        Param("host", ref("host")),
+        Param("sr", ref("SR")),
+        has_async=False,
+        since="cowley",
+    )
+    reset_cpu_features = message(
+        "",
+        Param("host", ref("host")),
+        has_async=False,
+        since="midnight-ride",
+        state="removed",
+        deprecated="dundee",
+    )
+    set_cpu_features = message(
+        "",
+        Param("host", ref("host")),
+        Param("features", STRING),
+        has_async=False,
+        since="midnight-ride",
+        state="removed",
+        deprecated="dundee",
+    )
+    set_power_on_mode = message(
+        "",
+        Param("self", ref("host")),
+        Param("power_on_mode", STRING),
+        Param("power_on_config", STRING_MAP),
+        since="cowley",
+    )
+    refresh_pack_info = message(
+        "",
+        Param("host", ref("host")),
+        since="midnight-ride",
+        state="deprecated",
+        deprecated="ely",
+    )
+    apply_edition = message(
+        "",
+        Param("host", ref("host")),
+        Param("edition", STRING),
+        Param("force", BOOL, default=False),
+        has_async=False,
+        since="midnight-ride",
+    )
+    reset_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.290.0")
+    emergency_reset_server_certificate = message("", roles=LOCAL_ROOT, has_async=False, since="stockholm")
+    install_server_certificate = message(
+        "",
+        Param("host", ref("host")),
+        Param("certificate", STRING),
+        Param("private_key", STRING),
+        Param("certificate_chain", STRING, default=""),
+        roles=POOL_ADMIN,
+        since="stockholm",
+    )
+    refresh_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.307.0")
+    get_server_certificate = message(
+        "",
+        Param("host", ref("host")),
+        result=STRING,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="george",
+    )
+    retrieve_wlb_evacuate_recommendations = message(
+        "",
+        Param("self", ref("host")),
+        result=map_of(ref("VM"), set_of(STRING)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="george",
+    )
+    external_auth_set_ldaps = message(
+        "",
+        Param("host", ref("host")),
+        Param("ldaps", BOOL),
+        Param("force", BOOL, default=False),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="26.16.0",
+    )
+    disable_external_auth = message(
+        "",
+        Param("host", ref("host")),
+        Param("config", STRING_MAP, default={}),
+        Param("force", BOOL, default=False),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="george",
+    )
+    enable_external_auth = message(
+        "",
+        Param("host", ref("host")),
+        Param("config", STRING_MAP),
+        Param("service_name", STRING),
+        Param("auth_type", STRING),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="george",
+    )
+    get_server_localtime = message(
+        "",
+        Param("host", ref("host")),
+        result=DATETIME,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="cowley",
+    )
+    get_servertime = message(
+        "",
+        Param("host", ref("host")),
+        result=DATETIME,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="orlando",
+    )
+    call_extension = message(
+        "",
+        Param("host", ref("host")),
+        Param("call", STRING),
+        result=STRING,
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="ely",
+    )
+    has_extension = message(
+        "",
+        Param("host", ref("host")),
+        Param("name", STRING),
+        result=BOOL,
+        roles=POOL_ADMIN,
+        since="ely",
+    )
+    call_plugin = message(
+        "",
+        Param("host", ref("host")),
+        Param("plugin", STRING),
+        Param("fn", STRING),
+        Param("args", STRING_MAP),
+        result=STRING,
+        roles=POOL_ADMIN,
+        since="orlando",
+    )
+    create_new_blob = message(
+        "",
+        Param("host", ref("host")),
+        Param("name", STRING),
+        Param("mime_type", STRING),
+        Param("public", BOOL, default=False),
+        result=ref("blob"),
+        since="orlando",
+    )
+    backup_rrds = message(
+        "",
+        Param("host", ref("host")),
+        Param("delay", FLOAT),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="orlando",
+    )
+    sync_data = message("", Param("host", ref("host")), roles=POOL_ADMIN, has_async=False, since="orlando")
+    compute_memory_overhead = message(
+        "",
+        Param("host", ref("host")),
+        result=INT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="midnight-ride",
+    )
+    compute_free_memory = message(
+        "",
+        Param("host", ref("host")),
+        result=INT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="orlando",
+    )
+    set_hostname_live = message(
+        "",
+        Param("host", ref("host")),
+        Param("hostname", STRING),
+        errors=(HOST_NAME_INVALID,),
+        has_async=False,
+        since="miami",
+    )
+    shutdown_agent = message("", has_async=False, since="orlando")
+    restart_agent = message("", Param("host", ref("host")))
+    get_system_status_capabilities = message(
+        "",
+        Param("host", ref("host")),
+        result=STRING,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="miami",
+    )
+    get_management_interface = message("", Param("host", ref("host")), result=ref("PIF"), since="tampa")
+    management_disable = message("", has_async=False, since="miami")
+    local_management_reconfigure = message("", Param("interface", STRING), has_async=False, since="miami")
+    management_reconfigure = message("", Param("pif", ref("PIF")), since="miami")
+    syslog_reconfigure = message("", Param("host", ref("host")), since="miami")
+    evacuate = message(
+        "",
+        Param("host", ref("host")),
+        Param("network", ref("network"), default="OpaqueRef:NULL"),
+        Param("evacuate_batch_size", INT, default=0),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="miami",
+    )
+    get_uncooperative_resident_VMs = message(
+        "",
+        Param("self", ref("host")),
+        result=set_of(ref("VM")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="midnight-ride",
+        state="deprecated",
+        deprecated="tampa",
+    )
+    get_vms_which_prevent_evacuation = message(
+        "",
+        Param("self", ref("host")),
+        result=map_of(ref("VM"), set_of(STRING)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="orlando",
+    )
+    assert_can_evacuate = message("", Param("host", ref("host")), since="miami")
+    forget_data_source_archives = message(
+        "",
+        Param("host", ref("host")),
+        Param("data_source", STRING),
+        has_async=False,
+        since="orlando",
+    )
+    query_data_source = message(
+        "",
+        Param("host", ref("host")),
+        Param("data_source", STRING),
+        result=FLOAT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="orlando",
+    )
+    record_data_source = message(
+        "",
+        Param("host", ref("host")),
+        Param("data_source", STRING),
+        has_async=False,
+        since="orlando",
+    )
+    get_data_sources = message(
+        "",
+        Param("host", ref("host")),
+        result=set_of(record("data_source")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="orlando",
+    )
+    emergency_ha_disable = message("", Param("soft", BOOL, default=False), has_async=False, since="orlando")
+    power_on = message("", Param("host", ref("host")), since="orlando")
+    destroy = message("", Param("self", ref("host")))
+    license_remove = message("", Param("host", ref("host")), since="indigo")
+    license_add = message(
+        "",
+        Param("host", ref("host")),
+        Param("contents", STRING),
+        errors=(LICENSE_PROCESSING_ERROR,),
+        since="indigo",
+    )
+    license_apply = message(
+        "",
+        Param("host", ref("host")),
+        Param("contents", STRING),
+        errors=(LICENSE_PROCESSING_ERROR,),
+        state="removed",
+        deprecated="clearwater",
+    )
+    list_methods = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    bugreport_upload = message("", Param("host", ref("host")), Param("url", STRING), Param("options", STRING_MAP))
+    send_debug_keys = message("", Param("host", ref("host")), Param("keys", STRING), roles=POOL_ADMIN)
+    get_log = message("", Param("host", ref("host")), result=STRING, roles=role_set(READ_ONLY, CLIENT_CERT))
+    dmesg_clear = message("", Param("host", ref("host")), result=STRING)
+    dmesg = message("", Param("host", ref("host")), result=STRING)
+    reboot = message("", Param("host", ref("host")))
+    shutdown = message("", Param("host", ref("host")))
+    enable = message("", Param("host", ref("host")), roles=role_set(POOL_OPERATOR, CLIENT_CERT))
+    disable = message(
+        "",
+        Param("host", ref("host")),
+        Param("auto_enable", BOOL, default=True),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+    )
+
+    # Between hosts, and for storage plug-ins: not listed.
+    abort_new_master = message("", Param("address", STRING), hidden=True)
+    allocate_resources_for_vm = message(
+        "", Param("self", ref("host")), Param("vm", ref("VM")), Param("live", BOOL), hidden=True
+    )
+    apply_guest_agent_config = message("", Param("host", ref("host")), hidden=True)
+    attach_static_vdis = message(
+        "", Param("host", ref("host")), Param("vdi_reason_map", map_of(ref("VDI"), STRING)), hidden=True
+    )
+    cert_distrib_atom = message("", Param("host", ref("host")), Param("command", STRING), hidden=True)
+    certificate_list = message("", Param("host", ref("host")), hidden=True)
+    certificate_sync = message("", Param("host", ref("host")), hidden=True)
+    cleanup_pool_secret = message(
+        "",
+        Param("host", ref("host")),
+        Param("old_ps", STRING, secret=True),
+        Param("new_ps", STRING, secret=True),
+        hidden=True,
+    )
+    commit_new_master = message("", Param("address", STRING), hidden=True)
+    copy_primary_host_certs = message("", Param("host", ref("host")), hidden=True)
+    create = message(
+        "",
+        Param("name", STRING),
+        Param("priority", INT),
+        Param("cls", enum_of(Cls)),
+        Param("obj_uuid", STRING),
+        Param("body", STRING),
+        hidden=True,
+    )
+    crl_install = message("", Param("host", ref("host")), Param("name", STRING), Param("crl", STRING), hidden=True)
+    crl_list = message("", Param("host", ref("host")), hidden=True)
+    crl_uninstall = message("", Param("host", ref("host")), Param("name", STRING), hidden=True)
+    detach_static_vdis = message("", Param("host", ref("host")), Param("vdis", set_of(ref("VDI"))), hidden=True)
+    disable_binary_storage = message("", Param("host", ref("host")), hidden=True)
+    enable_binary_storage = message("", Param("host", ref("host")), hidden=True)
+    get_diagnostic_timing_stats = message("", hidden=True, arity=1)
+    get_sm_diagnostics = message("", Param("host", ref("host")), hidden=True)
+    get_thread_diagnostics = message("", Param("host", ref("host")), hidden=True)
+    get_uncooperative_domains = message("", Param("self", ref("host")), hidden=True)
+    ha_disable_failover_decisions = message("", Param("host", ref("host")), hidden=True)
+    ha_disarm_fencing = message("", Param("host", ref("host")), hidden=True)
+    ha_join_liveset = message("", Param("host", ref("host")), hidden=True)
+    ha_release_resources = message("", Param("host", ref("host")), hidden=True)
+    ha_stop_daemon = message("", Param("host", ref("host")), hidden=True)
+    ha_wait_for_shutdown_via_statefile = message("", Param("host", ref("host")), hidden=True)
+    ha_xapi_healthcheck = message("", hidden=True, arity=0)
+    install_ca_certificate = message(
+        "", Param("host", ref("host")), Param("name", STRING), Param("cert", STRING), hidden=True
+    )
+    is_in_emergency_mode = message("", hidden=True, arity=0)
+    local_assert_healthy = message("", hidden=True, arity=0)
+    mxgpu_vf_setup = message("", Param("host", ref("host")), hidden=True)
+    notify = message("", Param("ty", STRING), Param("params", STRING), hidden=True)
+    notify_accept_new_pool_secret = message(
+        "",
+        Param("host", ref("host")),
+        Param("old_ps", STRING, secret=True),
+        Param("new_ps", STRING, secret=True),
+        hidden=True,
+    )
+    notify_send_new_pool_secret = message(
+        "",
+        Param("host", ref("host")),
+        Param("old_ps", STRING, secret=True),
+        Param("new_ps", STRING, secret=True),
+        hidden=True,
+    )
+    nvidia_vf_setup = message(
+        "", Param("host", ref("host")), Param("pf", ref("PCI")), Param("enable", BOOL), hidden=True
+    )
+    preconfigure_ha = message(
+        "",
+        Param("host", ref("host")),
+        Param("statefiles", set_of(ref("VDI"))),
+        Param("metadata_vdi", ref("VDI")),
+        Param("generation", STRING),
+        hidden=True,
+    )
+    prepare_for_poweroff = message("", Param("host", ref("host")), hidden=True)
+    propose_new_master = message("", hidden=True, arity=2)
+    request_backup = message(
+        "", Param("host", ref("host")), Param("generation", INT), Param("force", BOOL), hidden=True
+    )
+    request_config_file_sync = message("", Param("host", ref("host")), Param("hash", STRING), hidden=True)
+    reset_networking = message("", Param("host", ref("host")), hidden=True)
+    set_license_params = message("", Param("self", ref("host")), Param("value", STRING_MAP), hidden=True)
+    set_localdb_key = message("", Param("host", ref("host")), Param("key", STRING), Param("value", STRING), hidden=True)
+    signal_networking_change = message("", hidden=True, arity=0)
+    sm_dp_destroy = message("", Param("host", ref("host")), Param("dp", STRING), Param("allow_leak", BOOL), hidden=True)
+    sync_pif_currently_attached = message("", Param("host", ref("host")), Param("bridges", set_of(STRING)), hidden=True)
+    sync_tunnels = message("", Param("host", ref("host")), hidden=True)
+    sync_vlans = message("", Param("host", ref("host")), hidden=True)
+    tickle_heartbeat = message("", Param("host", ref("host")), Param("stuff", STRING_MAP), hidden=True)
+    uninstall_ca_certificate = message("", Param("name", STRING), Param("force", BOOL), hidden=True)
+    update_firewalld_service_status = message("", hidden=True, arity=0)
+    update_master = message("", Param("host", ref("host")), Param("master_address", STRING), hidden=True)
+    update_pool_secret = message("", Param("host", ref("host")), Param("pool_secret", STRING, secret=True), hidden=True)
+    write_uefi_certificates_to_disk = message("", Param("host", ref("host")), hidden=True)

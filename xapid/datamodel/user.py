@@ -1,0 +1,24 @@
+"""The class user."""
+
+from __future__ import annotations
+
+from xapid.datamodel.roles import POOL_ADMIN
+from xapid.datamodel.types import Object, dynamic, rw, static
+
+
+class User(
+    Object,
+    name="user",
+    roles=POOL_ADMIN,
+    state="deprecated",
+    deprecated="george",
+    events=False,
+    constructor=True,
+    listed=False,
+):
+    """"""
+
+    uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
+    short_name: str = static()
+    fullname: str = rw()
+    other_config: dict[str, str] = rw({}, "Free keys of clients.", since="orlando")

@@ -1,0 +1,16 @@
+"""The class VBD_metrics."""
+
+from __future__ import annotations
+
+from xapid.datamodel.roles import VM_ADMIN
+from xapid.datamodel.types import EPOCH, DateTime, Object, dynamic, rw
+
+
+class VBD_metrics(Object, roles=VM_ADMIN, state="removed", deprecated="tampa", persistent=False):
+    """"""
+
+    uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
+    io_read_kbs: float = dynamic(0.0, persistent=False, state="removed", deprecated="tampa")
+    io_write_kbs: float = dynamic(0.0, persistent=False, state="removed", deprecated="tampa")
+    last_updated: DateTime = dynamic(EPOCH, state="removed", deprecated="tampa")
+    other_config: dict[str, str] = rw({}, "Free keys of clients.", since="orlando", state="removed", deprecated="tampa")

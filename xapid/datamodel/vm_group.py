@@ -1,0 +1,29 @@
+"""The class VM_group."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from xapid.datamodel.roles import VM_ADMIN
+from xapid.datamodel.types import Object, Ref, Set, dynamic, rw, static
+
+if TYPE_CHECKING:
+    from xapid.datamodel.vm import VM
+
+
+class PlacementPolicy(enum.StrEnum):
+    ""
+
+    anti_affinity = "anti_affinity"
+    normal = "normal"
+
+
+class VM_group(Object, roles=VM_ADMIN, since="24.19.1", state="prototyped", constructor=True):
+    """"""
+
+    uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
+    name_label: str = rw("", "The name, for people; need not be unique.", since="rio")
+    name_description: str = rw("", "A description, for people.", since="rio")
+    placement: PlacementPolicy = static(PlacementPolicy.normal, state="prototyped")
+    VMs: Set[Ref[VM]] = dynamic(state="prototyped")
