@@ -14,6 +14,7 @@ from xapid.datamodel.types import (
     Kind,
     MapType,
     MessageSpec,
+    Object,
     Param,
     RecordType,
     RefType,
@@ -40,7 +41,7 @@ def messages_of(spec: ClassSpec) -> dict[str, MessageSpec]:
 
 def all_messages() -> dict[str, MessageSpec]:
     """Every message of every class by ``Class.message``."""
-    classes = {**CLASSES, Diagnostics.spec.name: Diagnostics}
+    classes: dict[str, type[Object]] = {**CLASSES, Diagnostics.spec.name: Diagnostics}
     return {f"{name}.{key}": value for name, cls in classes.items() for key, value in messages_of(cls.spec).items()}
 
 

@@ -157,7 +157,7 @@ class StorageDriver(Protocol):
 
     def create(self, sr: Sr, new: NewVolume) -> Volume: ...
     def attach(self, volume: Volume, owner: str, write: bool) -> Disk:
-        """Make the volume ready to be opened. ``owner`` (a uuid) holds a lease on it: two never write at once (InUse)."""
+        """Make the volume ready to be opened, leased to ``owner`` (a uuid): two never write at once (InUse)."""
 
     def detach(self, volume: Volume, owner: str) -> None: ...
     def snapshot(self, volume: Volume, new: NewVolume, base_uuid: str) -> Branch:
