@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from xapid.datamodel.roles import POOL_OPERATOR
-from xapid.datamodel.types import Object, Param, Ref, Set, dynamic, enum_of, message, ref, rw, static
+from xapid.datamodel.types import Object, Param, Ref, Set, dynamic, enum_of, inverse, message, ref, rw, static
 
 if TYPE_CHECKING:
     from xapid.datamodel.host import Host
@@ -41,7 +41,7 @@ class PoolUpdate(Object, name="pool_update", roles=POOL_OPERATOR, since="ely"):
     key: str = static("")
     after_apply_guidance: Set[UpdateAfterApplyGuidance] = static(())
     vdi: Ref[VDI] = static(since="rio")
-    hosts: Set[Ref[Host]] = dynamic()
+    hosts: Set[Ref[Host]] = inverse("host.updates")
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="inverness")
     enforce_homogeneity: bool = static(False, since="inverness")
 

@@ -34,11 +34,13 @@ class VGPU_type(Object, roles=POOL_OPERATOR, since="vgpu-tech-preview"):
     max_heads: int = static(0)
     max_resolution_x: int = static(0, since="vgpu-productisation")
     max_resolution_y: int = static(0, since="vgpu-productisation")
-    supported_on_PGPUs: Set[Ref[PGPU]] = dynamic()
-    enabled_on_PGPUs: Set[Ref[PGPU]] = dynamic()
+    supported_on_PGPUs: Set[Ref[PGPU]] = inverse("PGPU.supported_VGPU_types")
+    enabled_on_PGPUs: Set[Ref[PGPU]] = inverse("PGPU.enabled_VGPU_types")
     VGPUs: Set[Ref[VGPU]] = inverse("VGPU.type")
-    supported_on_GPU_groups: Set[Ref[GPU_group]] = dynamic(since="vgpu-productisation")
-    enabled_on_GPU_groups: Set[Ref[GPU_group]] = dynamic(since="vgpu-productisation")
+    supported_on_GPU_groups: Set[Ref[GPU_group]] = inverse(
+        "GPU_group.supported_VGPU_types", since="vgpu-productisation"
+    )
+    enabled_on_GPU_groups: Set[Ref[GPU_group]] = inverse("GPU_group.enabled_VGPU_types", since="vgpu-productisation")
     implementation: VgpuTypeImplementation = static(VgpuTypeImplementation.passthrough, since="dundee")
     identifier: str = static("", since="dundee")
     experimental: bool = static(False, since="dundee")

@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from xapid.datamodel.roles import VM_ADMIN
-from xapid.datamodel.types import Object, Ref, Set, dynamic, rw, static
+from xapid.datamodel.types import Object, Ref, Set, dynamic, inverse, rw, static
 
 if TYPE_CHECKING:
     from xapid.datamodel.vm import VM
@@ -26,4 +26,4 @@ class VM_group(Object, roles=VM_ADMIN, since="24.19.1", state="prototyped", cons
     name_label: str = rw("", "The name, for people; need not be unique.", since="rio")
     name_description: str = rw("", "A description, for people.", since="rio")
     placement: PlacementPolicy = static(PlacementPolicy.normal, state="prototyped")
-    VMs: Set[Ref[VM]] = dynamic(state="prototyped")
+    VMs: Set[Ref[VM]] = inverse("VM.groups", state="prototyped")

@@ -1,0 +1,1 @@
+"""All state: rows in memory, indexes and event feed, and their durable copy in SQLite."""

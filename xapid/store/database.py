@@ -1,0 +1,188 @@
+"""Opening the database: its lock, its migrations, and the rows in it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+import alembic.script
+import alembic.util.exc
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
+
+from xapid.datamodel.types import CLASSES, Object
+from xapid.store.rows import columns_of, make_row
+from xapid.store.tables import DELETED, FORMAT, JOURNAL, META, TABLES, from_sql
+
+DELETIONS_KEPT = 512
+"""Per class, over a restart."""
+
+
+class DatabaseError(Exception):
+    """The state directory or the database cannot be used; the text says why and what to do. Nothing was changed."""
+
+
+@dataclass(frozen=True)
+class JournalLine:
+    """One undo step of a task that was under way."""
+
+    task: str
+    number: int
+    payload: str
+
+
+class StateDirectory:
+    """The directory all state lies in, held by one daemon at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def open(self) -> None:
+        """Make the directory and lock it. Raises DatabaseError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DatabaseError(f"state directory {self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
+            os.close(self._lock)
+            self._lock = None
+            reason = (
+                f"is used by another daemon (process {owner})" if error.errno == errno.EWOULDBLOCK else error.strerror
+            )
+            raise DatabaseError(f"state directory {self.path} {reason}") from error
+        self._write_owner()
+
+    def _write_owner(self) -> None:
+        assert self._lock is not None
+        try:
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise DatabaseError(f"state directory {self.path} cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+class Database:
+    """The SQLite file: WAL, fully synced, brought to the present layout when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.engine = sa.create_engine(
+            f"sqlite:///{path}", poolclass=sa.pool.NullPool, connect_args={"check_same_thread": False, "timeout": 10}
+        )
+        sa.event.listen(self.engine, "connect", _prepare)
+
+    def open(self) -> None:
+        """Check and migrate. Raises DatabaseError for a file that is corrupt, newer, or cannot be written."""
+        try:
+            with self.engine.connect() as connection:
+                fresh = not sa.inspect(connection).get_table_names()
+                if not fresh:
+                    self._check(connection)
+                self._migrate(connection)
+                if fresh:
+                    connection.execute(sa.insert(META), [{"key": "format", "value": str(FORMAT)}])
+        except (sa.exc.DatabaseError, sqlite3.Error) as error:
+            raise DatabaseError(f"database {self.path}: {error.__cause__ or error}") from error
+
+    def _check(self, connection: sa.Connection) -> None:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise DatabaseError(f"database {self.path} is damaged: {found}")
+        try:
+            number = int(connection.execute(sa.select(META.c.value).where(META.c.key == "format")).scalar() or 0)
+        except sa.exc.OperationalError as error:
+            raise DatabaseError(f"database {self.path} is none of ours: {error.orig}") from error
+        if number > FORMAT:
+            raise DatabaseError(
+                f"database {self.path} has format {number}, made by a newer xapid; this one knows {FORMAT}: "
+                "install the newer version, or restore a backup"
+            )
+
+    def _migrate(self, connection: sa.Connection) -> None:
+        config = migration_config()
+        script = alembic.script.ScriptDirectory.from_config(config)
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present == script.get_current_head():
+            return
+        if present is not None and present not in {each.revision for each in script.walk_revisions()}:
+            raise DatabaseError(f"database {self.path} is at revision {present}, made by a newer xapid")
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
+
+    # Reading, at start
+
+    def meta(self) -> dict[str, str]:
+        with self.engine.connect() as connection:
+            return {row.key: row.value for row in connection.execute(sa.select(META))}
+
+    def rows(self) -> Iterator[Object]:
+        with self.engine.connect() as connection:
+            for name, table in TABLES.items():
+                yield from _load(connection, CLASSES[name], table)
+
+    def journal(self) -> list[JournalLine]:
+        query = sa.select(JOURNAL).order_by(JOURNAL.c.task, JOURNAL.c.number.desc())
+        with self.engine.connect() as connection:
+            return [JournalLine(*line) for line in connection.execute(query)]
+
+    def deletions(self) -> list[tuple[int, str, str, int]]:
+        """The latest deletions, oldest first: generation, class, reference, created. Older ones are dropped."""
+        query = sa.select(DELETED).order_by(DELETED.c.generation)
+        with self.engine.connect() as connection:
+            found = [tuple(line) for line in connection.execute(query)]
+        kept: dict[str, list[tuple[int, str, str, int]]] = {}
+        for line in found:
+            kept.setdefault(line[1], []).append((line[0], line[1], line[2], line[3]))
+        return sorted(line for lines in kept.values() for line in lines[-DELETIONS_KEPT:])
+
+
+def migration_config() -> alembic.config.Config:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(migrations_directory()))
+    return config
+
+
+def migrations_directory() -> Path:
+    """Beside the package in a checkout; inside it where it was installed."""
+    checkout = Path(__file__).parents[2] / "migrations"
+    if (checkout / "env.py").exists():
+        return checkout
+    return Path(str(resources.files("xapid") / "migrations"))
+
+
+def _prepare(connection: sqlite3.Connection, record: Any) -> None:
+    # SQLAlchemy's own transactions begin late and commit savepoints by themselves: we say BEGIN and COMMIT.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _load(connection: sa.Connection, cls: type[Object], table: sa.Table) -> Iterator[Object]:
+    fields = columns_of(cls)
+    converters = [(field.name, from_sql(field)) for field in fields]
+    query = sa.select(table.c["_ref"], table.c["_created"], table.c["_modified"], *(table.c[f.column] for f in fields))
+    for ref, created, modified, *values in connection.execute(query.order_by(table.c["_modified"])):
+        row = make_row(
+            cls, ref, {name: convert(value) for (name, convert), value in zip(converters, values, strict=True)}
+        )
+        row.__dict__.update(_created=created, _gen=modified, _wait=0)
+        yield row

@@ -1,0 +1,124 @@
+"""The event feed: for each class, which objects changed since when, and which are gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+DELETIONS_KEPT = 8192
+"""Per class. Who asks for older ones is told that events were lost."""
+
+
+class Deletion(NamedTuple):
+    """An object that is gone."""
+
+    generation: int
+    created: int
+    ref: str
+
+
+class ClassFeed:
+    """Changes of the objects of one class. Each object stands once, under its latest generation, newest last."""
+
+    def __init__(self) -> None:
+        self.changed: OrderedDict[str, int] = OrderedDict()
+        self.deleted: deque[Deletion] = deque()
+        self.forgotten = 0
+        """Deletions up to this generation are no longer known."""
+
+    def change(self, ref: str, generation: int) -> None:
+        self.changed[ref] = generation
+        self.changed.move_to_end(ref)
+
+    def delete(self, ref: str, generation: int, created: int) -> None:
+        self.changed.pop(ref, None)
+        self.deleted.append(Deletion(generation, created, ref))
+        if len(self.deleted) > DELETIONS_KEPT:
+            self.forgotten = self.deleted.popleft().generation
+
+    def changed_since(self, generation: int) -> Iterator[str]:
+        """References of the objects that changed after a generation, newest first."""
+        for ref in reversed(self.changed):
+            if self.changed[ref] <= generation:
+                return
+            yield ref
+
+    def deleted_since(self, generation: int) -> Iterator[Deletion]:
+        """Objects that are gone, and were there at that generation, newest first."""
+        for each in reversed(self.deleted):
+            if each.generation <= generation:
+                return
+            if each.created <= generation:
+                yield each
+
+    def newest(self) -> int:
+        """The generation of the latest change or deletion."""
+        changed = self.changed[next(reversed(self.changed))] if self.changed else 0
+        return max(changed, self.deleted[-1].generation if self.deleted else 0)
+
+
+class Change(NamedTuple):
+    """One notification in the order things happened, for event.next."""
+
+    generation: int
+    cls: str
+    operation: str
+    ref: str
+
+
+class Feed:
+    """All classes' feeds, the stream of notifications, and those who wait for them."""
+
+    def __init__(self, classes: Iterable[str]) -> None:
+        self.classes = {name: ClassFeed() for name in classes}
+        self._waiters: dict[str, set[asyncio.Future[None]]] = {}
+        self._any: set[asyncio.Future[None]] = set()
+        self.stream: StreamSink | None = None
+
+    def published(self, changes: list[Change]) -> None:
+        """Wake everybody who waits for one of these classes."""
+        names = {change.cls for change in changes}
+        for name in names:
+            for future in self._waiters.pop(name, ()):
+                if not future.done():
+                    future.set_result(None)
+        if names:
+            woken, self._any = self._any, set()
+            for future in woken:
+                if not future.done():
+                    future.set_result(None)
+        if self.stream is not None:
+            self.stream(changes)
+
+    async def wait(self, names: frozenset[str] | None, seconds: float | None) -> bool:
+        """Wait until something of these classes (None: of any) is published. False when the time is over."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        sets = [self._any] if names is None else [self._waiters.setdefault(name, set()) for name in names]
+        for each in sets:
+            each.add(future)
+        handle = None if seconds is None else loop.call_later(max(seconds, 0), _expire, future)
+        try:
+            await future
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            if handle is not None:
+                handle.cancel()
+            for each in sets:
+                each.discard(future)
+
+
+def _expire(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
+
+
+class StreamSink:
+    """Whoever wants every notification in order: the queue of event.next."""
+
+    def __call__(self, changes: list[Change]) -> None:
+        raise NotImplementedError

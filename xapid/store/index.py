@@ -1,0 +1,67 @@
+"""The rows of one class, and the indexes by which they are found: relations, names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from xapid.datamodel.types import CLASSES, Object, SetType
+
+
+def related_fields() -> dict[str, dict[str, str]]:
+    """For each class the fields that an inverse set is made of: class -> field -> class of the other end."""
+    found: dict[str, dict[str, str]] = {}
+    for name, cls in CLASSES.items():
+        for field in cls.spec.fields.values():
+            if field.inverse_of:
+                owner, _, key = field.inverse_of.partition(".")
+                found.setdefault(owner, {})[key] = name
+    return found
+
+
+RELATED = related_fields()
+
+
+class Table:
+    """Rows of one class by reference, with an index for each field asked for by value."""
+
+    def __init__(self, cls: type[Object], indexed: Iterable[str]) -> None:
+        self.cls = cls
+        self.name = cls.spec.name
+        self.rows: dict[str, Any] = {}
+        self.indexes: dict[str, dict[Any, dict[str, None]]] = {field: {} for field in indexed}
+        self.related = RELATED.get(self.name, {})
+        self._sets = frozenset(field for field in self.indexes if isinstance(cls.spec.fields[field].type, SetType))
+
+    def values(self, row: Any, field: str) -> tuple[Any, ...]:
+        """Under what a row is filed for a field: its value, or each member of a set."""
+        value = row.__dict__[field]
+        return value if field in self._sets else (value,)
+
+    def put(self, ref: str, old: Any | None, new: Any | None) -> None:
+        """Replace, add or take away a row, and keep the indexes true."""
+        for field, index in self.indexes.items():
+            before = self.values(old, field) if old is not None else ()
+            after = self.values(new, field) if new is not None else ()
+            if before == after:
+                continue
+            for value in before:
+                filed = index.get(value)
+                if filed is not None:
+                    filed.pop(ref, None)
+                    if not filed:
+                        del index[value]
+            for value in after:
+                index.setdefault(value, {})[ref] = None
+        if new is None:
+            self.rows.pop(ref, None)
+        else:
+            self.rows[ref] = new
+
+    def replace(self, ref: str, new: Any) -> None:
+        """Replace a row none of whose indexed fields changed."""
+        self.rows[ref] = new
+
+    def filed(self, field: str, value: Any) -> dict[str, None]:
+        """References of the rows that have this value, in the order they came to have it."""
+        return self.indexes[field].get(value, {})

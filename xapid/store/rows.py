@@ -1,0 +1,86 @@
+"""Rows: how photographs of objects are made, and which classes and fields are kept where."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from typing import Any, TypeVar
+
+import xapid.datamodel  # noqa: F401 - declares the classes
+from xapid.datamodel.types import CLASSES, Field, Object, SetType
+
+R = TypeVar("R", bound=Object)
+
+MESSAGE = "message"
+ROLE = "role"
+
+# The original forgets these at a restart, which leaves dangling references and tasks that nobody can ask about.
+# Here a task is found again with its outcome, and metrics objects keep their identity.
+KEPT_ANYWAY = frozenset({"task", "VIF_metrics", "VBD_metrics", MESSAGE})
+
+STORED: tuple[str, ...] = tuple(name for name, cls in CLASSES.items() if cls.spec.in_db or name == MESSAGE)
+"""Classes that have rows."""
+
+PERSISTENT: frozenset[str] = frozenset(
+    name for name in STORED if (CLASSES[name].spec.persistent or name in KEPT_ANYWAY) and name != ROLE
+)
+"""Classes whose rows are on disk. Roles are made anew at each start, from the declarations."""
+
+SILENT: frozenset[str] = frozenset(name for name in STORED if not CLASSES[name].spec.events and name != MESSAGE) | {
+    ROLE
+}
+"""Classes that make no events."""
+
+
+def stored_fields(cls: type[Object]) -> tuple[Field, ...]:
+    """Fields that rows carry: all but inverse sets, which are kept in the index."""
+    return tuple(field for field in cls.spec.fields.values() if not field.inverse_of)
+
+
+def columns_of(cls: type[Object]) -> tuple[Field, ...]:
+    """Fields that are on disk."""
+    return tuple(field for field in stored_fields(cls) if field.persistent)
+
+
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    name: {field.name: field.empty for field in stored_fields(CLASSES[name])} for name in STORED
+}
+_NAMES: dict[str, frozenset[str]] = {name: frozenset(values) for name, values in _DEFAULTS.items()}
+
+
+def new_ref() -> str:
+    return f"OpaqueRef:{uuids.uuid4()}"
+
+
+def new_uuid() -> str:
+    return str(uuids.uuid4())
+
+
+def make_row(cls: type[R], ref: str, values: dict[str, Any]) -> R:
+    """A row with every field: those given, the defaults for the rest. Unknown names raise TypeError."""
+    name = cls.spec.name
+    if not values.keys() <= _NAMES[name]:
+        raise TypeError(f"{name} has no field {sorted(values.keys() - _NAMES[name])}")
+    row: R = object.__new__(cls)
+    row.__dict__.update(_DEFAULTS[name])
+    row.__dict__.update(values)
+    if not row.__dict__["uuid"]:
+        row.__dict__["uuid"] = new_uuid()
+    row.__dict__.update(ref=ref, _gen=0, _created=0, _wait=0, _volatile=name not in PERSISTENT)
+    return row
+
+
+def copy_row(row: R) -> R:
+    """A draft of the next photograph. Bytes kept by encoders stay behind."""
+    draft: R = object.__new__(type(row))
+    draft.__dict__.update(row.__dict__)
+    draft.__dict__.pop("_xml", None)
+    draft.__dict__.pop("_json", None)
+    return draft
+
+
+def is_stored_field(cls: type[Object], name: str) -> bool:
+    return name in _NAMES[cls.spec.name]
+
+
+def is_set_field(field: Field) -> bool:
+    return isinstance(field.type, SetType)

@@ -1,0 +1,165 @@
+"""The store: every row, how rows are found, and the one door through which they change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol, TypeVar
+
+from xapid.datamodel.errors import HANDLE_INVALID, UUID_INVALID
+from xapid.datamodel.types import CLASSES, NULL, Object
+from xapid.store.derive import Derivation, Derivations
+from xapid.store.feed import Change, Feed
+from xapid.store.index import RELATED, Table
+from xapid.store.rows import MESSAGE, SILENT, STORED
+from xapid.store.transaction import Batch, Transaction
+
+R = TypeVar("R", bound=Object)
+
+
+class Sink(Protocol):
+    """Whoever takes batches in order: the SQLite writer, later other pool members too."""
+
+    durable: int
+    """Everything up to this generation is on disk."""
+
+    def submit(self, batch: Batch) -> None: ...
+    async def wait(self, generation: int) -> None:
+        """Return when everything up to the generation is on disk. Raises StoreFailed."""
+
+
+class Nowhere:
+    """A sink for a store without a disk."""
+
+    durable = 0
+
+    def submit(self, batch: Batch) -> None:
+        self.durable = batch.generation
+
+    async def wait(self, generation: int) -> None:
+        self.durable = max(self.durable, generation)
+
+
+class Store:
+    """Rows in memory. Reading needs no lock: a row never changes, a change replaces it."""
+
+    def __init__(
+        self, derivations: Iterable[Derivation] = (), sink: Sink | None = None, generation: int = 0, epoch: int = 1
+    ) -> None:
+        self.derivations = Derivations(derivations)
+        self.sink: Sink = sink or Nowhere()
+        self.generation = generation
+        self.epoch = epoch
+        """Counts the reigns of coordinators; a write of an older one is refused by the others."""
+        self.tables: dict[str, Table] = {name: Table(CLASSES[name], self._indexed_fields(name)) for name in STORED}
+        self.feed = Feed(name for name in STORED if name not in SILENT)
+        self.uuids: dict[str, tuple[str, str]] = {}
+        """uuid -> (class, reference), over all classes."""
+        self.classes: dict[str, str] = {}
+        """reference -> class"""
+        self.open: Transaction | None = None
+
+    def _indexed_fields(self, name: str) -> list[str]:
+        fields = dict.fromkeys(RELATED.get(name, ()))
+        fields.update(dict.fromkeys(field for cls, field in self.derivations.indexed if cls == name))
+        if "name_label" in CLASSES[name].spec.fields:
+            fields["name_label"] = None
+        return list(fields)
+
+    # Reading
+
+    def get(self, cls: type[R], ref: str) -> R:
+        """The row of a reference. Raises HANDLE_INVALID."""
+        row: R | None = self.tables[cls.spec.name].rows.get(ref)
+        if row is None:
+            raise HANDLE_INVALID(cls.spec.name, ref)
+        return row
+
+    def find(self, cls: type[R], ref: str) -> R | None:
+        """The row of a reference, or None for a dangling one."""
+        row: R | None = self.tables[cls.spec.name].rows.get(ref)
+        return row
+
+    def find_any(self, ref: str) -> Object | None:
+        """The row of a reference of whatever class."""
+        name = self.classes.get(ref)
+        row: Object | None = None if name is None else self.tables[name].rows.get(ref)
+        return row
+
+    def all(self, cls: type[R]) -> Collection[R]:
+        return self.tables[cls.spec.name].rows.values()
+
+    def one(self, cls: type[R]) -> R:
+        """The only row of a class of which there is one: the pool."""
+        row: R = next(iter(self.tables[cls.spec.name].rows.values()))
+        return row
+
+    def where(self, cls: type[R], **fields: Any) -> list[R]:
+        """The rows whose fields have these values. One of the fields must be indexed: relations and names are."""
+        table = self.tables[cls.spec.name]
+        by = next((field for field in fields if field in table.indexes), None)
+        if by is None:
+            raise TypeError(f"no index of {cls.spec.name} over any of {sorted(fields)}")
+        found = [table.rows[ref] for ref in table.filed(by, fields[by])]
+        rest = [(field, value) for field, value in fields.items() if field != by]
+        return [row for row in found if all(row.__dict__[field] == value for field, value in rest)]
+
+    def by_uuid(self, cls: type[R], uuid: str) -> R:
+        """The row of a uuid. Raises UUID_INVALID, for a uuid of another class too."""
+        row = self.find_uuid(cls, uuid)
+        if row is None:
+            raise UUID_INVALID(cls.spec.name, uuid)
+        return row
+
+    def find_uuid(self, cls: type[R], uuid: str) -> R | None:
+        name, ref = self.uuids.get(uuid, ("", ""))
+        return self.find(cls, ref) if name == cls.spec.name else None
+
+    def members(self, row: Object, field: str) -> tuple[str, ...]:
+        """The inverse set of a row: references of the rows whose field refers to it."""
+        owner, _, key = row.spec.fields[field].inverse_of.partition(".")
+        return tuple(self.tables[owner].filed(key, row.ref))
+
+    def count(self, name: str) -> int:
+        return len(self.tables[name].rows) if name in self.tables and name not in (MESSAGE, "role") else 0
+
+    # Changing
+
+    def write(self) -> Transaction:
+        """``with store.write() as tx:`` - everything in the block happens, or nothing. No ``await`` in it."""
+        return Transaction(self)
+
+    def next_generation(self) -> int:
+        self.generation += 1
+        return self.generation
+
+    def commit(self, batch: Batch, changes: list[Change]) -> None:
+        """Called by the transaction at its end: hand the batch on."""
+        if batch.writes or batch.journal:
+            self.sink.submit(batch)
+        self.feed.published(changes)
+
+    async def durable(self, generation: int) -> None:
+        """Return when everything up to the generation is on disk."""
+        if self.sink.durable < generation:
+            await self.sink.wait(generation)
+
+    def is_durable(self, row: Object) -> bool:
+        """Whether a client may see this row already."""
+        return row._wait <= self.sink.durable
+
+    def adopt(self, row: Object) -> None:
+        """Take a row from the database, at start: no event, nothing written."""
+        name = row.spec.name
+        self.tables[name].put(row.ref, None, row)
+        self.uuids[row.__dict__["uuid"]] = (name, row.ref)
+        self.classes[row.ref] = name
+
+    def derive_all(self) -> None:
+        """Compute every derived field from nothing, at start: no event, nothing written."""
+        for derivation in self.derivations.all:
+            for row in list(self.tables[derivation.cls].rows.values()):
+                row.__dict__[derivation.field] = derivation.compute(self, row)
+
+
+def is_null(ref: str) -> bool:
+    return ref == NULL

@@ -1,0 +1,137 @@
+"""The SQL tables, derived from the declarations: one a class, one typed column a field, readable by `sqlite3`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from xapid.datamodel.types import (
+    CLASSES,
+    BoolType,
+    DateTime,
+    DateTimeType,
+    EnumType,
+    Field,
+    FloatType,
+    IntType,
+    MapType,
+    SetType,
+    Type,
+)
+from xapid.store.rows import PERSISTENT, STORED, columns_of
+
+FORMAT = 1
+"""Number of the layout as a whole. A database of a higher one is left alone."""
+
+METADATA = sa.MetaData()
+
+META = sa.Table(
+    "_meta",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+JOURNAL = sa.Table(
+    "_journal",
+    METADATA,
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("payload", sa.Text, nullable=False),
+)
+
+DELETED = sa.Table(
+    "_deleted",
+    METADATA,
+    sa.Column("generation", sa.Integer, primary_key=True),
+    sa.Column("class", sa.Text, nullable=False),
+    sa.Column("ref", sa.Text, nullable=False),
+    sa.Column("created", sa.Integer, nullable=False),
+)
+
+
+def _sql_type(kind: Type) -> sa.types.TypeEngine[Any]:
+    if isinstance(kind, IntType | BoolType):
+        return sa.Integer()
+    if isinstance(kind, FloatType):
+        return sa.Float()
+    return sa.Text()
+
+
+def _table(name: str) -> sa.Table:
+    cls = CLASSES[name]
+    fields = [field for field in columns_of(cls) if field.name != "uuid"]
+    return sa.Table(
+        name,
+        METADATA,
+        sa.Column("_ref", sa.Text, primary_key=True),
+        sa.Column("uuid", sa.Text, nullable=False, unique=True),
+        *(sa.Column(field.column, _sql_type(field.type), nullable=True) for field in fields),
+        sa.Column("_created", sa.Integer, nullable=False),
+        sa.Column("_modified", sa.Integer, nullable=False),
+        sa.Column("_epoch", sa.Integer, nullable=False),
+        # For extensions: a JSON object of fields that a later version knows, so that pools need no rewrite.
+        sa.Column("_extra", sa.Text, nullable=True),
+    )
+
+
+TABLES: dict[str, sa.Table] = {name: _table(name) for name in STORED if name in PERSISTENT}
+
+Convert = Callable[[Any], Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _to_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def to_sql(kind: Type) -> Convert:
+    """From the value of a row to that of its column."""
+    if isinstance(kind, BoolType):
+        return int
+    if isinstance(kind, SetType | MapType):
+        return _to_json
+    if isinstance(kind, EnumType | DateTimeType):
+        return str
+    return _same
+
+
+def _scalar_from_json(kind: Type) -> Convert:
+    if isinstance(kind, EnumType):
+        return kind.python
+    if isinstance(kind, DateTimeType):
+        return DateTime
+    if isinstance(kind, IntType):
+        return int
+    if isinstance(kind, FloatType):
+        return float
+    return _same
+
+
+def from_sql(field: Field) -> Convert:
+    """From the value of a column to that of the row. A column that was never written gives the default."""
+    kind, empty = field.type, field.empty
+    if isinstance(kind, BoolType):
+        return lambda value: empty if value is None else bool(value)
+    if isinstance(kind, SetType):
+        item = _scalar_from_json(kind.item)
+        if item is _same:
+            return lambda value: empty if value is None else tuple(orjson.loads(value))
+        return lambda value: empty if value is None else tuple(item(each) for each in orjson.loads(value))
+    if isinstance(kind, MapType):
+        key, item = _scalar_from_json(kind.key), _scalar_from_json(kind.value)
+        if key is _same and item is _same:
+            return lambda value: empty if value is None else orjson.loads(value)
+        return lambda value: (
+            empty if value is None else {key(name): item(each) for name, each in orjson.loads(value).items()}
+        )
+    scalar = _scalar_from_json(kind)
+    if scalar is _same:
+        return lambda value: empty if value is None else value
+    return lambda value: empty if value is None else scalar(value)

@@ -1,0 +1,304 @@
+"""Transactions: changes made in one block, given on as one batch, or taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+
+from xapid.datamodel.errors import HANDLE_INVALID
+from xapid.datamodel.types import Object
+from xapid.store.feed import Change
+from xapid.store.rows import MESSAGE, SILENT, columns_of, copy_row, is_stored_field, make_row, new_ref
+
+if TYPE_CHECKING:
+    from xapid.store.store import Store
+
+R = TypeVar("R", bound=Object)
+
+_COLUMNS: dict[str, frozenset[str]] = {}
+
+
+def _columns(cls: type[Object]) -> frozenset[str]:
+    name = cls.spec.name
+    if name not in _COLUMNS:
+        _COLUMNS[name] = frozenset(field.name for field in columns_of(cls))
+    return _COLUMNS[name]
+
+
+class Write(NamedTuple):
+    """What the database is to do with one row."""
+
+    kind: str
+    """insert, update or delete"""
+    cls: type[Object]
+    ref: str
+    values: dict[str, Any]
+    generation: int
+    created: int
+
+
+class JournalWrite(NamedTuple):
+    """A line of the undo journal to add (``payload``) or, without one, all lines of a task to drop."""
+
+    task: str
+    number: int
+    payload: str | None
+
+
+@dataclass
+class Batch:
+    """The outcome of one transaction, as the disk and other hosts get it."""
+
+    generation: int = 0
+    """Of its last change."""
+    epoch: int = 1
+    writes: list[Write] = field(default_factory=list)
+    journal: list[JournalWrite] = field(default_factory=list)
+
+
+class _Draft:
+    """One object that the transaction changes."""
+
+    __slots__ = ("fields", "new", "old", "touched")
+
+    def __init__(self, old: Any, new: Any) -> None:
+        self.old = old
+        self.new = new
+        self.fields: set[str] = set()
+        self.touched = False
+        """Changed only in an inverse set, or by event.inject: an event, but nothing to write."""
+
+
+class Transaction:
+    """One block of changes. Rows of the block are visible to its own reads at once, to others at its end."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.batch = Batch(epoch=store.epoch)
+        self._drafts: dict[str, _Draft] = {}
+        self._outer: Transaction | None = None
+
+    def __enter__(self) -> Self:
+        # A block inside a block belongs to the outer one.
+        self._outer = self.store.open
+        if self._outer is not None:
+            return self._outer  # type: ignore[return-value]  # Self of a class that is never derived
+        self.store.open = self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._outer is not None:
+            return
+        try:
+            if kind is None:
+                self._commit()
+            else:
+                self._roll_back()
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            self.store.open = None
+
+    # Changes
+
+    def create(self, cls: type[R], *, ref: str = "", volatile: bool = False, **values: Any) -> R:
+        """Make an object. Fields left out take their defaults; the uuid is random unless given."""
+        store = self.store
+        row = make_row(cls, ref or new_ref(), values)
+        if row.ref in store.classes or row.__dict__["uuid"] in store.uuids:
+            raise ValueError(f"there is an object {row.ref} or {row.__dict__['uuid']} already")
+        if volatile:
+            row.__dict__["_volatile"] = True
+        name = cls.spec.name
+        store.tables[name].put(row.ref, None, row)
+        store.classes[row.ref] = name
+        store.uuids[row.__dict__["uuid"]] = (name, row.ref)
+        draft = self._drafts.setdefault(row.ref, _Draft(None, row))
+        draft.new = row
+        if draft.old is not None:
+            draft.fields.update(draft.old.__dict__.keys() & row.spec.fields.keys())
+        for field_name in store.tables[name].related:
+            self._touch_targets(store.tables[name].values(row, field_name))
+        return row
+
+    def set(self, row: R, **changes: Any) -> R:
+        """Change fields of the latest photograph of an object; returns the new one. Equal values change nothing."""
+        store = self.store
+        name = row.spec.name
+        table = store.tables[name]
+        latest: R | None = table.rows.get(row.ref)
+        if latest is None:
+            raise HANDLE_INVALID(name, row.ref)
+        values = latest.__dict__
+        real = {key: value for key, value in changes.items() if values.get(key, self) != value}
+        if not real:
+            for key in changes:
+                if not is_stored_field(type(row), key):
+                    raise TypeError(f"{name} has no field {key}")
+            return latest
+        draft = self._draft(latest)
+        new: R = draft.new
+        indexed = table.indexes.keys() & real.keys()
+        if indexed:
+            before = copy_row(new)
+            new.__dict__.update(real)
+            table.put(new.ref, before, new)
+            for field_name in table.related.keys() & real.keys():
+                self._touch_targets(table.values(before, field_name))
+                self._touch_targets(table.values(new, field_name))
+        else:
+            new.__dict__.update(real)
+        if not all(is_stored_field(type(row), key) for key in real):
+            raise TypeError(f"{name} has no field among {sorted(real)}")
+        draft.fields.update(real)
+        return new
+
+    def delete(self, row: Object) -> None:
+        """Take an object away. Deleting one that is gone raises HANDLE_INVALID. References to it stay as they are."""
+        store = self.store
+        name = row.spec.name
+        table = store.tables[name]
+        latest = table.rows.get(row.ref)
+        if latest is None:
+            raise HANDLE_INVALID(name, row.ref)
+        draft = self._draft(latest)
+        for field_name in table.related:
+            self._touch_targets(table.values(draft.new, field_name))
+        table.put(row.ref, draft.new, None)
+        store.classes.pop(row.ref)
+        store.uuids.pop(latest.__dict__["uuid"], None)
+        draft.new = None
+
+    def touch(self, row: Object) -> None:
+        """Let an object appear changed although no field of its own did."""
+        if row.ref in self.store.classes:
+            self._draft(self.store.tables[row.spec.name].rows[row.ref]).touched = True
+
+    def journal(self, task: str, number: int, payload: str | None) -> None:
+        """Add a line to the undo journal of a task; None drops the whole of it."""
+        self.batch.journal.append(JournalWrite(task, number, payload))
+
+    # Inside
+
+    def _draft(self, latest: Any) -> _Draft:
+        draft = self._drafts.get(latest.ref)
+        if draft is None:
+            new = copy_row(latest)
+            draft = self._drafts[latest.ref] = _Draft(latest, new)
+            self.store.tables[latest.spec.name].replace(latest.ref, new)
+        return draft
+
+    def _touch_targets(self, refs: tuple[str, ...]) -> None:
+        for ref in refs:
+            name = self.store.classes.get(ref)
+            if name is not None:
+                self._draft(self.store.tables[name].rows[ref]).touched = True
+
+    def _derive(self) -> None:
+        """Compute the derived fields that the changes concern."""
+        store = self.store
+        work: set[tuple[str, Any]] = set()
+        for draft in list(self._drafts.values()):
+            row = draft.new if draft.new is not None else draft.old
+            if row is None:
+                continue
+            whole = draft.old is None or draft.new is None
+            fields = row.__dict__.keys() & row.spec.fields.keys() if whole else draft.fields
+            work |= store.derivations.concerned(store, row.spec.name, draft.old, draft.new, fields)
+        for ref, derivation in work:
+            row = store.tables[derivation.cls].rows.get(ref)
+            if row is None:
+                continue
+            value = derivation.compute(store, row)
+            if row.__dict__[derivation.field] != value:
+                self._draft(row).new.__dict__[derivation.field] = value
+                self._drafts[ref].fields.add(derivation.field)
+
+    def _commit(self) -> None:
+        if not self._drafts:
+            if self.batch.journal:
+                self.batch.generation = self.store.next_generation()
+                self.store.commit(self.batch, [])
+            return
+        self._derive()
+        changes: list[Change] = []
+        last_written = 0
+        for ref, draft in self._drafts.items():
+            generation = self._commit_one(ref, draft, changes)
+            last_written = generation or last_written
+        if self.batch.journal and not last_written:
+            last_written = self.store.next_generation()
+        self.batch.generation = last_written
+        if last_written:
+            for draft in self._drafts.values():
+                # Nobody sees a part of a batch before the whole is on disk.
+                if draft.new is not None and (draft.fields or draft.touched or draft.old is None):
+                    draft.new.__dict__["_wait"] = last_written
+        self.store.commit(self.batch, changes)
+
+    def _commit_one(self, ref: str, draft: _Draft, changes: list[Change]) -> int:
+        """Number one object's change. Returns the generation if it is to be written, else 0."""
+        store, old, new = self.store, draft.old, draft.new
+        if old is None and new is None:
+            return 0
+        if new is not None and old is not None and not draft.fields and not draft.touched:
+            return 0
+        row = new if new is not None else old
+        name = row.spec.name
+        silent = name in SILENT
+        generation = store.next_generation()
+        written = False
+        if new is None:
+            written = not old.__dict__["_volatile"]
+            if written:
+                self.batch.writes.append(Write("delete", type(old), ref, {}, generation, old._created))
+            if not silent:
+                store.feed.classes[name].delete(ref, generation, old._created)
+                changes.append(Change(generation, name, "del", ref))
+            return generation if written else 0
+        new.__dict__["_gen"] = generation
+        if old is None:
+            new.__dict__["_created"] = generation
+        if not new.__dict__["_volatile"]:
+            written = self._write_row(new, old, draft, generation)
+        if not silent:
+            store.feed.classes[name].change(ref, generation)
+            changes.append(Change(generation, name, "add" if old is None else "mod", ref))
+        return generation if written else 0
+
+    def _write_row(self, new: Any, old: Any | None, draft: _Draft, generation: int) -> bool:
+        columns = _columns(type(new))
+        if old is None:
+            values = {key: new.__dict__[key] for key in columns}
+            self.batch.writes.append(Write("insert", type(new), new.ref, values, generation, generation))
+            return True
+        kept = draft.fields & columns
+        if not kept:
+            return False
+        values = {key: new.__dict__[key] for key in kept}
+        self.batch.writes.append(Write("update", type(new), new.ref, values, generation, new._created))
+        return True
+
+    def _roll_back(self) -> None:
+        store = self.store
+        for ref, draft in reversed(self._drafts.items()):
+            row = draft.new if draft.new is not None else draft.old
+            if row is None:
+                continue
+            table = store.tables[row.spec.name]
+            current = table.rows.get(ref)
+            table.put(ref, current, draft.old)
+            if draft.old is None:
+                store.classes.pop(ref, None)
+                if current is not None:
+                    store.uuids.pop(current.__dict__["uuid"], None)
+            else:
+                store.classes[ref] = draft.old.spec.name
+                store.uuids[draft.old.__dict__["uuid"]] = (draft.old.spec.name, ref)
+
+
+__all__ = ["MESSAGE", "Batch", "JournalWrite", "Transaction", "Write"]

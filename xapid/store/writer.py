@@ -1,0 +1,305 @@
+"""The SQLite writer: one thread that commits everything waiting in one go, and says what is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from xapid.datamodel.types import CLASSES
+from xapid.store.rows import columns_of
+from xapid.store.tables import DELETED, JOURNAL, TABLES, to_sql
+from xapid.store.transaction import Batch, Write
+
+log = logging.getLogger(__name__)
+
+RESERVED = 1_000_000
+"""Generations reserved at a time. Changes that are not written use some; after a restart counting goes on above."""
+
+RETRY = 1.0
+"""Seconds between attempts while the disk refuses."""
+
+
+class StoreFailed(Exception):
+    """The disk refused: what was done may not have been recorded."""
+
+
+class Writer:
+    """Takes batches in order from the event loop; ``durable`` follows when they are on disk."""
+
+    def __init__(self, engine: sa.Engine, generation: int, ballast: Ballast | None = None) -> None:
+        self.durable = generation
+        self.trouble = ""
+        """Why the disk refuses; empty while all is well. Calls that would change something are refused meanwhile."""
+        self._engine = engine
+        self._ballast = ballast
+        self._ceiling = generation
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._ticket = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._statements = _Statements()
+        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
+        self._stopping = threading.Event()
+        self.commits = 0
+        self.batches = 0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is waiting, then end."""
+        self._stopping.set()
+        self._queue.put(None)
+        self._thread.join()
+
+    # On the event loop
+
+    def submit(self, batch: Batch) -> None:
+        self._queue.put(batch)
+
+    async def wait(self, generation: int) -> None:
+        """Return when everything up to the generation is on disk. Raises StoreFailed while the disk refuses."""
+        if generation <= self.durable:
+            return
+        if self.trouble:
+            raise StoreFailed(self.trouble)
+        future = asyncio.get_running_loop().create_future()
+        self._ticket += 1
+        heapq.heappush(self._waiting, (generation, self._ticket, future))
+        await future
+
+    def _written(self, generation: int) -> None:
+        self.durable = max(self.durable, generation)
+        while self._waiting and self._waiting[0][0] <= self.durable:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    def _failed(self, reason: str) -> None:
+        self.trouble = reason
+        waiting, self._waiting = self._waiting, []
+        for _, _, future in waiting:
+            if not future.done():
+                future.set_exception(StoreFailed(reason))
+
+    def _recovered(self) -> None:
+        self.trouble = ""
+
+    def _tell(self, function: Callable[..., None], *args: Any) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(function, *args)
+
+    # In the thread
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection:
+            while True:
+                batches = self._take()
+                if batches:
+                    self._write_until_done(connection, batches)
+                elif self._stopping.is_set():
+                    return
+
+    def _take(self) -> list[Batch]:
+        """Everything that waits; blocks while nothing does. Empty: to end."""
+        first = self._queue.get()
+        batches = [] if first is None else [first]
+        while True:
+            try:
+                each = self._queue.get_nowait()
+            except queue.Empty:
+                return batches
+            if each is not None:
+                batches.append(each)
+
+    def _write_until_done(self, connection: sa.Connection, batches: list[Batch]) -> None:
+        generation = max(batch.generation for batch in batches)
+        failing = False
+        while True:
+            try:
+                self._write(connection, batches, generation)
+            except sa.exc.SQLAlchemyError as error:
+                failing = self._refused(error, failing)
+                if self._stopping.wait(RETRY):
+                    return
+                batches += self._more()
+                generation = max(batch.generation for batch in batches)
+                continue
+            self.commits += 1
+            self.batches += len(batches)
+            self._tell(self._written, generation)
+            if failing and self._restored():
+                self._tell(self._recovered)
+                log.info("the database can be written again")
+            return
+
+    def _more(self) -> list[Batch]:
+        """What came meanwhile; nothing is waited for."""
+        found: list[Batch] = []
+        while True:
+            try:
+                each = self._queue.get_nowait()
+            except queue.Empty:
+                return found
+            if each is not None:
+                found.append(each)
+
+    def _refused(self, error: sa.exc.SQLAlchemyError, failing: bool) -> bool:
+        """The disk refused: give back the ballast once, so that what already happened can be recorded."""
+        reason = str(error.__cause__ or error)
+        if not failing:
+            log.error("the database cannot be written: %s", reason)
+        given_back = self._ballast is not None and self._ballast.give_back()
+        if not given_back:
+            self._tell(self._failed, reason)
+        else:
+            self._tell(setattr, self, "trouble", reason)
+        return True
+
+    def _restored(self) -> bool:
+        return self._ballast is None or self._ballast.take()
+
+    def watch_ballast(self) -> None:
+        """Called now and then on the loop: when space is back, take the ballast again and be well."""
+        if self.trouble and self._ballast is not None and self._ballast.take():
+            self._recovered()
+
+    def _write(self, connection: sa.Connection, batches: list[Batch], generation: int) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            for statement, rows in self._statements.plan(batches):
+                connection.execute(statement, rows)
+            if generation > self._ceiling - RESERVED // 2:
+                self._reserve(connection, generation)
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK") if _in_transaction(connection) else None
+            raise
+
+    def _reserve(self, connection: sa.Connection, generation: int) -> None:
+        self._ceiling = generation + RESERVED
+        connection.execute(self._statements.meta, [{"key": "generation_ceiling", "value": str(self._ceiling)}])
+
+
+def _in_transaction(connection: sa.Connection) -> bool:
+    raw: Any = connection.connection.driver_connection
+    return bool(raw.in_transaction)
+
+
+class _Statements:
+    """Prebuilt statements, and how a group of batches becomes few of them. One built per row would cost 64 us."""
+
+    def __init__(self) -> None:
+        self.meta = sa.text("INSERT OR REPLACE INTO _meta (key, value) VALUES (:key, :value)")
+        self._journal = sa.insert(JOURNAL)
+        self._journal_end = sa.delete(JOURNAL).where(JOURNAL.c.task == sa.bindparam("_task"))
+        self._deleted = sa.insert(DELETED).prefix_with("OR REPLACE")
+        self._cache: dict[tuple[str, str, tuple[str, ...]], Any] = {}
+        self._convert = {
+            name: {field.name: to_sql(field.type) for field in columns_of(CLASSES[name])} for name in TABLES
+        }
+
+    def plan(self, batches: list[Batch]) -> list[tuple[Any, list[dict[str, Any]]]]:
+        """The statements, each with its rows, that bring the database to the state after all these batches."""
+        groups: dict[int, tuple[Any, list[dict[str, Any]]]] = {}
+        for write, epoch in self._merged(batches).values():
+            self._add(groups, self._statement(write), self._parameters(write, epoch))
+            if write.kind == "delete" and write.cls.spec.events:
+                gone = {"generation": write.generation, "class": write.cls.spec.name, "ref": write.ref}
+                self._add(groups, self._deleted, {**gone, "created": write.created})
+        for batch in batches:
+            for line in batch.journal:
+                if line.payload is None:
+                    self._add(groups, self._journal_end, {"_task": line.task})
+                else:
+                    row = {"task": line.task, "number": line.number, "payload": line.payload}
+                    self._add(groups, self._journal, row)
+        return list(groups.values())
+
+    @staticmethod
+    def _add(groups: dict[int, tuple[Any, list[dict[str, Any]]]], statement: Any, row: dict[str, Any]) -> None:
+        groups.setdefault(id(statement), (statement, []))[1].append(row)
+
+    @staticmethod
+    def _merged(batches: list[Batch]) -> dict[str, tuple[Write, int]]:
+        """One write an object: later values over earlier ones."""
+        merged: dict[str, tuple[Write, int]] = {}
+        for batch in batches:
+            for write in batch.writes:
+                before = merged.get(write.ref)
+                if before is not None and write.kind == "update":
+                    kept = before[0]
+                    write = kept._replace(values={**kept.values, **write.values}, generation=write.generation)
+                merged[write.ref] = (write, batch.epoch)
+        return merged
+
+    def _statement(self, write: Write) -> Any:
+        columns = tuple(sorted(write.values))
+        key = (write.kind, write.cls.spec.name, columns)
+        statement = self._cache.get(key)
+        if statement is None:
+            statement = self._cache[key] = self._build(*key)
+        return statement
+
+    @staticmethod
+    def _build(kind: str, name: str, columns: tuple[str, ...]) -> Any:
+        table = TABLES[name]
+        if kind == "delete":
+            return sa.delete(table).where(table.c["_ref"] == sa.bindparam("b_ref"))
+        bound: dict[str, Any] = {
+            **{column: sa.bindparam(f"c_{column}") for column in columns},
+            "_modified": sa.bindparam("b_modified"),
+        }
+        bound["_epoch"] = sa.bindparam("b_epoch")
+        if kind == "update":
+            return sa.update(table).where(table.c["_ref"] == sa.bindparam("b_ref")).values(bound)
+        bound |= {"_ref": sa.bindparam("b_ref"), "_created": sa.bindparam("b_created")}
+        return sa.insert(table).prefix_with("OR REPLACE").values(bound)
+
+    def _parameters(self, write: Write, epoch: int) -> dict[str, Any]:
+        if write.kind == "delete":
+            return {"b_ref": write.ref}
+        convert = self._convert[write.cls.spec.name]
+        row = {f"c_{key}": convert[key](value) for key, value in write.values.items()}
+        row |= {"b_ref": write.ref, "b_modified": write.generation, "b_epoch": epoch}
+        if write.kind == "insert":
+            row["b_created"] = write.created
+        return row
+
+
+class Ballast:
+    """A file that takes space for nothing, to be given back when the disk is full."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        self._size = size
+
+    def take(self) -> bool:
+        """Fill the file. False when there is no space for it."""
+        try:
+            with self._path.open("wb") as file:
+                for _ in range(self._size // 65536):
+                    file.write(b"\0" * 65536)
+                file.flush()
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            return False
+        return True
+
+    def give_back(self) -> bool:
+        """Remove the file. False when there is none."""
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
+        return True
