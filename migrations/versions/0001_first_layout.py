@@ -1,8 +1,8 @@
 """first layout
 
 Revision: 0001
-Follows:
-Made: 2026-11-25 23:36:11.732939
+Follows: nothing
+Made: 2026-11-25 23:37:50.423404
 """
 
 import sqlalchemy as sa
@@ -805,6 +805,7 @@ def upgrade() -> None:
         sa.Column("start_delay", sa.Integer(), nullable=True),
         sa.Column("shutdown_delay", sa.Integer(), nullable=True),
         sa.Column("order", sa.Integer(), nullable=True),
+        sa.Column("attached_PCIs", sa.Text(), nullable=True),
         sa.Column("suspend_SR", sa.Text(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=True),
         sa.Column("generation_id", sa.Text(), nullable=True),

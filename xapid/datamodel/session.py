@@ -16,7 +16,6 @@ from xapid.datamodel.types import (
     Ref,
     Set,
     dynamic,
-    inverse,
     message,
     ref,
     rw,
@@ -46,7 +45,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
     auth_user_sid: str = dynamic("", since="george")
     auth_user_name: str = dynamic("", since="midnight-ride")
     rbac_permissions: Set[str] = static((), since="midnight-ride")
-    tasks: Set[Ref[Task]] = inverse("task.session", since="midnight-ride")
+    tasks: Set[Ref[Task]] = dynamic(doc="Tasks that the session started.", since="midnight-ride")
     parent: Ref[Session] = static(NULL, since="midnight-ride")
     originator: str = dynamic("", since="clearwater")
     client_certificate: bool = dynamic(False, since="21.2.0")

@@ -334,7 +334,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     shutdown_delay: int = static(0, since="boston")
     order: int = static(0, since="boston")
     VGPUs: Set[Ref[VGPU]] = inverse("VGPU.VM", since="boston")
-    attached_PCIs: Set[Ref[PCI]] = inverse("PCI.attached_VMs", since="boston")
+    attached_PCIs: Set[Ref[PCI]] = dynamic(since="boston")
     suspend_SR: Ref[SR] = rw(NULL, since="boston")
     version: int = static(0, since="boston")
     generation_id: str = static("0:0", since="clearwater")
