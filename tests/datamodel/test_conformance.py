@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import xapid.datamodel  # noqa: F401 - declares the classes
-from xapid.datamodel import errors
+from xapid.datamodel import errors, roles
+from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.datamodel.implicit import all_messages, messages_of
 from xapid.datamodel.roles import HIGHEST_FIRST, READ_ONLY
 from xapid.datamodel.types import CLASSES, MISSING, Field, MessageSpec, Object, RecordType, StringType, Type
@@ -50,8 +51,8 @@ def field_facts(field: Field) -> dict[str, Any]:
 
 
 def message_facts(cls: type[Object], message: MessageSpec) -> dict[str, Any]:
-    roles = cls.spec.roles if message.roles is None else message.roles
-    named = [role for role in roles if role in HIGHEST_FIRST]
+    allowed = cls.spec.roles if message.roles is None else message.roles
+    named = [role for role in allowed if role in HIGHEST_FIRST]
     facts: dict[str, Any] = {
         "implicit": message.implicit,
         "params": [
@@ -66,7 +67,7 @@ def message_facts(cls: type[Object], message: MessageSpec) -> dict[str, Any]:
         "state": str(message.life.state),
         "since": message.life.since,
     }
-    if "client-cert" in roles:
+    if "client-cert" in allowed:
         facts["other_roles"] = ["client-cert"]
     if message.life.deprecated:
         facts["deprecated"] = message.life.deprecated
@@ -170,3 +171,30 @@ def test_every_hidden_message_is_declared_with_as_many_parameters() -> None:
     }
 
     assert declared == {key: facts["parameters"] for key, facts in CONTRACT["hidden_messages"].items()}
+
+
+def test_every_http_handler_is_declared() -> None:
+    spelled = {
+        "READ_ONLY": READ_ONLY,
+        "POOL_OP": roles.POOL_OPERATOR,
+        "POOL_ADMIN": roles.POOL_ADMIN,
+        "VM_OP": roles.VM_OPERATOR,
+        "VM_ADMIN": roles.VM_ADMIN,
+        "VM_POWER_ADMIN": roles.VM_POWER_ADMIN,
+        "CLIENT_CERT": roles.CLIENT_CERT,
+        "LOCAL_ROOT_ONLY": roles.LOCAL_ROOT,
+    }
+    wanted = [
+        (
+            each["method"],
+            each["path"],
+            each["in_sdk"],
+            tuple(tuple(pair) for pair in each["query"]),
+            roles.role_set(*(spelled[name] for name in each["role"].split(" ++ "))),
+        )
+        for each in CONTRACT["http"]
+    ]
+
+    declared = [(each.method, each.path, each.in_sdk, each.query, each.roles) for each in HTTP_ACTIONS]
+
+    assert declared == wanted

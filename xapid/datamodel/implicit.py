@@ -165,4 +165,4 @@ def _messages_of_field(spec: ClassSpec, each: Field) -> list[MessageSpec]:
 
 def removed(spec: MessageSpec) -> bool:
     """Whether calling it answers MESSAGE_REMOVED."""
-    return spec.life.state is State.removed and not spec.implicit
+    return spec.life.state is State.removed

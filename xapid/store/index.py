@@ -30,6 +30,8 @@ class Table:
         self.name = cls.spec.name
         self.rows: dict[str, Any] = {}
         self.indexes: dict[str, dict[Any, dict[str, None]]] = {field: {} for field in indexed}
+        self.newest = 0
+        """Generation that must be on disk before the class as a whole may be shown."""
         self.related = RELATED.get(self.name, {})
         self._sets = frozenset(field for field in self.indexes if isinstance(cls.spec.fields[field].type, SetType))
 

@@ -57,6 +57,8 @@ class Store:
         self.classes: dict[str, str] = {}
         """reference -> class"""
         self.open: Transaction | None = None
+        self.submitted = generation
+        """The last generation that was given to the sink."""
 
     def _indexed_fields(self, name: str) -> list[str]:
         fields = dict.fromkeys(RELATED.get(name, ()))
@@ -135,6 +137,7 @@ class Store:
     def commit(self, batch: Batch, changes: list[Change]) -> None:
         """Called by the transaction at its end: hand the batch on."""
         if batch.writes or batch.journal:
+            self.submitted = batch.generation
             self.sink.submit(batch)
         self.feed.published(changes)
 
@@ -142,6 +145,10 @@ class Store:
         """Return when everything up to the generation is on disk."""
         if self.sink.durable < generation:
             await self.sink.wait(generation)
+
+    async def settled(self) -> None:
+        """Return when everything given to the sink so far is on disk."""
+        await self.durable(self.submitted)
 
     def is_durable(self, row: Object) -> bool:
         """Whether a client may see this row already."""

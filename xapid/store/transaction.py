@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
@@ -77,12 +78,18 @@ class Transaction:
         self.store = store
         self.batch = Batch(epoch=store.epoch)
         self._drafts: dict[str, _Draft] = {}
+        self._at_end: list[Callable[[Transaction], None]] = []
+        self._when_numbered: list[Callable[[int], None]] = []
         self._outer: Transaction | None = None
+        self._met = 0
+        """Generation of rows that were found to have the value already: it must be on disk as well."""
 
     def __enter__(self) -> Self:
         # A block inside a block belongs to the outer one.
         self._outer = self.store.open
         if self._outer is not None:
+            self._outer._at_end += self._at_end
+            self._outer._when_numbered += self._when_numbered
             return self._outer  # type: ignore[return-value]  # Self of a class that is never derived
         self.store.open = self
         return self
@@ -94,7 +101,11 @@ class Transaction:
             return
         try:
             if kind is None:
+                for function in self._at_end:
+                    function(self)
                 self._commit()
+                for report in self._when_numbered:
+                    report(max(self.batch.generation, self._met))
             else:
                 self._roll_back()
         except BaseException:
@@ -139,6 +150,7 @@ class Transaction:
             for key in changes:
                 if not is_stored_field(type(row), key):
                     raise TypeError(f"{name} has no field {key}")
+            self._met = max(self._met, latest._wait)
             return latest
         draft = self._draft(latest)
         new: R = draft.new
@@ -181,6 +193,14 @@ class Transaction:
     def journal(self, task: str, number: int, payload: str | None) -> None:
         """Add a line to the undo journal of a task; None drops the whole of it."""
         self.batch.journal.append(JournalWrite(task, number, payload))
+
+    def at_end(self, function: Callable[[Transaction], None]) -> None:
+        """Call a function with the transaction when its block ended well, just before it is committed."""
+        self._at_end.append(function)
+
+    def when_numbered(self, function: Callable[[int], None]) -> None:
+        """Call a function with the generation up to which the disk must be, before anybody is told of the changes."""
+        self._when_numbered.append(function)
 
     # Inside
 
@@ -235,6 +255,9 @@ class Transaction:
         self.batch.generation = last_written
         if last_written:
             for draft in self._drafts.values():
+                row = draft.new if draft.new is not None else draft.old
+                if row is not None:
+                    self.store.tables[row.spec.name].newest = last_written
                 # Nobody sees a part of a batch before the whole is on disk.
                 if draft.new is not None and (draft.fields or draft.touched or draft.old is None):
                     draft.new.__dict__["_wait"] = last_written

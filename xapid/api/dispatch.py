@@ -1,0 +1,321 @@
+"""The dispatcher: one call from its name and raw parameters to its answer, with every check in its order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from xapid.api.methods import Method
+from xapid.auth.permissions import key_permission, matching_pattern, permissions
+from xapid.auth.sessions import Sessions, SessionState
+from xapid.datamodel.errors import (
+    INTERNAL_ERROR,
+    MESSAGE_METHOD_UNKNOWN,
+    MESSAGE_PARAMETER_COUNT_MISMATCH,
+    MESSAGE_REMOVED,
+    NOT_IMPLEMENTED,
+    OUT_OF_SPACE,
+    RBAC_PERMISSION_DENIED,
+    ApiError,
+    OtherError,
+)
+from xapid.datamodel.types import NULL, STRING, VOID, SetType, Type
+from xapid.runtime.context import Context, Origin, Runtime
+from xapid.runtime.tasks import TaskHandle
+from xapid.store.writer import StoreFailed
+from xapid.wire.decode import TypeMismatch
+
+log = logging.getLogger(__name__)
+
+LIST_METHODS = "system.listMethods"
+STRINGS = SetType(STRING)
+
+
+class Answer(NamedTuple):
+    """A result and its type."""
+
+    kind: Type
+    value: Any
+    bare: bool = False
+    """Sent without the envelope of Status and Value: only the list of methods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call as it came over the wire."""
+
+    method: str
+    params: list[Any]
+    origin: Origin
+    task: str = ""
+    """Of the header ``task-id``: run in this task, and leave its completion to the caller."""
+    subtask_of: str = ""
+    http_config: tuple[tuple[str, str], ...] = ()
+    """Headers ``x-http-other-config-KEY``: into the task's other_config as ``http:KEY``."""
+
+
+class Unsupported(Exception):
+    """A call that the original answers with HTTP 500."""
+
+
+class Dispatcher:
+    """Calls methods. An answer is given at once where nothing has to be waited for."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        methods: Mapping[str, Method],
+        sessions: Sessions,
+        result_text: Callable[[Type, Any], str],
+        extension: Callable[[Context, Request], Awaitable[Answer]] | None = None,
+    ) -> None:
+        self.runtime = runtime
+        self.methods = methods
+        self.sessions = sessions
+        self._result_text = result_text
+        self._extension = extension
+        self._listed = sorted(name for name, method in methods.items() if name == method.name)
+        self._background: set[asyncio.Task[Any]] = set()
+        self._permissions = permissions()
+
+    # --- Checks, in the order in which the original makes them -----------------------------------
+
+    def call(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer a call, or say what to wait for. Raises ApiError, here or when awaited."""
+        prefix, name = _split(request.method)
+        method = self.methods.get(name)
+        if method is None:
+            return self._unknown(prefix, name, request)
+        params = request.params
+        if method.session:
+            given = len(params) - 1
+            self._count(method, name, given)
+            session_text = self._text(params[0])
+            values = self._decode(method, params, 1)
+            session: SessionState | None = self.sessions.get(session_text)
+        else:
+            self._count(method, name, len(params))
+            values = self._decode(method, params, 0)
+            session = None
+        if method.removed:
+            raise MESSAGE_REMOVED()
+        if prefix:
+            if not method.has_async:
+                raise OtherError("Fault", f"No async mode for this operation (rpc: {name})")
+            return self._asynchronous(prefix, method, session, values, request)
+        return self._synchronous(method, session, values, request)
+
+    def _count(self, method: Method, name: str, given: int) -> None:
+        if given < method.required or (given > method.most and method.required == method.most):
+            raise MESSAGE_PARAMETER_COUNT_MISMATCH(name, method.required, given)
+
+    @staticmethod
+    def _text(value: Any) -> str:
+        if not isinstance(value, str):
+            raise INTERNAL_ERROR(f"a reference is a text, not {type(value).__name__}")
+        return value
+
+    @staticmethod
+    def _decode(method: Method, params: list[Any], skip: int) -> list[Any]:
+        decoders, given = method.decoders, params[skip : skip + method.most]
+        try:
+            values = [decode(raw) for decode, raw in zip(decoders, given, strict=False)]
+        except TypeMismatch as error:
+            raise INTERNAL_ERROR(str(error)) from error
+        if len(given) < method.most:
+            values += [param.default for param in method.spec.params[len(given) :]]
+        return values
+
+    def _permit(self, method: Method, session: SessionState | None, values: list[Any]) -> None:
+        """Raises RBAC_PERMISSION_DENIED."""
+        if session is None or session.superuser:
+            return
+        wanted = method.permission
+        field = method.spec.field
+        if method.keyed >= 0 and field is not None:
+            pattern = matching_pattern(field.key_roles, str(values[method.keyed]))
+            if pattern is not None:
+                wanted = key_permission(method.name, pattern)
+        if wanted not in session.permissions:
+            raise denied(wanted)
+
+    def _resolve(self, ctx: Context, method: Method, values: list[Any]) -> None:
+        store = ctx.store
+        for number, cls in method.resolve:
+            values[number] = store.get(cls, values[number])
+
+    def _refuse_when_full(self, method: Method) -> None:
+        trouble = getattr(self.runtime.store.sink, "trouble", "")
+        if trouble and not method.name.partition(".")[2].startswith(_READERS):
+            raise OUT_OF_SPACE(f"{self.runtime.config.state_dir} ({trouble})")
+
+    # --- Running ---------------------------------------------------------------------------------
+
+    def _synchronous(
+        self, method: Method, session: SessionState | None, values: list[Any], request: Request
+    ) -> Answer | Awaitable[Answer]:
+        reference = session.ref if session is not None else NULL
+        if method.makes_task:
+            return self._with_task(method, session, values, request)
+        ctx = Context(self.runtime, TaskHandle(self.runtime.store, "", method.name, reference, False), session)
+        ctx.origin = request.origin
+        if method.waits:
+            ctx.task = self.runtime.tasks.dummy(request.method, reference)
+            return self._finish(ctx, method, self._run(ctx, method, values))
+        value = self._run_plain(ctx, method, values)
+        if ctx.until > self.runtime.store.sink.durable:
+            return self._settled(ctx, method, value)
+        return Answer(method.result, value)
+
+    def _run_plain(self, ctx: Context, method: Method, values: list[Any]) -> Any:
+        self._permit(method, ctx.session, values)
+        self._resolve(ctx, method, values)
+        if method.run is None:
+            raise NOT_IMPLEMENTED(method.name)
+        self._refuse_when_full(method)
+        try:
+            return method.run(ctx, *values)
+        except ApiError:
+            raise
+        except Exception as error:
+            raise unforeseen(method.name, error) from error
+
+    async def _run(self, ctx: Context, method: Method, values: list[Any]) -> Any:
+        if not method.waits:
+            return self._run_plain(ctx, method, values)
+        self._permit(method, ctx.session, values)
+        self._resolve(ctx, method, values)
+        self._refuse_when_full(method)
+        run: Callable[..., Coroutine[Any, Any, Any]] = method.run  # type: ignore[assignment]  # it waits, so it is there
+        try:
+            return await run(ctx, *values)
+        except (ApiError, StoreFailed):
+            raise
+        except Exception as error:
+            raise unforeseen(method.name, error) from error
+
+    async def _finish(self, ctx: Context, method: Method, work: Coroutine[Any, Any, Any]) -> Answer:
+        return await self._settled(ctx, method, await work)
+
+    async def _settled(self, ctx: Context, method: Method, value: Any) -> Answer:
+        try:
+            await ctx.settled()
+        except StoreFailed as error:
+            raise INTERNAL_ERROR(f"done, but not recorded: {error}") from error
+        return Answer(method.result, value)
+
+    async def _with_task(
+        self, method: Method, session: SessionState | None, values: list[Any], request: Request
+    ) -> Answer:
+        """A synchronous call that others can watch: its task has a row while it lasts."""
+        tasks = self.runtime.tasks
+        adopted = bool(request.task)
+        task = tasks.adopted(request.task, request.method) if adopted else self._new_task(session, request, True)
+        ctx = Context(self.runtime, task, session, request.origin)
+        # A client that hangs up does not stop what it began.
+        work = asyncio.ensure_future(self._finish(ctx, method, self._run(ctx, method, values)))
+        task.work = work
+        self._keep(work)
+        if not adopted:
+            work.add_done_callback(lambda done: self._over(task, done, method.result))
+        return await asyncio.shield(work)
+
+    def _over(self, task: TaskHandle, done: asyncio.Task[Answer], kind: Type) -> None:
+        self._complete(task, done, kind)
+        self.runtime.tasks.forget(task)
+
+    def _complete(self, task: TaskHandle, done: asyncio.Task[Answer], kind: Type) -> None:
+        tasks = self.runtime.tasks
+        error = INTERNAL_ERROR("the daemon is stopping") if done.cancelled() else done.exception()
+        if error is None:
+            tasks.succeed(task, self._result_text(kind, done.result().value))
+        else:
+            tasks.fail(task, error)
+
+    def _asynchronous(
+        self, prefix: str, method: Method, session: SessionState | None, values: list[Any], request: Request
+    ) -> Answer | Awaitable[Answer]:
+        owner = method.spec.owner
+        if owner in ("task", "event") and prefix == "Async.":
+            task = self.runtime.tasks.dummy(request.method, session.ref if session is not None else NULL)
+        else:
+            task = self._new_task(session, request, False)
+        ctx = Context(self.runtime, task, session, request.origin)
+        work = asyncio.ensure_future(self._finish(ctx, method, self._run(ctx, method, values)))
+        task.work = work
+        self._keep(work)
+        work.add_done_callback(lambda done: self._complete(task, done, method.result))
+        return self._acknowledged(task)
+
+    async def _acknowledged(self, task: TaskHandle) -> Answer:
+        await self.runtime.store.settled()
+        return Answer(STRING, task.ref)
+
+    def _new_task(self, session: SessionState | None, request: Request, volatile: bool) -> TaskHandle:
+        return self.runtime.tasks.create(
+            request.method,
+            session=session.ref if session is not None else NULL,
+            owner=session.user_sid if session is not None else "",
+            parent=request.subtask_of or NULL,
+            volatile=volatile,
+            other_config={f"http:{key}": value for key, value in request.http_config},
+        )
+
+    def _keep(self, work: asyncio.Task[Any]) -> None:
+        self._background.add(work)
+        work.add_done_callback(self._background.discard)
+
+    async def stop(self) -> None:
+        """Wait for nothing: whatever is under way is cancelled, and undone."""
+        work = list(self._background)
+        for each in work:
+            each.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+    # --- Names that are no method ----------------------------------------------------------------
+
+    def _unknown(self, prefix: str, name: str, request: Request) -> Answer | Awaitable[Answer]:
+        if name == LIST_METHODS:
+            return Answer(STRINGS, self._listed, bare=not prefix)
+        if name.startswith("system.isAlive:"):
+            raise Unsupported(name)
+        if not request.params:
+            raise MESSAGE_METHOD_UNKNOWN(name)
+        # It might be an extension: a program of that name. Its first parameter is a session.
+        session = self.sessions.get(self._text(request.params[0]))
+        if not session.may("host.call_extension"):
+            raise denied("host.call_extension")
+        if self._extension is None:
+            raise MESSAGE_METHOD_UNKNOWN(name)
+        ctx = Context(self.runtime, self.runtime.tasks.dummy(name, session.ref), session, request.origin)
+        return self._extension(ctx, request)
+
+
+_READERS = ("get_", "log", "login", "assert_", "query", "has_", "compute_", "list", "from", "next", "cancel")
+"""Beginnings of the messages that are answered while the disk is full."""
+
+
+def _split(method: str) -> tuple[str, str]:
+    if method.startswith("Async."):
+        return "Async.", method[6:]
+    if method.startswith("InternalAsync."):
+        return "InternalAsync.", method[14:]
+    return "", method
+
+
+def denied(permission: str) -> RBAC_PERMISSION_DENIED:
+    known = permissions().get(permission)
+    roles = ", ".join(known.roles) if known is not None and known.roles else "nobody but the local superuser"
+    return RBAC_PERMISSION_DENIED(permission, f"No permission. Allowed to: {roles}")
+
+
+def unforeseen(name: str, error: Exception) -> INTERNAL_ERROR:
+    """What nobody thought of: the traceback goes to the log, a line to the caller."""
+    log.error("%s failed", name, exc_info=error)
+    return INTERNAL_ERROR(f"{type(error).__name__}: {error}")
+
+
+__all__ = ["VOID", "Answer", "Dispatcher", "Request", "Unsupported"]

@@ -1,0 +1,116 @@
+"""The table of methods: for each the way from raw parameters to its function, compiled once."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xapid.auth.permissions import roles_of
+from xapid.datamodel.implicit import all_messages, removed
+from xapid.datamodel.types import CLASSES, MapType, MessageSpec, Object, RefType, Type
+from xapid.wire.decode import decoder
+
+Run = Callable[..., Any]
+"""``run(ctx, *params)``: a plain function or a coroutine function."""
+
+NO_TASK = frozenset({"task", "event"})
+"""Calls of these classes never make a task, so that watching tasks makes no events about itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One callable message."""
+
+    name: str
+    spec: MessageSpec
+    decoders: tuple[Callable[[Any], Any], ...]
+    required: int
+    """Parameters that must be given, the session not counted."""
+    most: int
+    resolve: tuple[tuple[int, type[Object]], ...]
+    """Which parameters are references that the dispatcher turns into rows."""
+    permission: str
+    keyed: int
+    """Number of the parameter that is the key of a map with keyed roles; -1: none."""
+    run: Run | None
+    """None: not implemented."""
+    waits: bool
+    """Whether ``run`` is a coroutine function."""
+    result: Type
+    has_async: bool
+    session: bool
+    removed: bool
+    makes_task: bool
+    """Whether a synchronous call has a task row while it lasts."""
+
+
+def _resolvable(spec: MessageSpec) -> Iterable[tuple[int, type[Object]]]:
+    for number, param in enumerate(spec.params):
+        if isinstance(param.type, RefType) and not param.late and not spec.implicit:
+            yield number, CLASSES[param.type.target]
+
+
+def compile_method(spec: MessageSpec, run: Run | None) -> Method:
+    params = spec.params
+    field = spec.field
+    keyed = -1
+    if (
+        field is not None
+        and field.key_roles
+        and isinstance(field.type, MapType)
+        and spec.name.startswith(("add", "rem"))
+    ):
+        keyed = 1
+    arity = spec.arity if spec.arity is not None else len(params)
+    return Method(
+        name=spec.method,
+        spec=spec,
+        decoders=tuple(decoder(param.type) for param in params) or _raw(arity),
+        required=sum(not param.optional for param in params) if spec.arity is None else arity,
+        most=arity,
+        resolve=tuple(_resolvable(spec)),
+        permission=spec.method.lower(),
+        keyed=keyed,
+        run=run,
+        waits=inspect.iscoroutinefunction(run),
+        result=spec.result,
+        has_async=spec.has_async,
+        session=spec.session,
+        removed=removed(spec),
+        makes_task=spec.has_async and spec.owner not in NO_TASK,
+    )
+
+
+def _raw(count: int) -> tuple[Callable[[Any], Any], ...]:
+    return tuple(lambda value: value for _ in range(count))
+
+
+def find_operations(modules: Mapping[str, str]) -> dict[str, Run]:
+    """The hand-written functions by ``Class.message``; a name that Python reserves has a trailing underscore."""
+    found: dict[str, Run] = {}
+    messages = all_messages()
+    for cls, path in modules.items():
+        module = importlib.import_module(path)
+        for method, spec in messages.items():
+            if spec.owner == cls:
+                function = getattr(module, spec.name, None) or getattr(module, f"{spec.name}_", None)
+                if callable(function) and getattr(function, "__module__", "").startswith("xapid.ops"):
+                    found[method] = function
+    return found
+
+
+def method_table(operations: Mapping[str, Run], implicit: Callable[[MessageSpec], Run | None]) -> dict[str, Method]:
+    """Every method by both its spellings: ``VM.start`` and ``VM_start``."""
+    table: dict[str, Method] = {}
+    for name, spec in all_messages().items():
+        method = compile_method(spec, operations.get(name) or (implicit(spec) if spec.implicit else None))
+        table[name] = method
+        table[name.replace(".", "_", 1)] = method
+    return table
+
+
+def permitted_roles(method: Method) -> tuple[str, ...]:
+    return roles_of(method.spec)

@@ -1,0 +1,57 @@
+"""The password file: local users, and the hashes their passwords are checked against."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+import argon2
+
+_HASHER = argon2.PasswordHasher()
+
+
+class PasswordFile:
+    """Lines of ``user:hash``; the hash is Argon2id. Checking takes some 50 ms of CPU: do it in a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def check(self, user: str, password: str) -> bool:
+        """Whether the password is this user's. Takes as long for a user that is not there."""
+        found = self._entries().get(user)
+        try:
+            _HASHER.verify(found or _DECOY, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+        return found is not None
+
+    def set(self, user: str, password: str) -> None:
+        """Write a user's new password. The file is replaced at once or not at all."""
+        if ":" in user or "\n" in user:
+            raise ValueError("a user name holds no colon and no line break")
+        entries = {**self._entries(), user: _HASHER.hash(password)}
+        text = "".join(f"{name}:{hashed}\n" for name, hashed in entries.items())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def _entries(self) -> dict[str, str]:
+        try:
+            text = self.path.read_text()
+        except FileNotFoundError:
+            return {}
+        lines = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
+        return {user: hashed.strip() for user, hashed in lines}
+
+
+_DECOY = _HASHER.hash(secrets.token_urlsafe())

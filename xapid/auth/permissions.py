@@ -1,0 +1,85 @@
+"""Permissions: one name for every message, map key and HTTP action, and the roles that have it."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from xapid.datamodel.http_actions import HTTP_ACTIONS
+from xapid.datamodel.implicit import all_messages
+from xapid.datamodel.roles import POOL_OPERATOR, STATIC_ROLES, Roles
+from xapid.datamodel.types import CLASSES, MessageSpec
+
+DESTROY_ANY_TASK = "task.destroy/any"
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Something that a role may be allowed to do."""
+
+    name: str
+    """lower case, as shown to clients"""
+    original: str
+    """as declared; its MD5 is the uuid"""
+    roles: Roles
+
+
+def md5_uuid(text: str) -> str:
+    """The MD5 of a text, written as a uuid: the identity that the original gives to roles and permissions."""
+    return str(uuid.UUID(bytes=hashlib.md5(text.encode(), usedforsecurity=False).digest()))
+
+
+def roles_of(message: MessageSpec) -> Roles:
+    """The roles that may send a message; empty: the local superuser only."""
+    if message.roles is not None:
+        return message.roles
+    return CLASSES[message.owner].spec.roles if message.owner in CLASSES else ()
+
+
+def key_permission(method: str, pattern: str) -> str:
+    """The name of the permission for one key of a map: ``vm.add_to_other_config/key:folder``."""
+    return f"{method.lower()}/key:{pattern.lower()}"
+
+
+@cache
+def permissions() -> Mapping[str, Permission]:
+    """Every permission by name."""
+    found: dict[str, Permission] = {}
+
+    def add(original: str, roles: Roles) -> None:
+        found[original.lower()] = Permission(original.lower(), original, roles)
+
+    for method, message in all_messages().items():
+        add(method, roles_of(message))
+    for name, cls in CLASSES.items():
+        for field in cls.spec.fields.values():
+            for pattern, roles in field.key_roles.items():
+                for verb in ("add_to", "remove_from"):
+                    add(f"{name}.{verb}_{field.name}/key:{pattern}", roles)
+    for action in HTTP_ACTIONS:
+        add(f"http/{action.name}", action.roles)
+        for sub, roles in action.sub_actions.items():
+            add(f"http/{action.name}/{sub}", roles)
+    add(DESTROY_ANY_TASK, POOL_OPERATOR)
+    return found
+
+
+@cache
+def permissions_of_role(role: str) -> frozenset[str]:
+    """Names of the permissions that one static role has."""
+    return frozenset(name for name, permission in permissions().items() if role in permission.roles)
+
+
+def permissions_of_roles(roles: frozenset[str]) -> frozenset[str]:
+    return frozenset().union(*(permissions_of_role(role) for role in roles if role in STATIC_ROLES))
+
+
+def matching_pattern(patterns: Mapping[str, Roles], key: str) -> str | None:
+    """The pattern of a keyed map that a key falls under: its own text, or a prefix before ``*``."""
+    for pattern in patterns:
+        if pattern == key or (pattern.endswith("*") and key.startswith(pattern[:-1])):
+            return pattern
+    return None

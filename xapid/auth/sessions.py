@@ -1,0 +1,164 @@
+"""Sessions: who is logged in, what he may, and when he was last heard of."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from xapid.auth.permissions import permissions_of_roles
+from xapid.datamodel import Session
+from xapid.datamodel.errors import SESSION_INVALID
+from xapid.datamodel.types import NULL, DateTime
+from xapid.runtime.clock import Clock
+from xapid.store.store import Store
+
+IDLE_LIMIT = 24 * 3600.0
+"""Seconds after which an idle session ends."""
+
+
+@dataclass(eq=False)
+class SessionState:
+    """One login. Lives in memory only: sessions end with the daemon, and clients log in again."""
+
+    ref: str
+    user: str
+    originator: str
+    superuser: bool
+    permissions: frozenset[str] = frozenset()
+    """Fixed at login. Not asked for a superuser."""
+    user_sid: str = ""
+    local: bool = False
+    """Of this host only; usable in emergencies, without a row."""
+    pool: bool = False
+    last_active: float = 0.0
+    started: float = 0.0
+    registrations: dict[str, int] | None = None
+    """Classes asked for by event.register; None: neither registered nor unregistered yet."""
+    position: int = 0
+    """How far event.next has read."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def may(self, permission: str) -> bool:
+        return self.superuser or permission in self.permissions
+
+    @property
+    def group(self) -> str:
+        """Whom it counts against: the originator of local users, the user of a directory."""
+        return f"originator {self.originator}" if self.user in ("", "root") else f"user {self.user}"
+
+    @property
+    def track_id(self) -> str:
+        """How logs name it: the reference itself is a secret."""
+        return "trackid=" + hashlib.md5(self.ref.encode(), usedforsecurity=False).hexdigest()
+
+
+class Sessions:
+    """All sessions of this daemon."""
+
+    def __init__(self, store: Store, clock: Clock, per_group: int = 500) -> None:
+        self._store = store
+        self._clock = clock
+        self._per_group = per_group
+        self._states: dict[str, SessionState] = {}
+        self._groups: dict[str, OrderedDict[str, None]] = {}
+        self.ended: dict[str, list[Any]] = {}
+        """Futures to fail when a session ends: session -> futures of its waiting event calls."""
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def start(
+        self,
+        user: str,
+        originator: str,
+        *,
+        superuser: bool,
+        roles: frozenset[str] = frozenset(),
+        user_sid: str = "",
+        subject: str = NULL,
+        host: str = NULL,
+        local: bool = False,
+        pool: bool = False,
+    ) -> SessionState:
+        """Log somebody in. In a full group the session that was idle longest ends."""
+        ref = f"OpaqueRef:{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}"
+        permissions = frozenset() if superuser else permissions_of_roles(roles)
+        now = self._clock.now()
+        state = SessionState(
+            ref, user, originator, superuser, permissions, user_sid, local, pool, last_active=now, started=now
+        )
+        self._make_room(state.group)
+        self._states[ref] = state
+        self._groups.setdefault(state.group, OrderedDict())[ref] = None
+        if not local:
+            self._add_row(state, subject, host, now)
+        return state
+
+    def _add_row(self, state: SessionState, subject: str, host: str, now: float) -> None:
+        with self._store.write() as tx:
+            tx.create(
+                Session,
+                ref=state.ref,
+                this_host=host,
+                last_active=DateTime.of(now),
+                validation_time=DateTime.of(now),
+                pool=state.pool,
+                is_local_superuser=state.superuser,
+                subject=subject,
+                auth_user_sid=state.user_sid,
+                auth_user_name=state.user,
+                rbac_permissions=tuple(sorted(state.permissions)),
+                originator=state.originator,
+            )
+
+    def _make_room(self, group: str) -> None:
+        members = self._groups.get(group)
+        while members and len(members) >= self._per_group:
+            self.end(next(iter(members)))
+
+    def get(self, ref: str) -> SessionState:
+        """The session of a reference; it counts as active now. Raises SESSION_INVALID."""
+        state = self._states.get(ref)
+        if state is None:
+            raise SESSION_INVALID(ref)
+        now = self._clock.now()
+        if now - state.last_active > IDLE_LIMIT:
+            self.end(ref)
+            raise SESSION_INVALID(ref)
+        state.last_active = now
+        self._groups[state.group].move_to_end(ref)
+        return state
+
+    def find(self, ref: str) -> SessionState | None:
+        return self._states.get(ref)
+
+    def all(self) -> list[SessionState]:
+        return list(self._states.values())
+
+    def end(self, ref: str) -> None:
+        """Log out. Calls that wait for events on it fail with SESSION_INVALID."""
+        state = self._states.pop(ref, None)
+        if state is None:
+            return
+        members = self._groups[state.group]
+        members.pop(ref, None)
+        if not members:
+            del self._groups[state.group]
+        row = self._store.find(Session, ref)
+        if row is not None:
+            with self._store.write() as tx:
+                tx.delete(row)
+        for future in self.ended.pop(ref, ()):
+            if not future.done():
+                future.set_exception(SESSION_INVALID(ref))
+
+    def expire(self) -> None:
+        """End every session that was idle too long."""
+        limit = self._clock.now() - IDLE_LIMIT
+        for state in self.all():
+            if state.last_active < limit:
+                self.end(state.ref)

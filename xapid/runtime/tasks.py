@@ -1,0 +1,180 @@
+"""Tasks: the rows by which clients follow what was asked for, and how such work is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from xapid.datamodel import Task
+from xapid.datamodel.errors import TASK_CANCELLED, ApiError
+from xapid.datamodel.task import TaskAllowedOperations, TaskStatusType
+from xapid.datamodel.types import NULL
+from xapid.store.store import Store
+
+if TYPE_CHECKING:
+    from xapid.runtime.clock import Clock
+
+PENDING = (TaskStatusType.pending, TaskStatusType.cancelling)
+
+
+class TaskHandle:
+    """Work under way. ``ref`` is a real row, or a dummy that no client can look up."""
+
+    __slots__ = ("_cancellable", "cancel_requested", "label", "number", "ref", "session", "store", "stored", "work")
+
+    def __init__(self, store: Store, ref: str, label: str, session: str, stored: bool) -> None:
+        self.store = store
+        self.ref = ref
+        self.label = label
+        self.session = session
+        self.stored = stored
+        self.work: asyncio.Task[object] | None = None
+        self.cancel_requested = False
+        self.number = 0
+        """Of the last line in the undo journal."""
+        self._cancellable = 0
+
+    def cancel(self) -> None:
+        """Ask the work to stop. It does at once where it can, else at the next place where it can."""
+        self.cancel_requested = True
+        if self._cancellable and self.work is not None:
+            self.work.cancel()
+
+    @contextmanager
+    def cancellable(self) -> Iterator[None]:
+        """Within the block a request to cancel ends the work with TASK_CANCELLED."""
+        if self.cancel_requested:
+            raise TASK_CANCELLED(self.ref)
+        outermost = not self._cancellable
+        self._cancellable += 1
+        if outermost:
+            self._show((TaskAllowedOperations.cancel,))
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            if not self.cancel_requested:
+                raise
+            if self.work is not None:
+                self.work.uncancel()
+            raise TASK_CANCELLED(self.ref) from error
+        finally:
+            self._cancellable -= 1
+            if outermost:
+                self._show(())
+
+    def _show(self, allowed: tuple[TaskAllowedOperations, ...]) -> None:
+        row = self.store.find(Task, self.ref) if self.stored else None
+        if row is not None and row.status in PENDING:
+            with self.store.write() as tx:
+                tx.set(row, allowed_operations=allowed)
+
+    def progress(self, fraction: float) -> None:
+        """Say how far the work is, 0 to 1."""
+        row = self.store.find(Task, self.ref) if self.stored else None
+        if row is not None and row.status in PENDING:
+            with self.store.write() as tx:
+                tx.set(row, progress=fraction)
+
+
+class Tasks:
+    """All tasks of this host."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.localhost: str = NULL
+        self.active: dict[str, TaskHandle] = {}
+        """Work under way by its reference, dummy or real."""
+        self.sessions: dict[str, str] = {}
+        """Which session started a task: task -> session."""
+        self.owners: dict[str, str] = {}
+        """Whose task it is: task -> auth_user_sid of its session."""
+
+    def create(
+        self,
+        label: str,
+        description: str = "",
+        *,
+        session: str = NULL,
+        owner: str = "",
+        parent: str = NULL,
+        volatile: bool = False,
+        other_config: dict[str, str] | None = None,
+    ) -> TaskHandle:
+        """A task with a row. A volatile one lasts only as long as a call, and is not written."""
+        with self.store.write() as tx:
+            row = tx.create(
+                Task,
+                volatile=volatile,
+                name_label=label,
+                name_description=description,
+                created=self.clock.date(),
+                status=TaskStatusType.pending,
+                resident_on=self.localhost,
+                type="<none/>",
+                subtask_of=parent,
+                other_config=dict(other_config or {}),
+            )
+        handle = TaskHandle(self.store, row.ref, label, session, True)
+        self.active[row.ref] = handle
+        self.sessions[row.ref] = session
+        self.owners[row.ref] = owner
+        return handle
+
+    def dummy(self, label: str, session: str = NULL) -> TaskHandle:
+        """A task without a row, for calls that must make no event."""
+        return TaskHandle(self.store, f"DummyRef:|{uuid.uuid4()}|{label}", label, session, False)
+
+    def adopted(self, ref: str, label: str) -> TaskHandle:
+        """The task that a client made and wants this call to run in: ``task_id`` of a transfer."""
+        return self.active.get(ref) or TaskHandle(self.store, ref, label, NULL, self.store.find(Task, ref) is not None)
+
+    def succeed(self, handle: TaskHandle, result: str) -> None:
+        """End with a result: the XML text of the value. A task that has ended already stays as it is."""
+        self._end(handle, status=TaskStatusType.success, result=result)
+
+    def fail(self, handle: TaskHandle, error: BaseException) -> None:
+        """End with an error."""
+        if isinstance(error, TASK_CANCELLED):
+            self._end(handle, status=TaskStatusType.cancelled)
+            return
+        description = error.description if isinstance(error, ApiError) else ["INTERNAL_ERROR", str(error)]
+        self._end(handle, status=TaskStatusType.failure, error_info=tuple(description), backtrace=backtrace_text(error))
+
+    def _end(self, handle: TaskHandle, **changes: object) -> None:
+        self.active.pop(handle.ref, None)
+        row = self.store.find(Task, handle.ref) if handle.stored else None
+        if row is None or row.status not in PENDING:
+            return
+        with self.store.write() as tx:
+            tx.set(row, progress=1.0, finished=self.clock.date(), allowed_operations=(), **changes)
+
+    def forget(self, handle: TaskHandle) -> None:
+        """The call that the task was for is over: its row goes."""
+        self.active.pop(handle.ref, None)
+        self.dropped(handle.ref)
+        row = self.store.find(Task, handle.ref) if handle.stored else None
+        if row is not None:
+            with self.store.write() as tx:
+                tx.delete(row)
+
+    def dropped(self, ref: str) -> None:
+        self.sessions.pop(ref, None)
+        self.owners.pop(ref, None)
+
+    def of_session(self, session: str) -> tuple[str, ...]:
+        return tuple(ref for ref, owner in self.sessions.items() if owner == session)
+
+
+def backtrace_text(error: BaseException) -> str:
+    """The frames of an error as the S-expression that ``task.backtrace`` holds, without any values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    shown = (
+        f"((process xapid)(filename {frame.filename.rpartition('/xapid/')[2]})(line {frame.lineno}))"
+        for frame in reversed(frames)
+    )
+    return f"({''.join(shown)})"
