@@ -10,7 +10,7 @@ from typing import Any
 
 from xapid.auth.permissions import roles_of
 from xapid.datamodel.implicit import all_messages, removed
-from xapid.datamodel.types import CLASSES, MapType, MessageSpec, Object, RefType, Type
+from xapid.datamodel.types import CLASSES, MessageSpec, Object, RefType, Type
 from xapid.wire.decode import decoder
 
 Run = Callable[..., Any]

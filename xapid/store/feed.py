@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 DELETIONS_KEPT = 8192
 """Per class. Who asks for older ones is told that events were lost."""
@@ -66,6 +66,8 @@ class Change(NamedTuple):
     cls: str
     operation: str
     ref: str
+    row: Any
+    """The photograph after the change; of a deletion, the last one."""
 
 
 class Feed:
@@ -117,8 +119,5 @@ def _expire(future: asyncio.Future[None]) -> None:
         future.set_exception(TimeoutError())
 
 
-class StreamSink:
-    """Whoever wants every notification in order: the queue of event.next."""
-
-    def __call__(self, changes: list[Change]) -> None:
-        raise NotImplementedError
+StreamSink = Callable[[list[Change]], None]
+"""Whoever wants every notification in order: the queue of event.next."""

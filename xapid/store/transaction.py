@@ -281,7 +281,7 @@ class Transaction:
                 self.batch.writes.append(Write("delete", type(old), ref, {}, generation, old._created))
             if not silent:
                 store.feed.classes[name].delete(ref, generation, old._created)
-                changes.append(Change(generation, name, "del", ref))
+                changes.append(Change(generation, name, "del", ref, old))
             return generation if written else 0
         new.__dict__["_gen"] = generation
         if old is None:
@@ -290,7 +290,7 @@ class Transaction:
             written = self._write_row(new, old, draft, generation)
         if not silent:
             store.feed.classes[name].change(ref, generation)
-            changes.append(Change(generation, name, "add" if old is None else "mod", ref))
+            changes.append(Change(generation, name, "add" if old is None else "mod", ref, new))
         return generation if written else 0
 
     def _write_row(self, new: Any, old: Any | None, draft: _Draft, generation: int) -> bool:

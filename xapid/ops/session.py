@@ -1,0 +1,100 @@
+"""Messages of class session: logging in and out, and what a session knows of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from xapid.auth.passwords import PasswordFile
+from xapid.auth.sessions import Sessions, SessionState
+from xapid.datamodel import Session
+from xapid.datamodel.errors import HANDLE_INVALID, SESSION_AUTHENTICATION_FAILED
+from xapid.datamodel.types import DateTime
+from xapid.runtime.context import Context
+from xapid.store.rows import copy_row
+
+CHECKS_AT_ONCE = 8
+"""Passwords checked in parallel: each takes a core for some 50 ms."""
+
+
+class Login:
+    """Checks who somebody is; one in a daemon."""
+
+    def __init__(self, passwords: PasswordFile | None, failure_delay: float) -> None:
+        self.passwords = passwords
+        self.failure_delay = failure_delay
+        self._slots = asyncio.Semaphore(CHECKS_AT_ONCE)
+
+    async def check(self, user: str, password: str) -> bool:
+        if self.passwords is None:
+            return False
+        async with self._slots:
+            return await asyncio.to_thread(self.passwords.check, user, password)
+
+
+def _sessions(ctx: Context) -> Sessions:
+    sessions: Sessions = ctx.runtime.services["sessions"]
+    return sessions
+
+
+async def login_with_password(ctx: Context, uname: str, pwd: str, version: str, originator: str) -> str:
+    """Callers of the Unix socket are trusted; others need the right password, and wait after a wrong one."""
+    login: Login = ctx.runtime.services["login"]
+    if not ctx.origin.trusted and not await login.check(uname, pwd):
+        await asyncio.sleep(login.failure_delay)
+        raise SESSION_AUTHENTICATION_FAILED(uname, "Authentication failure")
+    state = _sessions(ctx).start(uname, originator, superuser=True, host=ctx.runtime.localhost)
+    return state.ref
+
+
+async def slave_local_login_with_password(ctx: Context, uname: str, pwd: str) -> str:
+    """A session of this host alone: not in the database, and usable in an emergency."""
+    login: Login = ctx.runtime.services["login"]
+    if not ctx.origin.trusted and not await login.check(uname, pwd):
+        await asyncio.sleep(login.failure_delay)
+        raise SESSION_AUTHENTICATION_FAILED(uname, "Authentication failure")
+    return _sessions(ctx).start(uname, "", superuser=True, local=True).ref
+
+
+def logout(ctx: Context) -> None:
+    _sessions(ctx).end(ctx.session.ref)
+
+
+def local_logout(ctx: Context) -> None:
+    """Ends a local session; of another it does nothing."""
+    if ctx.session.local:
+        _sessions(ctx).end(ctx.session.ref)
+
+
+def get_all_subject_identifiers(ctx: Context) -> list[str]:
+    return sorted({state.user_sid for state in _sessions(ctx).all() if state.user_sid})
+
+
+def logout_subject_identifier(ctx: Context, subject_identifier: str) -> None:
+    """Ends every session of a directory user but the caller's own."""
+    for state in _sessions(ctx).all():
+        if state.user_sid == subject_identifier and not state.superuser and state is not ctx.session:
+            _sessions(ctx).end(state.ref)
+
+
+def get_record(ctx: Context, self: str) -> Session:
+    row, state = _look_up(ctx, self)
+    shown = copy_row(row)
+    shown.__dict__.update(last_active=DateTime.of(state.last_active), tasks=ctx.runtime.tasks.of_session(self))
+    return shown
+
+
+def get_last_active(ctx: Context, self: str) -> DateTime:
+    return DateTime.of(_look_up(ctx, self)[1].last_active)
+
+
+def get_tasks(ctx: Context, self: str) -> tuple[str, ...]:
+    _look_up(ctx, self)
+    return ctx.runtime.tasks.of_session(self)
+
+
+def _look_up(ctx: Context, ref: str) -> tuple[Any, SessionState]:
+    row, state = ctx.store.find(Session, ref), _sessions(ctx).find(ref)
+    if row is None or state is None:
+        raise HANDLE_INVALID("session", ref)
+    return row, state

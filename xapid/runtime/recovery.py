@@ -1,0 +1,102 @@
+"""After a crash: take back what was half done, and end the tasks that nobody works on any more."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, get_type_hints
+
+import msgspec
+
+from xapid.backends.interface import BackendError
+from xapid.datamodel import Task
+from xapid.datamodel.task import TaskStatusType
+from xapid.runtime.context import Backends
+from xapid.runtime.tasks import PENDING
+from xapid.runtime.undo import UndoLine
+from xapid.store.database import JournalLine
+from xapid.store.store import Store
+
+log = logging.getLogger(__name__)
+
+INTERFACES = {
+    "DomainDriver": "xapid.backends.domain.interface",
+    "DatapathDriver": "xapid.backends.datapath.interface",
+    "StorageDriver": "xapid.backends.storage.interface",
+    "NetworkDriver": "xapid.backends.network.interface",
+}
+"""Where the driver interfaces are whose methods the journal may name."""
+
+REASON = "The toolstack stopped while this was under way; what had been done was taken back."
+
+
+async def take_back(lines: Iterable[JournalLine], store: Store, backends: Backends) -> int:
+    """Run the undo steps of every unfinished task, latest first, then forget them. Returns how many ran.
+
+    A step that cannot be run now (its back end is away) stays in the journal, for the next start.
+    """
+    done = 0
+    for task, steps in _by_task(lines).items():
+        results = [await _run(step, backends) for step in steps]
+        done += len(results)
+        if all(results):
+            with store.write() as tx:
+                tx.journal(task, 0, None)
+    return done
+
+
+def _by_task(lines: Iterable[JournalLine]) -> dict[str, list[JournalLine]]:
+    found: dict[str, list[JournalLine]] = {}
+    for line in sorted(lines, key=lambda line: -line.number):
+        found.setdefault(line.task, []).append(line)
+    return found
+
+
+async def _run(line: JournalLine, backends: Backends) -> bool:
+    step = msgspec.json.decode(line.payload, type=UndoLine)
+    kind, _, host = step.target.partition("@")
+    method = _method(step.method)
+    try:
+        await backends.agent(host, kind).call(method, *_arguments(method, step.args))
+    except BackendError as error:
+        log.error("undo step %s of task %s failed: %s", step.method, line.task, error)
+        return False
+    log.info("undo step %s of task %s was run", step.method, line.task)
+    return True
+
+
+def _method(qualified: str) -> Callable[..., Any]:
+    interface, _, name = qualified.partition(".")
+    method: Callable[..., Any] = getattr(getattr(importlib.import_module(INTERFACES[interface]), interface), name)
+    return method
+
+
+def _arguments(method: Callable[..., Any], raw: list[msgspec.Raw]) -> list[Any]:
+    hints = [hint for name, hint in get_type_hints(method).items() if name != "return"]
+    return [msgspec.json.decode(each, type=hint) for each, hint in zip(raw, hints, strict=False)]
+
+
+def end_orphans(store: Store, finished: Any) -> int:
+    """Fail every pending task that this daemon was working on when it died. Those that clients keep themselves stay.
+
+    Returns how many there were.
+    """
+    orphans = [
+        row for row in store.all(Task) if row.status in PENDING and row.name_label.partition(".")[0] in _PREFIXES
+    ]
+    with store.write() as tx:
+        for row in orphans:
+            tx.set(
+                row,
+                status=TaskStatusType.failure,
+                error_info=("INTERNAL_ERROR", REASON),
+                progress=1.0,
+                finished=finished,
+                allowed_operations=(),
+                current_operations={},
+            )
+    return len(orphans)
+
+
+_PREFIXES = ("Async.", "InternalAsync.")
