@@ -1,0 +1,163 @@
+"""What one block of changes does, and what it leaves behind when it fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from xapid.datamodel import VBD, VDI, VM
+from xapid.datamodel.errors import HANDLE_INVALID
+from xapid.datamodel.types import NULL
+from xapid.store.feed import Change
+from xapid.store.store import Store
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+def test_an_object_has_every_field_from_the_start(store: Store) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM, name_label="one")
+
+    assert vm.name_label == "one"
+    assert vm.is_a_template is False
+    assert vm.affinity == NULL
+    assert vm.uuid
+
+
+def test_a_field_that_is_not_there_cannot_be_given(store: Store) -> None:
+    with pytest.raises(TypeError, match="nonsense"), store.write() as tx:
+        tx.create(VM, nonsense=1)
+
+    assert not store.all(VM)
+
+
+def test_a_row_is_a_photograph(store: Store) -> None:
+    with store.write() as tx:
+        before = tx.create(VM, name_label="before")
+
+    with store.write() as tx:
+        tx.set(before, name_label="after")
+
+    assert before.name_label == "before"
+    assert store.get(VM, before.ref).name_label == "after"
+
+
+def test_a_change_applies_to_the_latest_row(store: Store) -> None:
+    with store.write() as tx:
+        old = tx.create(VM)
+    with store.write() as tx:
+        tx.set(old, name_label="label")
+
+    with store.write() as tx:
+        tx.set(old, name_description="description")
+
+    row = store.get(VM, old.ref)
+    assert (row.name_label, row.name_description) == ("label", "description")
+
+
+def test_when_a_block_fails_nothing_happened(store: Store) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM, name_label="kept")
+        drive = tx.create(VBD, VM=vm.ref)
+    generation = store.generation
+
+    with pytest.raises(KeyError), store.write() as tx:
+        tx.set(vm, name_label="lost")
+        tx.delete(drive)
+        tx.create(VM, name_label="never")
+        raise KeyError
+
+    assert store.get(VM, vm.ref).name_label == "kept"
+    assert store.members(vm, "VBDs") == (drive.ref,)
+    assert store.where(VM, name_label="never") == []
+    assert store.where(VM, name_label="kept") == [store.get(VM, vm.ref)]
+    assert store.generation == generation
+    assert store.find_uuid(VBD, drive.uuid) is not None
+
+
+def test_an_equal_value_makes_no_change(store: Store) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM, name_label="same")
+    generation = store.generation
+
+    with store.write() as tx:
+        tx.set(vm, name_label="same")
+
+    assert store.generation == generation
+
+
+def test_an_object_that_is_gone_cannot_be_changed(store: Store) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM)
+    with store.write() as tx:
+        tx.delete(vm)
+
+    with pytest.raises(HANDLE_INVALID) as error, store.write() as tx:
+        tx.set(vm, name_label="late")
+
+    assert error.value.args == ("VM", vm.ref)
+
+
+def test_both_ends_of_a_relation_change_together(store: Store) -> None:
+    with store.write() as tx:
+        vm, other, vdi = tx.create(VM), tx.create(VM), tx.create(VDI)
+    with store.write() as tx:
+        drive = tx.create(VBD, VM=vm.ref, VDI=vdi.ref)
+    heard: list[Change] = []
+    store.feed.stream = heard.extend
+
+    with store.write() as tx:
+        tx.set(drive, VM=other.ref)
+
+    assert store.members(vm, "VBDs") == ()
+    assert store.members(other, "VBDs") == (drive.ref,)
+    assert {(change.cls, change.operation, change.ref) for change in heard} == {
+        ("VBD", "mod", drive.ref),
+        ("VM", "mod", vm.ref),
+        ("VM", "mod", other.ref),
+    }
+
+
+def test_a_deleted_end_leaves_the_reference_dangling(store: Store) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM)
+        drive = tx.create(VBD, VM=vm.ref)
+
+    with store.write() as tx:
+        tx.delete(vm)
+
+    assert vm.ref == store.get(VBD, drive.ref).VM
+    assert store.find(VM, vm.ref) is None
+
+
+def test_a_block_within_a_block_belongs_to_it(store: Store) -> None:
+    with pytest.raises(KeyError), store.write() as tx:
+        tx.create(VM, name_label="outer")
+        with store.write() as inner:
+            inner.create(VM, name_label="inner")
+        raise KeyError
+
+    assert not store.all(VM)
+
+
+def test_an_object_made_and_deleted_in_one_block_is_never_told_of(store: Store) -> None:
+    heard: list[Change] = []
+    store.feed.stream = heard.extend
+
+    with store.write() as tx:
+        tx.delete(tx.create(VM))
+
+    assert heard == []
+    assert not list(store.feed.classes["VM"].changed_since(0))
+
+
+def test_no_two_objects_have_one_uuid(store: Store) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM)
+
+    with pytest.raises(ValueError, match=vm.uuid), store.write() as tx:
+        tx.create(VDI, uuid=vm.uuid)
+
+    assert not store.all(VDI)
