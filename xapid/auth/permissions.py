@@ -10,7 +10,7 @@ from functools import cache
 
 from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.datamodel.implicit import all_messages
-from xapid.datamodel.roles import POOL_OPERATOR, STATIC_ROLES, Roles
+from xapid.datamodel.roles import CLIENT_CERT, POOL_OPERATOR, READ_ONLY, STATIC_ROLES, Roles, role_set
 from xapid.datamodel.types import CLASSES, MessageSpec
 
 DESTROY_ANY_TASK = "task.destroy/any"
@@ -60,7 +60,8 @@ def permissions() -> Mapping[str, Permission]:
                 for verb in ("add_to", "remove_from"):
                     add(f"{name}.{verb}_{field.name}/key:{pattern}", roles)
     for action in HTTP_ACTIONS:
-        add(f"http/{action.name}", action.roles)
+        # What anybody may read over HTTP, callers known by their certificate alone may read too.
+        add(f"http/{action.name}", role_set(READ_ONLY, CLIENT_CERT) if action.roles == READ_ONLY else action.roles)
         for sub, roles in action.sub_actions.items():
             add(f"http/{action.name}/{sub}", roles)
     add(DESTROY_ANY_TASK, POOL_OPERATOR)

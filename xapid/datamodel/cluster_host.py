@@ -14,7 +14,7 @@ from xapid.datamodel.errors import (
     PIF_NOT_ATTACHED_TO_HOST,
     REQUIRED_PIF_IS_UNPLUGGED,
 )
-from xapid.datamodel.roles import POOL_OPERATOR
+from xapid.datamodel.roles import LOCAL_ROOT, POOL_OPERATOR
 from xapid.datamodel.types import EPOCH, NULL, DateTime, Object, Param, Ref, Set, derived, dynamic, message, ref, static
 
 if TYPE_CHECKING:
@@ -80,4 +80,4 @@ class Cluster_host(Object, roles=POOL_OPERATOR, since="kolkata"):
     )
 
     # Between hosts, and for storage plug-ins: not listed.
-    forget = message("", hidden=True, arity=1)
+    forget = message("", roles=LOCAL_ROOT, hidden=True, arity=1)

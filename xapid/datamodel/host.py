@@ -668,26 +668,31 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     )
 
     # Between hosts, and for storage plug-ins: not listed.
-    abort_new_master = message("", Param("address", STRING), hidden=True)
+    abort_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)
     allocate_resources_for_vm = message(
-        "", Param("self", ref("host")), Param("vm", ref("VM")), Param("live", BOOL), hidden=True
+        "", Param("self", ref("host")), Param("vm", ref("VM")), Param("live", BOOL), roles=VM_OPERATOR, hidden=True
     )
-    apply_guest_agent_config = message("", Param("host", ref("host")), hidden=True)
+    apply_guest_agent_config = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
     attach_static_vdis = message(
-        "", Param("host", ref("host")), Param("vdi_reason_map", map_of(ref("VDI"), STRING)), hidden=True
+        "",
+        Param("host", ref("host")),
+        Param("vdi_reason_map", map_of(ref("VDI"), STRING)),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
-    cert_distrib_atom = message("", Param("host", ref("host")), Param("command", STRING), hidden=True)
-    certificate_list = message("", Param("host", ref("host")), hidden=True)
-    certificate_sync = message("", Param("host", ref("host")), hidden=True)
+    cert_distrib_atom = message("", Param("host", ref("host")), Param("command", STRING), roles=LOCAL_ROOT, hidden=True)
+    certificate_list = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    certificate_sync = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
     cleanup_pool_secret = message(
         "",
         Param("host", ref("host")),
         Param("old_ps", STRING, secret=True),
         Param("new_ps", STRING, secret=True),
+        roles=LOCAL_ROOT,
         hidden=True,
     )
-    commit_new_master = message("", Param("address", STRING), hidden=True)
-    copy_primary_host_certs = message("", Param("host", ref("host")), hidden=True)
+    commit_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)
+    copy_primary_host_certs = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
     create = message(
         "",
         Param("name", STRING),
@@ -697,35 +702,40 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("body", STRING),
         hidden=True,
     )
-    crl_install = message("", Param("host", ref("host")), Param("name", STRING), Param("crl", STRING), hidden=True)
-    crl_list = message("", Param("host", ref("host")), hidden=True)
-    crl_uninstall = message("", Param("host", ref("host")), Param("name", STRING), hidden=True)
-    detach_static_vdis = message("", Param("host", ref("host")), Param("vdis", set_of(ref("VDI"))), hidden=True)
-    disable_binary_storage = message("", Param("host", ref("host")), hidden=True)
-    enable_binary_storage = message("", Param("host", ref("host")), hidden=True)
-    get_diagnostic_timing_stats = message("", hidden=True, arity=1)
+    crl_install = message(
+        "", Param("host", ref("host")), Param("name", STRING), Param("crl", STRING), roles=LOCAL_ROOT, hidden=True
+    )
+    crl_list = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    crl_uninstall = message("", Param("host", ref("host")), Param("name", STRING), roles=LOCAL_ROOT, hidden=True)
+    detach_static_vdis = message(
+        "", Param("host", ref("host")), Param("vdis", set_of(ref("VDI"))), roles=LOCAL_ROOT, hidden=True
+    )
+    disable_binary_storage = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    enable_binary_storage = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    get_diagnostic_timing_stats = message("", roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=1)
     get_sm_diagnostics = message("", Param("host", ref("host")), hidden=True)
     get_thread_diagnostics = message("", Param("host", ref("host")), hidden=True)
-    get_uncooperative_domains = message("", Param("self", ref("host")), hidden=True)
-    ha_disable_failover_decisions = message("", Param("host", ref("host")), hidden=True)
-    ha_disarm_fencing = message("", Param("host", ref("host")), hidden=True)
-    ha_join_liveset = message("", Param("host", ref("host")), hidden=True)
-    ha_release_resources = message("", Param("host", ref("host")), hidden=True)
-    ha_stop_daemon = message("", Param("host", ref("host")), hidden=True)
-    ha_wait_for_shutdown_via_statefile = message("", Param("host", ref("host")), hidden=True)
-    ha_xapi_healthcheck = message("", hidden=True, arity=0)
+    get_uncooperative_domains = message("", Param("self", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_disable_failover_decisions = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_disarm_fencing = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_join_liveset = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_release_resources = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_stop_daemon = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_wait_for_shutdown_via_statefile = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_xapi_healthcheck = message("", roles=POOL_ADMIN, hidden=True, arity=0)
     install_ca_certificate = message(
-        "", Param("host", ref("host")), Param("name", STRING), Param("cert", STRING), hidden=True
+        "", Param("host", ref("host")), Param("name", STRING), Param("cert", STRING), roles=LOCAL_ROOT, hidden=True
     )
-    is_in_emergency_mode = message("", hidden=True, arity=0)
-    local_assert_healthy = message("", hidden=True, arity=0)
-    mxgpu_vf_setup = message("", Param("host", ref("host")), hidden=True)
-    notify = message("", Param("ty", STRING), Param("params", STRING), hidden=True)
+    is_in_emergency_mode = message("", roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=0)
+    local_assert_healthy = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
+    mxgpu_vf_setup = message("", Param("host", ref("host")), roles=VM_OPERATOR, hidden=True)
+    notify = message("", Param("ty", STRING), Param("params", STRING), roles=LOCAL_ROOT, hidden=True)
     notify_accept_new_pool_secret = message(
         "",
         Param("host", ref("host")),
         Param("old_ps", STRING, secret=True),
         Param("new_ps", STRING, secret=True),
+        roles=LOCAL_ROOT,
         hidden=True,
     )
     notify_send_new_pool_secret = message(
@@ -733,10 +743,11 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("host", ref("host")),
         Param("old_ps", STRING, secret=True),
         Param("new_ps", STRING, secret=True),
+        roles=LOCAL_ROOT,
         hidden=True,
     )
     nvidia_vf_setup = message(
-        "", Param("host", ref("host")), Param("pf", ref("PCI")), Param("enable", BOOL), hidden=True
+        "", Param("host", ref("host")), Param("pf", ref("PCI")), Param("enable", BOOL), roles=VM_OPERATOR, hidden=True
     )
     preconfigure_ha = message(
         "",
@@ -744,25 +755,38 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("statefiles", set_of(ref("VDI"))),
         Param("metadata_vdi", ref("VDI")),
         Param("generation", STRING),
+        roles=LOCAL_ROOT,
         hidden=True,
     )
-    prepare_for_poweroff = message("", Param("host", ref("host")), hidden=True)
-    propose_new_master = message("", hidden=True, arity=2)
+    prepare_for_poweroff = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    propose_new_master = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
     request_backup = message(
-        "", Param("host", ref("host")), Param("generation", INT), Param("force", BOOL), hidden=True
+        "", Param("host", ref("host")), Param("generation", INT), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True
     )
-    request_config_file_sync = message("", Param("host", ref("host")), Param("hash", STRING), hidden=True)
+    request_config_file_sync = message(
+        "", Param("host", ref("host")), Param("hash", STRING), roles=LOCAL_ROOT, hidden=True
+    )
     reset_networking = message("", Param("host", ref("host")), hidden=True)
-    set_license_params = message("", Param("self", ref("host")), Param("value", STRING_MAP), hidden=True)
-    set_localdb_key = message("", Param("host", ref("host")), Param("key", STRING), Param("value", STRING), hidden=True)
-    signal_networking_change = message("", hidden=True, arity=0)
+    set_license_params = message(
+        "", Param("self", ref("host")), Param("value", STRING_MAP), roles=LOCAL_ROOT, hidden=True
+    )
+    set_localdb_key = message(
+        "", Param("host", ref("host")), Param("key", STRING), Param("value", STRING), roles=LOCAL_ROOT, hidden=True
+    )
+    signal_networking_change = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
     sm_dp_destroy = message("", Param("host", ref("host")), Param("dp", STRING), Param("allow_leak", BOOL), hidden=True)
     sync_pif_currently_attached = message("", Param("host", ref("host")), Param("bridges", set_of(STRING)), hidden=True)
     sync_tunnels = message("", Param("host", ref("host")), hidden=True)
     sync_vlans = message("", Param("host", ref("host")), hidden=True)
-    tickle_heartbeat = message("", Param("host", ref("host")), Param("stuff", STRING_MAP), hidden=True)
-    uninstall_ca_certificate = message("", Param("name", STRING), Param("force", BOOL), hidden=True)
+    tickle_heartbeat = message(
+        "", Param("host", ref("host")), Param("stuff", STRING_MAP), roles=LOCAL_ROOT, hidden=True
+    )
+    uninstall_ca_certificate = message("", Param("name", STRING), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True)
     update_firewalld_service_status = message("", hidden=True, arity=0)
-    update_master = message("", Param("host", ref("host")), Param("master_address", STRING), hidden=True)
-    update_pool_secret = message("", Param("host", ref("host")), Param("pool_secret", STRING, secret=True), hidden=True)
-    write_uefi_certificates_to_disk = message("", Param("host", ref("host")), hidden=True)
+    update_master = message(
+        "", Param("host", ref("host")), Param("master_address", STRING), roles=LOCAL_ROOT, hidden=True
+    )
+    update_pool_secret = message(
+        "", Param("host", ref("host")), Param("pool_secret", STRING, secret=True), roles=LOCAL_ROOT, hidden=True
+    )
+    write_uefi_certificates_to_disk = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)

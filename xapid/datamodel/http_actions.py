@@ -196,10 +196,10 @@ HTTP_ACTIONS: tuple[HttpAction, ...] = (
     HttpAction("post_root", "POST", "/", READ_ONLY, in_sdk=False),
     HttpAction("post_RPC2", "POST", "/RPC2", READ_ONLY, in_sdk=False),
     HttpAction("post_json", "POST", "/json", READ_ONLY, in_sdk=False),
-    HttpAction("options_root", "OPTIONS", "/", READ_ONLY, in_sdk=False),
-    HttpAction("options_json", "OPTIONS", "/json", READ_ONLY, in_sdk=False),
+    HttpAction("post_root_options", "OPTIONS", "/", READ_ONLY, in_sdk=False),
+    HttpAction("post_json_options", "OPTIONS", "/json", READ_ONLY, in_sdk=False),
     HttpAction("post_jsonrpc", "POST", "/jsonrpc", READ_ONLY, in_sdk=False),
-    HttpAction("options_jsonrpc", "OPTIONS", "/jsonrpc", READ_ONLY, in_sdk=False),
+    HttpAction("post_jsonrpc_options", "OPTIONS", "/jsonrpc", READ_ONLY, in_sdk=False),
     HttpAction("get_pool_update_download", "GET", "/update/", READ_ONLY, in_sdk=False),
     HttpAction("get_repository", "GET", "/repository", LOCAL_ROOT, in_sdk=False),
     HttpAction(

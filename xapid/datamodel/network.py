@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from xapid.datamodel.errors import NETWORK_INCOMPATIBLE_PURPOSES
-from xapid.datamodel.roles import POOL_ADMIN, POOL_OPERATOR, VM_ADMIN, VM_OPERATOR
+from xapid.datamodel.roles import POOL_ADMIN, POOL_OPERATOR, VM_ADMIN, VM_OPERATOR, VM_POWER_ADMIN
 from xapid.datamodel.types import (
     BOOL,
     STRING,
@@ -118,6 +118,6 @@ class Network(
 
     # Between hosts, and for storage plug-ins: not listed.
     attach = message("", Param("network", ref("network")), Param("host", ref("host")), hidden=True)
-    attach_for_vm = message("", Param("host", ref("host")), Param("vm", ref("VM")), hidden=True)
-    detach_for_vm = message("", Param("host", ref("host")), Param("vm", ref("VM")), hidden=True)
+    attach_for_vm = message("", Param("host", ref("host")), Param("vm", ref("VM")), roles=VM_POWER_ADMIN, hidden=True)
+    detach_for_vm = message("", Param("host", ref("host")), Param("vm", ref("VM")), roles=VM_POWER_ADMIN, hidden=True)
     pool_introduce = message("", hidden=True, arity=7)

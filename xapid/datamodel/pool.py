@@ -19,7 +19,7 @@ from xapid.datamodel.errors import (
     PIF_NOT_PRESENT,
     VLAN_TAG_INVALID,
 )
-from xapid.datamodel.roles import CLIENT_CERT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY, VM_OPERATOR, role_set
+from xapid.datamodel.roles import CLIENT_CERT, LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY, VM_OPERATOR, role_set
 from xapid.datamodel.types import (
     BOOL,
     DATETIME,
@@ -669,14 +669,16 @@ class Pool(
     )
 
     # Between hosts, and for storage plug-ins: not listed.
-    audit_log_append = message("", Param("line", STRING), hidden=True)
+    audit_log_append = message("", Param("line", STRING), roles=POOL_ADMIN, hidden=True)
     disable_binary_storage = message("", hidden=True, arity=0)
     enable_binary_storage = message("", hidden=True, arity=0)
     exchange_ca_certificates_on_join = message("", hidden=True, arity=2)
     exchange_certificates_on_join = message("", Param("uuid", STRING), Param("certificate", STRING), hidden=True)
-    exchange_crls_on_join = message("", hidden=True, arity=3)
-    exchange_trusted_certificates_on_join = message("", hidden=True, arity=4)
-    ha_schedule_plan_recomputation = message("", hidden=True, arity=0)
+    exchange_crls_on_join = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=3)
+    exchange_trusted_certificates_on_join = message(
+        "", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=4
+    )
+    ha_schedule_plan_recomputation = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
     hello = message("", Param("host_uuid", STRING), Param("host_address", STRING), hidden=True)
     initial_auth = message("", hidden=True, arity=0)
-    is_slave = message("", Param("host", ref("host")), hidden=True)
+    is_slave = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)

@@ -81,7 +81,7 @@ class Repository(
     )
 
     # Between hosts, and for storage plug-ins: not listed.
-    apply = message("", hidden=True, arity=1)
+    apply = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=1)
     apply_livepatch = message(
         "",
         Param("host", ref("host")),
@@ -91,5 +91,6 @@ class Repository(
         Param("base_release", STRING),
         Param("to_version", STRING),
         Param("to_release", STRING),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         hidden=True,
     )

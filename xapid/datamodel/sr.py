@@ -6,7 +6,15 @@ import enum
 from typing import TYPE_CHECKING
 
 from xapid.datamodel.errors import SR_HAS_PBD, SR_UNKNOWN_DRIVER
-from xapid.datamodel.roles import CLIENT_CERT, POOL_OPERATOR, READ_ONLY, VM_OPERATOR, VM_POWER_ADMIN, role_set
+from xapid.datamodel.roles import (
+    CLIENT_CERT,
+    LOCAL_ROOT,
+    POOL_OPERATOR,
+    READ_ONLY,
+    VM_OPERATOR,
+    VM_POWER_ADMIN,
+    role_set,
+)
 from xapid.datamodel.types import (
     BOOL,
     FLOAT,
@@ -211,5 +219,5 @@ class SR(Object, roles=POOL_OPERATOR):
 
     # Between hosts, and for storage plug-ins: not listed.
     get_live_hosts = message("", Param("sr", ref("SR")), hidden=True)
-    set_physical_utilisation = message("", hidden=True, arity=2)
-    set_virtual_allocation = message("", Param("self", ref("SR")), Param("value", INT), hidden=True)
+    set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    set_virtual_allocation = message("", Param("self", ref("SR")), Param("value", INT), roles=LOCAL_ROOT, hidden=True)

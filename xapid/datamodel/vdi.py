@@ -21,7 +21,16 @@ from xapid.datamodel.errors import (
     VDI_READONLY,
     VDI_TOO_SMALL,
 )
-from xapid.datamodel.roles import CLIENT_CERT, POOL_OPERATOR, READ_ONLY, VM_ADMIN, VM_OPERATOR, VM_POWER_ADMIN, role_set
+from xapid.datamodel.roles import (
+    CLIENT_CERT,
+    LOCAL_ROOT,
+    POOL_OPERATOR,
+    READ_ONLY,
+    VM_ADMIN,
+    VM_OPERATOR,
+    VM_POWER_ADMIN,
+    role_set,
+)
 from xapid.datamodel.types import (
     BOOL,
     DATETIME,
@@ -290,17 +299,19 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
 
     # Between hosts, and for storage plug-ins: not listed.
     checksum = message("", Param("self", ref("VDI")), hidden=True)
-    db_forget = message("", hidden=True, arity=1)
-    db_introduce = message("", hidden=True, arity=9)
+    db_forget = message("", roles=LOCAL_ROOT, hidden=True, arity=1)
+    db_introduce = message("", roles=LOCAL_ROOT, hidden=True, arity=9)
     force_unlock = message("", hidden=True, arity=1)
     generate_config = message("", Param("host", ref("host")), Param("vdi", ref("VDI")), hidden=True)
     pool_introduce = message("", hidden=True, arity=9)
-    set_cbt_enabled = message("", Param("self", ref("VDI")), Param("value", BOOL), hidden=True)
-    set_is_a_snapshot = message("", Param("self", ref("VDI")), Param("value", BOOL), hidden=True)
-    set_managed = message("", Param("self", ref("VDI")), Param("value", BOOL), hidden=True)
-    set_metadata_of_pool = message("", Param("self", ref("VDI")), Param("value", ref("pool")), hidden=True)
-    set_missing = message("", Param("self", ref("VDI")), Param("value", BOOL), hidden=True)
-    set_physical_utilisation = message("", hidden=True, arity=2)
-    set_snapshot_of = message("", Param("self", ref("VDI")), Param("value", ref("VDI")), hidden=True)
-    set_snapshot_time = message("", Param("self", ref("VDI")), Param("value", DATETIME), hidden=True)
-    set_virtual_size = message("", Param("self", ref("VDI")), Param("value", INT), hidden=True)
+    set_cbt_enabled = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_is_a_snapshot = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_managed = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_metadata_of_pool = message(
+        "", Param("self", ref("VDI")), Param("value", ref("pool")), roles=LOCAL_ROOT, hidden=True
+    )
+    set_missing = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    set_snapshot_of = message("", Param("self", ref("VDI")), Param("value", ref("VDI")), roles=LOCAL_ROOT, hidden=True)
+    set_snapshot_time = message("", Param("self", ref("VDI")), Param("value", DATETIME), roles=LOCAL_ROOT, hidden=True)
+    set_virtual_size = message("", Param("self", ref("VDI")), Param("value", INT), roles=LOCAL_ROOT, hidden=True)

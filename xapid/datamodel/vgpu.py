@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xapid.datamodel.roles import POOL_OPERATOR
+from xapid.datamodel.roles import LOCAL_ROOT, POOL_OPERATOR
 from xapid.datamodel.types import NULL, STRING, STRING_MAP, Object, Param, Ref, dynamic, message, ref, rw
 
 if TYPE_CHECKING:
@@ -43,4 +43,4 @@ class VGPU(Object, roles=POOL_OPERATOR, since="boston"):
     )
 
     # Between hosts, and for storage plug-ins: not listed.
-    atomic_set_resident_on = message("", hidden=True, arity=2)
+    atomic_set_resident_on = message("", roles=LOCAL_ROOT, hidden=True, arity=2)

@@ -46,6 +46,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.roles import (
     CLIENT_CERT,
+    LOCAL_ROOT,
     POOL_ADMIN,
     POOL_OPERATOR,
     READ_ONLY,
@@ -1157,20 +1158,23 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     )
 
     # Between hosts, and for storage plug-ins: not listed.
-    assert_can_migrate_sender = message("", hidden=True, arity=7)
-    atomic_set_resident_on = message("", hidden=True, arity=2)
+    assert_can_migrate_sender = message("", roles=VM_POWER_ADMIN, hidden=True, arity=7)
+    atomic_set_resident_on = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
     csvm = message("", hidden=True, arity=1)
-    hard_reboot_internal = message("", Param("vm", ref("VM")), hidden=True)
-    pool_migrate_complete = message("", Param("vm", ref("VM")), Param("host", ref("host")), hidden=True)
-    s3_resume = message("", Param("vm", ref("VM")), hidden=True)
-    s3_suspend = message("", Param("vm", ref("VM")), hidden=True)
-    set_NVRAM_EFI_variables = message("", hidden=True, arity=2)
-    set_is_default_template = message("", Param("vm", ref("VM")), Param("value", BOOL), hidden=True)
+    hard_reboot_internal = message("", Param("vm", ref("VM")), roles=LOCAL_ROOT, hidden=True)
+    pool_migrate_complete = message(
+        "", Param("vm", ref("VM")), Param("host", ref("host")), roles=role_set(VM_POWER_ADMIN, CLIENT_CERT), hidden=True
+    )
+    s3_resume = message("", Param("vm", ref("VM")), roles=VM_OPERATOR, hidden=True)
+    s3_suspend = message("", Param("vm", ref("VM")), roles=VM_OPERATOR, hidden=True)
+    set_NVRAM_EFI_variables = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    set_is_default_template = message("", Param("vm", ref("VM")), Param("value", BOOL), roles=POOL_ADMIN, hidden=True)
     update_snapshot_metadata = message(
         "",
         Param("vm", ref("VM")),
         Param("snapshot_of", ref("VM")),
         Param("snapshot_time", DATETIME),
         Param("transportable_snapshot_id", STRING),
+        roles=POOL_OPERATOR,
         hidden=True,
     )

@@ -287,7 +287,10 @@ class VMPP(Object, roles=POOL_OPERATOR, since="cowley", state="removed", depreca
         Param("priority", INT),
         Param("body", STRING),
         Param("data", STRING),
+        roles=LOCAL_ROOT,
         hidden=True,
     )
-    set_is_archive_running = message("", Param("self", ref("VMPP")), Param("value", BOOL), hidden=True)
-    set_is_backup_running = message("", Param("self", ref("VMPP")), Param("value", BOOL), hidden=True)
+    set_is_archive_running = message(
+        "", Param("self", ref("VMPP")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True
+    )
+    set_is_backup_running = message("", Param("self", ref("VMPP")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from xapid.datamodel.roles import VM_ADMIN
+from xapid.datamodel.roles import LOCAL_ROOT, VM_ADMIN
 from xapid.datamodel.types import BOOL, NULL, STRING, Object, Param, Ref, Set, derived, dynamic, message, ref, static
 
 if TYPE_CHECKING:
@@ -43,5 +43,5 @@ class VTPM(Object, roles=VM_ADMIN, since="22.26.0", state="prototyped"):
     create = message("", Param("vM", ref("VM")), Param("is_unique", BOOL), result=ref("VTPM"), state="prototyped")
 
     # Between hosts, and for storage plug-ins: not listed.
-    get_contents = message("", Param("self", ref("VTPM")), hidden=True)
-    set_contents = message("", Param("self", ref("VTPM")), Param("contents", STRING), hidden=True)
+    get_contents = message("", Param("self", ref("VTPM")), roles=LOCAL_ROOT, hidden=True)
+    set_contents = message("", Param("self", ref("VTPM")), Param("contents", STRING), roles=LOCAL_ROOT, hidden=True)
