@@ -1,0 +1,143 @@
+"""A daemon of its own for a test: started, asked for readiness, killed, started again."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+START_LIMIT = 60.0
+"""Seconds for a start: the first one makes a database and a certificate."""
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=60)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(60)
+        self.sock.connect(self._path)
+
+
+class UnixTransport(xmlrpc.client.Transport):
+    """XML-RPC over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        if self._connection[1] is None:
+            self._connection = host, UnixConnection(self._path)
+        connection: http.client.HTTPConnection = self._connection[1]
+        return connection
+
+
+class Failure(Exception):
+    """An answer with Status Failure: code and parameters."""
+
+
+class Client:
+    """Calls over the Unix socket: ``client.call("VM.start", vm, False, False)`` with the session put in."""
+
+    def __init__(self, path: Path) -> None:
+        self._proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=UnixTransport(str(path)))
+        self.session = self.raw("session.login_with_password", "root", "")
+
+    def raw(self, method: str, *params: Any) -> Any:
+        answer = getattr(self._proxy, method)(*params)
+        if answer["Status"] != "Success":
+            raise Failure(*answer["ErrorDescription"])
+        return answer["Value"]
+
+    def call(self, method: str, *params: Any) -> Any:
+        return self.raw(method, self.session, *params)
+
+    def close(self) -> None:
+        self._proxy("close")()
+
+
+class Daemon:
+    """``xapid serve`` in a process, with everything of it below one directory."""
+
+    def __init__(self, directory: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.directory = directory
+        self.socket = directory / "xapi.sock"
+        self.log = directory / "log"
+        self._options = options
+        self._environment = environment or {}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str, environment: dict[str, str] | None = None) -> None:
+        """Start, and return when it answers. Raises RuntimeError with the end of its log."""
+        command = [
+            sys.executable, "-m", "xapid", "serve", "--state-dir", str(self.directory / "state"),
+            "--unix", str(self.socket), "--http", "", "--https", "", "--drivers", "sim", *self._options, *options,
+        ]  # fmt: skip
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._environment, **(environment or {})},
+            )
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + START_LIMIT
+        while time.monotonic() < deadline:
+            if self.process is not None and self.process.poll() is not None:
+                raise RuntimeError(f"the daemon ended with {self.process.returncode}:\n{self.tail()}")
+            if self._answers():
+                return
+            time.sleep(0.02)
+        raise RuntimeError(f"the daemon does not answer:\n{self.tail()}")
+
+    def _answers(self) -> bool:
+        connection = UnixConnection(str(self.socket))
+        try:
+            connection.request("POST", "/jsonrpc", '{"method":"system.listMethods","params":[],"id":1}')
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
+
+    def client(self) -> Client:
+        return Client(self.socket)
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it did."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        if self.process is None:
+            return
+        self.process.send_signal(number)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            self.process = None

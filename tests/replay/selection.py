@@ -1,0 +1,53 @@
+"""Which recordings must replay without a difference, and the differences that docs/differences.md lists."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+VECTORS = HERE.parent / "vectors"
+CLASSES = "VM,VBD,VIF,network,VM_metrics,host,host_metrics,host_cpu,pool,console,role,Certificate,event"
+OTHERS = ("objects", "create", "queries", "events")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Files, and how they are replayed."""
+
+    name: str
+    files: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    at_least: int = 0
+    """Steps that must have been taken: an empty replay proves nothing."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _dispatch() -> tuple[str, ...]:
+    return tuple(sorted(path.name.removesuffix(".json.gz") for path in VECTORS.glob("dispatch-*.json.gz")))
+
+
+def _over(transport: str) -> Selection:
+    options = ("--only-classes", CLASSES, "--transport", transport)
+    return Selection(f"objects-{transport}", OTHERS, options, 2000)
+
+
+SELECTED = (
+    *(Selection(name, (name,), at_least=100) for name in _dispatch()),
+    Selection("tasks", ("tasks",), at_least=250),
+    *(_over(transport) for transport in ("xmlrpc", "jsonrpc2", "jsonrpc1")),
+)
+
+_LINE = re.compile(r"^\| `(?P<file>[^`/]+)/(?P<scenario>[^`#]+) #(?P<step>\d+)` \|", re.MULTILINE)
+
+
+def listed_differences() -> frozenset[tuple[str, str, int]]:
+    """File, scenario and step of every recorded answer from which we differ on purpose: at most twenty."""
+    text = (HERE.parent.parent / "docs" / "differences.md").read_text()
+    found = frozenset((line["file"], line["scenario"], int(line["step"])) for line in _LINE.finditer(text))
+    if len(found) > 20:
+        raise ValueError(f"{len(found)} recorded answers are listed as differing; 20 is the limit")
+    return found

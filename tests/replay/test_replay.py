@@ -1,0 +1,51 @@
+"""The recorded conversations, held again with a daemon on the simulator: no answer differs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.daemon import Daemon
+from tests.replay.selection import SELECTED, Selection, listed_differences
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    directory = tmp_path_factory.mktemp("replay")
+    daemon = Daemon(directory)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.mark.parametrize("selection", SELECTED, ids=str)
+def test_the_recording_replays(selection: Selection, daemon: Daemon, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+
+    finished = subprocess.run(
+        [
+            sys.executable, str(VECTORS / "replay.py"), "--unix", str(daemon.socket), "--json", str(result), "-q",
+            *selection.options, *(str(VECTORS / f"{name}.json.gz") for name in selection.files),
+        ],
+        capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "default"}, check=False,
+    )  # fmt: skip
+
+    assert result.exists(), finished.stdout + finished.stderr
+    steps = json.loads(result.read_text())["steps"]
+    known = listed_differences()
+    different = [
+        f"{step['file']}/{step['scenario']} #{step['step']} {step['what']}: {step['differences'][:3]}"
+        for step in steps
+        if step["result"] != "same" and (step["file"], step["scenario"], step["step"]) not in known
+    ]
+    assert different == []
+    assert len(steps) > selection.at_least
