@@ -60,7 +60,7 @@ class Bond(Object, roles=POOL_OPERATOR, since="miami"):
     destroy = message("", Param("self", ref("Bond")))
     create = message(
         "",
-        Param("network", ref("network")),
+        Param("network", ref("network"), late=True),
         Param("members", set_of(ref("PIF"))),
         Param("MAC", STRING),
         Param("mode", enum_of(BondMode), default=BondMode.balance_slb),

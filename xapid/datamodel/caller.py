@@ -60,7 +60,7 @@ class Caller(Object, roles=POOL_ADMIN, since="26.17.0", state="prototyped", cons
     )
     query_call_count = message(
         "",
-        Param("self", ref("Caller")),
+        Param("self", ref("Caller"), late=True),
         result=INT,
         roles=POOL_OPERATOR,
         since="26.15.0",
@@ -68,7 +68,7 @@ class Caller(Object, roles=POOL_ADMIN, since="26.17.0", state="prototyped", cons
     )
     query_token_usage = message(
         "",
-        Param("self", ref("Caller")),
+        Param("self", ref("Caller"), late=True),
         result=FLOAT,
         roles=POOL_OPERATOR,
         since="26.15.0",

@@ -84,7 +84,7 @@ class Cluster(Object, roles=POOL_OPERATOR, since="kolkata"):
     pool_force_destroy = message("", Param("self", ref("Cluster")), errors=(CLUSTER_FORCE_DESTROY_FAILED,))
     pool_create = message(
         "",
-        Param("network", ref("network")),
+        Param("network", ref("network"), late=True),
         Param("cluster_stack", STRING),
         Param("token_timeout", FLOAT, default=20.0),
         Param("token_timeout_coefficient", FLOAT, default=1.0),

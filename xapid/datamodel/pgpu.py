@@ -65,15 +65,15 @@ class PGPU(Object, roles=POOL_OPERATOR, since="boston"):
     )
     get_remaining_capacity = message(
         "",
-        Param("self", ref("PGPU")),
-        Param("vgpu_type", ref("VGPU_type")),
+        Param("self", ref("PGPU"), late=True),
+        Param("vgpu_type", ref("VGPU_type"), late=True),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="vgpu-tech-preview",
     )
     set_GPU_group = message(
         "",
-        Param("self", ref("PGPU")),
+        Param("self", ref("PGPU"), late=True),
         Param("value", ref("GPU_group")),
         since="vgpu-tech-preview",
     )

@@ -142,8 +142,8 @@ class PIF(Object, roles=POOL_OPERATOR):
         Param("netmask", STRING),
         Param("gateway", STRING),
         Param("DNS", STRING),
-        Param("bond_slave_of", ref("Bond")),
-        Param("VLAN_master_of", ref("VLAN")),
+        Param("bond_slave_of", ref("Bond"), late=True),
+        Param("VLAN_master_of", ref("VLAN"), late=True),
         Param("management", BOOL),
         Param("other_config", STRING_MAP),
         Param("disallow_unplug", BOOL, default=False),
@@ -194,8 +194,7 @@ class PIF(Object, roles=POOL_OPERATOR):
         Param("device", STRING),
         Param("managed", BOOL, default=True),
         result=ref("PIF"),
-        since="miami",
-    )
+        since="miami", runs_on="host")
     scan = message("", Param("host", ref("host")), since="miami")
     set_primary_address_type = message(
         "",
@@ -234,14 +233,13 @@ class PIF(Object, roles=POOL_OPERATOR):
     create_VLAN = message(
         "",
         Param("device", STRING),
-        Param("network", ref("network")),
+        Param("network", ref("network"), late=True),
         Param("host", ref("host")),
         Param("VLAN", INT),
         result=ref("PIF"),
         errors=(VLAN_TAG_INVALID,),
         state="deprecated",
-        deprecated="miami",
-    )
+        deprecated="miami", runs_on="host")
 
     # Between hosts, and for storage plug-ins: not listed.
     pool_introduce = message("", hidden=True, arity=16)

@@ -394,7 +394,7 @@ class Pool(
     remove_repository = message(
         "",
         Param("self", ref("pool")),
-        Param("value", ref("Repository")),
+        Param("value", ref("Repository"), late=True),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.301.0",
     )
@@ -441,7 +441,7 @@ class Pool(
     )
     has_extension = message(
         "",
-        Param("self", ref("pool")),
+        Param("self", ref("pool"), late=True),
         Param("name", STRING),
         result=BOOL,
         roles=POOL_ADMIN,
@@ -482,7 +482,7 @@ class Pool(
         deprecated="falcon",
     )
     disable_redo_log = message("", since="midnight-ride")
-    enable_redo_log = message("", Param("sr", ref("SR")), since="midnight-ride")
+    enable_redo_log = message("", Param("sr", ref("SR"), late=True), since="midnight-ride")
     enable_tls_verification = message("", roles=POOL_ADMIN, has_async=False, since="1.290.0")
     certificate_sync = message("", since="george")
     crl_list = message("", result=set_of(STRING), since="george")
@@ -645,7 +645,7 @@ class Pool(
     create_VLAN = message(
         "",
         Param("device", STRING),
-        Param("network", ref("network")),
+        Param("network", ref("network"), late=True),
         Param("VLAN", INT),
         result=set_of(ref("PIF")),
         errors=(VLAN_TAG_INVALID,),
@@ -653,7 +653,7 @@ class Pool(
     recover_slaves = message("", result=set_of(ref("host")))
     emergency_reset_master = message("", Param("master_address", STRING), has_async=False)
     emergency_transition_to_master = message("", has_async=False)
-    eject = message("", Param("host", ref("host")))
+    eject = message("", Param("host", ref("host")), runs_on="host")
     join_force = message(
         "",
         Param("master_address", STRING),

@@ -48,13 +48,12 @@ class PoolUpdate(Object, name="pool_update", roles=POOL_OPERATOR, since="ely"):
     destroy = message("", Param("self", ref("pool_update")))
     pool_clean = message("", Param("self", ref("pool_update")))
     pool_apply = message("", Param("self", ref("pool_update")))
-    apply = message("", Param("self", ref("pool_update")), Param("host", ref("host")))
+    apply = message("", Param("self", ref("pool_update")), Param("host", ref("host")), runs_on="host")
     precheck = message(
         "",
         Param("self", ref("pool_update")),
         Param("host", ref("host")),
-        result=enum_of(LivepatchStatus),
-    )
+        result=enum_of(LivepatchStatus), runs_on="host")
     introduce = message("", Param("vdi", ref("VDI")), result=ref("pool_update"))
 
     # Between hosts, and for storage plug-ins: not listed.

@@ -26,6 +26,6 @@ class PVS_server(Object, roles=POOL_OPERATOR, since="ely"):
         Param("addresses", set_of(STRING)),
         Param("first_port", INT),
         Param("last_port", INT),
-        Param("site", ref("PVS_site")),
+        Param("site", ref("PVS_site"), late=True),
         result=ref("PVS_server"),
     )

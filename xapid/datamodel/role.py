@@ -24,7 +24,7 @@ class Role(Object, name="role", roles=POOL_OPERATOR, since="midnight-ride"):
     )
     get_by_permission = message(
         "",
-        Param("permission", ref("role")),
+        Param("permission", ref("role"), late=True),
         result=set_of(ref("role")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,

@@ -36,8 +36,8 @@ class Subject(Object, name="subject", roles=POOL_ADMIN, since="george", construc
     )
     add_to_roles = message(
         "",
-        Param("self", ref("subject")),
-        Param("role", ref("role")),
+        Param("self", ref("subject"), late=True),
+        Param("role", ref("role"), late=True),
         has_async=False,
         since="midnight-ride",
     )

@@ -227,8 +227,8 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
     )
     pool_migrate = message(
         "",
-        Param("vdi", ref("VDI")),
-        Param("sr", ref("SR")),
+        Param("vdi", ref("VDI"), late=True),
+        Param("sr", ref("SR"), late=True),
         Param("options", STRING_MAP),
         result=ref("VDI"),
         roles=VM_POWER_ADMIN,
@@ -236,7 +236,7 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
     )
     read_database_pool_uuid = message(
         "",
-        Param("self", ref("VDI")),
+        Param("self", ref("VDI"), late=True),
         result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="boston",
@@ -252,9 +252,9 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
     copy = message(
         "",
         Param("vdi", ref("VDI")),
-        Param("sr", ref("SR"), default="OpaqueRef:NULL"),
-        Param("base_vdi", ref("VDI"), default="OpaqueRef:NULL"),
-        Param("into_vdi", ref("VDI"), default="OpaqueRef:NULL"),
+        Param("sr", ref("SR"), default="OpaqueRef:NULL", late=True),
+        Param("base_vdi", ref("VDI"), default="OpaqueRef:NULL", late=True),
+        Param("into_vdi", ref("VDI"), default="OpaqueRef:NULL", late=True),
         result=ref("VDI"),
         errors=(
             VDI_READONLY,
@@ -279,10 +279,10 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         Param("managed", BOOL, default=True),
         Param("virtual_size", INT, default=0),
         Param("physical_utilisation", INT, default=0),
-        Param("metadata_of_pool", ref("pool"), default="OpaqueRef:NULL"),
+        Param("metadata_of_pool", ref("pool"), default="OpaqueRef:NULL", late=True),
         Param("is_a_snapshot", BOOL, default=False),
         Param("snapshot_time", DATETIME, default=DateTime("19700101T00:00:00Z")),
-        Param("snapshot_of", ref("VDI"), default="OpaqueRef:NULL"),
+        Param("snapshot_of", ref("VDI"), default="OpaqueRef:NULL", late=True),
         result=ref("VDI"),
         errors=(SR_OPERATION_NOT_SUPPORTED,),
         since="miami",

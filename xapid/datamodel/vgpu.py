@@ -38,7 +38,7 @@ class VGPU(Object, roles=POOL_OPERATOR, since="boston"):
         Param("GPU_group", ref("GPU_group")),
         Param("device", STRING, default="0"),
         Param("other_config", STRING_MAP, default={}),
-        Param("type", ref("VGPU_type"), default="OpaqueRef:NULL"),
+        Param("type", ref("VGPU_type"), default="OpaqueRef:NULL", late=True),
         result=ref("VGPU"),
     )
 

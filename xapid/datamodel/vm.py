@@ -496,7 +496,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     set_appliance = message(
         "",
         Param("self", ref("VM")),
-        Param("value", ref("VM_appliance")),
+        Param("value", ref("VM_appliance"), late=True),
         roles=POOL_OPERATOR,
         since="boston",
     )
@@ -520,7 +520,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     get_SRs_required_for_recovery = message(
         "",
         Param("self", ref("VM")),
-        Param("session_to", ref("session")),
+        Param("session_to", ref("session"), late=True),
         result=set_of(ref("SR")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="creedence",
@@ -528,7 +528,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     assert_can_be_recovered = message(
         "",
         Param("self", ref("VM")),
-        Param("session_to", ref("session")),
+        Param("session_to", ref("session"), late=True),
         errors=(
             VM_IS_PART_OF_AN_APPLIANCE,
             VM_REQUIRES_SR,
@@ -539,7 +539,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     set_suspend_VDI = message(
         "",
         Param("self", ref("VM")),
-        Param("value", ref("VDI")),
+        Param("value", ref("VDI"), late=True),
         roles=POOL_OPERATOR,
         since="boston",
     )
@@ -554,8 +554,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     set_start_delay = message("", Param("self", ref("VM")), Param("value", INT), roles=POOL_OPERATOR, since="boston")
     set_snapshot_schedule = message(
         "",
-        Param("self", ref("VM")),
-        Param("value", ref("VMSS")),
+        Param("self", ref("VM"), late=True),
+        Param("value", ref("VMSS"), late=True),
         roles=POOL_OPERATOR,
         has_async=False,
         since="falcon",
@@ -602,7 +602,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     assert_can_boot_here = message(
         "",
         Param("self", ref("VM")),
-        Param("host", ref("host")),
+        Param("host", ref("host"), late=True),
         errors=(
             HOST_NOT_ENOUGH_FREE_MEMORY,
             HOST_NOT_ENOUGH_PCPUS,
@@ -771,7 +771,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     )
     get_cooperative = message(
         "",
-        Param("self", ref("VM")),
+        Param("self", ref("VM"), late=True),
         result=BOOL,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="midnight-ride",
@@ -873,7 +873,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     )
     set_ha_restart_priority = message(
         "",
-        Param("self", ref("VM")),
+        Param("self", ref("VM"), late=True),
         Param("value", STRING),
         roles=POOL_OPERATOR,
         has_async=False,
@@ -916,7 +916,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     resume_on = message(
         "",
         Param("vm", ref("VM")),
-        Param("host", ref("host")),
+        Param("host", ref("host"), late=True),
         Param("start_paused", BOOL),
         Param("force", BOOL),
         errors=(
@@ -1102,7 +1102,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         "",
         Param("vm", ref("VM")),
         Param("new_name", STRING),
-        Param("sr", ref("SR")),
+        Param("sr", ref("SR"), late=True),
         result=ref("VM"),
         errors=(
             VM_BAD_POWER_STATE,

@@ -36,7 +36,7 @@ class VM_appliance(Object, roles=POOL_OPERATOR, since="boston", constructor=True
 
     recover = message(
         "",
-        Param("self", ref("VM_appliance")),
+        Param("self", ref("VM_appliance"), late=True),
         Param("session_to", ref("session")),
         Param("force", BOOL),
         errors=(VM_REQUIRES_SR,),

@@ -71,7 +71,7 @@ class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):
     remove_from_schedule = message("", Param("self", ref("VMSS")), Param("key", STRING), has_async=False)
     add_to_schedule = message(
         "",
-        Param("self", ref("VMSS")),
+        Param("self", ref("VMSS"), late=True),
         Param("key", STRING),
         Param("value", STRING),
         has_async=False,

@@ -51,7 +51,8 @@ class Derivations:
 
     def __init__(self, derivations: Iterable[Derivation]) -> None:
         self.all = tuple(derivations)
-        self._triggers: dict[tuple[str, str], list[_Trigger]] = {}
+        self._triggers: dict[str, dict[str, list[_Trigger]]] = {}
+        """class -> field -> what its change sets off"""
         self._own: dict[str, list[Derivation]] = {}
         self.indexed: set[tuple[str, str]] = set()
         """Fields that must be indexed, for walking back along references."""
@@ -86,15 +87,19 @@ class Derivations:
                 cls = target.target
 
     def _trigger(self, cls: str, field: str, trigger: _Trigger) -> None:
-        self._triggers.setdefault((cls, field), []).append(trigger)
+        self._triggers.setdefault(cls, {}).setdefault(field, []).append(trigger)
 
     def concerned(
-        self, store: Store, cls: str, old: Any | None, new: Any | None, fields: Iterable[str]
+        self, store: Store, cls: str, old: Any | None, new: Any | None, fields: set[str] | None
     ) -> set[tuple[str, Derivation]]:
-        """References of the rows, each with the derivation, that a change of these fields of a row concerns."""
+        """References of the rows, each with the derivation, that a change of a row concerns.
+
+        ``fields`` are those that changed; None for a row that came or went.
+        """
         found: set[tuple[str, Derivation]] = set()
-        for name in fields:
-            for trigger in self._triggers.get((cls, name), ()):
+        triggers = self._triggers.get(cls, {})
+        for name in triggers if fields is None else triggers.keys() & fields:
+            for trigger in triggers[name]:
                 if trigger.everywhere:
                     refs: Iterable[str] = store.tables[trigger.derivation.cls].rows
                 else:

@@ -227,7 +227,7 @@ class Transaction:
             if row is None:
                 continue
             whole = draft.old is None or draft.new is None
-            fields = row.__dict__.keys() & row.spec.fields.keys() if whole else draft.fields
+            fields = None if whole else draft.fields
             work |= store.derivations.concerned(store, row.spec.name, draft.old, draft.new, fields)
         for ref, derivation in work:
             row = store.tables[derivation.cls].rows.get(ref)
