@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from xapid.api.methods import Method
 from xapid.auth.permissions import key_permission, matching_pattern, permissions
 from xapid.auth.sessions import Sessions, SessionState
+from xapid.datamodel import Host, HostMetrics
 from xapid.datamodel.errors import (
+    HOST_OFFLINE,
     INTERNAL_ERROR,
     MESSAGE_METHOD_UNKNOWN,
     MESSAGE_PARAMETER_COUNT_MISMATCH,
@@ -25,6 +27,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.types import NULL, STRING, VOID, SetType, Type
 from xapid.runtime.context import Context, Origin, Runtime
 from xapid.runtime.tasks import TaskHandle
+from xapid.store.store import Store
 from xapid.store.writer import StoreFailed
 from xapid.wire.decode import TypeMismatch
 
@@ -144,6 +147,8 @@ class Dispatcher:
 
     def _resolve(self, ctx: Context, method: Method, values: list[Any]) -> None:
         store = ctx.store
+        if method.runs_on >= 0:
+            values[method.runs_on] = live_host(store, values[method.runs_on])
         for number, cls in method.resolve:
             values[number] = store.get(cls, values[number])
 
@@ -304,6 +309,15 @@ def _split(method: str) -> tuple[str, str]:
     if method.startswith("InternalAsync."):
         return "InternalAsync.", method[14:]
     return "", method
+
+
+def live_host(store: Store, ref: str) -> Host:
+    """The host that is to do something. Raises HOST_OFFLINE, for whatever else the reference may name too."""
+    host = store.find(Host, ref)
+    metrics = store.find(HostMetrics, host.metrics) if host is not None else None
+    if host is None or metrics is None or not metrics.live:
+        raise HOST_OFFLINE(ref)
+    return host
 
 
 def denied(permission: str) -> RBAC_PERMISSION_DENIED:

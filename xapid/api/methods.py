@@ -10,7 +10,7 @@ from typing import Any
 
 from xapid.auth.permissions import roles_of
 from xapid.datamodel.implicit import all_messages, removed
-from xapid.datamodel.types import CLASSES, MessageSpec, Object, RefType, Type
+from xapid.datamodel.types import CLASSES, MapType, MessageSpec, Object, RefType, Type
 from xapid.wire.decode import decoder
 
 Run = Callable[..., Any]
@@ -32,6 +32,8 @@ class Method:
     most: int
     resolve: tuple[tuple[int, type[Object]], ...]
     """Which parameters are references that the dispatcher turns into rows."""
+    runs_on: int
+    """Number of the parameter that names the host which does the work; -1: none."""
     permission: str
     keyed: int
     """Number of the parameter that is the key of a map with keyed roles; -1: none."""
@@ -49,7 +51,7 @@ class Method:
 
 def _resolvable(spec: MessageSpec) -> Iterable[tuple[int, type[Object]]]:
     for number, param in enumerate(spec.params):
-        if isinstance(param.type, RefType) and not param.late and not spec.implicit:
+        if isinstance(param.type, RefType) and not param.late and not spec.implicit and param.name != spec.runs_on:
             yield number, CLASSES[param.type.target]
 
 
@@ -72,6 +74,7 @@ def compile_method(spec: MessageSpec, run: Run | None) -> Method:
         required=sum(not param.optional for param in params) if spec.arity is None else arity,
         most=arity,
         resolve=tuple(_resolvable(spec)),
+        runs_on=next((number for number, param in enumerate(params) if param.name == spec.runs_on), -1),
         permission=spec.method.lower(),
         keyed=keyed,
         run=run,

@@ -365,7 +365,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     set_multipathing = message("", Param("host", ref("host")), Param("value", BOOL), since="kolkata")
     set_iscsi_iqn = message("", Param("host", ref("host")), Param("value", STRING), since="kolkata")
     set_ssl_legacy = message("", Param("self", ref("host")), Param("value", BOOL), since="dundee")
-    disable_display = message("", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host")
+    disable_display = message(
+        "", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host"
+    )
     enable_display = message("", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host")
     declare_dead = message("", Param("host", ref("host")), since="clearwater")
     migrate_receive = message(
@@ -375,14 +377,15 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("options", STRING_MAP),
         result=STRING_MAP,
         roles=VM_POWER_ADMIN,
-        since="tampa", runs_on="host")
-    disable_local_storage_caching = message("", Param("host", ref("host")), has_async=False, since="cowley", runs_on="host")
+        since="tampa",
+        runs_on="host",
+    )
+    disable_local_storage_caching = message(
+        "", Param("host", ref("host")), has_async=False, since="cowley", runs_on="host"
+    )
     enable_local_storage_caching = message(
-        "",
-        Param("host", ref("host")),
-        Param("sr", ref("SR")),
-        has_async=False,
-        since="cowley", runs_on="host")
+        "", Param("host", ref("host")), Param("sr", ref("SR")), has_async=False, since="cowley", runs_on="host"
+    )
     reset_cpu_features = message(
         "",
         Param("host", ref("host")),
@@ -408,18 +411,17 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="cowley",
     )
     refresh_pack_info = message(
-        "",
-        Param("host", ref("host")),
-        since="midnight-ride",
-        state="deprecated",
-        deprecated="ely", runs_on="host")
+        "", Param("host", ref("host")), since="midnight-ride", state="deprecated", deprecated="ely", runs_on="host"
+    )
     apply_edition = message(
         "",
         Param("host", ref("host")),
         Param("edition", STRING),
         Param("force", BOOL, default=False),
         has_async=False,
-        since="midnight-ride", runs_on="host")
+        since="midnight-ride",
+        runs_on="host",
+    )
     reset_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.290.0")
     emergency_reset_server_certificate = message("", roles=LOCAL_ROOT, has_async=False, since="stockholm")
     install_server_certificate = message(
@@ -429,14 +431,18 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("private_key", STRING),
         Param("certificate_chain", STRING, default=""),
         roles=POOL_ADMIN,
-        since="stockholm", runs_on="host")
+        since="stockholm",
+        runs_on="host",
+    )
     refresh_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.307.0")
     get_server_certificate = message(
         "",
         Param("host", ref("host")),
         result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="george", runs_on="host")
+        since="george",
+        runs_on="host",
+    )
     retrieve_wlb_evacuate_recommendations = message(
         "",
         Param("self", ref("host")),
@@ -460,7 +466,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("force", BOOL, default=False),
         roles=POOL_ADMIN,
         has_async=False,
-        since="george", runs_on="host")
+        since="george",
+        runs_on="host",
+    )
     enable_external_auth = message(
         "",
         Param("host", ref("host")),
@@ -469,21 +477,27 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("auth_type", STRING),
         roles=POOL_ADMIN,
         has_async=False,
-        since="george", runs_on="host")
+        since="george",
+        runs_on="host",
+    )
     get_server_localtime = message(
         "",
         Param("host", ref("host")),
         result=DATETIME,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
-        since="cowley", runs_on="host")
+        since="cowley",
+        runs_on="host",
+    )
     get_servertime = message(
         "",
         Param("host", ref("host")),
         result=DATETIME,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
-        since="orlando", runs_on="host")
+        since="orlando",
+        runs_on="host",
+    )
     call_extension = message(
         "",
         Param("host", ref("host")),
@@ -491,14 +505,18 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         result=STRING,
         roles=POOL_ADMIN,
         has_async=False,
-        since="ely", runs_on="host")
+        since="ely",
+        runs_on="host",
+    )
     has_extension = message(
         "",
         Param("host", ref("host")),
         Param("name", STRING),
         result=BOOL,
         roles=POOL_ADMIN,
-        since="ely", runs_on="host")
+        since="ely",
+        runs_on="host",
+    )
     call_plugin = message(
         "",
         Param("host", ref("host")),
@@ -507,7 +525,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("args", STRING_MAP),
         result=STRING,
         roles=POOL_ADMIN,
-        since="orlando", runs_on="host")
+        since="orlando",
+        runs_on="host",
+    )
     create_new_blob = message(
         "",
         Param("host", ref("host")),
@@ -523,27 +543,37 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("delay", FLOAT),
         roles=POOL_ADMIN,
         has_async=False,
-        since="orlando", runs_on="host")
-    sync_data = message("", Param("host", ref("host")), roles=POOL_ADMIN, has_async=False, since="orlando", runs_on="host")
+        since="orlando",
+        runs_on="host",
+    )
+    sync_data = message(
+        "", Param("host", ref("host")), roles=POOL_ADMIN, has_async=False, since="orlando", runs_on="host"
+    )
     compute_memory_overhead = message(
         "",
         Param("host", ref("host")),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="midnight-ride", runs_on="host")
+        since="midnight-ride",
+        runs_on="host",
+    )
     compute_free_memory = message(
         "",
         Param("host", ref("host")),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="orlando", runs_on="host")
+        since="orlando",
+        runs_on="host",
+    )
     set_hostname_live = message(
         "",
         Param("host", ref("host")),
         Param("hostname", STRING),
         errors=(HOST_NAME_INVALID,),
         has_async=False,
-        since="miami", runs_on="host")
+        since="miami",
+        runs_on="host",
+    )
     shutdown_agent = message("", has_async=False, since="orlando")
     restart_agent = message("", Param("host", ref("host")), runs_on="host")
     get_system_status_capabilities = message(
@@ -552,7 +582,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
-        since="miami", runs_on="host")
+        since="miami",
+        runs_on="host",
+    )
     get_management_interface = message("", Param("host", ref("host")), result=ref("PIF"), since="tampa")
     management_disable = message("", has_async=False, since="miami")
     local_management_reconfigure = message("", Param("interface", STRING), has_async=False, since="miami")
@@ -584,11 +616,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     )
     assert_can_evacuate = message("", Param("host", ref("host")), since="miami")
     forget_data_source_archives = message(
-        "",
-        Param("host", ref("host")),
-        Param("data_source", STRING),
-        has_async=False,
-        since="orlando", runs_on="host")
+        "", Param("host", ref("host")), Param("data_source", STRING), has_async=False, since="orlando", runs_on="host"
+    )
     query_data_source = message(
         "",
         Param("host", ref("host")),
@@ -596,20 +625,21 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         result=FLOAT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
-        since="orlando", runs_on="host")
+        since="orlando",
+        runs_on="host",
+    )
     record_data_source = message(
-        "",
-        Param("host", ref("host")),
-        Param("data_source", STRING),
-        has_async=False,
-        since="orlando", runs_on="host")
+        "", Param("host", ref("host")), Param("data_source", STRING), has_async=False, since="orlando", runs_on="host"
+    )
     get_data_sources = message(
         "",
         Param("host", ref("host")),
         result=set_of(record("data_source")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
-        since="orlando", runs_on="host")
+        since="orlando",
+        runs_on="host",
+    )
     emergency_ha_disable = message("", Param("soft", BOOL, default=False), has_async=False, since="orlando")
     power_on = message("", Param("host", ref("host")), since="orlando")
     destroy = message("", Param("self", ref("host")))
@@ -619,7 +649,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("host", ref("host")),
         Param("contents", STRING),
         errors=(LICENSE_PROCESSING_ERROR,),
-        since="indigo", runs_on="host")
+        since="indigo",
+        runs_on="host",
+    )
     license_apply = message(
         "",
         Param("host", ref("host")),
@@ -629,9 +661,13 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         deprecated="clearwater",
     )
     list_methods = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
-    bugreport_upload = message("", Param("host", ref("host")), Param("url", STRING), Param("options", STRING_MAP), runs_on="host")
+    bugreport_upload = message(
+        "", Param("host", ref("host")), Param("url", STRING), Param("options", STRING_MAP), runs_on="host"
+    )
     send_debug_keys = message("", Param("host", ref("host")), Param("keys", STRING), roles=POOL_ADMIN, runs_on="host")
-    get_log = message("", Param("host", ref("host")), result=STRING, roles=role_set(READ_ONLY, CLIENT_CERT), runs_on="host")
+    get_log = message(
+        "", Param("host", ref("host")), result=STRING, roles=role_set(READ_ONLY, CLIENT_CERT), runs_on="host"
+    )
     dmesg_clear = message("", Param("host", ref("host")), result=STRING, runs_on="host")
     dmesg = message("", Param("host", ref("host")), result=STRING, runs_on="host")
     reboot = message("", Param("host", ref("host")))
@@ -641,7 +677,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         "",
         Param("host", ref("host")),
         Param("auto_enable", BOOL, default=True),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT), runs_on="host")
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        runs_on="host",
+    )
 
     # Between hosts, and for storage plug-ins: not listed.
     abort_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)

@@ -194,7 +194,9 @@ class PIF(Object, roles=POOL_OPERATOR):
         Param("device", STRING),
         Param("managed", BOOL, default=True),
         result=ref("PIF"),
-        since="miami", runs_on="host")
+        since="miami",
+        runs_on="host",
+    )
     scan = message("", Param("host", ref("host")), since="miami")
     set_primary_address_type = message(
         "",
@@ -239,7 +241,9 @@ class PIF(Object, roles=POOL_OPERATOR):
         result=ref("PIF"),
         errors=(VLAN_TAG_INVALID,),
         state="deprecated",
-        deprecated="miami", runs_on="host")
+        deprecated="miami",
+        runs_on="host",
+    )
 
     # Between hosts, and for storage plug-ins: not listed.
     pool_introduce = message("", hidden=True, arity=16)

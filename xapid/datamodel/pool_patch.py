@@ -42,7 +42,9 @@ class PoolPatch(Object, name="pool_patch", roles=POOL_OPERATOR, since="miami", s
         Param("host", ref("host")),
         since="tampa",
         state="deprecated",
-        deprecated="ely", runs_on="host")
+        deprecated="ely",
+        runs_on="host",
+    )
     destroy = message("", Param("self", ref("pool_patch")), state="deprecated", deprecated="ely")
     pool_clean = message("", Param("self", ref("pool_patch")), since="tampa", state="deprecated", deprecated="ely")
     clean = message("", Param("self", ref("pool_patch"), late=True), state="deprecated", deprecated="ely")
@@ -52,7 +54,9 @@ class PoolPatch(Object, name="pool_patch", roles=POOL_OPERATOR, since="miami", s
         Param("host", ref("host")),
         result=STRING,
         state="deprecated",
-        deprecated="ely", runs_on="host")
+        deprecated="ely",
+        runs_on="host",
+    )
     pool_apply = message("", Param("self", ref("pool_patch")), state="deprecated", deprecated="ely")
     apply = message(
         "",
@@ -60,4 +64,6 @@ class PoolPatch(Object, name="pool_patch", roles=POOL_OPERATOR, since="miami", s
         Param("host", ref("host")),
         result=STRING,
         state="deprecated",
-        deprecated="ely", runs_on="host")
+        deprecated="ely",
+        runs_on="host",
+    )

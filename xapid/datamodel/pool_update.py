@@ -53,7 +53,9 @@ class PoolUpdate(Object, name="pool_update", roles=POOL_OPERATOR, since="ely"):
         "",
         Param("self", ref("pool_update")),
         Param("host", ref("host")),
-        result=enum_of(LivepatchStatus), runs_on="host")
+        result=enum_of(LivepatchStatus),
+        runs_on="host",
+    )
     introduce = message("", Param("vdi", ref("VDI")), result=ref("pool_update"))
 
     # Between hosts, and for storage plug-ins: not listed.

@@ -141,7 +141,9 @@ class SR(Object, roles=POOL_OPERATOR):
     enable_database_replication = message("", Param("sr", ref("SR")), since="boston")
     assert_supports_database_replication = message("", Param("sr", ref("SR")), since="boston")
     assert_can_host_ha_statefile = message("", Param("sr", ref("SR")), since="orlando")
-    set_physical_size = message("", Param("self", ref("SR"), late=True), Param("value", INT), has_async=False, since="miami")
+    set_physical_size = message(
+        "", Param("self", ref("SR"), late=True), Param("value", INT), has_async=False, since="miami"
+    )
     create_new_blob = message(
         "",
         Param("sr", ref("SR")),
@@ -161,7 +163,9 @@ class SR(Object, roles=POOL_OPERATOR):
         Param("type", STRING),
         Param("sm_config", STRING_MAP, default={}),
         result=set_of(record("probe_result")),
-        since="kolkata", runs_on="host")
+        since="kolkata",
+        runs_on="host",
+    )
     probe = message(
         "",
         Param("host", ref("host")),
@@ -169,7 +173,9 @@ class SR(Object, roles=POOL_OPERATOR):
         Param("type", STRING),
         Param("sm_config", STRING_MAP, default={}),
         result=STRING,
-        since="miami", runs_on="host")
+        since="miami",
+        runs_on="host",
+    )
     scan = message("", Param("sr", ref("SR")), roles=VM_POWER_ADMIN)
     get_supported_types = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
     update = message("", Param("sr", ref("SR")), since="symc")
@@ -187,7 +193,9 @@ class SR(Object, roles=POOL_OPERATOR):
         Param("sm_config", STRING_MAP, default={}),
         result=STRING,
         state="deprecated",
-        deprecated="miami", runs_on="host")
+        deprecated="miami",
+        runs_on="host",
+    )
     introduce = message(
         "",
         Param("uuid", STRING),
@@ -211,7 +219,9 @@ class SR(Object, roles=POOL_OPERATOR):
         Param("shared", BOOL),
         Param("sm_config", STRING_MAP, default={}),
         result=ref("SR"),
-        errors=(SR_UNKNOWN_DRIVER,), runs_on="host")
+        errors=(SR_UNKNOWN_DRIVER,),
+        runs_on="host",
+    )
 
     # Between hosts, and for storage plug-ins: not listed.
     get_live_hosts = message("", Param("sr", ref("SR"), late=True), hidden=True)

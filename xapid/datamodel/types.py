@@ -492,6 +492,9 @@ class MessageSpec:
     name: str = ""
     arity: int | None = None
     """For hidden messages whose parameters are not declared: how many they take."""
+    runs_on: str = ""
+    """The parameter that names the host which does the work. If that host is not alive, or there is no such host,
+    the answer is HOST_OFFLINE, before any other reference is looked at."""
 
     @property
     def method(self) -> str:
