@@ -1,0 +1,145 @@
+"""Writes docs/coverage.md: every message, and whether it works, never did, or is not there yet.
+
+A message counts as working only where a named test reaches its success: a step of a recorded conversation that
+`tests/replay` replays and that ends well, or a call of it in a test that is not about an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import gzip
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.replay.selection import SELECTED, VECTORS
+from xapid.api.implicit import implicit_run
+from xapid.api.methods import Method, find_operations, method_table
+from xapid.datamodel.types import State
+from xapid.ops import MODULES
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "coverage.md"
+WORKS, AS_ORIGINAL, NOT_TESTED, NOT_YET = "works", "as the original", "no test of its success", "not yet"
+
+
+def from_recordings() -> dict[str, str]:
+    """Method -> the first replayed scenario in which it succeeds."""
+    found: dict[str, str] = {}
+    for selection in SELECTED:
+        only = _only_classes(selection.options)
+        for name in selection.files:
+            content = json.loads(gzip.decompress((VECTORS / f"{name}.json.gz").read_bytes()))
+            for scenario in content["scenarios"]:
+                if only is not None and not _classes(scenario) <= only:
+                    continue
+                for step in scenario["steps"]:
+                    if "ok" in step and "call" in step:
+                        method = step["call"].removeprefix("Internal").removeprefix("Async.")
+                        found.setdefault(method, f"tests/replay: {name}/{scenario['name']}")
+    return found
+
+
+def _only_classes(options: tuple[str, ...]) -> frozenset[str] | None:
+    if "--only-classes" not in options:
+        return None
+    return frozenset(options[options.index("--only-classes") + 1].split(",")) | {"session", "task"}
+
+
+def _classes(scenario: dict[str, list[dict[str, str]]]) -> frozenset[str]:
+    calls = (
+        step["call"].removeprefix("Internal").removeprefix("Async.") for step in scenario["steps"] if "call" in step
+    )
+    return frozenset(call.partition(".")[0] for call in calls if "." in call)
+
+
+def from_tests() -> dict[str, str]:
+    """Method -> the first test that calls it, outside a block that expects an error."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.name.startswith("test_"):
+                for method in _called(function):
+                    found.setdefault(method, f"{path.relative_to(ROOT)}::{function.name}")
+    return found
+
+
+def _called(node: ast.AST) -> Iterator[str]:
+    """Methods called as ``xapi.VM.start(...)`` or ``client.call("VM.start", ...)``."""
+    if isinstance(node, ast.With | ast.AsyncWith) and any("raises" in ast.dump(item) for item in node.items):
+        return
+    if isinstance(node, ast.Call):
+        name = node.func
+        if isinstance(name, ast.Attribute) and isinstance(name.value, ast.Attribute):
+            yield f"{name.value.attr}.{name.attr.rstrip('_')}"
+        if isinstance(name, ast.Attribute) and name.attr in ("call", "raw") and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield first.value.removeprefix("Async.")
+    for child in ast.iter_child_nodes(node):
+        yield from _called(child)
+
+
+def never_implemented() -> frozenset[str]:
+    """Messages that the recordings show to answer NOT_IMPLEMENTED in the original too."""
+    found: set[str] = set()
+    for path in VECTORS.glob("*.json.gz"):
+        for scenario in json.loads(gzip.decompress(path.read_bytes())).get("scenarios", []):
+            for step in scenario["steps"]:
+                if step.get("err", [""])[0] == "NOT_IMPLEMENTED" and "call" in step:
+                    found.add(step["call"].removeprefix("Async."))
+    return frozenset(found)
+
+
+def state_of(method: Method, tested: dict[str, str], never: frozenset[str]) -> tuple[str, str]:
+    if method.spec.life.state is State.removed:
+        return AS_ORIGINAL, "answers MESSAGE_REMOVED"
+    if method.name in never:
+        return AS_ORIGINAL, "answers NOT_IMPLEMENTED"
+    if method.run is None:
+        return NOT_YET, ""
+    evidence = tested.get(method.name)
+    return (WORKS, evidence) if evidence else (NOT_TESTED, "")
+
+
+def page() -> str:
+    table = method_table(find_operations(MODULES), implicit_run)
+    methods = [method for name, method in table.items() if name == method.name]
+    tested = {**from_tests(), **from_recordings()}
+    never = never_implemented()
+    lines, counts = [], Counter[str]()
+    for method in sorted(methods, key=lambda each: each.name.lower()):
+        state, evidence = state_of(method, tested, never)
+        counts[state] += 1
+        owner, _, message = method.name.partition(".")
+        lines.append(f"| {owner} | {message} | {state} | {evidence} |")
+    summary = ", ".join(f"{counts[state]} {state}" for state in (WORKS, AS_ORIGINAL, NOT_TESTED, NOT_YET))
+    head = [
+        "# Coverage of the API", "", "Generated by `make docs`; do not edit.", "",
+        f"{len(methods)} messages: {summary}.", "",
+        "*works*: a named test reaches its success. *as the original*: which does not offer it either. *no test of its",
+        "success*: it is written, and no test shows it succeed yet. *not yet*: it answers `NOT_IMPLEMENTED`.", "",
+        "| Class | Message | State | Shown by |", "|---|---|---|---|",
+    ]  # fmt: skip
+    return "\n".join(head + lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the page on disk is not what would be written")
+    options = parser.parse_args()
+    text = page()
+    if options.check:
+        if PAGE.exists() and PAGE.read_text() == text:
+            return 0
+        print("docs/coverage.md is out of date: run `make docs`", file=sys.stderr)
+        return 1
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
