@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,10 @@ class DriverInfo:
     shared: bool = False
     """Whether several hosts see the same objects through it."""
     version: str = "1.0"
+    configuration: dict[str, str] = field(default_factory=dict)
+    """What can be configured, each key with a line that explains it: keys of a PBD's device_config."""
+    formats: tuple[str, ...] = ()
+    """Image formats it can make: raw, qcow2."""
 
 
 class BackendError(Exception):
