@@ -1,0 +1,181 @@
+"""Every setting of the daemon, declared once."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from xapid.runtime.settings import Address, ConfigError, read, sample, setting, table
+
+CONFIG_FILE = Path("/etc/xapid/xapid.toml")
+"""Read if it is there and no other file is named."""
+FILE_OPTION = "--config"
+FILE_VARIABLE = "XAPID_CONFIG"
+
+
+class Drivers(enum.StrEnum):
+    """What carries out what the API asks for."""
+
+    auto = "auto"
+    libvirt = "libvirt"
+    sim = "sim"
+
+
+class LogLevel(enum.StrEnum):
+    """How much is logged."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+class LogFormat(enum.StrEnum):
+    """What a line of the log looks like."""
+
+    text = "text"
+    json = "json"
+
+
+@dataclass(frozen=True)
+class LibvirtConfig:
+    """Where virtual machines run."""
+
+    uri: str = setting(
+        "",
+        "The hypervisor as libvirt names it. Empty: the system's own libvirtd where one runs, else one inside a "
+        "process of the daemon, with its files below the state directory.",
+        flag="URI",
+    )
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """The log, on the standard error output."""
+
+    level: LogLevel = setting(LogLevel.info, "Least severity: debug, info, warning or error.", flag="LEVEL")
+    format: LogFormat = setting(LogFormat.text, "text for people, or json, one object a line, for programs.")
+
+
+@dataclass(frozen=True)
+class FirstStartConfig:
+    """What is made when the daemon starts on an empty state directory. Without effect later."""
+
+    repositories: bool | None = setting(
+        None,
+        "Whether to make the storage repositories of an installation: local storage, DVD drives, removable storage, "
+        "tools. Empty: yes, but on simulated drivers no.",
+    )
+    demo_guest: bool = setting(True, "Whether to make the template 'xapid demo guest'.")
+    host_uuid: str = setting("", "uuid of this host, to restore one that was lost. Empty: a new one.")
+    host_ref: str = setting("", "Reference of this host, likewise: OpaqueRef:...")
+    pool_uuid: str = setting("", "uuid of the pool, likewise.")
+    pool_ref: str = setting("", "Reference of the pool, likewise.")
+
+
+@dataclass(frozen=True)
+class ProductConfig:
+    """What host.software_version says. Clients compare these versions, so write them as numbers with dots."""
+
+    brand: str = setting(
+        "xapid", "Its key product_brand. Xen Orchestra patches hosts called XCP-ng or XenServer in its own ways."
+    )
+    version: str = setting("8.3.0", "Its key product_version.")
+    version_text: str = setting("8.3", "Its key product_version_text, for people.")
+    version_text_short: str = setting("8.3", "Its key product_version_text_short.")
+    platform_name: str = setting("XCP", "Its key platform_name.")
+    platform_version: str = setting("3.4.0", "Its key platform_version.")
+    build_number: str = setting("", "Its key build_number. Empty: the version of xapid.")
+
+
+@dataclass(frozen=True)
+class LimitsConfig:
+    """Bounds of what one client may take."""
+
+    rpc_body: int = setting(307200, "Bytes of a call over XML-RPC or JSON-RPC.", least=1024)
+    tcp_head: int = setting(1024, "Bytes of the head of a request over TCP and TLS.", least=64)
+    unix_head: int = setting(65536, "Bytes of the head of a request over a Unix socket.", least=64)
+    head_idle: float = setting(10.0, "Seconds in which a new TCP connection must begin to speak.", least=0.1)
+    head_total: float = setting(60.0, "Seconds in which it must have sent the whole head of its request.", least=0.1)
+    tcp_connections: int = setting(800, "Connections that a TCP or TLS listener serves at once.", least=1)
+    unix_connections: int = setting(1024, "Connections that a Unix socket serves at once.", least=1)
+    login_failure_delay: float = setting(1.0, "Seconds after which a refused login is told so.", least=0)
+    sessions_per_user: int = setting(
+        500, "Sessions of one user, or of one originator; a further login ends the one longest idle.", least=1
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings. Those at the top have flags; those in tables mostly not."""
+
+    state_dir: Path = setting(
+        Path("/var/lib/xapid"), "Everything that the daemon keeps: database, certificate, local disks.", flag="DIR"
+    )
+    http: tuple[Address, ...] = setting(
+        (Address("0.0.0.0", 80), Address("::", 80)),  # noqa: S104 - a management API is there to be reached
+        "Where to listen for HTTP. Empty: nowhere.",
+        flag="ADDR:PORT",
+    )
+    https: tuple[Address, ...] = setting(
+        (Address("0.0.0.0", 443), Address("::", 443)),  # noqa: S104 - likewise
+        "Where to listen for HTTPS. Empty: nowhere.",
+        flag="ADDR:PORT",
+    )
+    unix: tuple[Path, ...] = setting(
+        (Path("/var/lib/xcp/xapi"), Path("/var/xapi/xapi")),
+        "Unix sockets, whose callers root and the daemon's own user need no password. Empty: none.",
+        flag="PATH",
+    )
+    drivers: Drivers = setting(
+        Drivers.auto,
+        "auto takes what this host has: Xen, else QEMU with KVM, else QEMU that emulates. libvirt does the same and "
+        "fails without libvirt; sim only pretends, in memory.",
+        flag="auto|libvirt|sim",
+    )
+    password_file: Path | None = setting(
+        None, "Users and hashes of their passwords. Empty: passwords in the state directory.", flag="FILE"
+    )
+    libvirt: LibvirtConfig = table(LibvirtConfig)
+    log: LogConfig = table(LogConfig)
+    first_start: FirstStartConfig = table(FirstStartConfig)
+    product: ProductConfig = table(ProductConfig)
+    limits: LimitsConfig = table(LimitsConfig)
+
+    @property
+    def passwords(self) -> Path:
+        """The password file."""
+        return self.password_file or self.state_dir / "passwords"
+
+    @property
+    def database(self) -> Path:
+        """The file of the database."""
+        return self.state_dir / "xapid.db"
+
+    @property
+    def demo_cache(self) -> Path:
+        """Where the demo guest is kept, and what was found out about KVM by it."""
+        return self.state_dir / "demo"
+
+    @classmethod
+    def load(cls, flags: Mapping[str, str], environment: Mapping[str, str]) -> Config:
+        """The settings; ``flags`` by their names, as ``{"--http": "..."}``. Raises ConfigError."""
+        named = flags.get(FILE_OPTION, environment.get(FILE_VARIABLE, ""))
+        file = Path(named) if named else CONFIG_FILE if CONFIG_FILE.exists() else None
+        return read(cls, file, environment, flags)
+
+
+def sample_file() -> str:
+    """The text of ``etc/xapid.toml``."""
+    return sample(
+        Config,
+        "# Settings of xapid, with their defaults. Each can also be given by the environment variable that stands in\n"
+        "# brackets, and some by a flag of `xapid serve`; a flag goes before a variable, a variable before this file.\n"
+        "# Read from /etc/xapid/xapid.toml, or from the file named by --config or XAPID_CONFIG.\n"
+        "# This page is written by `make docs` from xapid/runtime/config.py.\n",
+    )
+
+
+__all__ = ["Address", "Config", "ConfigError", "Drivers", "LogFormat", "LogLevel", "sample_file"]
