@@ -10,7 +10,8 @@ from xapid.api.dispatch import Answer, Dispatcher, Unsupported
 from xapid.api.dispatch import Request as Call
 from xapid.datamodel.errors import INTERNAL_ERROR, ApiError
 from xapid.datamodel.types import Object
-from xapid.http.protocol import Reply, Request
+from xapid.http.reply import Reply, error_page
+from xapid.http.service import Request
 from xapid.runtime.context import Origin
 from xapid.wire import jsonrpc, xmlrpc
 from xapid.wire.raw import MalformedRequest
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 XML = "text/xml"
 JSON = "application/json"
 HEADERS = (
-    ("cache-control", "no-cache, no-store"),
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Allow-Headers", "X-Requested-With"),
 )
@@ -32,9 +32,8 @@ Members = Callable[[Object, str], tuple[str, ...]]
 class Endpoint:
     """Answers POSTs of calls. Any path that nobody else has is XML-RPC."""
 
-    def __init__(self, dispatcher: Dispatcher, server_error: Callable[[], Reply]) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._server_error = server_error
         self._members = dispatcher.runtime.store.members
 
     def __call__(self, request: Request) -> Reply | Awaitable[Reply]:
@@ -55,7 +54,7 @@ class Endpoint:
         except ApiError as error:
             return _reply(xmlrpc.failure(error.description), XML)
         except (MalformedRequest, Unsupported):
-            return self._server_error()
+            return error_page(500)
         if isinstance(answer, Answer):
             return self._xml_answer(answer)
         return self._xml_later(answer)
@@ -78,13 +77,13 @@ class Endpoint:
         try:
             call = jsonrpc.parse_call(request.body)
         except MalformedRequest:
-            return self._server_error()
+            return error_page(500)
         try:
             answer = self._call(call.method, call.params, request)
         except ApiError as error:
             return _reply(jsonrpc.failure(call, error.description), JSON)
         except Unsupported:
-            return self._server_error()
+            return error_page(500)
         if isinstance(answer, Answer):
             return _reply(jsonrpc.success(call, answer.kind, answer.value, self._members), JSON)
         return self._json_later(call, answer)

@@ -1,0 +1,104 @@
+"""Who asks for a handler beside the calls: by session, by password, or over the trusted socket."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl, unquote
+
+from starlette.types import Scope
+
+from xapid.auth.sessions import Sessions, SessionState
+from xapid.datamodel.errors import SESSION_INVALID
+from xapid.http.exchange import PEER
+from xapid.http.peer import Peer
+from xapid.http.reply import Reply, error_page, unauthorized
+
+
+class Refused(Exception):
+    """The request is answered with this page."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+class Parameters:
+    """Query and cookies of a request. A cookie wins over a query parameter of the same name."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        pairs = (pair.partition("=") for pair in re.split("[;&]", self.headers.get("cookie", "")))
+        self.cookies = {unquote(name.strip()): unquote(value.strip()) for name, _, value in pairs if name.strip()}
+
+    def get(self, name: str) -> str | None:
+        return self.cookies.get(name, self.query.get(name))
+
+
+CheckPassword = Callable[[str, str], Awaitable[bool]]
+
+
+class Authentication:
+    """Finds the session that a request belongs to, or makes one that lasts as long as the request."""
+
+    def __init__(self, sessions: Sessions, check_password: CheckPassword, failure_delay: float) -> None:
+        self._sessions = sessions
+        self._check_password = check_password
+        self._failure_delay = failure_delay
+
+    @asynccontextmanager
+    async def session(self, scope: Scope, parameters: Parameters, realm: str) -> AsyncIterator[SessionState]:
+        """The session, in the original's order: socket, ``session_id``, basic authentication. Raises Refused (401)."""
+        peer: Peer = scope["extensions"][PEER]
+        reference = parameters.get("session_id")
+        if reference is not None and not peer.trusted:
+            yield self._by_reference(reference)
+            return
+        state = await self._temporary(peer, parameters, reference, realm)
+        try:
+            yield state
+        finally:
+            if state.ref != reference:
+                self._sessions.end(state.ref)
+
+    def _by_reference(self, reference: str) -> SessionState:
+        try:
+            return self._sessions.get(reference)
+        except SESSION_INVALID as error:
+            raise Refused(error_page(401)) from error
+
+    async def _temporary(self, peer: Peer, parameters: Parameters, reference: str | None, realm: str) -> SessionState:
+        if peer.trusted:
+            found = self._sessions.find(reference) if reference is not None else None
+            return found or self._sessions.start("root", "Unix socket", superuser=True, local=True)
+        user, password = basic_credentials(parameters.headers.get("authorization", ""), realm)
+        if not await self._check_password(user, password):
+            await asyncio.sleep(self._failure_delay)
+            raise Refused(unauthorized(realm))
+        agent = parameters.headers.get("user-agent", "") or "unknown client"
+        return self._sessions.start(user, f"{agent} using Basic auth", superuser=True)
+
+
+def basic_credentials(header: str, realm: str) -> tuple[str, str]:
+    """User and password of an Authorization header. Raises Refused (401)."""
+    scheme, _, encoded = header.partition(" ")
+    try:
+        if scheme.lower() != "basic":
+            raise ValueError
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        if not colon:
+            raise ValueError
+    except (ValueError, binascii.Error) as error:
+        raise Refused(unauthorized(realm)) from error
+    return user, password
+
+
+def permit(session: SessionState, action: str) -> None:
+    """Raises Refused (403) for a session that may not use the action (``connect_console``)."""
+    if not session.may(f"http/{action}"):
+        raise Refused(error_page(403))
