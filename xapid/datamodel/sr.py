@@ -226,4 +226,6 @@ class SR(Object, roles=POOL_OPERATOR):
     # Between hosts, and for storage plug-ins: not listed.
     get_live_hosts = message("", Param("sr", ref("SR"), late=True), hidden=True)
     set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
-    set_virtual_allocation = message("", Param("self", ref("SR")), Param("value", INT), roles=LOCAL_ROOT, hidden=True)
+    set_virtual_allocation = message(
+        "", Param("self", ref("SR"), late=True), Param("value", INT), roles=LOCAL_ROOT, hidden=True
+    )

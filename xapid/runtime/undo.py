@@ -73,6 +73,11 @@ class Undo:
             tx.journal(self._task.ref, 0, None)
             self._journalled = False
 
+    def leave(self) -> None:
+        """Run nothing now: what stands in the journal is for the next start."""
+        self._steps.clear()
+        self._journalled = False
+
     async def run(self) -> None:
         """Take everything back. A step that fails is logged and does not keep the others from running."""
         while self._steps:
