@@ -45,7 +45,7 @@ class VM_appliance(Object, roles=POOL_OPERATOR, since="boston", constructor=True
     get_SRs_required_for_recovery = message(
         "",
         Param("self", ref("VM_appliance")),
-        Param("session_to", ref("session")),
+        Param("session_to", ref("session"), late=True),
         result=set_of(ref("SR")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="creedence",
@@ -53,7 +53,7 @@ class VM_appliance(Object, roles=POOL_OPERATOR, since="boston", constructor=True
     assert_can_be_recovered = message(
         "",
         Param("self", ref("VM_appliance")),
-        Param("session_to", ref("session")),
+        Param("session_to", ref("session"), late=True),
         errors=(VM_REQUIRES_SR,),
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )
