@@ -1,0 +1,81 @@
+"""Every start: what the machine says of itself now, and what lives no longer than the daemon."""
+
+from __future__ import annotations
+
+from xapid.datamodel import SR, Host, HostMetrics, Pool
+from xapid.datamodel.types import DateTime
+from xapid.observe import host_record
+from xapid.observe.certificates import write_host_certificate
+from xapid.observe.control_domain import refresh_control_domain, write_consoles
+from xapid.observe.first_start.templates import write_demo
+from xapid.observe.machine import Machine
+from xapid.observe.networks import demo_network, refresh_physical
+from xapid.observe.repositories import plug_all
+from xapid.observe.roles import write_roles
+from xapid.observe.storage_kinds import write_storage_kinds
+from xapid.runtime.context import Runtime
+from xapid.store.store import Store
+from xapid.store.transaction import Transaction
+
+AUTO_ENABLE = "auto_enable"
+"""Key of host.other_config; ``false``: somebody disabled the host until further notice."""
+
+
+def local_host(store: Store, uuid: str = "") -> Host:
+    """The host that this daemon runs on: the one with the uuid that was configured, or the only one."""
+    return store.by_uuid(Host, uuid) if uuid else store.one(Host)
+
+
+async def startup(runtime: Runtime, machine: Machine) -> None:
+    """Look at the machine anew, plug the storage, and say that the host is ready; all of it is on disk at the end.
+
+    To be called once a start, after ``first_start`` if there was one, before clients are let in. References and uuids
+    stay as they are.
+    """
+    host = local_host(runtime.store, runtime.config.first_start.host_uuid)
+    runtime.localhost = runtime.tasks.localhost = host.ref
+    write_roles(runtime.store)
+    with runtime.store.write() as tx:
+        _refresh_host(runtime, tx, machine, host)
+        write_storage_kinds(runtime.store, tx, machine.storage)
+        _write_demo(runtime.store, tx, machine)
+    await plug_all(runtime, host.ref)
+    with runtime.store.write() as tx:
+        _enable(runtime, tx, host)
+    await runtime.store.settled()
+
+
+def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Host) -> None:
+    store, config, now = runtime.store, runtime.config, runtime.clock.now()
+    host = tx.set(
+        host,
+        enabled=False,
+        other_config=host_record.started(host.other_config, machine, now),
+        **host_record.fields(machine, config, now),
+    )
+    tx.set(
+        store.get(HostMetrics, host.metrics),
+        memory_total=machine.facts.memory_total,
+        memory_free=machine.facts.memory_free,
+        last_updated=DateTime.of(now),
+    )
+    host_record.write_cpus(store, tx, host.ref, machine.facts)
+    tx.set(store.one(Pool), cpu_info=host_record.pool_cpu_info(store))
+    refresh_control_domain(store, tx, host, machine.facts, now)
+    write_consoles(store, tx, host, host_record.console_base(host.address, config))
+    refresh_physical(store, tx, host.ref, machine.nics, now)
+    write_host_certificate(store, tx, host.ref, machine.certificate)
+
+
+def _write_demo(store: Store, tx: Transaction, machine: Machine) -> None:
+    if machine.demo is None:
+        return
+    sr = store.find(SR, store.one(Pool).default_SR)
+    hvm = any(each.startswith("hvm") for each in host_record.capabilities(machine.facts))
+    write_demo(store, tx, machine.demo, demo_network(store, tx), sr.uuid if sr is not None else "", hvm)
+
+
+def _enable(runtime: Runtime, tx: Transaction, host: Host) -> None:
+    host = runtime.store.get(Host, host.ref)
+    tx.set(host, enabled=host.other_config.get(AUTO_ENABLE) != "false")
+    tx.set(runtime.store.get(HostMetrics, host.metrics), live=True, last_updated=DateTime.of(runtime.clock.now()))
