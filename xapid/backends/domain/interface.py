@@ -88,6 +88,9 @@ class DomainSpec:
     """Path of a kernel booted directly; empty: the boot order decides."""
     ramdisk: str = ""
     kernel_args: str = ""
+    bootloader: str = ""
+    """Of paravirtual machines: the program that finds the kernel on their disk (pygrub). QEMU has no need of it."""
+    bootloader_args: str = ""
     disks: tuple[DiskSpec, ...] = ()
     nics: tuple[NicSpec, ...] = ()
     platform: dict[str, str] = field(default_factory=dict)
