@@ -6,18 +6,30 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+
+import uvloop
 
 from xapid import __version__
 from xapid.api.dispatch import Dispatcher
 from xapid.api.implicit import implicit_run
 from xapid.api.methods import find_operations, method_table
-from xapid.api.rpc import Endpoint
+from xapid.auth.certificate import CertificateError
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions
+from xapid.backends.interface import BackendError
+from xapid.http.application import build_service
+from xapid.http.authentication import Authentication
+from xapid.http.listeners import Address, ListenerConfig, ListenError, Listeners
+from xapid.http.rpc import Endpoint
+from xapid.http.service import Limits, Service
+from xapid.machine import DriverChoiceError, Hardware, chosen_hardware
+from xapid.observe.domains import DomainWatch
+from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector
+from xapid.observe.startup import startup
 from xapid.ops import MODULES
 from xapid.ops.event.log import EventLog
 from xapid.ops.session import Login
@@ -26,6 +38,8 @@ from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
 from xapid.runtime.context import Backends, Runtime
 from xapid.runtime.guard import Guard
+from xapid.runtime.logs import set_up_logging
+from xapid.runtime.notify import notify
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
 from xapid.store.database import Database, DatabaseError, StateDirectory
@@ -38,6 +52,70 @@ log = logging.getLogger(__name__)
 
 BALLAST = 4 * 1024 * 1024
 """Bytes kept back for the day the disk is full."""
+
+
+def serve(config: Config) -> int:
+    """Run the daemon until it is told to stop. Returns the exit status; what keeps it from starting is one line."""
+    set_up_logging(config.log)
+    try:
+        uvloop.run(_serve(config))
+    except (DatabaseError, ListenError, CertificateError, DriverChoiceError, BackendError) as error:
+        print(f"xapid: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(config: Config) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with running(config) as daemon:
+        notify("READY=1")
+        log.info("xapid %s is ready: %s", __version__, daemon.described())
+        await stopping.wait()
+        notify("STOPPING=1")
+        log.info("xapid is stopping; guests run on")
+
+
+class Running:
+    """A daemon that answers."""
+
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, service: Service, listeners: list[Listeners]) -> None:
+        self.runtime = runtime
+        self.dispatcher = dispatcher
+        self.service = service
+        self.listeners = listeners
+
+    def described(self) -> str:
+        config = self.runtime.config
+        addresses = [f"http://{each}" for listener in self.listeners for each in listener.http]
+        addresses += [f"https://{each}" for listener in self.listeners for each in listener.https]
+        return ", ".join([*addresses, *map(str, config.unix)])
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Running]:
+    """A daemon with its listeners open, inside ``async with``."""
+    async with AsyncExitStack() as stack:
+        store, database = await stack.enter_async_context(opened_store(config.state_dir))
+        hardware = await stack.enter_async_context(chosen_hardware(config))
+        runtime = build_runtime(config, store, hardware.backends)
+        await recover(runtime, database)
+        dispatcher = build_dispatcher(runtime)
+        watch = DomainWatch(runtime)
+        runtime.services["domain_events"] = watch
+        hardware.watch_domains(watch.heard)
+        await begin(runtime, hardware)
+        await watch.reconcile()
+        service = build(runtime, dispatcher, watch)
+        listeners = [
+            await stack.enter_async_context(Listeners(each, service)) for each in listener_configs(config, hardware)
+        ]
+        stack.push_async_callback(dispatcher.stop)
+        housekeeping = asyncio.ensure_future(keep_house(runtime))
+        stack.callback(housekeeping.cancel)
+        yield Running(runtime, dispatcher, service, listeners)
 
 
 @asynccontextmanager
@@ -53,11 +131,7 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
         ballast.take()
         writer = Writer(database.engine, generation, ballast)
         store = Store(DERIVATIONS, writer, generation)
-        for row in database.rows():
-            store.adopt(row)
-        for gone_at, name, ref, created in database.deletions():
-            store.feed.classes[name].deleted.append(Deletion(gone_at, created, ref))
-        store.derive_all()
+        load(store, database)
         writer.start(asyncio.get_running_loop())
         try:
             yield store, database
@@ -67,27 +141,96 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
         directory.close()
 
 
+def load(store: Store, database: Database) -> None:
+    """Every row and the latest deletions; then what is derived from them."""
+    for row in database.rows():
+        store.adopt(row)
+    for gone_at, name, ref, created in database.deletions():
+        store.feed.classes[name].deleted.append(Deletion(gone_at, created, ref))
+    store.derive_all()
+
+
 def build_runtime(config: Config, store: Store, backends: Backends) -> Runtime:
     """The objects that operations work with."""
     clock = Clock()
     runtime = Runtime(store, config, clock, Tasks(store, clock), Guard(store, CHECKS), backends)
-    sessions = Sessions(store, clock, config.sessions_per_user)
+    sessions = Sessions(store, clock, config.limits.sessions_per_user)
     event_log = EventLog(sessions, clock)
     store.feed.stream = event_log
-    passwords = PasswordFile(Path(config.password_file)) if config.password_file else None
-    runtime.services |= {
-        "sessions": sessions,
-        "event_log": event_log,
-        "login": Login(passwords, config.login_failure_delay),
-    }
+    login = Login(PasswordFile(config.passwords), config.limits.login_failure_delay)
+    runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login}
     return runtime
 
 
 def build_dispatcher(runtime: Runtime) -> Dispatcher:
     methods = method_table(find_operations(MODULES), implicit_run)
+    members = runtime.store.members
     return Dispatcher(
-        runtime,
-        methods,
-        runtime.services["sessions"],
-        lambda kind, value: xmlrpc.value_text(kind, value, runtime.store.members),
+        runtime, methods, runtime.services["sessions"], lambda kind, value: xmlrpc.value_text(kind, value, members)
     )
+
+
+async def recover(runtime: Runtime, database: Database) -> None:
+    """Take back what was half done when the last daemon died, and end its tasks."""
+    lines = database.journal()
+    if lines:
+        done = await take_back(lines, runtime.store, runtime.backends)
+        log.warning("the last run ended in the middle of something: %d steps were taken back", done)
+    orphans = end_orphans(runtime.store, runtime.clock.date())
+    if orphans:
+        log.warning("%d tasks were under way when the last run ended; they have failed", orphans)
+
+
+async def begin(runtime: Runtime, hardware: Hardware) -> None:
+    """Make what a fresh host has, at the first start; then look at the machine anew."""
+    machine = await hardware.machine()
+    if needed(runtime.store):
+        log.info("first start: making pool and host")
+        await first_start(runtime, machine)
+    await startup(runtime, machine)
+
+
+def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Service:
+    login: Login = runtime.services["login"]
+    limits = runtime.config.limits
+    authentication = Authentication(runtime.services["sessions"], login.check, limits.login_failure_delay)
+    bounds = Limits(
+        tcp_head=limits.tcp_head,
+        unix_head=limits.unix_head,
+        head_idle=limits.head_idle,
+        head_total=limits.head_total,
+        rpc_body=limits.rpc_body,
+        tcp_connections=limits.tcp_connections,
+        unix_connections=limits.unix_connections,
+    )
+    return build_service(runtime.store, authentication, watch.endpoint, Endpoint(dispatcher), bounds)
+
+
+def listener_configs(config: Config, hardware: Hardware) -> list[ListenerConfig]:
+    """TCP and the first Unix socket together, each further socket by itself."""
+    http = tuple(Address(each.host, each.port) for each in config.http)
+    https = tuple(Address(each.host, each.port) for each in config.https)
+    sockets = list(config.unix) or [None]
+    for path in config.unix:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    first = ListenerConfig(http, https, hardware.certificate if https else None, sockets[0])
+    return [first, *(ListenerConfig(unix=path) for path in sockets[1:])]
+
+
+async def keep_house(runtime: Runtime) -> None:
+    """Remove what goes with time, and try again what the disk refused."""
+    collector = Collector(runtime, runtime.services["sessions"])
+    writer = runtime.store.sink
+    while True:
+        await _guarded(collector.collect)
+        if isinstance(writer, Writer):
+            writer.watch_ballast()
+        await asyncio.sleep(EVERY)
+
+
+async def _guarded(work: Callable[[], None]) -> None:
+    """Housekeeping goes on although one pass failed."""
+    try:
+        work()
+    except Exception:
+        log.exception("housekeeping failed")
