@@ -1,0 +1,1 @@
+"""XML-RPC and JSON-RPC to and from Python values, with encoders compiled per type."""

@@ -1,0 +1,154 @@
+"""Values as XML-RPC fragments, ``<value>...</value>``: one function per type, compiled once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from xapid.datamodel.types import (
+    CLASSES,
+    BoolType,
+    DateTimeType,
+    EnumType,
+    FloatType,
+    IntType,
+    MapType,
+    RecordType,
+    RefType,
+    SetType,
+    StringType,
+    Type,
+    VoidType,
+)
+from xapid.wire.checks import checked_int, checked_items, checked_void, key_text, present
+
+XmlEncoder = Callable[[Any], str]
+"""Raises TypeError or ValueError for a value that is not of its type: somebody's mistake, not the client's."""
+
+# What XML cannot carry at all; in UTF-8 no other character has these bytes in it. A carriage return goes raw, as in the
+# original: clients read it as a line feed.
+_CONTROLS = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20)])
+_NO_CHARACTERS = ("\ufffe", "\uffff")
+
+
+def xml_bytes(fragment: str) -> bytes:
+    """The fragment in UTF-8. Characters that XML cannot carry are left out."""
+    for character in _NO_CHARACTERS:
+        if character in fragment:
+            fragment = fragment.replace(character, "")
+    return fragment.encode().translate(None, _CONTROLS)
+
+
+def escaped(text: str) -> str:
+    """The text with its markup characters escaped."""
+    # Four scans in C for nearly every text; one regular expression for all four takes three times as long.
+    if "&" in text or "<" in text or ">" in text or '"' in text:
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return text
+
+
+@functools.cache
+def xml_encoder(kind: Type) -> XmlEncoder:
+    """The function that gives the fragment of a value of this type."""
+    match kind:
+        case StringType() | RefType():
+            return _text
+        case IntType():
+            return _int
+        case FloatType():
+            return _float
+        case BoolType():
+            return _bool
+        case DateTimeType():
+            return _date
+        case EnumType():
+            return _enum(kind)
+        case SetType():
+            return _set(kind)
+        case MapType():
+            return _map(kind)
+        case RecordType():
+            return _record(kind)
+        case VoidType():
+            return _void
+    raise TypeError(f"no value on the wire is of type {kind}")
+
+
+def _text(value: Any) -> str:
+    # Concatenated, since formatting what is a kind of `str`, such as a Ref, takes twice as long.
+    return "<value>" + escaped(value) + "</value>"
+
+
+def _int(value: Any) -> str:
+    return f"<value>{checked_int(value)}</value>"
+
+
+def _float(value: Any) -> str:
+    return f"<value><double>{value:.16g}</double></value>"
+
+
+def _bool(value: Any) -> str:
+    if value is True:
+        return "<value><boolean>1</boolean></value>"
+    if value is False:
+        return "<value><boolean>0</boolean></value>"
+    raise TypeError(f"not a boolean: {value!r}")
+
+
+def _date(value: Any) -> str:
+    return "<value><dateTime.iso8601>" + escaped(value) + "</dateTime.iso8601></value>"
+
+
+def _enum(kind: EnumType) -> XmlEncoder:
+    fragments = {member.value: f"<value>{escaped(member.value)}</value>" for member in kind.python}
+
+    def encode(value: Any) -> str:
+        # By its text, whose hash is kept; that of the member would be computed each time, in Python.
+        return fragments[str.__str__(value)]
+
+    return encode
+
+
+def _set(kind: SetType) -> XmlEncoder:
+    item = xml_encoder(kind.item)
+
+    def encode(value: Any) -> str:
+        return f"<value><array><data>{''.join([item(each) for each in checked_items(value)])}</data></array></value>"
+
+    return encode
+
+
+def _map(kind: MapType) -> XmlEncoder:
+    key, value_of = key_text(kind.key), xml_encoder(kind.value)
+
+    def encode(value: Any) -> str:
+        # The original does not escape keys, which makes such an answer no XML. We do.
+        members = [
+            f"<member><name>{escaped(key(name))}</name>{value_of(each)}</member>" for name, each in value.items()
+        ]
+        return f"<value><struct>{''.join(members)}</struct></value>"
+
+    return encode
+
+
+def _record(kind: RecordType) -> XmlEncoder:
+    members: list[tuple[str, str, XmlEncoder, bool]] = []
+    for field in CLASSES[kind.target].spec.fields.values():
+        member, may_lack = present(field.type)
+        members.append((field.name, f"<member><name>{field.name}</name>", xml_encoder(member), may_lack))
+
+    def encode(value: Any) -> str:
+        parts = [
+            f"{head}{value_of(value[name])}</member>"
+            for name, head, value_of, may_lack in members
+            if not may_lack or value[name] is not None
+        ]
+        return f"<value><struct>{''.join(parts)}</struct></value>"
+
+    return encode
+
+
+def _void(value: Any) -> str:
+    checked_void(value)
+    return "<value></value>"
