@@ -31,7 +31,11 @@ Set: TypeAlias = tuple[T, ...]
 """A set of the API. A tuple, since duplicates and the order that a client gave are kept."""
 
 
-_DATE = re.compile(r"(\d{4})(-?)(\d\d)\2(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_DATE = re.compile(
+    r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d\d)(?P=dash)(?P<day>\d\d)T(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+    r"(?P<fraction>\.\d+)?(?:(?P<zone>Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d).*)?",
+    re.ASCII | re.DOTALL,
+)
 
 
 class DateTime(str):
@@ -48,19 +52,26 @@ class DateTime(str):
     def parse(cls, text: str) -> Self:
         """Read any spelling that the original accepts; an offset is kept, no zone means UTC.
 
+        As there, whatever follows a zone is passed over, and a leap second is the first of the next minute.
         Raises ValueError for everything else, fractions of the undashed form included.
         """
         found = _DATE.fullmatch(text)
-        if not found or (found[8] and not found[2]):
+        if not found or (found["fraction"] and not found["dash"]):
             raise ValueError(f"not a date: {text!r}")
-        year, _, month, day, hour, minute, second, _, zone = found.groups()
-        datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))
-        if zone is None or zone == "Z":
-            zone = "Z"
-        else:
+        year, month, day, hour, minute, second = (
+            int(found[part]) for part in ("year", "month", "day", "hour", "minute", "second")
+        )
+        moment = datetime(year, month, day, hour, minute, min(second, 59) if second <= 60 else second)
+        if second == 60:
+            try:
+                moment += timedelta(seconds=1)
+            except OverflowError as error:
+                raise ValueError(f"not a date: {text!r}") from error
+        zone = found["zone"] or "Z"
+        if zone != "Z":
             zone = f"{zone[:3]}:{zone[-2:]}"
-            zone = "Z" if zone == "+00:00" else zone
-        return cls(f"{year}{month}{day}T{hour}:{minute}:{second}{zone}")
+            zone = "Z" if zone[1:] == "00:00" else zone
+        return cls(f"{moment.year:04}{moment:%m%dT%H:%M:%S}{zone}")
 
     def seconds(self) -> float:
         """Seconds since 1970."""
