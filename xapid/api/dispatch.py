@@ -165,10 +165,8 @@ class Dispatcher:
         reference = session.ref if session is not None else NULL
         if method.makes_task:
             return self._with_task(method, session, values, request)
-        ctx = Context(self.runtime, TaskHandle(self.runtime.store, "", method.name, reference, False), session)
-        ctx.origin = request.origin
+        ctx = Context(self.runtime, self.runtime.tasks.dummy(request.method, reference), session, request.origin)
         if method.waits:
-            ctx.task = self.runtime.tasks.dummy(request.method, reference)
             return self._finish(ctx, method, self._run(ctx, method, values))
         value = self._run_plain(ctx, method, values)
         if ctx.until > self.runtime.store.sink.durable:

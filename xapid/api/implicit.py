@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from xapid.datamodel.columns import column_name
-from xapid.datamodel.errors import INTERNAL_ERROR, MAP_DUPLICATE_KEY
+from xapid.datamodel.errors import MAP_DUPLICATE_KEY
 from xapid.datamodel.types import CLASSES, Field, MessageSpec, Object, StringType
 from xapid.runtime.context import Context
+from xapid.runtime.texts import check_text
 from xapid.store.query import select
-from xapid.wire.decode import xml_illegal
 from xapid.wire.records import Rows
 
 Run = Callable[..., Any]
@@ -54,22 +54,6 @@ def _inverse_getter(cls: type[Object], field: Field) -> Run:
         return ctx.store.members(row, name)
 
     return get
-
-
-def check_text(value: Any) -> None:
-    """Refuse characters that no XML answer could carry. Raises INTERNAL_ERROR, as the original does."""
-    if isinstance(value, str):
-        if xml_illegal(value):
-            raise INTERNAL_ERROR("a character that XML cannot carry")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key == "":
-                raise INTERNAL_ERROR("the key of a map is empty")
-            check_text(key)
-            check_text(item)
-    elif isinstance(value, tuple):
-        for item in value:
-            check_text(item)
 
 
 def _setter(cls: type[Object], field: Field) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions, SessionState
@@ -93,7 +92,7 @@ def get_tasks(ctx: Context, self: str) -> tuple[str, ...]:
     return ctx.runtime.tasks.of_session(self)
 
 
-def _look_up(ctx: Context, ref: str) -> tuple[Any, SessionState]:
+def _look_up(ctx: Context, ref: str) -> tuple[Session, SessionState]:
     row, state = ctx.store.find(Session, ref), _sessions(ctx).find(ref)
     if row is None or state is None:
         raise HANDLE_INVALID("session", ref)

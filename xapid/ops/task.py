@@ -10,6 +10,7 @@ from xapid.datamodel.task import TaskAllowedOperations, TaskStatusType
 from xapid.datamodel.types import NULL
 from xapid.runtime.context import Context
 from xapid.runtime.tasks import PENDING
+from xapid.runtime.texts import check_text
 
 DESTROY_WHEN_OVER = "task"
 """Key in current_operations of a task that shall go once it is over."""
@@ -73,6 +74,7 @@ def set_other_config(ctx: Context, self: Task, value: dict[str, str]) -> None:
 
 def add_to_other_config(ctx: Context, self: Task, key: str, value: str) -> None:
     _assert_may_touch(ctx, self)
+    check_text({key: value})
     if key in self.other_config:
         raise MAP_DUPLICATE_KEY("task", column_name(self.spec.fields["other_config"]), self.ref, key)
     _change(ctx, self, other_config={**self.other_config, key: value})
@@ -84,6 +86,8 @@ def remove_from_other_config(ctx: Context, self: Task, key: str) -> None:
 
 def _change(ctx: Context, task: Task, **changes: object) -> None:
     _assert_may_touch(ctx, task)
+    for value in changes.values():
+        check_text(value)
     with ctx.write() as tx:
         tx.set(task, **changes)
 

@@ -24,11 +24,11 @@ PENDING = (TaskStatusType.pending, TaskStatusType.cancelling)
 class TaskHandle:
     """Work under way. ``ref`` is a real row, or a dummy that no client can look up."""
 
-    __slots__ = ("_cancellable", "cancel_requested", "label", "number", "ref", "session", "store", "stored", "work")
+    __slots__ = ("_cancellable", "_ref", "cancel_requested", "label", "number", "session", "store", "stored", "work")
 
-    def __init__(self, store: Store, ref: str, label: str, session: str, stored: bool) -> None:
+    def __init__(self, store: Store, ref: str | None, label: str, session: str, stored: bool) -> None:
         self.store = store
-        self.ref = ref
+        self._ref = ref
         self.label = label
         self.session = session
         self.stored = stored
@@ -37,6 +37,13 @@ class TaskHandle:
         self.number = 0
         """Of the last line in the undo journal."""
         self._cancellable = 0
+
+    @property
+    def ref(self) -> str:
+        """The row's reference; a dummy is made up when somebody asks, which hardly anybody does."""
+        if self._ref is None:
+            self._ref = f"DummyRef:|{uuid.uuid4()}|{self.label}"
+        return self._ref
 
     def cancel(self) -> None:
         """Ask the work to stop. It does at once where it can, else at the next place where it can."""
@@ -47,8 +54,7 @@ class TaskHandle:
     @contextmanager
     def cancellable(self) -> Iterator[None]:
         """Within the block a request to cancel ends the work with TASK_CANCELLED."""
-        if self.cancel_requested:
-            raise TASK_CANCELLED(self.ref)
+        self._assert_wanted()
         outermost = not self._cancellable
         self._cancellable += 1
         if outermost:
@@ -56,15 +62,20 @@ class TaskHandle:
         try:
             yield
         except asyncio.CancelledError as error:
-            if not self.cancel_requested:
-                raise
-            if self.work is not None:
-                self.work.uncancel()
-            raise TASK_CANCELLED(self.ref) from error
+            # Anything else that cancels the work, the end of the daemon for one, goes its way.
+            self._assert_wanted(error)
+            raise
         finally:
             self._cancellable -= 1
             if outermost:
                 self._show(())
+
+    def _assert_wanted(self, cause: BaseException | None = None) -> None:
+        if not self.cancel_requested:
+            return
+        if cause is not None and self.work is not None:
+            self.work.uncancel()
+        raise TASK_CANCELLED(self.ref) from cause
 
     def _show(self, allowed: tuple[TaskAllowedOperations, ...]) -> None:
         row = self.store.find(Task, self.ref) if self.stored else None
@@ -127,7 +138,7 @@ class Tasks:
 
     def dummy(self, label: str, session: str = NULL) -> TaskHandle:
         """A task without a row, for calls that must make no event."""
-        return TaskHandle(self.store, f"DummyRef:|{uuid.uuid4()}|{label}", label, session, False)
+        return TaskHandle(self.store, None, label, session, False)
 
     def adopted(self, ref: str, label: str) -> TaskHandle:
         """The task that a client made and wants this call to run in: ``task_id`` of a transfer."""

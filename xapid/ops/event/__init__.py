@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import Any
 
 from xapid.auth.sessions import Sessions
 from xapid.datamodel.errors import EVENTS_LOST, HANDLE_INVALID, SESSION_INVALID, SESSION_NOT_REGISTERED
@@ -33,7 +34,7 @@ async def from_(ctx: Context, classes: tuple[str, ...], token: str, seconds: flo
             break
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0 or not await _published(ctx, wanted.names, left):
-            events, reached = [], since
+            events, reached = [], Token(since.objects, max(since.messages, 0))
             break
     batch = EventBatch(events, counts(ctx.store), str(reached))
     # The counts show every object there is, so everything must be on disk.
@@ -52,7 +53,8 @@ async def _published(ctx: Context, names: frozenset[str] | None, seconds: float)
     watchers.append(ended)
     change = asyncio.ensure_future(ctx.store.feed.wait(names, seconds))
     try:
-        done, _ = await asyncio.wait({change, ended}, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {change, ended}
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if ended in done:
             ended.result()
         return change.result()
@@ -97,8 +99,7 @@ async def next_(ctx: Context) -> list[EventOut]:
             raise EVENTS_LOST()
         found = log.take(session)
         if found:
-            ctx.shown(*(event.row for event in found))
-            await ctx.settled()
+            await ctx.store.settled()
             return found
         await _published(ctx, None, LONGEST)
 

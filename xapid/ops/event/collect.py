@@ -48,14 +48,14 @@ def collect(store: Store, wanted: Subscription, since: Token) -> tuple[list[Even
 
 def _messages(store: Store, wanted: Subscription, since: Token) -> tuple[list[EventOut], int]:
     if wanted.names is not None and MESSAGE not in wanted.names:
-        return [], since.messages
+        return [], max(since.messages, 0)
     feed, only = store.feed.classes[MESSAGE], wanted.single(MESSAGE)
     rows = store.tables[MESSAGE].rows
     found = [rows[ref] for ref in feed.changed_since(since.messages) if only is None or ref in only]
     gone = [each for each in feed.deleted_since(since.messages) if only is None or each.ref in only]
     events = [EventOut(0, NEVER, MESSAGE, "add", row.ref, row) for row in reversed(found)]
     events += [EventOut(0, NEVER, MESSAGE, "del", each.ref, None) for each in reversed(gone)]
-    newest = [since.messages, *(row._gen for row in found), *(each.generation for each in gone)]
+    newest = [0, since.messages, *(row._gen for row in found), *(each.generation for each in gone)]
     return events, max(newest)
 
 
