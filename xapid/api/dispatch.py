@@ -26,6 +26,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.types import NULL, STRING, VOID, SetType, Type
 from xapid.runtime.context import Context, Origin, Runtime
+from xapid.runtime.logs import originator, task_name
 from xapid.runtime.tasks import TaskHandle
 from xapid.store.store import Store
 from xapid.store.writer import StoreFailed
@@ -187,6 +188,9 @@ class Dispatcher:
             raise unforeseen(method.name, error) from error
 
     async def _run(self, ctx: Context, method: Method, values: list[Any]) -> Any:
+        task_name.set(f"{method.name} {ctx.task.ref}")
+        if ctx.session is not None:
+            originator.set(f"{ctx.session.originator or ctx.session.user} {ctx.session.track_id}")
         if not method.waits:
             return self._run_plain(ctx, method, values)
         self._permit(method, ctx.session, values)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from xapid.api.dispatch import Answer, Dispatcher, Unsupported
 from xapid.api.dispatch import Request as Call
 from xapid.datamodel.errors import INTERNAL_ERROR, ApiError
-from xapid.datamodel.types import Object
+from xapid.datamodel.types import Type
 from xapid.http.reply import Reply, error_page
 from xapid.http.service import Request
 from xapid.runtime.context import Origin
 from xapid.wire import jsonrpc, xmlrpc
 from xapid.wire.raw import MalformedRequest
+from xapid.wire.records import EventBatch, Members, Rows
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +30,10 @@ HEADERS = (
 )
 OTHER_CONFIG = "x-http-other-config-"
 
-Members = Callable[[Object, str], tuple[str, ...]]
+LARGE = 200
+"""Records of an answer beyond which it is encoded in slices."""
+TURN = 0.005
+"""Seconds for which such an answer holds the loop at a time."""
 
 
 class Endpoint:
@@ -34,7 +41,8 @@ class Endpoint:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._members = dispatcher.runtime.store.members
+        self._store = dispatcher.runtime.store
+        self._members = self._store.members
 
     def __call__(self, request: Request) -> Reply | Awaitable[Reply]:
         if request.path.startswith("/jsonrpc"):
@@ -55,21 +63,10 @@ class Endpoint:
             return _reply(xmlrpc.failure(error.description), XML)
         except (MalformedRequest, Unsupported):
             return error_page(500)
-        if isinstance(answer, Answer):
-            return self._xml_answer(answer)
-        return self._xml_later(answer)
-
-    def _xml_answer(self, answer: Answer) -> Reply:
-        encode = xmlrpc.bare if answer.bare else xmlrpc.success
-        return _reply(encode(answer.kind, answer.value, self._members), XML)
-
-    async def _xml_later(self, answer: Awaitable[Answer]) -> Reply:
-        try:
-            return self._xml_answer(await answer)
-        except ApiError as error:
-            return _reply(xmlrpc.failure(error.description), XML)
-        except Exception as error:
-            return _reply(xmlrpc.failure(_unforeseen(error)), XML)
+        if isinstance(answer, Answer) and not _is_large(answer.value):
+            encode = xmlrpc.bare if answer.bare else xmlrpc.success
+            return _reply(encode(answer.kind, answer.value, self._members), XML)
+        return self._later(answer, XML, xmlrpc.success, xmlrpc.success_slices, xmlrpc.failure)
 
     # JSON-RPC
 
@@ -84,18 +81,51 @@ class Endpoint:
             return _reply(jsonrpc.failure(call, error.description), JSON)
         except Unsupported:
             return error_page(500)
-        if isinstance(answer, Answer):
+        if isinstance(answer, Answer) and not _is_large(answer.value):
             return _reply(jsonrpc.success(call, answer.kind, answer.value, self._members), JSON)
-        return self._json_later(call, answer)
+        success, slices = partial(jsonrpc.success, call), partial(jsonrpc.success_slices, call)
+        return self._later(answer, JSON, success, slices, partial(jsonrpc.failure, call))
 
-    async def _json_later(self, call: jsonrpc.JsonCall, answer: Awaitable[Answer]) -> Reply:
+    # Both
+
+    async def _later(
+        self,
+        answer: Answer | Awaitable[Answer],
+        content_type: str,
+        encode: Callable[[Type, Any, Members], bytes],
+        slices: Callable[[Type, Any, Members], Iterator[bytes]],
+        failure: Callable[[list[str]], bytes],
+    ) -> Reply:
         try:
-            kind, value, _ = await answer
-            return _reply(jsonrpc.success(call, kind, value, self._members), JSON)
+            kind, value, _ = answer if isinstance(answer, Answer) else await answer
+            if not _is_large(value):
+                return _reply(encode(kind, value, self._members), content_type)
+            body = await _joined(slices(kind, value, self._members))
+            # Inverse sets were read while others were writing.
+            await self._store.settled()
+            return _reply(body, content_type)
         except ApiError as error:
-            return _reply(jsonrpc.failure(call, error.description), JSON)
+            return _reply(failure(error.description), content_type)
         except Exception as error:
-            return _reply(jsonrpc.failure(call, _unforeseen(error)), JSON)
+            return _reply(failure(_unforeseen(error)), content_type)
+
+
+def _is_large(value: object) -> bool:
+    """Whether encoding it would keep others waiting."""
+    shown = value.rows if isinstance(value, Rows) else value.events if isinstance(value, EventBatch) else ()
+    return len(shown) > LARGE
+
+
+async def _joined(slices: Iterator[bytes]) -> bytes:
+    """All slices, letting others run in between."""
+    parts: list[bytes] = []
+    began = time.perf_counter()
+    for part in slices:
+        parts.append(part)
+        if time.perf_counter() - began > TURN:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+    return b"".join(parts)
 
 
 def _reply(body: bytes, content_type: str) -> Reply:
