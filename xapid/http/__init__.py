@@ -1,0 +1,1 @@
+"""HTTP: the protocol, the listeners, the routes and the file server."""

@@ -1,0 +1,214 @@
+"""The listeners: HTTP, HTTPS and the Unix socket, served by uvicorn as a library inside the daemon's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import uvicorn
+
+from xapid.http.protocol import HttpProtocol
+from xapid.http.service import Service
+from xapid.http.tls import ServerTls
+
+log = logging.getLogger(__name__)
+
+
+class ListenError(Exception):
+    """A listener cannot be opened; the text says which and why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a TCP listener is: ``0.0.0.0:80``, ``[::1]:8443``. Port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``ADDRESS:PORT``; an IPv6 address stands in brackets."""
+        host, colon, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        host = host[1:-1] if bracketed else host
+        if not colon or not host or not port.isdecimal() or int(port) > 65535 or (":" in host) is not bracketed:
+            raise ValueError(f"{text!r} is not ADDRESS:PORT, like 0.0.0.0:80 or [::1]:8443")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerConfig:
+    """Which listeners there are. What is empty is switched off."""
+
+    http: tuple[Address, ...] = ()
+    https: tuple[Address, ...] = ()
+    certificate: Path | None = None
+    """PEM file with key and certificate; needed for ``https``."""
+    unix: Path | None = None
+    unix_mode: int = 0o600
+    backlog: int = 1024
+    grace: int = 5
+    """Seconds for which a stop waits for calls that run."""
+
+
+class Listeners:
+    """All listeners of one service, open inside ``async with``."""
+
+    def __init__(self, config: ListenerConfig, service: Service) -> None:
+        if config.https and config.certificate is None:
+            raise ValueError("https needs a certificate")
+        self._config = config
+        self._service = service
+        self._stack = AsyncExitStack()
+        self._servers: list[tuple[uvicorn.Server, list[socket.socket]]] = []
+        self.http: tuple[Address, ...] = ()
+        """Where HTTP is heard; port 0 of the configuration has become the one that was free."""
+        self.https: tuple[Address, ...] = ()
+
+    async def __aenter__(self) -> Self:
+        config = self._config
+        async with AsyncExitStack() as stack:
+            http = [stack.enter_context(_bind("http", address)) for address in config.http]
+            https = [stack.enter_context(_bind("https", address)) for address in config.https]
+            unix = [stack.enter_context(_unix_socket(config))] if config.unix is not None else []
+            stack.push_async_callback(self._stop)
+            self.http, self.https = _bound(http), _bound(https)
+            await self._serve(http)
+            if https and config.certificate is not None:
+                await self._serve(https, _server_tls(config.certificate).context)
+            await self._serve(unix)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _serve(self, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> None:
+        """One server per kind of listener: it counts the connections that the limit is about."""
+        if not sockets:
+            return
+        config = uvicorn.Config(
+            self._service,
+            http=HttpProtocol,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            backlog=self._config.backlog,
+            timeout_graceful_shutdown=self._config.grace,
+        )
+        config.load()
+        config.ssl = tls
+        # Its serve() would add signal handlers and a tick ten times a second; its two halves are all we need.
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=sockets)
+        self._servers.append((server, sockets))
+
+    async def _stop(self) -> None:
+        await asyncio.gather(*(_stop_server(server, sockets) for server, sockets in self._servers))
+        self._servers.clear()
+
+
+async def _stop_server(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+    await server.shutdown(sockets=sockets)
+    # What outlived the grace: readers that do not read.
+    for connection in list(cast(set[HttpProtocol], server.server_state.connections)):
+        connection.abort()
+
+
+def _bind(kind: str, address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address.host == "::":
+            # Who listens on all of IPv6 means all.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((address.host, address.port))
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(f"{kind} {address}", error) from error
+    return listener
+
+
+def _bound(listeners: list[socket.socket]) -> tuple[Address, ...]:
+    return tuple(Address(*listener.getsockname()[:2]) for listener in listeners)
+
+
+@contextmanager
+def _unix_socket(config: ListenerConfig) -> Iterator[socket.socket]:
+    """A listening socket at the path, removed at the end.
+
+    It is made beside the path and moved there with its mode set and its ears open, so that nobody finds it half made.
+    """
+    path = config.unix
+    assert path is not None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        unborn = path.with_name(f".{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_if_alive(path)
+            unborn.unlink(missing_ok=True)
+            listener.bind(str(unborn))
+            unborn.chmod(config.unix_mode)
+            listener.listen(config.backlog)
+            unborn.rename(path)
+        except OSError as error:
+            unborn.unlink(missing_ok=True)
+            raise _cannot_listen(f"unix {path}", error) from error
+        inode = path.stat().st_ino
+        try:
+            yield listener
+        finally:
+            if path.exists() and path.stat().st_ino == inode:
+                path.unlink()
+
+
+def _refuse_if_alive(path: Path) -> None:
+    """A socket file that nobody listens on is left over from a crash; anything else at the path is not ours to take."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ListenError(f"unix {path}: a file which is no socket is in the way")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return
+        except BlockingIOError:
+            log.debug("%s is so busy that it cannot even be tried", path)
+    raise ListenError(f"unix {path}: another process listens there")
+
+
+def _server_tls(certificate: Path) -> ServerTls:
+    try:
+        return ServerTls(certificate)
+    except OSError as error:
+        raise ListenError(f"certificate {certificate}: {error.strerror or error}") from error
+
+
+def _cannot_listen(what: str, error: OSError) -> ListenError:
+    return ListenError(f"{what}: {(error.strerror or str(error)).lower()}")

@@ -1,0 +1,110 @@
+"""Replies that are complete before their first byte goes out: of calls, and the fixed pages of the protocol."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+
+Headers = tuple[tuple[str, str], ...]
+
+NO_CACHE = ("cache-control", "no-cache, no-store")
+HTML = "text/html"
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus} | {
+    500: "Internal Error",
+    501: "Method not implemented",
+}
+_EXPLAINED = {
+    400: "The request lacks something or says it wrongly.",
+    401: "Credentials are missing or wrong.",
+    403: "This may not be asked for.",
+    404: "There is nothing at this address.",
+    408: "The request did not arrive in time.",
+    431: "The head of the request is too large.",
+    500: "The request could not be served.",
+    501: "This method has no meaning here.",
+    503: "Too many are connected; try again later.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, body and headers. Length, connection and caching headers are added when it is sent."""
+
+    status: int
+    body: bytes
+    content_type: str
+    """Empty: the header is left out."""
+    headers: Headers = ()
+    close: bool = False
+    """The connection ends with it, whatever the client wished."""
+    version: str = ""
+    """Of the status line; empty: as the request says."""
+
+
+def error_page(status: int, *headers: tuple[str, str], detail: str = "") -> Reply:
+    """The page for people which ends a connection. Its status line says 1.1 to old clients as well."""
+    title = f"{status} {reason(status)}"
+    text = html.escape(detail or _EXPLAINED.get(status, ""))
+    page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
+    return Reply(status, page.encode(), HTML, headers, close=True, version="1.1")
+
+
+def unauthorized(realm: str) -> Reply:
+    """The page that asks for a name and a password."""
+    return error_page(401, ("WWW-Authenticate", f'Basic realm="{realm}"'))
+
+
+def cross_origin(requested: str | None) -> Reply:
+    """What OPTIONS says to a browser: other sites may call, with the headers it asks about."""
+    allowed = f"{requested}, X-Requested-With" if requested else "X-Requested-With"
+    headers = (
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Allow-Headers", allowed),
+        ("Access-Control-Allow-Methods", "PUT"),
+    )
+    return Reply(200, b"", "", headers)
+
+
+def reason(status: int) -> str:
+    """The words after the number in a status line."""
+    return _REASONS.get(status, "Unknown")
+
+
+def encode_reply(reply: Reply, version: str, keep_alive: bool) -> bytes:
+    """All bytes of a reply to a request of this version."""
+    return encode_reply_head(reply, version, keep_alive) + reply.body
+
+
+def encode_reply_head(reply: Reply, version: str, keep_alive: bool) -> bytes:
+    """What goes before the body."""
+    start = _start(reply.version or version, reply.status, keep_alive, reply.content_type, reply.headers)
+    return b"%b%d\r\n\r\n" % (start, len(reply.body))
+
+
+# Clients ask for the same few kinds of reply: 0.3 us instead of 4.
+@lru_cache(maxsize=256)
+def _start(version: str, status: int, keep_alive: bool, content_type: str, headers: Headers) -> bytes:
+    lines: list[tuple[str, str]] = [("content-type", content_type)] if content_type else []
+    return encode_head(version, status, keep_alive, (*lines, *headers)) + b"content-length: "
+
+
+def encode_head(version: str, status: int, keep_alive: bool, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line that ends them."""
+    names = {name.lower() for name, _ in headers}
+    lines = [f"HTTP/{version} {status} {reason(status)}"]
+    if "connection" not in names:
+        lines.append(f"connection: {'keep-alive' if keep_alive else 'close'}")
+    if "cache-control" not in names:
+        headers = (NO_CACHE, *headers)
+    for name, value in headers:
+        if _breaks(name) or _breaks(value):
+            raise ValueError(f"the header {name!r} holds a line break")
+        lines.append(f"{name}: {value}")
+    return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def _breaks(text: str) -> bool:
+    return "\r" in text or "\n" in text or "\0" in text

@@ -1,0 +1,52 @@
+"""TLS of the listener: the context, and how a replaced certificate is picked up."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+# What clients of the original can speak; some of them know nothing but AES-GCM with an RSA certificate.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+class ServerTls:
+    """The contexts of one listener. A new certificate file becomes a new context; a live one is never changed.
+
+    Changing it would pull key and certificate from under connections that are shaking hands.
+    """
+
+    def __init__(self, certificate: Path) -> None:
+        self._path = certificate
+        self._seen = self._stamp()
+        self._current = server_context(certificate)
+        self.context = server_context(certificate)
+        """The listener's own. It only chooses, for each client, the one to go on with."""
+        self.context.sni_callback = self._choose
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        # OpenSSL calls this for clients that send no name, too.
+        try:
+            stamp = self._stamp()
+            if stamp != self._seen:
+                self._seen = stamp
+                self._current = server_context(self._path)
+                log.info("the certificate in %s has been replaced: new connections get it", self._path)
+        except OSError as error:  # ssl.SSLError is one
+            log.error("the certificate in %s cannot be used, the former one stays: %s", self._path, error)
+        connection.context = self._current
+
+    def _stamp(self) -> tuple[int, int, int]:
+        stat = self._path.stat()
+        return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def server_context(certificate: Path) -> ssl.SSLContext:
+    """A context with the key and the certificate of one PEM file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.load_cert_chain(certificate)
+    return context
