@@ -1,0 +1,109 @@
+"""The server's certificate: made when there is none, and the facts about it that clients are shown."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+KEY_BITS = 2048
+LIFETIME = datetime.timedelta(days=3650)
+BACKDATED = datetime.timedelta(hours=1)
+"""Clients whose clock is a little slow can use it at once."""
+
+
+class CertificateError(Exception):
+    """A file holds no certificate that can be read; the text says which file and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What the API shows of a certificate."""
+
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    sha256: str
+    """Fingerprint in the form ``0A:1B:...``."""
+    sha1: str
+
+
+def ensure_certificate(path: Path, hostnames: Iterable[str], addresses: Iterable[str]) -> None:
+    """Make a self-signed certificate and its key, unless the file is there. Nobody ever sees half of it."""
+    if not path.exists():
+        _write(path, self_signed(list(hostnames), list(addresses)))
+
+
+def self_signed(hostnames: list[str], addresses: list[str]) -> bytes:
+    """Key and certificate as PEM, for a server of these names and addresses; the first name is its subject.
+
+    RSA, since clients of the original offer no other cipher.
+    """
+    if not hostnames:
+        raise ValueError("a certificate needs a host name")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    # The subject holds at most 64 characters; the whole name is among the alternative names.
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostnames[0][:64])])
+    names = [*(x509.DNSName(host) for host in hostnames), *(x509.IPAddress(ip_address(one)) for one in addresses)]
+    now = datetime.datetime.now(datetime.UTC)
+    public = key.public_key()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def read_certificate(path: Path) -> CertificateFacts:
+    """The facts about the first certificate in a PEM file."""
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CertificateError(f"no certificate can be read from {path}: {error}") from error
+    return CertificateFacts(
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        sha256=_pairs(certificate.fingerprint(hashes.SHA256())),
+        # No protection hangs on it: old clients compare it with what they noted.
+        sha1=_pairs(certificate.fingerprint(hashes.SHA1())),  # noqa: S303
+    )
+
+
+def _pairs(fingerprint: bytes) -> str:
+    return fingerprint.hex(":").upper()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # its mode is 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
