@@ -211,6 +211,7 @@ class INVALID_VALUE(ApiError):
         "field",
         "value",
     )
+    varied = True
 
 
 class FIELD_TYPE_ERROR(ApiError):
@@ -278,6 +279,7 @@ class MEMORY_CONSTRAINT_VIOLATION(ApiError):
     """"""
 
     params = ("constraint",)
+    varied = True
 
 
 class MEMORY_CONSTRAINT_VIOLATION_ORDER(ApiError):
@@ -443,6 +445,7 @@ class PIF_IS_PHYSICAL(ApiError):
     """"""
 
     params = ("PIF",)
+    varied = True
 
 
 class PIF_IS_NOT_PHYSICAL(ApiError):
@@ -706,12 +709,14 @@ class NETWORK_CONTAINS_VIF(ApiError):
     """"""
 
     params = ("vifs",)
+    varied = True
 
 
 class NETWORK_CONTAINS_PIF(ApiError):
     """"""
 
     params = ("pifs",)
+    varied = True
 
 
 class GPU_GROUP_CONTAINS_VGPU(ApiError):
@@ -984,6 +989,7 @@ class DOMAIN_EXISTS(ApiError):
         "vm",
         "domid",
     )
+    varied = True
 
 
 class CANNOT_RESET_CONTROL_DOMAIN(ApiError):
@@ -1002,6 +1008,7 @@ class VM_CANNOT_DELETE_DEFAULT_TEMPLATE(ApiError):
     """"""
 
     params = ("vm",)
+    varied = True
 
 
 class VM_BAD_POWER_STATE(ApiError):
@@ -1049,6 +1056,7 @@ class VM_IS_TEMPLATE(ApiError):
     """"""
 
     params = ("vm",)
+    varied = True
 
 
 class OTHER_OPERATION_IN_PROGRESS(ApiError):
@@ -1181,6 +1189,7 @@ class VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED(ApiError):
         "vm",
         "error",
     )
+    varied = True
 
 
 class XEN_VSS_REQ_ERROR_INIT_FAILED(ApiError):
@@ -1295,6 +1304,7 @@ class OPERATION_PARTIALLY_FAILED(ApiError):
     """"""
 
     params = ("operation",)
+    varied = True
 
 
 class HOST_OFFLINE(ApiError):
@@ -2071,6 +2081,7 @@ class VM_HAS_NO_SUSPEND_VDI(ApiError):
     """"""
 
     params = ("vm",)
+    varied = True
 
 
 class VM_MIGRATE_FAILED(ApiError):
@@ -2297,6 +2308,7 @@ class SR_HAS_MULTIPLE_PBDS(ApiError):
     """"""
 
     params = ("PBD",)
+    varied = True
 
 
 class SR_REQUIRES_UPGRADE(ApiError):
@@ -2377,6 +2389,7 @@ class VDI_IN_USE(ApiError):
         "vdi",
         "operation",
     )
+    varied = True
 
 
 class VDI_NOT_AVAILABLE(ApiError):
@@ -3843,6 +3856,7 @@ class HOSTS_FAILED_TO_ENABLE_CACHING(ApiError):
     """"""
 
     params = ("hosts",)
+    varied = True
 
 
 class VDI_IS_SHARABLE(ApiError):
