@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xapid.datamodel.types import CLASSES, Object, RefType, SetType
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 Compute = Callable[["Store", Any], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Derivation:
     """One derived field, the function that computes it, and the paths it reads (``VBDs.VDI.read_only``).
+
+    A path may end in one key of a map (``VBDs.VDI.sm_config[on_boot]``): then only a change under that key counts.
 
     A path that begins with ``*`` names a class whose objects all matter (``*pool.other_config``): a change there
     concerns every row. Keep such classes small.
@@ -37,13 +39,21 @@ class _Step:
     inverse: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Trigger:
-    """If ``field`` of a row changes, walk ``back`` from it to the rows whose derivation reads it."""
+    """If one of ``fields`` of a row changes, walk ``back`` from it to the rows whose derivation reads them."""
 
-    back: tuple[_Step, ...]
-    everywhere: bool
     derivation: Derivation
+    back: tuple[_Step, ...] | None
+    """None: every row of the derivation's class."""
+    fields: set[str] = field(default_factory=set)
+    keys: set[tuple[str, str]] = field(default_factory=set)
+    """Fields of which only one key matters, each with the key."""
+
+    def touched(self, old: Any, new: Any, fields: set[str]) -> bool:
+        return not self.fields.isdisjoint(fields) or any(
+            name in fields and old.__dict__[name].get(key) != new.__dict__[name].get(key) for name, key in self.keys
+        )
 
 
 class Derivations:
@@ -51,8 +61,10 @@ class Derivations:
 
     def __init__(self, derivations: Iterable[Derivation]) -> None:
         self.all = tuple(derivations)
-        self._triggers: dict[str, dict[str, list[_Trigger]]] = {}
-        """class -> field -> what its change sets off"""
+        self._triggers: dict[str, dict[tuple[Any, ...], _Trigger]] = {}
+        """class -> derivation and way back -> what a change of the class sets off"""
+        self._watched: dict[str, set[str]] = {}
+        """class -> fields that set off anything"""
         self._own: dict[str, list[Derivation]] = {}
         self.indexed: set[tuple[str, str]] = set()
         """Fields that must be indexed, for walking back along references."""
@@ -65,29 +77,42 @@ class Derivations:
         return self._own.get(cls, [])
 
     def _add_path(self, derivation: Derivation, path: str) -> None:
+        path, _, key = path.rstrip("]").partition("[")
         if path.startswith("*"):
             cls, _, name = path[1:].partition(".")
-            self._trigger(cls, name, _Trigger((), True, derivation))
+            self._watch(derivation, None, cls, name, key)
             return
         cls, back = derivation.cls, list[_Step]()
-        for name in path.split("."):
+        names = path.split(".")
+        for place, name in enumerate(names):
             field = CLASSES[cls].spec.fields[name]
             if field.inverse_of:
-                owner, _, key = field.inverse_of.partition(".")
+                owner, _, reference = field.inverse_of.partition(".")
                 # A row that joins or leaves the set changes its own reference: that is the trigger.
-                self._trigger(owner, key, _Trigger((*back, _Step(owner, key, True)), False, derivation))
-                back.append(_Step(owner, key, True))
+                back.append(_Step(owner, reference, True))
+                self._watch(derivation, tuple(back), owner, reference)
                 cls = owner
                 continue
-            self._trigger(cls, name, _Trigger(tuple(back), False, derivation))
+            last = place == len(names) - 1
+            self._watch(derivation, tuple(back), cls, name, key if last else "")
             target = field.type.item if isinstance(field.type, SetType) else field.type
-            if isinstance(target, RefType) and name != path.rpartition(".")[2]:
+            if isinstance(target, RefType) and not last:
                 self.indexed.add((cls, name))
                 back.append(_Step(cls, name, False))
                 cls = target.target
 
-    def _trigger(self, cls: str, field: str, trigger: _Trigger) -> None:
-        self._triggers.setdefault(cls, {}).setdefault(field, []).append(trigger)
+    def _watch(
+        self, derivation: Derivation, back: tuple[_Step, ...] | None, cls: str, field: str, key: str = ""
+    ) -> None:
+        if field not in CLASSES[cls].spec.fields:
+            raise ValueError(f"{derivation.cls}.{derivation.field} depends on {cls}.{field}, which there is not")
+        triggers = self._triggers.setdefault(cls, {})
+        trigger = triggers.setdefault((derivation.cls, derivation.field, back), _Trigger(derivation, back))
+        if key:
+            trigger.keys.add((field, key))
+        else:
+            trigger.fields.add(field)
+        self._watched.setdefault(cls, set()).add(field)
 
     def concerned(
         self, store: Store, cls: str, old: Any | None, new: Any | None, fields: set[str] | None
@@ -97,32 +122,36 @@ class Derivations:
         ``fields`` are those that changed; None for a row that came or went.
         """
         found: set[tuple[str, Derivation]] = set()
-        triggers = self._triggers.get(cls, {})
-        for name in triggers if fields is None else triggers.keys() & fields:
-            for trigger in triggers[name]:
-                if trigger.everywhere:
-                    refs: Iterable[str] = store.tables[trigger.derivation.cls].rows
+        if fields is None or not self._watched.get(cls, set()).isdisjoint(fields):
+            walked: dict[tuple[_Step, ...], set[str]] = {}
+            for trigger in self._triggers.get(cls, {}).values():
+                if fields is not None and not trigger.touched(old, new, fields):
+                    continue
+                refs: Iterable[str]
+                if trigger.back is None:
+                    refs = store.tables[trigger.derivation.cls].rows
+                elif trigger.back in walked:
+                    refs = walked[trigger.back]
                 else:
-                    refs = {
-                        ref for row in (old, new) if row is not None for ref in self._walk(store, row, trigger.back)
-                    }
+                    refs = walked[trigger.back] = self._walk(store, (old, new), trigger.back)
                 found.update((ref, trigger.derivation) for ref in refs)
         if new is not None and old is None:
             found.update((new.ref, derivation) for derivation in self.of(cls))
         return found
 
     @staticmethod
-    def _walk(store: Store, row: Object, back: tuple[_Step, ...]) -> set[str]:
-        rows: set[Any] = {row}
+    def _walk(store: Store, changed: Iterable[Object | None], back: tuple[_Step, ...]) -> set[str]:
+        """References of the rows from which the path leads to one of those that changed."""
+        rows: list[Any] = [row for row in changed if row is not None]
         for step in reversed(back):
             if step.inverse:
-                refs = {ref for each in rows for ref in _refs(each, step.field)}
-                rows = {found for ref in refs if (found := store.find_any(ref)) is not None}
+                refs = {ref for row in rows for ref in _refs(row, step.field)}
+                rows = [row for ref in refs if (row := store.find_any(ref)) is not None]
             else:
                 table = store.tables[step.owner]
-                refs = {ref for each in rows for ref in table.filed(step.field, each.ref)}
-                rows = {table.rows[ref] for ref in refs}
-        return {each.ref for each in rows}
+                refs = {ref for row in rows for ref in table.filed(step.field, row.ref)}
+                rows = [table.rows[ref] for ref in refs]
+        return {row.ref for row in rows}
 
 
 def _refs(row: Any, field: str) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ def related_fields() -> dict[str, dict[str, str]]:
 
 RELATED = related_fields()
 
+LOOKED_UP: dict[str, tuple[str, ...]] = {"VM": ("scheduled_to_be_resident_on",), "SM": ("type",)}
+"""Fields that are indexed although no inverse set is made of them: class -> fields."""
+
 
 class Table:
     """Rows of one class by reference, with an index for each field asked for by value."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from xapid.datamodel.errors import HANDLE_INVALID, UUID_INVALID
 from xapid.datamodel.types import CLASSES, NULL, Object
 from xapid.store.derive import Derivation, Derivations
 from xapid.store.feed import Change, Feed
-from xapid.store.index import RELATED, Table
+from xapid.store.index import LOOKED_UP, RELATED, Table
 from xapid.store.rows import MESSAGE, SILENT, STORED
 from xapid.store.transaction import Batch, Transaction
 
@@ -61,7 +61,7 @@ class Store:
         """The last generation that was given to the sink."""
 
     def _indexed_fields(self, name: str) -> list[str]:
-        fields = dict.fromkeys(RELATED.get(name, ()))
+        fields = dict.fromkeys((*RELATED.get(name, ()), *LOOKED_UP.get(name, ())))
         fields.update(dict.fromkeys(field for cls, field in self.derivations.indexed if cls == name))
         if "name_label" in CLASSES[name].spec.fields:
             fields["name_label"] = None
@@ -120,6 +120,12 @@ class Store:
         """The inverse set of a row: references of the rows whose field refers to it."""
         owner, _, key = row.spec.fields[field].inverse_of.partition(".")
         return tuple(self.tables[owner].filed(key, row.ref))
+
+    def rows_of(self, row: Object, field: str) -> Iterator[Any]:
+        """The rows of an inverse set, one by one, for who may stop early."""
+        owner, _, key = row.spec.fields[field].inverse_of.partition(".")
+        table = self.tables[owner]
+        return (table.rows[ref] for ref in table.filed(key, row.ref))
 
     def count(self, name: str) -> int:
         return len(self.tables[name].rows) if name in self.tables and name not in (MESSAGE, "role") else 0
