@@ -1,0 +1,219 @@
+"""Memory of VMs and hosts: which limits are allowed, what a VM needs, and what a host has left."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Self
+
+from xapid.datamodel import VGPU, VM, Host, HostMetrics, VGPU_type, VM_metrics
+from xapid.datamodel.errors import (
+    HOST_NOT_ENOUGH_FREE_MEMORY,
+    INVALID_VALUE,
+    MEMORY_CONSTRAINT_VIOLATION,
+    MEMORY_CONSTRAINT_VIOLATION_MAXPIN,
+    MEMORY_CONSTRAINT_VIOLATION_ORDER,
+)
+from xapid.datamodel.types import NULL
+from xapid.datamodel.vgpu_type import VgpuTypeImplementation
+from xapid.datamodel.vm import DomainType
+from xapid.rules.features import restricted
+from xapid.store.store import Store
+
+KIB = 1 << 10
+MIB = 1 << 20
+PAGES = 256
+"""Pages of 4 KiB in a MiB."""
+
+DOMAIN_MIB = 1
+VIDEO_MIB = 1
+VCPU_PAGES = 38
+SHADOW_VCPU_PAGES = 256
+SHADOW_PAGES_PER_MIB = 2
+SHIM_MIB = 23
+SHIM_SHARE = 90
+"""The shim that hosts a PV kernel takes one part in so many of the guest's memory, and SHIM_MIB."""
+
+MANY_VCPUS = 64
+"""What an approximate VM.maximise_memory assumes, so that VCPUs can be added later."""
+
+SUSPEND_IMAGE_SPARE = 100 * MIB
+
+
+class Counted(enum.StrEnum):
+    """What a guest counts for in the memory of its host."""
+
+    dynamic_min = "dynamic_min"
+    """Guests can be squeezed: a balloon driver and somebody who moves its target."""
+    static_max = "static_max"
+    """Guests keep what they were given."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The four limits of a VM's memory, in bytes."""
+
+    static_min: int
+    dynamic_min: int
+    dynamic_max: int
+    static_max: int
+
+    @classmethod
+    def of(cls, vm: VM) -> Self:
+        return cls(vm.memory_static_min, vm.memory_dynamic_min, vm.memory_dynamic_max, vm.memory_static_max)
+
+    @property
+    def ordered(self) -> bool:
+        return self.static_min <= self.dynamic_min <= self.dynamic_max <= self.static_max
+
+    @property
+    def pinned(self) -> bool:
+        return self.dynamic_min == self.dynamic_max == self.static_max
+
+
+def check_limits(store: Store, vm: VM, limits: Limits) -> None:
+    """Whether a VM may get these limits. Raises MEMORY_CONSTRAINT_VIOLATION_ORDER, _MAXPIN."""
+    if not limits.ordered:
+        raise MEMORY_CONSTRAINT_VIOLATION_ORDER
+    reason = "" if limits.pinned else _why_pinned(store, vm)
+    if reason:
+        raise MEMORY_CONSTRAINT_VIOLATION_MAXPIN(reason)
+
+
+def _why_pinned(store: Store, vm: VM) -> str:
+    """Why a VM's memory cannot change while it runs; empty if it can."""
+    if restricted(store, "dmc"):
+        return "DMC disabled"
+    if vm.is_control_domain:
+        return "control domain"
+    if nested_virt(store, vm):
+        return "nested virt"
+    types = (store.find(VGPU_type, vgpu.type) for vgpu in store.where(VGPU, VM=vm.ref))
+    if any(each is not None and each.implementation is VgpuTypeImplementation.nvidia_sriov for each in types):
+        return "SRIOV vGPU"
+    return ""
+
+
+def nested_virt(store: Store, vm: VM) -> bool:
+    """Whether the guest can run guests of its own: as it was started, or, without metrics, as it would be."""
+    metrics = store.find(VM_metrics, vm.metrics)
+    return metrics.nested_virt if metrics is not None else is_true(vm.platform, "nested-virt")
+
+
+def is_true(platform: dict[str, str], key: str) -> bool:
+    """Whether a key of VM.platform is set to true."""
+    return platform.get(key, "").lower() in ("true", "1")
+
+
+def check_startable(vm: VM) -> None:
+    """Whether a machine can be made from the limits: a start cuts dynamic_max, nothing else.
+
+    Raises MEMORY_CONSTRAINT_VIOLATION.
+    """
+    if not vm.memory_static_min <= vm.memory_dynamic_min <= min(vm.memory_dynamic_max, vm.memory_static_max):
+        raise MEMORY_CONSTRAINT_VIOLATION
+
+
+def check_shadow_multiplier(multiplier: float, name: str = "multiplier") -> None:
+    """Raises INVALID_VALUE for a multiplier below one."""
+    if multiplier < 1:
+        raise INVALID_VALUE(name, ocaml_float(multiplier))
+
+
+def ocaml_float(value: float) -> str:
+    """A number as the original writes it in errors: a whole one ends in a point."""
+    text = f"{value:.12g}"
+    return f"{text}." if text.lstrip("-").isdigit() else text
+
+
+# Overhead and need
+
+
+def overhead(domain_type: DomainType, vcpus: int, static_max: int, multiplier: float) -> int:
+    """Memory that a machine takes besides what its guest sees, in bytes."""
+    mib = static_max // MIB
+    shadow = int(_mib_of_pages(SHADOW_VCPU_PAGES * vcpus + SHADOW_PAGES_PER_MIB * mib) * multiplier)
+    total = DOMAIN_MIB + max(1, shadow) + _mib_of_pages(VCPU_PAGES * vcpus)
+    if domain_type is not DomainType.pv:
+        total += VIDEO_MIB
+    if domain_type is DomainType.pv_in_pvh:
+        total += SHIM_MIB + mib // SHIM_SHARE
+    return total * MIB
+
+
+def _mib_of_pages(pages: int) -> int:
+    return -(-pages // PAGES)
+
+
+def vm_overhead(vm: VM) -> int:
+    """VM.memory_overhead as it should be, in bytes."""
+    return overhead(vm.domain_type, vm.VCPUs_max, vm.memory_static_max, vm.HVM_shadow_multiplier)
+
+
+def main_memory(vm: VM, counted: Counted = Counted.dynamic_min) -> int:
+    """What a guest sees of the host's memory, in bytes: whole MiB. A PV kernel in its shim cannot be squeezed."""
+    squeezed = counted is Counted.dynamic_min and vm.domain_type is not DomainType.pv_in_pvh
+    size = vm.memory_dynamic_min if squeezed else vm.memory_static_max
+    return -(-size // MIB) * MIB
+
+
+def start_memory(vm: VM, counted: Counted = Counted.dynamic_min) -> int:
+    """What a start needs, in bytes."""
+    return main_memory(vm, counted) + vm_overhead(vm)
+
+
+def free_memory(store: Store, host: Host, counted: Counted = Counted.dynamic_min, leaving_out: str = NULL) -> int:
+    """What a host has left for guests, in bytes, not counting one VM by its reference. May be negative."""
+    metrics = store.find(HostMetrics, host.metrics)
+    total = metrics.memory_total if metrics is not None else 0
+    here = (*store.where(VM, resident_on=host.ref), *store.where(VM, scheduled_to_be_resident_on=host.ref))
+    guests = {vm.ref: vm for vm in here if vm.ref != leaving_out}
+    return total - host.memory_overhead - sum(main_memory(vm, counted) + vm.memory_overhead for vm in guests.values())
+
+
+def check_fits(
+    store: Store, vm: VM, host: Host, counted: Counted = Counted.dynamic_min, *, ignoring_itself: bool = True
+) -> None:
+    """Whether a host has the memory that a start needs. Raises HOST_NOT_ENOUGH_FREE_MEMORY."""
+    needed = start_memory(vm, counted)
+    available = free_memory(store, host, counted, vm.ref if ignoring_itself else NULL)
+    if available < needed:
+        raise HOST_NOT_ENOUGH_FREE_MEMORY(needed, available)
+
+
+def check_can_grow(store: Store, vm: VM, dynamic_min: int) -> None:
+    """Whether the host of a running VM has what a greater dynamic_min takes. Raises HOST_NOT_ENOUGH_FREE_MEMORY.
+
+    Counted in KiB in this one place.
+    """
+    host = store.find(Host, vm.resident_on)
+    needed = (dynamic_min - vm.memory_dynamic_min) // KIB
+    if host is None or needed <= 0:
+        return
+    available = free_memory(store, host) // KIB
+    if available < needed:
+        raise HOST_NOT_ENOUGH_FREE_MEMORY(needed, available)
+
+
+def maximise_memory(vm: VM, total: int, *, approximate: bool) -> int:
+    """The largest static_max that fits into ``total`` bytes together with its overhead, in whole MiB."""
+    vcpus = MANY_VCPUS if approximate else vm.VCPUs_max
+    # The original forgets the multiplier here for PV guests, though not in their overhead.
+    multiplier = 1.0 if vm.domain_type is DomainType.pv else vm.HVM_shadow_multiplier
+
+    def fits(mib: int) -> bool:
+        size = mib * MIB
+        return size + overhead(vm.domain_type, vcpus, size, multiplier) <= total
+
+    low, high = 0, max(0, total // MIB)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low * MIB
+
+
+def suspend_image_size(store: Store, vm: VM) -> int:
+    """How large a disk for the image of a suspended VM has to be, in bytes."""
+    types = (store.find(VGPU_type, vgpu.type) for vgpu in store.where(VGPU, VM=vm.ref))
+    frame_buffers = sum(each.framebuffer_size for each in types if each is not None)
+    return int(vm.memory_static_max * 1.2 * 1.05) + frame_buffers + SUSPEND_IMAGE_SPARE
