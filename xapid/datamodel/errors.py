@@ -723,12 +723,14 @@ class GPU_GROUP_CONTAINS_VGPU(ApiError):
     """"""
 
     params = ("vgpus",)
+    varied = True
 
 
 class GPU_GROUP_CONTAINS_PGPU(ApiError):
     """"""
 
     params = ("pgpus",)
+    varied = True
 
 
 class GPU_GROUP_CONTAINS_NO_PGPUS(ApiError):
@@ -3422,12 +3424,14 @@ class USB_GROUP_CONTAINS_VUSB(ApiError):
     """"""
 
     params = ("vusbs",)
+    varied = True
 
 
 class USB_GROUP_CONTAINS_PUSB(ApiError):
     """"""
 
     params = ("pusbs",)
+    varied = True
 
 
 class USB_GROUP_CONTAINS_NO_PUSBS(ApiError):

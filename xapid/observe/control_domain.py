@@ -21,7 +21,7 @@ LEAST = 512 * MIB
 
 def create_control_domain(tx: Transaction, host: str, facts: HostFacts, now: float) -> VM:
     """The control domain of a host, with its metrics. Its consoles are made by ``write_consoles``."""
-    metrics = tx.create(VM_metrics, ref=new_ref(), install_time=DateTime.of(now), current_domain_type=DomainType.pv)
+    metrics = tx.create(VM_metrics, install_time=DateTime.of(now), current_domain_type=DomainType.pv)
     return tx.create(
         VM,
         metrics=metrics.ref,

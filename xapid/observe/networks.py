@@ -6,7 +6,6 @@ from xapid.backends.network.interface import Nic
 from xapid.datamodel import PIF, Network, PIF_metrics
 from xapid.datamodel.types import DateTime
 from xapid.rules.nics import NO_VLAN, metrics_fields, network_fields, pif_fields
-from xapid.store.rows import new_ref
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
@@ -24,7 +23,7 @@ DEMO_BRIDGE = "xapi0"
 def create_physical(tx: Transaction, host: str, nic: Nic, now: float, *, management: bool) -> PIF:
     """A PIF over an interface, with its metrics and a network of its own."""
     network = tx.create(Network, **network_fields(nic))
-    metrics = tx.create(PIF_metrics, ref=new_ref(), **metrics_fields(nic, DateTime.of(now)))
+    metrics = tx.create(PIF_metrics, **metrics_fields(nic, DateTime.of(now)))
     return tx.create(
         PIF,
         host=host,

@@ -34,6 +34,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
     """
     host = local_host(runtime.store, runtime.config.first_start.host_uuid)
     runtime.localhost = runtime.tasks.localhost = host.ref
+    runtime.services["server_certificate"] = machine.certificate
     write_roles(runtime.store)
     with runtime.store.write() as tx:
         _refresh_host(runtime, tx, machine, host)

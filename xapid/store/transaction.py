@@ -116,7 +116,7 @@ class Transaction:
 
     # Changes
 
-    def create(self, cls: type[R], *, ref: str = "", volatile: bool = False, **values: Any) -> R:
+    def create(self, cls: type[R], /, *, ref: str = "", volatile: bool = False, **values: Any) -> R:
         """Make an object. Fields left out take their defaults; the uuid is random unless given."""
         store = self.store
         row = make_row(cls, ref or new_ref(), values)

@@ -64,7 +64,7 @@ def _create_host(runtime: Runtime, tx: Transaction, machine: Machine, ref: str) 
     config, now, facts = runtime.config, runtime.clock.now(), machine.facts
     uuid = config.first_start.host_uuid or new_uuid()
     iqn = f"iqn.2026-11.org.xapid:{uuid[:8]}"
-    metrics = tx.create(HostMetrics, ref=new_ref(), memory_total=facts.memory_total, memory_free=facts.memory_free)
+    metrics = tx.create(HostMetrics, memory_total=facts.memory_total, memory_free=facts.memory_free)
     tx.create(
         Host,
         ref=ref,

@@ -1,0 +1,84 @@
+"""What a host tells when it is asked: its clocks, its certificate, figures of its memory."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+from zoneinfo import available_timezones
+
+from xapid.datamodel import PIF, Host
+from xapid.datamodel.errors import INTERNAL_ERROR, NOT_IMPLEMENTED, WLB_NOT_INITIALIZED
+from xapid.datamodel.host import HostSchedGran
+from xapid.datamodel.types import DateTime
+from xapid.rules.memory import free_memory
+from xapid.runtime.context import Context
+
+CERTIFICATE = "server_certificate"
+"""Among the services: the PEM file that HTTPS shows, if it shows one."""
+
+
+def get_servertime(ctx: Context, host: Host) -> DateTime:
+    return ctx.clock.date()
+
+
+def get_server_localtime(ctx: Context, host: Host) -> DateTime:
+    """The time on a clock at the host's wall: without a zone."""
+    return DateTime(datetime.fromtimestamp(ctx.clock.now()).strftime("%Y%m%dT%H:%M:%S"))
+
+
+def list_timezones(ctx: Context, self: Host) -> list[str]:
+    return sorted(available_timezones())
+
+
+async def get_server_certificate(ctx: Context, host: Host) -> str:
+    file: Path | None = ctx.runtime.services.get(CERTIFICATE)
+    if file is None:
+        raise INTERNAL_ERROR("this host shows no certificate: HTTPS is switched off")
+    return await asyncio.to_thread(file.read_text)
+
+
+def get_management_interface(ctx: Context, host: Host) -> str:
+    found = next((pif for pif in ctx.store.where(PIF, host=host.ref) if pif.management), None)
+    if found is None:
+        raise INTERNAL_ERROR("no interface of this host is known to carry management")
+    return str(found.ref)
+
+
+def compute_free_memory(ctx: Context, host: Host) -> int:
+    """What guests could still get, if those that run gave back what they can spare."""
+    return free_memory(ctx.store, host)
+
+
+def compute_memory_overhead(ctx: Context, host: Host) -> int:
+    return host.memory_overhead
+
+
+def get_sched_gran(ctx: Context, self: Host) -> HostSchedGran:
+    """Guests are scheduled by the single processor; there is no other way here."""
+    return HostSchedGran.cpu
+
+
+def get_data_sources(ctx: Context, host: Host) -> list[dict[str, Any]]:
+    """No figure of the host is recorded over time yet."""
+    return []
+
+
+def retrieve_wlb_evacuate_recommendations(ctx: Context, self: Host) -> NoReturn:
+    raise WLB_NOT_INITIALIZED()
+
+
+# --- What the original does not implement either ----------------------------------------------------
+
+
+def list_methods(ctx: Context) -> NoReturn:
+    raise NOT_IMPLEMENTED("list_method")
+
+
+def get_log(ctx: Context, host: Host) -> NoReturn:
+    raise NOT_IMPLEMENTED("get_log")
+
+
+def dmesg_clear(ctx: Context, host: Host) -> NoReturn:
+    raise NOT_IMPLEMENTED("dmesg_clear")

@@ -1,0 +1,118 @@
+"""Whether a host takes guests, and what stands in the way of emptying it or switching it off."""
+
+from __future__ import annotations
+
+from xapid.datamodel import VM, Host, HostMetrics
+from xapid.datamodel.errors import (
+    CANNOT_EVACUATE_HOST,
+    HA_NOT_ENABLED,
+    HOST_IS_LIVE,
+    NOT_IMPLEMENTED,
+    NOT_IN_EMERGENCY_MODE,
+    ApiError,
+    OtherError,
+)
+from xapid.datamodel.host import HostAllowedOperations
+from xapid.runtime.context import Context
+from xapid.store.store import Store
+
+AUTO_ENABLE = "auto_enable"
+"""Key of host.other_config; ``false``: the host stays disabled when its daemon starts anew."""
+
+
+def disable(ctx: Context, host: Host, auto_enable: bool) -> None:
+    """No guest starts on the host from now on; those that run are left alone."""
+    other_config = {key: value for key, value in host.other_config.items() if key != AUTO_ENABLE}
+    if not auto_enable:
+        other_config[AUTO_ENABLE] = "false"
+    with ctx.write() as tx:
+        tx.set(host, enabled=False, other_config=other_config)
+
+
+def enable(ctx: Context, host: Host) -> None:
+    ctx.check(host, HostAllowedOperations.enable)
+    other_config = {key: value for key, value in host.other_config.items() if key != AUTO_ENABLE}
+    with ctx.write() as tx:
+        tx.set(host, enabled=True, other_config=other_config)
+
+
+# --- Emptying ----------------------------------------------------------------------------------------
+
+
+def get_vms_which_prevent_evacuation(ctx: Context, self: Host) -> dict[str, list[str]]:
+    """The guests that cannot leave, each with the error that says why."""
+    return {vm.ref: error.description for vm, error in _obstacles(ctx.store, self)}
+
+
+def assert_can_evacuate(ctx: Context, host: Host) -> None:
+    errors = [",".join(error.description) for _, error in _obstacles(ctx.store, host)]
+    if errors:
+        raise CANNOT_EVACUATE_HOST("|".join(errors))
+
+
+def evacuate(ctx: Context, host: Host, network: str, evacuate_batch_size: int) -> None:
+    """Move every guest away. Raises the first thing that stands in the way."""
+    ctx.check(host, HostAllowedOperations.evacuate)
+    for _, error in _obstacles(ctx.store, host):
+        raise error
+    if _guests(ctx.store, host):
+        raise NOT_IMPLEMENTED("host.evacuate")
+
+
+def get_uncooperative_resident_VMs(ctx: Context, self: str) -> list[str]:
+    """Nobody is ever found uncooperative."""
+    return []
+
+
+def _guests(store: Store, host: Host) -> list[VM]:
+    return [vm for vm in store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
+
+
+def _obstacles(store: Store, host: Host) -> list[tuple[VM, ApiError]]:
+    elsewhere = any(other.ref != host.ref and other.enabled and _is_live(store, other) for other in store.all(Host))
+    if elsewhere:
+        return []
+    # In a plan this error names the guest, elsewhere it has no parameters.
+    return [(vm, OtherError("NO_HOSTS_AVAILABLE", vm.ref)) for vm in _guests(store, host)]
+
+
+def _is_live(store: Store, host: Host) -> bool:
+    metrics = store.find(HostMetrics, host.metrics)
+    return metrics is not None and metrics.live
+
+
+# --- Power -------------------------------------------------------------------------------------------
+
+
+def shutdown(ctx: Context, host: Host) -> None:
+    ctx.check(host, HostAllowedOperations.shutdown)
+    raise NOT_IMPLEMENTED("host.shutdown")
+
+
+def reboot(ctx: Context, host: Host) -> None:
+    ctx.check(host, HostAllowedOperations.reboot)
+    raise NOT_IMPLEMENTED("host.reboot")
+
+
+def power_on(ctx: Context, host: Host) -> None:
+    ctx.check(host, HostAllowedOperations.power_on)
+    raise NOT_IMPLEMENTED("host.power_on")
+
+
+def destroy(ctx: Context, self: Host) -> None:
+    """Forget a host that is gone for good."""
+    if self.ref == ctx.runtime.localhost or _is_live(ctx.store, self):
+        raise HOST_IS_LIVE(self.ref)
+    raise NOT_IMPLEMENTED("host.destroy")
+
+
+# --- Emergencies: there are none on a host that is its own coordinator ------------------------------
+
+
+def emergency_ha_disable(ctx: Context, soft: bool) -> None:
+    if not soft:
+        raise HA_NOT_ENABLED()
+
+
+def local_management_reconfigure(ctx: Context, interface: str) -> None:
+    raise NOT_IN_EMERGENCY_MODE()

@@ -1,0 +1,143 @@
+"""What can be set of a host beyond its plain fields, with the checks that go before."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from xapid.datamodel import Host, Secret
+from xapid.datamodel.errors import (
+    HOST_NAME_INVALID,
+    INVALID_VALUE,
+    LICENSE_PROCESSING_ERROR,
+    NOT_IMPLEMENTED,
+    OPERATION_NOT_ALLOWED,
+    VALUE_NOT_SUPPORTED,
+)
+from xapid.datamodel.host import HostDisplay, HostNumaAffinityPolicy
+from xapid.ops.blob import attach_new_blob
+from xapid.runtime.context import Context
+
+HOSTNAME_LENGTH = 255
+SECRET_KEY = "password_secret"  # noqa: S105 - the end of a key's name
+"""Keys of a configuration that end so hold the uuid of a secret."""
+
+SHOWN = {
+    HostDisplay.enabled: HostDisplay.enabled,
+    HostDisplay.disable_on_reboot: HostDisplay.enabled,
+    HostDisplay.disabled: HostDisplay.enable_on_reboot,
+    HostDisplay.enable_on_reboot: HostDisplay.enable_on_reboot,
+}
+HIDDEN = {
+    HostDisplay.enabled: HostDisplay.disable_on_reboot,
+    HostDisplay.disable_on_reboot: HostDisplay.disable_on_reboot,
+    HostDisplay.disabled: HostDisplay.disabled,
+    HostDisplay.enable_on_reboot: HostDisplay.disabled,
+}
+"""What becomes of the host's own screen when it shall be shown, or be left to a guest: it takes a reboot."""
+
+
+def set_power_on_mode(ctx: Context, self: Host, power_on_mode: str, power_on_config: dict[str, str]) -> None:
+    """How the host is switched on from afar. Passwords of the former way are forgotten."""
+    kept = set(power_on_config.values())
+    with ctx.write() as tx:
+        for key, value in self.power_on_config.items():
+            secret = ctx.store.find_uuid(Secret, value) if key.endswith(SECRET_KEY) and value not in kept else None
+            if secret is not None:
+                tx.delete(secret)
+        tx.set(self, power_on_mode=power_on_mode, power_on_config=power_on_config)
+
+
+def set_iscsi_iqn(ctx: Context, host: Host, value: str) -> None:
+    if not value:
+        raise INVALID_VALUE("value", value)
+    with ctx.write() as tx:
+        tx.set(host, iscsi_iqn=value, other_config={**host.other_config, "iscsi_iqn": value})
+
+
+def set_multipathing(ctx: Context, host: Host, value: bool) -> None:
+    with ctx.write() as tx:
+        tx.set(host, multipathing=value, other_config={**host.other_config, "multipathing": str(value).lower()})
+
+
+def set_numa_affinity_policy(ctx: Context, self: Host, value: HostNumaAffinityPolicy) -> None:
+    with ctx.write() as tx:
+        tx.set(self, numa_affinity_policy=value)
+
+
+def set_max_cstate(ctx: Context, self: Host, value: str) -> None:
+    if not re.fullmatch(r"(\d+(,\d+)?)?", value, re.ASCII):
+        raise INVALID_VALUE("max_cstate", value)
+    raise NOT_IMPLEMENTED("host.set_max_cstate")
+
+
+def set_ssl_legacy(ctx: Context, self: Host, value: bool) -> None:
+    """Old ciphers were once offered on request."""
+    if value:
+        raise VALUE_NOT_SUPPORTED("value", "true", "nothing older than TLS 1.2 is spoken")
+
+
+def set_uefi_certificates(ctx: Context, host: Host, value: str) -> None:
+    raise OPERATION_NOT_ALLOWED("certificates for secure boot belong to the pool: pool.set_custom_uefi_certificates")
+
+
+def set_hostname_live(ctx: Context, host: Host, hostname: str) -> None:
+    reason = _fault_of(hostname)
+    if reason:
+        raise HOST_NAME_INVALID(reason)
+    raise NOT_IMPLEMENTED("host.set_hostname_live")
+
+
+def _fault_of(hostname: str) -> str:
+    if not hostname:
+        return "hostname empty"
+    if len(hostname) > HOSTNAME_LENGTH:
+        return "hostname too long"
+    if not re.fullmatch(r"[A-Za-z0-9.,-]+", hostname, re.ASCII):
+        return "hostname contains invalid characters"
+    if hostname.startswith("-") or hostname.endswith("-"):
+        return "hostname begins or ends with a hyphen"
+    return ""
+
+
+def create_new_blob(ctx: Context, host: Host, name: str, mime_type: str, public: bool) -> str:
+    return attach_new_blob(ctx, host, name, mime_type, public)
+
+
+# --- The screen --------------------------------------------------------------------------------------
+
+
+def enable_display(ctx: Context, host: Host) -> HostDisplay:
+    return _display(ctx, host, SHOWN[host.display])
+
+
+def disable_display(ctx: Context, host: Host) -> HostDisplay:
+    return _display(ctx, host, HIDDEN[host.display])
+
+
+def _display(ctx: Context, host: Host, display: HostDisplay) -> HostDisplay:
+    with ctx.write() as tx:
+        tx.set(host, display=display)
+    return display
+
+
+# --- Licences: every host has the one that restricts nothing -----------------------------------------
+
+
+def license_add(ctx: Context, host: Host, contents: str) -> None:
+    """Any licence will do, as long as it can be read."""
+    try:
+        readable = bool(base64.b64decode(contents, validate=True))
+    except binascii.Error:
+        readable = False
+    if not readable:
+        raise LICENSE_PROCESSING_ERROR()
+
+
+def license_remove(ctx: Context, host: Host) -> None:
+    """There is none to remove."""
+
+
+def apply_edition(ctx: Context, host: Host, edition: str, force: bool) -> None:
+    """Whatever edition is asked for, the host keeps all it can do."""

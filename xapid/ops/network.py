@@ -1,0 +1,84 @@
+"""Messages of class network: making and removing networks, and what they are for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xapid.datamodel import PIF, VIF, Network
+from xapid.datamodel.errors import (
+    CANNOT_DESTROY_SYSTEM_NETWORK,
+    NETWORK_CONTAINS_PIF,
+    NETWORK_CONTAINS_VIF,
+    NETWORK_INCOMPATIBLE_PURPOSES,
+    NETWORK_UNMANAGED,
+    VIF_IN_USE,
+)
+from xapid.datamodel.network import NetworkDefaultLockingMode, NetworkPurpose
+from xapid.ops.blob import attach_new_blob
+from xapid.rules import bridges
+from xapid.runtime.context import Context
+
+USUAL_MTU = 1500
+EXCLUDES = {
+    NetworkPurpose.nbd: NetworkPurpose.insecure_nbd,
+    NetworkPurpose.insecure_nbd: NetworkPurpose.nbd,
+}
+"""Disks are offered either with TLS or without, in the whole pool."""
+
+
+def create(ctx: Context, args: dict[str, Any]) -> str:
+    """An object only: the bridge comes when the first guest needs it."""
+    bridge = args["bridge"]
+    if bridge and not ctx.session.pool:
+        bridges.check_name(ctx.store, bridge)
+    bridge = bridge or bridges.free_name(ctx.store)
+    mtu = args["MTU"] if args["MTU"] > 0 else USUAL_MTU
+    with ctx.write() as tx:
+        return str(tx.create(Network, **{**args, "bridge": bridge, "MTU": mtu}).ref)
+
+
+def destroy(ctx: Context, self: str) -> None:
+    """Remove a network that nobody uses, with the interfaces of guests that are plugged into it no more."""
+    network = ctx.store.get(Network, self)
+    vifs = ctx.store.where(VIF, network=self)
+    used = [vif.ref for vif in vifs if vif.currently_attached]
+    if used:
+        raise NETWORK_CONTAINS_VIF(*used)
+    pifs = [pif.ref for pif in ctx.store.where(PIF, network=self)]
+    if pifs:
+        raise NETWORK_CONTAINS_PIF(*pifs)
+    if network.other_config.get("is_host_internal_management_network") == "true":
+        raise CANNOT_DESTROY_SYSTEM_NETWORK(self)
+    with ctx.write() as tx:
+        for vif in vifs:
+            tx.delete(vif)
+        tx.delete(network)
+
+
+def set_default_locking_mode(ctx: Context, network: Network, value: NetworkDefaultLockingMode) -> None:
+    """What guests may send whose interface says nothing else. Not while one of them is plugged in."""
+    for vif in ctx.store.where(VIF, network=network.ref):
+        if vif.currently_attached:
+            raise VIF_IN_USE(network.ref, vif.ref)
+    with ctx.write() as tx:
+        tx.set(network, default_locking_mode=value)
+
+
+def add_purpose(ctx: Context, self: Network, value: NetworkPurpose) -> None:
+    if not self.managed:
+        raise NETWORK_UNMANAGED(self.ref)
+    excluded = EXCLUDES[value]
+    if any(excluded in network.purpose for network in ctx.store.all(Network)):
+        raise NETWORK_INCOMPATIBLE_PURPOSES(value, excluded)
+    if value not in self.purpose:
+        with ctx.write() as tx:
+            tx.set(self, purpose=(*self.purpose, value))
+
+
+def remove_purpose(ctx: Context, self: Network, value: NetworkPurpose) -> None:
+    with ctx.write() as tx:
+        tx.set(self, purpose=tuple(each for each in self.purpose if each != value))
+
+
+def create_new_blob(ctx: Context, network: Network, name: str, mime_type: str, public: bool) -> str:
+    return attach_new_blob(ctx, network, name, mime_type, public)

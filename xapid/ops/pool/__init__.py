@@ -1,0 +1,59 @@
+"""Messages of class pool, a module for each kind."""
+
+from xapid.ops.pool.authentication import detect_nonhomogeneous_external_auth as detect_nonhomogeneous_external_auth
+from xapid.ops.pool.authentication import disable_external_auth as disable_external_auth
+from xapid.ops.pool.authentication import enable_external_auth as enable_external_auth
+from xapid.ops.pool.authentication import external_auth_set_ldaps as external_auth_set_ldaps
+from xapid.ops.pool.authentication import set_ext_auth_cache_enabled as set_ext_auth_cache_enabled
+from xapid.ops.pool.authentication import set_ext_auth_cache_expiry as set_ext_auth_cache_expiry
+from xapid.ops.pool.authentication import set_ext_auth_cache_size as set_ext_auth_cache_size
+from xapid.ops.pool.authentication import set_ext_auth_max_threads as set_ext_auth_max_threads
+from xapid.ops.pool.authentication import set_local_auth_max_threads as set_local_auth_max_threads
+from xapid.ops.pool.certificates import certificate_install as certificate_install
+from xapid.ops.pool.certificates import certificate_list as certificate_list
+from xapid.ops.pool.certificates import certificate_uninstall as certificate_uninstall
+from xapid.ops.pool.certificates import crl_install as crl_install
+from xapid.ops.pool.certificates import crl_list as crl_list
+from xapid.ops.pool.certificates import crl_uninstall as crl_uninstall
+from xapid.ops.pool.certificates import install_ca_certificate as install_ca_certificate
+from xapid.ops.pool.certificates import uninstall_ca_certificate as uninstall_ca_certificate
+from xapid.ops.pool.ha import disable_ha as disable_ha
+from xapid.ops.pool.ha import disable_redo_log as disable_redo_log
+from xapid.ops.pool.ha import enable_ha as enable_ha
+from xapid.ops.pool.ha import enable_redo_log as enable_redo_log
+from xapid.ops.pool.ha import (
+    ha_compute_hypothetical_max_host_failures_to_tolerate as ha_compute_hypothetical_max_host_failures_to_tolerate,
+)
+from xapid.ops.pool.ha import ha_compute_max_host_failures_to_tolerate as ha_compute_max_host_failures_to_tolerate
+from xapid.ops.pool.ha import ha_compute_vm_failover_plan as ha_compute_vm_failover_plan
+from xapid.ops.pool.ha import ha_failover_plan_exists as ha_failover_plan_exists
+from xapid.ops.pool.ha import set_ha_host_failures_to_tolerate as set_ha_host_failures_to_tolerate
+from xapid.ops.pool.membership import create_VLAN as create_VLAN
+from xapid.ops.pool.membership import designate_new_master as designate_new_master
+from xapid.ops.pool.membership import eject as eject
+from xapid.ops.pool.membership import recover_slaves as recover_slaves
+from xapid.ops.pool.membership import sync_database as sync_database
+from xapid.ops.pool.settings import add_to_guest_agent_config as add_to_guest_agent_config
+from xapid.ops.pool.settings import apply_edition as apply_edition
+from xapid.ops.pool.settings import create_new_blob as create_new_blob
+from xapid.ops.pool.settings import deconfigure_wlb as deconfigure_wlb
+from xapid.ops.pool.settings import disable_local_storage_caching as disable_local_storage_caching
+from xapid.ops.pool.settings import enable_local_storage_caching as enable_local_storage_caching
+from xapid.ops.pool.settings import get_guest_secureboot_readiness as get_guest_secureboot_readiness
+from xapid.ops.pool.settings import get_license_state as get_license_state
+from xapid.ops.pool.settings import remove_from_guest_agent_config as remove_from_guest_agent_config
+from xapid.ops.pool.settings import retrieve_wlb_configuration as retrieve_wlb_configuration
+from xapid.ops.pool.settings import retrieve_wlb_recommendations as retrieve_wlb_recommendations
+from xapid.ops.pool.settings import send_wlb_configuration as send_wlb_configuration
+from xapid.ops.pool.settings import set_custom_uefi_certificates as set_custom_uefi_certificates
+from xapid.ops.pool.settings import set_igmp_snooping_enabled as set_igmp_snooping_enabled
+from xapid.ops.pool.settings import set_vswitch_controller as set_vswitch_controller
+from xapid.ops.pool.updates import add_repository as add_repository
+from xapid.ops.pool.updates import configure_repository_proxy as configure_repository_proxy
+from xapid.ops.pool.updates import configure_update_sync as configure_update_sync
+from xapid.ops.pool.updates import disable_repository_proxy as disable_repository_proxy
+from xapid.ops.pool.updates import remove_repository as remove_repository
+from xapid.ops.pool.updates import set_repositories as set_repositories
+from xapid.ops.pool.updates import set_telemetry_next_collection as set_telemetry_next_collection
+from xapid.ops.pool.updates import set_update_sync_enabled as set_update_sync_enabled
+from xapid.ops.pool.updates import sync_updates as sync_updates

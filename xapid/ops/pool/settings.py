@@ -1,0 +1,119 @@
+"""What can be set of the pool beyond its plain fields, with the checks that go before."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from xapid.datamodel import Host, Pool
+from xapid.datamodel.errors import (
+    HOSTS_FAILED_TO_ENABLE_CACHING,
+    INVALID_VALUE,
+    MAP_DUPLICATE_KEY,
+    OPENVSWITCH_NOT_ACTIVE,
+    OPERATION_NOT_ALLOWED,
+    WLB_NOT_INITIALIZED,
+)
+from xapid.datamodel.pool import PoolGuestSecurebootReadiness
+from xapid.ops.blob import attach_new_blob
+from xapid.runtime.context import Context
+
+
+def create_new_blob(ctx: Context, pool: Pool, name: str, mime_type: str, public: bool) -> str:
+    return attach_new_blob(ctx, pool, name, mime_type, public)
+
+
+# --- The agents of guests ----------------------------------------------------------------------------
+
+
+def add_to_guest_agent_config(ctx: Context, self: Pool, key: str, value: str) -> None:
+    if not _is_guest_agent_setting(key, value):
+        raise INVALID_VALUE("guest_agent_config", f"{key} = {value}")
+    if key in self.guest_agent_config:
+        raise MAP_DUPLICATE_KEY("pool", "guest_agent_config", self.ref, key)
+    with ctx.write() as tx:
+        tx.set(self, guest_agent_config={**self.guest_agent_config, key: value})
+
+
+def remove_from_guest_agent_config(ctx: Context, self: Pool, key: str) -> None:
+    kept = {name: value for name, value in self.guest_agent_config.items() if name != key}
+    with ctx.write() as tx:
+        tx.set(self, guest_agent_config=kept)
+
+
+def _is_guest_agent_setting(key: str, value: str) -> bool:
+    if key == "auto_update_enabled":
+        return value in ("true", "false")
+    if key == "auto_update_url":
+        try:
+            return urlsplit(value).scheme in ("http", "https")
+        except ValueError:
+            return False
+    return False
+
+
+# --- Secure boot -------------------------------------------------------------------------------------
+
+
+def get_guest_secureboot_readiness(ctx: Context, self: Pool) -> PoolGuestSecurebootReadiness:
+    """Guests find no certificates to check their loaders with."""
+    return PoolGuestSecurebootReadiness.not_ready
+
+
+def set_custom_uefi_certificates(ctx: Context, self: Pool, value: str) -> NoReturn:
+    raise OPERATION_NOT_ALLOWED("the configuration of this pool does not allow certificates of one's own")
+
+
+# --- What needs another network back end: hosts have plain bridges ----------------------------------
+
+
+def set_igmp_snooping_enabled(ctx: Context, self: Pool, value: bool) -> NoReturn:
+    raise OPENVSWITCH_NOT_ACTIVE()
+
+
+def set_vswitch_controller(ctx: Context, address: str) -> NoReturn:
+    raise OPERATION_NOT_ALLOWED("the hosts have no virtual switch that could be controlled")
+
+
+# --- Caching on local disks --------------------------------------------------------------------------
+
+
+def enable_local_storage_caching(ctx: Context, self: Pool) -> NoReturn:
+    """No host can, so each is named."""
+    raise HOSTS_FAILED_TO_ENABLE_CACHING(*(host.ref for host in ctx.store.all(Host)))
+
+
+def disable_local_storage_caching(ctx: Context, self: Pool) -> None:
+    """No host does."""
+
+
+# --- Licences: nothing is restricted -----------------------------------------------------------------
+
+
+def get_license_state(ctx: Context, self: Pool) -> dict[str, str]:
+    """The least of all hosts; they have the same."""
+    master = ctx.store.get(Host, self.master)
+    return {"edition": master.edition, "expiry": master.license_params["expiry"]}
+
+
+def apply_edition(ctx: Context, self: Pool, edition: str) -> None:
+    """Whatever edition is asked for, the hosts keep all they can do."""
+
+
+# --- Workload balancing: no service for it is known --------------------------------------------------
+
+
+def retrieve_wlb_configuration(ctx: Context) -> NoReturn:
+    raise WLB_NOT_INITIALIZED()
+
+
+def retrieve_wlb_recommendations(ctx: Context) -> NoReturn:
+    raise WLB_NOT_INITIALIZED()
+
+
+def send_wlb_configuration(ctx: Context, config: dict[str, str]) -> NoReturn:
+    raise WLB_NOT_INITIALIZED()
+
+
+def deconfigure_wlb(ctx: Context) -> NoReturn:
+    raise WLB_NOT_INITIALIZED()

@@ -1,0 +1,12 @@
+"""Messages of class PVS_server. Streaming disks to guests needs a virtual switch, and hosts have plain bridges."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from xapid.datamodel.errors import OPENVSWITCH_NOT_ACTIVE
+from xapid.runtime.context import Context
+
+
+def introduce(ctx: Context, addresses: tuple[str, ...], first_port: int, last_port: int, site: str) -> NoReturn:
+    raise OPENVSWITCH_NOT_ACTIVE()
