@@ -89,8 +89,9 @@ JSON_SLOT = "_json"
 class RecordEncoder:
     """Writes rows of one class, fields in the order of their declaration."""
 
-    def __init__(self, cls: type[Object]) -> None:
+    def __init__(self, cls: type[Object], kept: Kept = KEPT) -> None:
         kind = RecordType(cls.spec.name)
+        self._kept = kept
         self._fields = tuple(cls.spec.fields)
         self._inverse = tuple(field.name for field in cls.spec.fields.values() if field.inverse_of)
         self._xml = xml_encoder(kind)
@@ -103,19 +104,19 @@ class RecordEncoder:
 
     def xml(self, row: Object, members: Members) -> bytes:
         """``<value><struct>...</struct></value>``."""
-        kept: bytes | None = row.__dict__.get(XML_SLOT)
-        if kept is None:
-            kept = xml_bytes(self._xml(self._values(row, members)))
-            KEPT.keep(row, XML_SLOT, kept)
-        return kept
+        data: bytes | None = row.__dict__.get(XML_SLOT)
+        if data is None:
+            data = xml_bytes(self._xml(self._values(row, members)))
+            self._kept.keep(row, XML_SLOT, data)
+        return data
 
     def json(self, row: Object, members: Members) -> bytes:
         """``{...}``."""
-        kept: bytes | None = row.__dict__.get(JSON_SLOT)
-        if kept is None:
-            kept = orjson.dumps(self._json(self._values(row, members)))
-            KEPT.keep(row, JSON_SLOT, kept)
-        return kept
+        data: bytes | None = row.__dict__.get(JSON_SLOT)
+        if data is None:
+            data = orjson.dumps(self._json(self._values(row, members)))
+            self._kept.keep(row, JSON_SLOT, data)
+        return data
 
     def _values(self, row: Object, members: Members) -> dict[str, Any]:
         return {**row.__dict__, **{name: members(row, name) for name in self._inverse}}

@@ -55,7 +55,7 @@ def parse_call(body: bytes) -> Call:
 
 def parse_value(fragment: str) -> Raw:
     """Read a fragment, ``<value>...</value>``, such as the result of a task. Raises MalformedRequest."""
-    return _Reader(fragment.encode()).value()
+    return _Reader(fragment.encode(errors="replace")).value()
 
 
 class _Start(NamedTuple):
