@@ -1,0 +1,137 @@
+"""The command ``xapid``: serve, back up the database, set a password, look for what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from xapid import __version__
+from xapid.runtime.config import FILE_OPTION, Config, ConfigError
+from xapid.runtime.settings import declared
+
+DESCRIPTION = "A management daemon for Xen and KVM hosts that speaks the XenAPI."
+EPILOG = """\
+A setting is taken from its flag, else from the environment (XAPID_STATE_DIR for --state-dir), else from the file named
+by --config or XAPID_CONFIG, else from /etc/xapid/xapid.toml. That file can say more than there are flags for.
+
+  xapid serve --drivers sim --http 127.0.0.1:8080 --https "" --unix /tmp/xapi --state-dir /tmp/state
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status; what went wrong is one line on the error output."""
+    arguments = _parser().parse_args(argv)
+    try:
+        config = Config.load(_flags(arguments), os.environ)
+    except ConfigError as error:
+        print(f"xapid: {error}", file=sys.stderr)
+        return 2
+    match arguments.command:
+        case "serve":
+            return _serve(config)
+        case "backup":
+            return _back_up(config, Path(arguments.file))
+        case "passwd":
+            return _set_password(config, arguments.user)
+        case _:
+            return _look_for_trouble(config)
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    settings = _settings_parser()
+    parser = argparse.ArgumentParser("xapid", description=DESCRIPTION, epilog=EPILOG, formatter_class=form)
+    parser.add_argument("--version", action="version", version=f"xapid {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(
+        where: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
+    ) -> argparse.ArgumentParser:
+        added = where.add_parser(
+            name,
+            parents=[settings],
+            help=says,
+            description=says,
+            epilog=EPILOG,
+            formatter_class=form,
+            allow_abbrev=False,
+        )
+        added.set_defaults(command=name)
+        return added
+
+    add(commands, "serve", "Run the daemon, in the foreground, until it is told to stop. Guests run on without it.")
+    database = commands.add_parser("db", help="Take care of the database.")
+    backup = add(
+        database.add_subparsers(required=True, metavar="ACTION"),
+        "backup",
+        "Copy the database into a file, while the daemon runs or not.",
+    )
+    backup.add_argument("file", metavar="FILE", help="Where to; must not be there yet.")
+    passwd = add(
+        commands, "passwd", "Set the password of a local user; asks for it, or reads a line of standard input."
+    )
+    passwd.add_argument("user", metavar="USER", nargs="?", default="root", help="Whose; root if left out.")
+    add(commands, "doctor", "Look for what would keep the daemon or its guests from running, and say what helps.")
+    return parser
+
+
+def _settings_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group("settings")
+    group.add_argument(FILE_OPTION, metavar="FILE", dest=FILE_OPTION, help="Settings in TOML.")
+    for each in declared(Config):
+        if each.flag:
+            group.add_argument(each.option, metavar=each.flag, dest=each.option, help=each.doc)
+    return parser
+
+
+def _flags(arguments: argparse.Namespace) -> dict[str, str]:
+    return {name: value for name, value in vars(arguments).items() if name.startswith("--") and value is not None}
+
+
+def _serve(config: Config) -> int:
+    # The daemon is what takes long to import; --help and the others need not wait for it.
+    from xapid.main import serve
+
+    return serve(config)
+
+
+def _back_up(config: Config, file: Path) -> int:
+    from xapid.cli.backup import BackupError, back_up
+
+    try:
+        size = back_up(config.database, file)
+    except BackupError as error:
+        print(f"xapid: {error}", file=sys.stderr)
+        return 1
+    print(f"{file}: {size} bytes")
+    return 0
+
+
+def _set_password(config: Config, user: str) -> int:
+    from xapid.auth.passwords import PasswordFile
+
+    asked = getpass.getpass(f"New password of {user}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not asked:
+        print("xapid: an empty password is none", file=sys.stderr)
+        return 1
+    try:
+        PasswordFile(config.passwords).set(user, asked)
+    except (OSError, ValueError) as error:
+        print(f"xapid: {config.passwords}: {error}", file=sys.stderr)
+        return 1
+    print(f"{config.passwords}: password of {user} set")
+    return 0
+
+
+def _look_for_trouble(config: Config) -> int:
+    from xapid.cli.doctor import Grade, examine
+
+    findings = list(examine(config))
+    for each in findings:
+        print(f"{each.grade:8}{each.subject}: {each.text}")
+    return 1 if any(each.grade is Grade.trouble for each in findings) else 0

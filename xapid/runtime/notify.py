@@ -1,0 +1,17 @@
+"""Tells the service manager how the daemon does."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def notify(state: str) -> None:
+    """Send one state, such as ``READY=1``, to the socket that systemd named; without one, nothing is sent."""
+    name = os.environ.get("NOTIFY_SOCKET")
+    if not name:
+        return
+    # A name that begins with @ is one in the abstract namespace.
+    address = "\0" + name[1:] if name.startswith("@") else name
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.sendto(state.encode(), address)
