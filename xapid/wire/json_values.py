@@ -85,7 +85,7 @@ def _set(kind: SetType) -> Plain:
     item = plain(kind.item)
 
     def encode(value: Any) -> list[Any]:
-        return [item(each) for each in checked_items(value)]
+        return [item(each) for each in checked_items(value)] if value != () else []
 
     return encode
 
@@ -94,7 +94,7 @@ def _map(kind: MapType) -> Plain:
     key, value_of = key_text(kind.key), plain(kind.value)
 
     def encode(value: Any) -> dict[str, Any]:
-        return {key(name): value_of(each) for name, each in value.items()}
+        return {key(name): value_of(each) for name, each in value.items()} if value != {} else {}
 
     return encode
 

@@ -114,6 +114,8 @@ def _set(kind: SetType) -> XmlEncoder:
     item = xml_encoder(kind.item)
 
     def encode(value: Any) -> str:
+        if value == ():
+            return "<value><array><data></data></array></value>"
         return f"<value><array><data>{''.join([item(each) for each in checked_items(value)])}</data></array></value>"
 
     return encode
@@ -123,6 +125,8 @@ def _map(kind: MapType) -> XmlEncoder:
     key, value_of = key_text(kind.key), xml_encoder(kind.value)
 
     def encode(value: Any) -> str:
+        if value == {}:
+            return "<value><struct></struct></value>"
         # The original does not escape keys, which makes such an answer no XML. We do.
         members = [
             f"<member><name>{escaped(key(name))}</name>{value_of(each)}</member>" for name, each in value.items()
