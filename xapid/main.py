@@ -20,12 +20,12 @@ from xapid.auth.certificate import CertificateError
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions
 from xapid.backends.interface import BackendError
+from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware
 from xapid.http.application import build_service
 from xapid.http.authentication import Authentication
 from xapid.http.listeners import Address, ListenerConfig, ListenError, Listeners
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
-from xapid.machine import DriverChoiceError, Hardware, chosen_hardware
 from xapid.observe.domains import DomainWatch
 from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector

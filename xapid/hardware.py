@@ -1,0 +1,152 @@
+"""Which drivers serve this daemon: the simulator's, or those for what this host has; and the machine they describe."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xapid.auth.certificate import ensure_certificate
+from xapid.backends.agent import AgentConfig, DriverSpec
+from xapid.backends.domain.interface import DomainEvent
+from xapid.backends.host.interface import HostDriver
+from xapid.backends.network.interface import NetworkDriver
+from xapid.backends.storage import DRIVERS
+from xapid.demo.build import DemoGuest, DemoGuestError, ensure
+from xapid.demo.kvm_check import kvm_usable
+from xapid.observe.machine import Machine
+from xapid.runtime.agents import LocalBackends
+from xapid.runtime.config import Config, Drivers
+
+log = logging.getLogger(__name__)
+
+SYSTEM_LIBVIRT = Path("/run/libvirt/libvirt-sock")
+"""There when the system's own libvirtd runs."""
+SIMULATED_TYPES = ("file", "dummy", "ext", "iso", "udev", "nfs", "lvm", "lvmoiscsi", "smb")
+"""Types of repositories that the simulator plays."""
+SIMULATED_XEN = "4.17.5"
+
+
+class DriverChoiceError(Exception):
+    """The drivers that were asked for cannot be had; the text says why, in one line."""
+
+
+@dataclass
+class Hardware:
+    """The back ends of this host, and what is told of them."""
+
+    backends: LocalBackends
+    simulated: bool
+    certificate: Path
+    demo: DemoGuest | None = None
+    xen_version: str = "(unknown)"
+    _host: str = field(default="localhost", init=False)
+
+    def watch_domains(self, tell: Callable[[DomainEvent], None]) -> None:
+        """Hear of everything that happens to domains. To be called before the back ends start."""
+        self.backends.agent(self._host, "domain").watch(tell)
+
+    async def machine(self) -> Machine:
+        """What the machine says of itself now. Raises BackendError."""
+        agents = self.backends
+        facts = await agents.agent(self._host, "host").call(HostDriver.facts)
+        nics = await agents.agent(self._host, "network").call(NetworkDriver.nics)
+        storage = {
+            kind.removeprefix("storage:"): await agents.agent(self._host, kind).info()
+            for kind in agents.kinds
+            if kind.startswith("storage:")
+        }
+        addresses = [each.partition("/")[0] for nic in nics for each in nic.addresses]
+        ensure_certificate(self.certificate, [facts.hostname, "localhost"], ["127.0.0.1", *addresses])
+        return Machine(facts, tuple(nics), storage, self.xen_version, self.certificate, self.demo, self.simulated)
+
+
+async def chosen_hardware(config: Config) -> Hardware:
+    """Choose, as ``drivers`` says. Raises DriverChoiceError."""
+    certificate = config.state_dir / "certificate.pem"
+    if config.drivers is Drivers.sim:
+        demo = await _demo(config, needed=False)
+        return Hardware(LocalBackends(simulated(), apart=False), True, certificate, demo, SIMULATED_XEN)
+    if Path("/proc/xen/capabilities").exists() and "control_d" in Path("/proc/xen/capabilities").read_text():
+        raise DriverChoiceError("this host runs Xen, whose driver is not there yet; try drivers = sim")
+    try:
+        import libvirt  # noqa: F401 - an optional extra
+    except ImportError as error:
+        reason = f"libvirt-python is not installed ({error}): install xapid[libvirt], or choose --drivers sim"
+        raise DriverChoiceError(reason) from error
+    demo = await _demo(config, needed=True)
+    accel, why = await _acceleration(config, demo)
+    uri = config.libvirt.uri or _libvirt_uri(config.state_dir)
+    log.info("drivers: QEMU (%s) through %s, because %s", accel, uri, why)
+    return Hardware(LocalBackends(real(config, uri, accel), apart=True), False, certificate, demo)
+
+
+@asynccontextmanager
+async def started(hardware: Hardware) -> AsyncIterator[None]:
+    """The back ends at work; guests run on afterwards."""
+    await hardware.backends.start()
+    try:
+        yield
+    finally:
+        await hardware.backends.stop()
+
+
+def simulated() -> AgentConfig:
+    """Everything in memory, in this process."""
+    drivers = [
+        DriverSpec("domain", "xapid.backends.domain.sim:SimDomains", immediate=True),
+        DriverSpec("datapath", "xapid.backends.datapath.sim:SimDatapath", uses={"domains": "domain"}, immediate=True),
+        DriverSpec("network", "xapid.backends.network.sim:Sim", immediate=True),
+        DriverSpec("host", "xapid.backends.host.sim:Sim", immediate=True),
+        *(DriverSpec(f"storage:{kind}", DRIVERS["sim"], {"type": kind}, immediate=True) for kind in SIMULATED_TYPES),
+    ]
+    return AgentConfig(tuple(drivers))
+
+
+def real(config: Config, uri: str, accel: str) -> AgentConfig:
+    """This host's own, in an agent process."""
+    state = config.state_dir.resolve()
+    drivers = [
+        DriverSpec(
+            "domain",
+            "xapid.backends.domain.libvirt_driver:LibvirtDomains",
+            {"uri": uri, "run_dir": str(state / "run"), "accel": accel},
+        ),
+        DriverSpec("datapath", "xapid.backends.datapath.qemu:QemuDatapath", uses={"domains": "domain"}),
+        DriverSpec("network", "xapid.backends.network.bridge:Bridges"),
+        DriverSpec("host", "xapid.backends.host.linux:Linux"),
+        *(
+            DriverSpec(f"storage:{kind}", driver, {"root": str(state / "sr")})
+            for kind, driver in DRIVERS.items()
+            if kind != "sim"
+        ),
+    ]
+    return AgentConfig(tuple(drivers))
+
+
+def _libvirt_uri(state_dir: Path) -> str:
+    if SYSTEM_LIBVIRT.exists():
+        return "qemu:///system"
+    return f"qemu:///embed?root={state_dir.resolve() / 'libvirt'}"
+
+
+async def _demo(config: Config, *, needed: bool) -> DemoGuest | None:
+    """The demo guest, found or made. Without it there is no template of that name; nothing else is lost."""
+    if not config.first_start.demo_guest or not needed:
+        return None
+    try:
+        return await asyncio.to_thread(ensure, config.state_dir / "demo")
+    except DemoGuestError as error:
+        log.warning("no demo guest: %s", error)
+        return None
+
+
+async def _acceleration(config: Config, demo: DemoGuest | None) -> tuple[str, str]:
+    """kvm or tcg, and why."""
+    if demo is None:
+        return "tcg", "without the demo guest it cannot be told whether KVM works"
+    verdict = await asyncio.to_thread(kvm_usable, demo, config.state_dir / "demo")
+    return ("kvm" if verdict.usable else "tcg"), verdict.reason
