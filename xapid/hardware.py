@@ -70,7 +70,7 @@ async def chosen_hardware(config: Config) -> Hardware:
     if config.drivers is Drivers.sim:
         demo = await _demo(config, needed=False)
         return Hardware(LocalBackends(simulated(), apart=False), True, certificate, demo, SIMULATED_XEN)
-    if Path("/proc/xen/capabilities").exists() and "control_d" in Path("/proc/xen/capabilities").read_text():
+    if _runs_xen():
         raise DriverChoiceError("this host runs Xen, whose driver is not there yet; try drivers = sim")
     try:
         import libvirt  # noqa: F401 - an optional extra
@@ -125,6 +125,14 @@ def real(config: Config, uri: str, accel: str) -> AgentConfig:
         ),
     ]
     return AgentConfig(tuple(drivers))
+
+
+def _runs_xen() -> bool:
+    """Whether this is the control domain of a Xen host."""
+    try:
+        return "control_d" in Path("/proc/xen/capabilities").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def _libvirt_uri(state_dir: Path) -> str:
