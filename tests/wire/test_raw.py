@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -123,3 +125,17 @@ def test_a_float_as_python_writes_it(value: float) -> None:
     read = float_of_text(repr(value))
 
     assert read == value
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 300_000, "1" * 300_000 + "x", "0x" + "f" * 300_000 + "x", " " * 300_000, "." * 9]
+)
+def test_long_texts_take_no_long_time(text: str) -> None:
+    start = time.process_time()
+
+    for read in (int_of_text, float_of_text):
+        with contextlib.suppress(ValueError):
+            assert read(text) == math.inf
+
+    # Quadratic, it would be minutes.
+    assert time.process_time() - start < 2

@@ -213,6 +213,7 @@ def test_of_repeated_members_the_last_wins() -> None:
         "<value><base64>é</base64></value>",
         "<value><nil>x</nil></value>",
         "<value><unknown>7</unknown></value>",
+        "<value><value/></value>",
         "<value><ex:i8>7</ex:i8></value>",
         "<value><array> </array></value>",
         "<value><array><value>a</value></array></value>",

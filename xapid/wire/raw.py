@@ -55,11 +55,12 @@ def int_of_text(text: str) -> int:
     return value
 
 
-# What the C library takes, after underscores are dropped: blanks may lead but not follow.
+# What the C library takes, after underscores are dropped: blanks may lead but not follow. Digits are never given back,
+# or a long text that is no number would take quadratic time.
 _FLOAT = re.compile(
-    r"[ \t\n\v\f\r]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-    r"|(?P<hex>0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?)|nan|inf|infinity)",
-    re.IGNORECASE,
+    r"[ \t\n\v\f\r]*+[+-]?(?:(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:e[+-]?[0-9]++)?"
+    r"|(?P<hex>0x(?:[0-9a-f]++(?:\.[0-9a-f]*+)?|\.[0-9a-f]++)(?:p[+-]?[0-9]++)?)|nan|inf|infinity)",
+    re.IGNORECASE | re.ASCII,
 )
 
 

@@ -114,7 +114,7 @@ def _blank(token: _Token) -> bool:
 
 
 _INTEGERS = frozenset({"int", "i4", "i8"})
-_EMPTY: dict[str, Callable[[], Raw]] = {"string": str, "value": str, "array": list, "struct": dict, "nil": lambda: None}
+_EMPTY: dict[str, Callable[[], Raw]] = {"string": str, "array": list, "struct": dict, "nil": lambda: None}
 """Elements that may be empty, and what they are then."""
 
 
