@@ -111,6 +111,9 @@ class Endpoint:
     """rfb or vt100"""
     path: str
     """A Unix socket that takes one connection a viewer; vt100 of QEMU: what the guest prints, and takes keys."""
+    log: str = ""
+    """A file with what was printed since the guest started, for those who come later; empty: none is kept. Once it got
+    too long, what came before is at the end of the file with ``.0`` after its name."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,9 @@ class DomainDriver(Protocol):
     def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None: ...
     def attach_nic(self, uuid: str, nic: NicSpec) -> None: ...
     def detach_nic(self, uuid: str, vif: str) -> None: ...
+    def move_nic(self, uuid: str, nic: NicSpec) -> None:
+        """Join an interface to the bridge of ``nic``; the guest keeps it, drivers or none."""
+
     def set_memory(self, uuid: str, target: int) -> None: ...
     def set_vcpus(self, uuid: str, count: int) -> None: ...
 
