@@ -27,8 +27,11 @@ def create(ctx: Context, label: str, description: str) -> str:
 def destroy(ctx: Context, self: Task) -> None:
     """Forget a task that is over; one that is not goes when it is."""
     _assert_may_touch(ctx, self)
+    pending = self.status in PENDING
+    if pending and DESTROY_WHEN_OVER in self.current_operations:
+        raise MAP_DUPLICATE_KEY("task", "current_operations", self.ref, DESTROY_WHEN_OVER)
     with ctx.write() as tx:
-        if self.status in PENDING:
+        if pending:
             tx.set(
                 self, current_operations=self.current_operations | {DESTROY_WHEN_OVER: TaskAllowedOperations.destroy}
             )
