@@ -43,7 +43,11 @@ class Channel:
         try:
             return await self.attempt(method, *args, **kwargs)
         except BackendError as error:
-            raise self._translate(error) from error
+            raise self.translated(error) from error
+
+    def translated(self, error: BackendError) -> Exception:
+        """What an error of the back end is in the API."""
+        return self._translate(error)
 
     async def attempt(self, method: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for callers that act on the driver's own errors."""

@@ -172,7 +172,11 @@ class Context:
         return self._channel(host.ref, "network")
 
     def storage(self, host: Host, sr: SR) -> Channel:
-        return self._channel(host.ref, f"storage:{sr.type}")
+        return self.storage_type(host, sr.type)
+
+    def storage_type(self, host: Host, sr_type: str) -> Channel:
+        """The driver of a type of repository, for calls before there is one."""
+        return self._channel(host.ref, f"storage:{sr_type}")
 
     def _channel(self, host: str, kind: str) -> Channel:
         backends = self.runtime.backends

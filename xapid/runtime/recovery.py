@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from xapid.backends.interface import BackendError
+from xapid.backends.interface import BackendError, NotFound
 from xapid.datamodel import Task
 from xapid.datamodel.task import TaskStatusType
 from xapid.runtime.context import Backends
@@ -59,10 +59,13 @@ async def _run(line: JournalLine, backends: Backends) -> bool:
     method = _method(step.method)
     try:
         await backends.agent(host, kind).call(method, *_arguments(method, step.args))
+    except NotFound as error:
+        log.info("undo step %s of task %s had nothing to undo: %s", step.method, line.task, error)
     except BackendError as error:
         log.error("undo step %s of task %s failed: %s", step.method, line.task, error)
         return False
-    log.info("undo step %s of task %s was run", step.method, line.task)
+    else:
+        log.info("undo step %s of task %s was run", step.method, line.task)
     return True
 
 

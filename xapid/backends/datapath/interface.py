@@ -16,7 +16,14 @@ class DatapathDriver(Protocol):
     def switch(self, domain: str, moves: dict[str, Disk]) -> None:
         """Let the guest go on in new files, all at one moment: VBD uuid to a disk whose backing is its present one.
 
-        This is the second half of a snapshot of a running guest. Raises NotFound, Failed; then nothing was moved.
+        This is the second half of a snapshot of a running guest. Raises NotFound, Failed; then nothing was moved. It
+        can be repeated: a disk that is there already stays.
+        """
+
+    def open_files(self, domain: str) -> dict[str, str]:
+        """Where a guest's disks are now: VBD uuid to path; without empty drives. Raises NotFound.
+
+        Who finds a snapshot half made after a crash learns here on which side of ``switch`` the guest is.
         """
 
     def resize(self, domain: str, vbd: str, size: int) -> None:

@@ -1,0 +1,226 @@
+"""Snapshots and clones of disks, one or several at one moment, also of those that running guests have open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from xapid.backends.datapath.interface import DatapathDriver
+from xapid.backends.storage.interface import Branch, Disk, NewVolume, StorageDriver, Volume
+from xapid.datamodel import SR, VBD, VDI, VM, Host
+from xapid.datamodel.types import EPOCH, NULL, DateTime
+from xapid.datamodel.vbd import VbdMode
+from xapid.datamodel.vm import VmPowerState
+from xapid.ops import repositories
+from xapid.ops.repositories import Repository
+from xapid.rules import volume_spec
+from xapid.runtime.channel import Channel
+from xapid.runtime.context import Context
+from xapid.runtime.undo import Undo
+from xapid.store.rows import new_uuid
+from xapid.store.store import Store
+from xapid.store.transaction import Transaction
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Twig:
+    """One disk that was branched: what it was, and what its driver made of it. Nothing of it is recorded yet."""
+
+    source: VDI
+    repository: Repository
+    before: Volume
+    made: Branch
+    snapshot: bool
+    """A snapshot; else a clone."""
+
+
+@dataclass(frozen=True)
+class _Move:
+    """What a guest goes on with once its disks are branched."""
+
+    channel: Channel
+    domain: str
+    disks: dict[str, Disk]
+
+
+async def grow(ctx: Context, undo: Undo, sources: Sequence[VDI], *, snapshot: bool) -> list[Twig]:
+    """Let the drivers branch these disks. The caller holds the marks on them and on their SRs."""
+    twigs = []
+    for vdi in sources:
+        source = ctx.now(vdi)
+        repository = repositories.of(ctx, ctx.store.get(SR, source.SR))
+        before = repository.volume(source)
+        new = NewVolume(new_uuid(), before.size, source.name_label, purpose=source.type)
+        base_uuid = new_uuid()
+        undo.push(
+            repository.channel,
+            StorageDriver.unbranch,
+            volume_spec.unborn_branch(before, new, base_uuid),
+            before,
+        )
+        method = StorageDriver.snapshot if snapshot else StorageDriver.clone
+        made = await repository.channel.call(method, before, new, base_uuid)
+        twigs.append(Twig(source, repository, before, made, snapshot))
+    return twigs
+
+
+async def finish(
+    ctx: Context,
+    undo: Undo,
+    twigs: Sequence[Twig],
+    write: Callable[[Transaction, dict[str, VDI]], T],
+    unwrite: Callable[[Transaction, T], None] | None = None,
+) -> T:
+    """Record the branches, and with them what ``write`` adds; then let guests go on in their new files.
+
+    ``write`` gets the new disks by the reference of their source. If a guest cannot be moved, ``unwrite`` takes back
+    what it wrote, and all is as before. A crash before the guests are moved is made good at the next start: until
+    then they write to what has become the snapshot.
+    """
+    moves = await _open_active(ctx, undo, twigs)
+    with ctx.write(settle=False) as tx:
+        made = {str(twig.source.ref): _record(tx, ctx.store, twig, ctx.clock.date()) for twig in twigs}
+        result = write(tx, made)
+        undo.settle(tx)
+        for move in moves:
+            undo.push(move.channel, DatapathDriver.switch, move.domain, move.disks)
+    if moves:
+        await _move(ctx, undo, moves, lambda tx: _take_back(tx, ctx.store, undo, twigs, made, unwrite, result))
+    await _close_before(ctx, twigs)
+    return result
+
+
+async def _move(ctx: Context, undo: Undo, moves: Sequence[_Move], take_back: Callable[[Transaction], None]) -> None:
+    """Let the guests go on in their new files; if that fails, record that all is as before."""
+    try:
+        for move in moves:
+            move.channel.wait_for(ctx.until)
+            await move.channel.call(DatapathDriver.switch, move.domain, move.disks)
+    except asyncio.CancelledError:
+        # The daemon stops, and whether the guest has moved is not known: the next start moves it.
+        undo.leave()
+        raise
+    except Exception:
+        with ctx.write(settle=False) as tx:
+            undo.settle(tx)
+            take_back(tx)
+        raise
+    with ctx.write():
+        pass  # Records that nothing is left to be made good.
+
+
+def _take_back(
+    tx: Transaction,
+    store: Store,
+    undo: Undo,
+    twigs: Sequence[Twig],
+    made: dict[str, VDI],
+    unwrite: Callable[[Transaction, T], None] | None,
+    result: T,
+) -> None:
+    if unwrite is not None:
+        unwrite(tx, result)
+    for twig in twigs:
+        _forget(tx, store, twig, made[twig.source.ref])
+        undo.push(twig.repository.channel, StorageDriver.unbranch, twig.made, twig.before)
+
+
+def new_disk(store: Store, source: VDI, made: Volume, parent: str) -> dict[str, Any]:
+    """Fields of a disk that has the contents of another: what is copied, and what its driver says of it."""
+    kept = {key: value for key, value in source.sm_config.items() if key != volume_spec.IMAGE_FORMAT}
+    return {
+        "uuid": made.uuid,
+        "SR": source.SR,
+        "name_label": source.name_label,
+        "name_description": source.name_description,
+        "type": source.type,
+        "sharable": source.sharable,
+        "other_config": source.other_config,
+        "xenstore_data": source.xenstore_data,
+        "on_boot": source.on_boot,
+        "allow_caching": source.allow_caching,
+        "tags": source.tags,
+        "managed": True,
+        **volume_spec.facts(made, kept, parent),
+    }
+
+
+def open_in_guests(store: Store, vdi: VDI) -> list[tuple[VM, VBD]]:
+    """The machines that have a disk open now, each with the drive that holds it."""
+    found = []
+    for vbd in store.where(VBD, VDI=vdi.ref):
+        vm = store.find(VM, vbd.VM)
+        if vbd.currently_attached and vm is not None and vm.power_state in _LIVE and not vm.is_control_domain:
+            found.append((vm, vbd))
+    return found
+
+
+_LIVE = (VmPowerState.Running, VmPowerState.Paused)
+
+
+def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
+    """Rows of one branch: the inner node, the disk that goes on, the new one."""
+    source, made = store.get(VDI, twig.source.ref), twig.made
+    parent = source.sm_config.get(volume_spec.PARENT, "")
+    if made.base is not None:
+        tx.create(
+            VDI,
+            uuid=made.base.uuid,
+            SR=source.SR,
+            name_label=volume_spec.BASE_COPY,
+            type=source.type,
+            read_only=True,
+            managed=False,
+            **volume_spec.facts(made.base, {}, parent),
+        )
+        parent = made.base.uuid
+    tx.set(source, **volume_spec.facts(made.active, source.sm_config, parent))
+    return tx.create(
+        VDI,
+        **new_disk(store, source, made.new, parent),
+        is_a_snapshot=twig.snapshot,
+        snapshot_of=source.ref if twig.snapshot else NULL,
+        snapshot_time=now if twig.snapshot else EPOCH,
+        cbt_enabled=source.cbt_enabled and twig.snapshot,
+    )
+
+
+def _forget(tx: Transaction, store: Store, twig: Twig, made: VDI) -> None:
+    tx.delete(made)
+    base = store.find_uuid(VDI, twig.made.base.uuid) if twig.made.base is not None else None
+    if base is not None:
+        tx.delete(base)
+    parent = twig.source.sm_config.get(volume_spec.PARENT, "")
+    tx.set(twig.source, **volume_spec.facts(twig.before, twig.source.sm_config, parent))
+
+
+async def _open_active(ctx: Context, undo: Undo, twigs: Sequence[Twig]) -> list[_Move]:
+    """Lease the files in which guests go on to the drives that hold them. Returns what has to be moved where."""
+    moves: dict[str, _Move] = {}
+    for twig in twigs:
+        for vm, vbd in open_in_guests(ctx.store, twig.source):
+            host = ctx.store.get(Host, vm.resident_on)
+            storage = repositories.on(ctx, twig.repository.row, host).channel
+            writes = vbd.mode is VbdMode.RW
+            if twig.made.active.key != twig.before.key:
+                undo.push(storage, StorageDriver.detach, twig.made.active, vbd.uuid)
+            disk = await storage.call(StorageDriver.attach, twig.made.active, vbd.uuid, writes)
+            if writes:
+                move = moves.setdefault(vm.ref, _Move(ctx.datapath(host), vm.uuid, {}))
+                move.disks[vbd.uuid] = disk
+    return list(moves.values())
+
+
+async def _close_before(ctx: Context, twigs: Sequence[Twig]) -> None:
+    """Give back the leases of files that nobody writes any more."""
+    for twig in twigs:
+        if twig.made.active.key == twig.before.key:
+            continue
+        for vm, vbd in open_in_guests(ctx.store, twig.source):
+            host = ctx.store.get(Host, vm.resident_on)
+            storage = repositories.on(ctx, twig.repository.row, host).channel
+            await storage.call(StorageDriver.detach, twig.before, vbd.uuid)

@@ -1,0 +1,68 @@
+"""Volumes opened for the drives of a machine, and closed again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+
+from xapid.backends.interface import BackendError, InUse
+from xapid.backends.storage.interface import Disk, StorageDriver
+from xapid.datamodel import SR, VBD, VDI, Host
+from xapid.datamodel.errors import VDI_IN_USE, ApiError
+from xapid.datamodel.vbd import VbdMode
+from xapid.ops import repositories
+from xapid.runtime.context import Context
+from xapid.runtime.undo import Undo
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+async def open_volumes(ctx: Context, undo: Undo, host: Host, vbds: Sequence[VBD]) -> dict[str, Disk]:
+    """Open the disks in these drives on a host, all at once. Returns how the guest opens each, by its VBD."""
+    filled = [(vbd, ctx.store.get(VDI, vbd.VDI)) for vbd in vbds if not vbd.empty]
+    if not filled:
+        return {}
+    disks = await all_of([open_volume(ctx, undo, host, vbd, vdi) for vbd, vdi in filled])
+    return {vbd.ref: disk for (vbd, _), disk in zip(filled, disks, strict=True)}
+
+
+async def open_volume(ctx: Context, undo: Undo, host: Host, vbd: VBD, vdi: VDI) -> Disk:
+    """Open one disk for a drive."""
+    repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host)
+    volume, write = repository.volume(vdi), vbd.mode is VbdMode.RW
+    undo.push(repository.channel, StorageDriver.detach, volume, vbd.uuid)
+    try:
+        return await repository.channel.attempt(StorageDriver.attach, volume, vbd.uuid, write)
+    except InUse as error:
+        raise VDI_IN_USE(vdi.ref) from error
+    except BackendError as error:
+        raise repository.channel.translated(error) from error
+
+
+async def close_volumes(ctx: Context, host: Host, vbds: Sequence[VBD]) -> None:
+    """Close what these drives have open. What cannot be closed is logged: the guest is gone all the same."""
+    filled = [(vbd, vdi) for vbd in vbds if (vdi := ctx.store.find(VDI, vbd.VDI)) is not None]
+    if filled:
+        await all_of([_close(ctx, host, vbd, vdi) for vbd, vdi in filled])
+
+
+async def _close(ctx: Context, host: Host, vbd: VBD, vdi: VDI) -> None:
+    try:
+        repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host)
+        await repository.channel.call(StorageDriver.detach, repository.volume(vdi), vbd.uuid)
+    except ApiError as error:
+        log.error("VDI %s cannot be closed for VBD %s: %s", vdi.uuid, vbd.uuid, error)
+
+
+async def all_of(work: Sequence[Awaitable[T]]) -> list[T]:
+    """Do several things at once. If some fail the first error is raised, but only when all have ended."""
+    if len(work) == 1:
+        return [await work[0]]
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]

@@ -1,0 +1,131 @@
+"""Messages of class PBD: how a host sees a repository."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NoReturn
+
+from xapid.backends.storage.interface import StorageDriver
+from xapid.datamodel import PBD, SR, VDI, Secret
+from xapid.datamodel.errors import (
+    OPERATION_NOT_ALLOWED,
+    PBD_EXISTS,
+    PERMISSION_DENIED,
+    SR_NOT_SHARABLE,
+    VALUE_NOT_SUPPORTED,
+    VDI_IN_USE,
+    ApiError,
+)
+from xapid.datamodel.sr import StorageOperations
+from xapid.ops import repositories, scan_records
+from xapid.ops.branches import open_in_guests
+from xapid.rules import volume_spec
+from xapid.runtime.context import Context
+from xapid.runtime.undo import Undo
+from xapid.store.store import Store
+from xapid.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+_RESERVED = "SRmaster"
+"""A key of device_config that only the toolstack sets."""
+
+
+def create(ctx: Context, args: dict[str, Any]) -> str:
+    """A record only: the host sees the repository once it is plugged."""
+    known = [pbd for pbd in ctx.store.where(PBD, SR=args["SR"]) if pbd.host == args["host"]]
+    if known:
+        raise PBD_EXISTS(args["SR"], args["host"], known[0].ref)
+    sr = ctx.store.get(SR, args["SR"])
+    config = args["device_config"]
+    if _RESERVED in config:
+        raise VALUE_NOT_SUPPORTED(_RESERVED, config[_RESERVED], "Set by the toolstack")
+    with ctx.write() as tx:
+        return str(make(tx, args["host"], sr.ref, config).ref)
+
+
+def make(tx: Transaction, host: str, sr: str, device_config: dict[str, str]) -> PBD:
+    """A PBD; passwords in its configuration become secrets that it owns."""
+    config: dict[str, str] = {}
+    for key, value in device_config.items():
+        if key.endswith("password"):
+            config[f"{key}{volume_spec.KEPT_APART}"] = tx.create(Secret, value=value).uuid
+        else:
+            config[key] = value
+    return tx.create(PBD, host=host, SR=sr, device_config=config)
+
+
+def destroy(ctx: Context, self: PBD) -> None:
+    if self.currently_attached:
+        raise OPERATION_NOT_ALLOWED("The PBD is plugged")
+    with ctx.write() as tx:
+        remove(tx, ctx.store, self)
+
+
+def remove(tx: Transaction, store: Store, pbd: PBD) -> None:
+    """Forget a PBD and the secrets that it owns."""
+    for key, value in pbd.device_config.items():
+        secret = store.find_uuid(Secret, value) if key.endswith(volume_spec.KEPT_APART) else None
+        if secret is not None:
+            tx.delete(secret)
+    tx.delete(pbd)
+
+
+async def plug(ctx: Context, self: PBD) -> None:
+    """Let the host see the repository, and take up what is in it."""
+    sr = ctx.store.get(SR, self.SR)
+    async with ctx.operation(sr, StorageOperations.plug) as undo:
+        pbd = ctx.now(self)
+        if pbd.currently_attached:
+            return
+        elsewhere = [other for other in ctx.store.where(PBD, SR=sr.ref) if other.currently_attached]
+        if elsewhere and not sr.shared:
+            raise SR_NOT_SHARABLE(sr.ref, elsewhere[0].host)
+        await _attach(ctx, undo, pbd)
+
+
+async def _attach(ctx: Context, undo: Undo, pbd: PBD) -> None:
+    repository = repositories.by_pbd(ctx, pbd)
+    undo.push(repository.channel, StorageDriver.detach_sr, repository.spec)
+    await repository.channel.call(StorageDriver.attach_sr, repository.spec)
+    found = await repository.channel.call(StorageDriver.scan, repository.spec)
+    with ctx.write() as tx:
+        tx.set(pbd, currently_attached=True)
+        scan_records.reconcile(tx, ctx.store, ctx.now(repository.row), found)
+
+
+async def try_to_plug(ctx: Context, pbd: PBD) -> bool:
+    """The same where a failure is no reason to stop: it is logged, and the PBD stays unplugged."""
+    try:
+        await plug(ctx, pbd)
+    except ApiError as error:
+        log.error("PBD %s cannot be plugged: %s", pbd.uuid, error)
+        return False
+    return True
+
+
+async def unplug(ctx: Context, self: PBD) -> None:
+    """Let go of the repository; no machine of the host may have a disk of it open."""
+    sr = ctx.store.get(SR, self.SR)
+    async with ctx.operation(sr, StorageOperations.unplug):
+        pbd = ctx.now(self)
+        if not pbd.currently_attached:
+            return
+        used = _in_use(ctx.store, pbd)
+        if used:
+            raise VDI_IN_USE(*used)
+        repository = repositories.by_pbd(ctx, pbd)
+        await repository.channel.call(StorageDriver.detach_sr, repository.spec)
+        with ctx.write() as tx:
+            tx.set(pbd, currently_attached=False)
+
+
+def _in_use(store: Store, pbd: PBD) -> list[str]:
+    """The disks that machines on the host of a PBD have open."""
+    disks = store.where(VDI, SR=pbd.SR)
+    return [vdi.ref for vdi in disks if any(vm.resident_on == pbd.host for vm, _ in open_in_guests(store, vdi))]
+
+
+def set_device_config(ctx: Context, self: PBD, value: dict[str, str]) -> NoReturn:
+    """Storage plug-ins alone may write this, and there are none that call us."""
+    raise PERMISSION_DENIED("")

@@ -1,0 +1,71 @@
+"""The way from an SR to the driver of a host that sees it, and the marks on an SR and its disks while it works."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from xapid.backends.storage.interface import Sr, Volume
+from xapid.datamodel import PBD, SR, VDI, Host
+from xapid.datamodel.errors import SR_HAS_NO_PBDS
+from xapid.datamodel.types import Object
+from xapid.rules import volume_spec
+from xapid.runtime.channel import Channel
+from xapid.runtime.context import Context
+from xapid.runtime.undo import Undo
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository as the host that works on it sees it."""
+
+    row: SR
+    host: Host
+    pbd: PBD
+    spec: Sr
+    channel: Channel
+
+    def volume(self, vdi: VDI) -> Volume:
+        return volume_spec.volume(vdi, self.spec)
+
+
+def of(ctx: Context, sr: SR) -> Repository:
+    """The repository, through the host that changes it. Raises SR_HAS_NO_PBDS if none has it plugged."""
+    return _through(ctx, sr, volume_spec.working_pbd(ctx.store, sr))
+
+
+def of_unplugged(ctx: Context, sr: SR) -> Repository:
+    """The same through a host that need not have it plugged."""
+    return _through(ctx, sr, volume_spec.working_pbd(ctx.store, sr, unplugged=True))
+
+
+def on(ctx: Context, sr: SR, host: Host) -> Repository:
+    """The repository as one host sees it, for opening volumes there. Raises SR_HAS_NO_PBDS."""
+    return _through(ctx, sr, volume_spec.plugged(ctx.store, sr, host))
+
+
+def by_pbd(ctx: Context, pbd: PBD) -> Repository:
+    """The repository through one PBD, plugged or not."""
+    return _through(ctx, ctx.store.get(SR, pbd.SR), pbd)
+
+
+def _through(ctx: Context, sr: SR, pbd: PBD | None) -> Repository:
+    if pbd is None:
+        raise SR_HAS_NO_PBDS(sr.ref)
+    host = ctx.store.get(Host, pbd.host)
+    return Repository(sr, host, pbd, volume_spec.sr_spec(ctx.store, pbd), ctx.storage(host, sr))
+
+
+@asynccontextmanager
+async def marked(ctx: Context, marks: Iterable[tuple[Object, str]]) -> AsyncIterator[Undo]:
+    """Do several things under one undo stack, each object marked with its operation.
+
+    SRs come before VDIs and each kind in one order, so that nobody waits for whom waits for him.
+    """
+    rows = {row.ref: (row, operation) for row, operation in marks}
+    ordered = sorted(rows.values(), key=lambda mark: (not isinstance(mark[0], SR), mark[0].ref))
+    async with AsyncExitStack() as stack:
+        for row, operation in ordered:
+            await stack.enter_async_context(ctx.operation(row, operation))
+        yield await stack.enter_async_context(ctx.undoing())

@@ -1,0 +1,56 @@
+"""Records of disks made to agree with what a scan found in a repository."""
+
+from __future__ import annotations
+
+from xapid.backends.storage.interface import SrFigures, SrScan, Volume
+from xapid.datamodel import SR, VDI
+from xapid.datamodel.vdi import VdiType
+from xapid.rules import volume_spec
+from xapid.store.rows import new_uuid
+from xapid.store.store import Store
+from xapid.store.transaction import Transaction
+
+
+def set_figures(tx: Transaction, sr: SR, figures: SrFigures) -> None:
+    """What an SR says of its space."""
+    tx.set(
+        sr,
+        physical_size=figures.physical_size,
+        physical_utilisation=figures.physical_utilisation,
+        virtual_allocation=figures.virtual_allocation,
+    )
+
+
+def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan) -> None:
+    """Records of disks after a scan: vanished ones go, new ones come, the rest say what is true now."""
+    rows = {vdi.ref: vdi for vdi in store.where(VDI, SR=sr.ref)}
+    by_uuid = {vdi.uuid: vdi for vdi in rows.values()}
+    by_location = {vdi.location: vdi for vdi in rows.values()}
+    uuid_of = {volume.key: volume.uuid for volume in found.volumes}
+    for volume in found.volumes:
+        parent = uuid_of.get(volume.parent, "")
+        row = by_uuid.get(volume.uuid) or by_location.get(volume.key)
+        if row is None:
+            _take_up(tx, store, sr, volume, parent)
+            continue
+        rows.pop(row.ref, None)
+        tx.set(row, read_only=volume.read_only, **volume_spec.facts(volume, row.sm_config, parent))
+    for vdi in rows.values():
+        tx.delete(vdi)
+    set_figures(tx, store.get(SR, sr.ref), found.figures)
+    if "dirty" in sr.other_config:
+        tx.set(sr, other_config={key: value for key, value in sr.other_config.items() if key != "dirty"})
+
+
+def _take_up(tx: Transaction, store: Store, sr: SR, volume: Volume, parent: str) -> None:
+    uuid = volume.uuid if volume.uuid not in store.uuids else new_uuid()
+    tx.create(
+        VDI,
+        uuid=uuid,
+        SR=sr.ref,
+        name_label=volume_spec.BASE_COPY if volume.hidden else volume.name,
+        type=VdiType.user,
+        read_only=volume.read_only,
+        managed=not volume.hidden,
+        **volume_spec.facts(volume, {}, parent),
+    )

@@ -1,0 +1,259 @@
+"""Messages of class SR: repositories of disks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, StorageDriver
+from xapid.datamodel import PBD, SM, SR, VDI, Host, Pool
+from xapid.datamodel.errors import (
+    MESSAGE_DEPRECATED,
+    PERMISSION_DENIED,
+    SR_HAS_MULTIPLE_PBDS,
+    SR_HAS_NO_PBDS,
+    SR_INDESTRUCTIBLE,
+    SR_IS_CACHE_SR,
+    SR_OPERATION_NOT_SUPPORTED,
+    SR_UNKNOWN_DRIVER,
+    SR_UUID_EXISTS,
+)
+from xapid.datamodel.sr import StorageOperations
+from xapid.ops import pbd as pbds
+from xapid.ops import repositories, scan_records
+from xapid.rules import volume_spec
+from xapid.runtime.context import Context
+from xapid.store.rows import new_uuid
+from xapid.store.store import Store
+
+
+def sm_of(store: Store, sr_type: str) -> SM:
+    """The driver of a type of repository. Raises SR_UNKNOWN_DRIVER."""
+    found = next((sm for sm in store.all(SM) if sm.type == sr_type), None)
+    if found is None:
+        raise SR_UNKNOWN_DRIVER(sr_type)
+    return found
+
+
+# --- Coming and going --------------------------------------------------------------------------------
+
+
+async def create(
+    ctx: Context,
+    host: Host,
+    device_config: dict[str, str],
+    physical_size: int,
+    name_label: str,
+    name_description: str,
+    type: str,
+    content_type: str,
+    shared: bool,
+    sm_config: dict[str, str],
+) -> str:
+    """Make a repository and plug it, into every host if it is shared."""
+    sr_type = sm_of(ctx.store, type.lower()).type
+    if shared:
+        host = ctx.store.get(Host, ctx.store.one(Pool).master)
+    spec = Sr(new_uuid(), sr_type, device_config, sm_config)
+    channel = ctx.storage_type(host, sr_type)
+    async with ctx.undoing() as undo:
+        undo.push(channel, StorageDriver.destroy_sr, spec)
+        await channel.call(StorageDriver.create_sr, spec, physical_size)
+        hosts = [host, *(other for other in ctx.store.all(Host) if shared and other.ref != host.ref)]
+        with ctx.write() as tx:
+            sr = tx.create(
+                SR,
+                uuid=spec.uuid,
+                name_label=name_label,
+                name_description=name_description,
+                type=sr_type,
+                content_type=content_type,
+                shared=shared,
+                sm_config=sm_config,
+            )
+            made = [pbds.make(tx, each.ref, sr.ref, device_config) for each in hosts]
+    for pbd in made:
+        await pbds.try_to_plug(ctx, pbd)
+    return str(sr.ref)
+
+
+def introduce(
+    ctx: Context,
+    uuid: str,
+    name_label: str,
+    name_description: str,
+    type: str,
+    content_type: str,
+    shared: bool,
+    sm_config: dict[str, str],
+) -> str:
+    """Take up a repository that has no record. Its driver is asked for only when it is plugged."""
+    if uuid and uuid in ctx.store.uuids:
+        raise SR_UUID_EXISTS(uuid)
+    with ctx.write() as tx:
+        sr = tx.create(
+            SR,
+            uuid=uuid,
+            name_label=name_label,
+            name_description=name_description,
+            type=type.lower(),
+            content_type=content_type,
+            shared=shared,
+            sm_config=sm_config,
+        )
+    return str(sr.ref)
+
+
+async def destroy(ctx: Context, sr: SR) -> None:
+    """Destroy a repository that is unplugged and empty, and forget it."""
+    async with ctx.operation(sr, StorageOperations.destroy):
+        if sr.other_config.get("indestructible") == "true":
+            raise SR_INDESTRUCTIBLE(sr.ref)
+        for host in ctx.store.all(Host):
+            if host.local_cache_sr == sr.ref:
+                raise SR_IS_CACHE_SR(host.ref)
+        repository = repositories.of_unplugged(ctx, ctx.now(sr))
+        await repository.channel.call(StorageDriver.destroy_sr, repository.spec)
+        _forget(ctx, sr)
+
+
+async def forget(ctx: Context, sr: SR) -> None:
+    """Remove the records of an unplugged repository and of its disks; nothing in it is touched."""
+    async with ctx.operation(sr, StorageOperations.forget):
+        _forget(ctx, sr)
+
+
+def _forget(ctx: Context, sr: SR) -> None:
+    with ctx.write() as tx:
+        for pbd in ctx.store.where(PBD, SR=sr.ref):
+            pbds.remove(tx, ctx.store, pbd)
+        for vdi in ctx.store.where(VDI, SR=sr.ref):
+            tx.delete(vdi)
+        tx.delete(sr)
+
+
+# --- What is in it -----------------------------------------------------------------------------------
+
+
+async def scan(ctx: Context, sr: SR) -> None:
+    """Make the records of the disks agree with what is in the repository."""
+    async with ctx.operation(sr, StorageOperations.scan):
+        repository = repositories.of(ctx, ctx.now(sr))
+        found = await repository.channel.call(StorageDriver.scan, repository.spec)
+        with ctx.write() as tx:
+            scan_records.reconcile(tx, ctx.store, ctx.now(sr), found)
+
+
+async def update(ctx: Context, sr: SR) -> None:
+    """Read anew what the repository says of its space."""
+    repository = repositories.of(ctx, sr)
+    ctx.check(sr, StorageOperations.update)
+    figures = await repository.channel.call(StorageDriver.figures, repository.spec)
+    with ctx.write() as tx:
+        scan_records.set_figures(tx, ctx.now(sr), figures)
+
+
+# --- Looking for repositories ------------------------------------------------------------------------
+
+
+def get_supported_types(ctx: Context) -> list[str]:
+    ctx.shown_class(SM)
+    return sorted(sm.type for sm in ctx.store.all(SM))
+
+
+async def probe_ext(
+    ctx: Context, host: Host, device_config: dict[str, str], type: str, sm_config: dict[str, str]
+) -> list[dict[str, Any]]:
+    """What repositories a configuration leads to."""
+    return [_probe_result(found) for found in await _probe(ctx, host, device_config, type)]
+
+
+async def probe(ctx: Context, host: Host, device_config: dict[str, str], type: str, sm_config: dict[str, str]) -> str:
+    """The same as the XML text that older clients read."""
+    # Loaded here alone: few clients probe, and the module takes a few milliseconds of every start.
+    from xml.etree import ElementTree
+
+    root = ElementTree.Element("SRlist")
+    for found in await _probe(ctx, host, device_config, type):
+        entry = ElementTree.SubElement(root, "SR")
+        for name, text in _probe_entries(found):
+            ElementTree.SubElement(entry, name).text = text
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+async def _probe(ctx: Context, host: Host, device_config: dict[str, str], sr_type: str) -> list[SrFound]:
+    sm = sm_of(ctx.store, sr_type.lower())
+    if Feature.SR_PROBE not in sm.features:
+        raise SR_OPERATION_NOT_SUPPORTED(sm.ref)
+    return await ctx.storage_type(host, sm.type).call(StorageDriver.probe, device_config)
+
+
+def _probe_entries(found: SrFound) -> Iterator[tuple[str, str]]:
+    yield "UUID", found.uuid
+    yield "name_label", found.name
+    yield "name_description", ""
+    if found.figures is not None:
+        yield "size", str(found.figures.physical_size)
+
+
+def _probe_result(found: SrFound) -> dict[str, Any]:
+    stat: dict[str, Any] | None = None
+    if found.uuid:
+        figures = found.figures or SrFigures(0, 0, 0)
+        stat = {
+            "uuid": found.uuid,
+            "name_label": found.name,
+            "name_description": "",
+            "free_space": figures.physical_size - figures.physical_utilisation,
+            "total_space": figures.physical_size,
+            "clustered": False,
+            "health": "healthy",
+        }
+    return {"configuration": found.config, "complete": bool(found.uuid), "sr": stat, "extra_info": {}}
+
+
+# --- Settings ----------------------------------------------------------------------------------------
+
+
+def set_name_label(ctx: Context, sr: SR, value: str) -> None:
+    _write_where_plugged(ctx, sr, name_label=value)
+
+
+def set_name_description(ctx: Context, sr: SR, value: str) -> None:
+    _write_where_plugged(ctx, sr, name_description=value)
+
+
+def _write_where_plugged(ctx: Context, sr: SR, **changes: str) -> None:
+    """Names belong to the repository too, so that it must be within reach. Raises SR_HAS_NO_PBDS."""
+    if volume_spec.working_pbd(ctx.store, sr) is None:
+        raise SR_HAS_NO_PBDS(sr.ref)
+    with ctx.write() as tx:
+        tx.set(sr, **changes)
+
+
+def set_shared(ctx: Context, sr: SR, value: bool) -> None:
+    """A repository that several hosts see cannot be declared private."""
+    known = ctx.store.where(PBD, SR=sr.ref)
+    if not value and len(known) > 1:
+        raise SR_HAS_MULTIPLE_PBDS(*(pbd.ref for pbd in known))
+    with ctx.write() as tx:
+        tx.set(sr, shared=value)
+
+
+def get_live_hosts(ctx: Context, sr: str) -> list[str]:
+    """The enabled hosts that have it plugged."""
+    attached = [pbd for pbd in ctx.store.where(PBD, SR=sr) if pbd.currently_attached]
+    hosts = [ctx.store.find(Host, pbd.host) for pbd in attached]
+    return [str(host.ref) for host in hosts if host is not None and host.enabled]
+
+
+def make(ctx: Context, *args: Any) -> NoReturn:
+    raise MESSAGE_DEPRECATED()
+
+
+def _for_plugins(ctx: Context, *args: Any) -> NoReturn:
+    """Storage plug-ins alone may write these facts, and there are none that call us."""
+    raise PERMISSION_DENIED("")
+
+
+set_physical_size = set_physical_utilisation = set_virtual_allocation = _for_plugins

@@ -1,0 +1,118 @@
+"""What follows when a hypervisor tells news of a machine that no operation of ours was about."""
+
+from __future__ import annotations
+
+import logging
+
+from xapid.backends.domain.interface import Domain, DomainDriver, DomainEvent, DomainEventKind
+from xapid.datamodel import VDI, VM, Host
+from xapid.datamodel.errors import ApiError
+from xapid.datamodel.types import NULL
+from xapid.datamodel.vm import OnCrashBehaviour, OnNormalExit, VmOperations, VmPowerState
+from xapid.ops import wires
+from xapid.ops.drives import close_volumes
+from xapid.ops.vdi import destroy_disk
+from xapid.ops.vm import record
+from xapid.ops.vm.bring_up import attached_drives, record_found, release_networks, take_down
+from xapid.ops.vm.life import start
+from xapid.runtime.context import Context
+
+log = logging.getLogger(__name__)
+
+LIVE = (VmPowerState.Running, VmPowerState.Paused)
+RESTARTING = frozenset(
+    {OnCrashBehaviour.restart, OnCrashBehaviour.coredump_and_restart, OnCrashBehaviour.rename_restart}
+)
+BY_THE_GUEST = "shutdown"
+"""The hypervisor's word for a guest that shut down by itself."""
+
+
+async def settle(ctx: Context, host: Host, uuid: str, domain: Domain | None, event: DomainEvent | None = None) -> None:
+    """Make the records of a machine agree with its domain, None if there is none, then do what its settings say.
+
+    ``event`` is what was told of it, if that is why. To be called for machines that no operation works on.
+    """
+    vm = ctx.store.find_uuid(VM, uuid)
+    if vm is None or (domain is not None and _lives_elsewhere(ctx, vm, host)):
+        if domain is not None:
+            log.warning("domain %s belongs to no machine of this host; it is destroyed", uuid)
+            await ctx.domains(host).call(DomainDriver.destroy, uuid)
+        return
+    if domain is not None:
+        await _is_there(ctx, vm, host, domain)
+    elif vm.power_state in LIVE and vm.resident_on == host.ref:
+        await _is_gone(ctx, vm, host, event)
+
+
+def _lives_elsewhere(ctx: Context, vm: VM, host: Host) -> bool:
+    return vm.resident_on != host.ref and ctx.store.find(Host, vm.resident_on) is not None
+
+
+async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain) -> None:
+    if vm.power_state not in LIVE:
+        log.info("VM %s runs although it was recorded as %s", vm.uuid, vm.power_state.lower())
+    image = ctx.store.find(VDI, vm.suspend_VDI)
+    record_found(ctx, vm, host, domain)
+    if image is not None and not vm.is_a_snapshot:
+        # It was on its way to sleep or awake; it is awake.
+        await destroy_disk(ctx, image)
+
+
+async def _is_gone(ctx: Context, vm: VM, host: Host, event: DomainEvent | None) -> None:
+    if ctx.store.find(VDI, vm.suspend_VDI) is not None:
+        await _is_asleep(ctx, vm, host)
+        return
+    log.info("VM %s is off: %s", vm.uuid, event.reason if event is not None else "it has no domain")
+    guard, task = ctx.runtime.guard, ctx.task.ref
+    # Without asking the rules: that it is off is a fact. The mark keeps others from it until all is closed.
+    guard.mark(vm, VmOperations.hard_shutdown, task)
+    try:
+        await take_down(ctx, vm, host)
+    finally:
+        guard.leave(vm, task)
+    if event is not None and wants_restart(vm, event):
+        await _start_again(ctx, vm)
+
+
+async def _is_asleep(ctx: Context, vm: VM, host: Host) -> None:
+    """It was suspended when the daemon died, and only the record of that is missing."""
+    await close_volumes(ctx, host, attached_drives(ctx, vm))
+    with ctx.write() as tx:
+        record.suspended(tx, ctx.store, ctx.now(vm))
+    await release_networks(ctx, vm, host)
+
+
+def wants_restart(vm: VM, event: DomainEvent) -> bool:
+    """Whether a machine that stopped by itself is to be started again."""
+    if event.kind is DomainEventKind.crashed:
+        return vm.actions_after_crash in RESTARTING
+    return event.reason == BY_THE_GUEST and vm.actions_after_shutdown is OnNormalExit.restart
+
+
+async def _start_again(ctx: Context, vm: VM) -> None:
+    try:
+        await start(ctx, ctx.now(vm), False, True)
+    except ApiError as error:
+        log.error("VM %s cannot be started again: %s", vm.uuid, error)
+
+
+# --- At the start of a host --------------------------------------------------------------------------
+
+
+async def tidy(ctx: Context, host: Host) -> None:
+    """Put right what a crash may have left in the records of machines that do not run, and bridges nobody needs."""
+    with ctx.write() as tx:
+        for vm in [vm for vm in ctx.store.all(VM) if vm.scheduled_to_be_resident_on != NULL]:
+            tx.set(vm, scheduled_to_be_resident_on=NULL)
+        for vm in [vm for vm in ctx.store.all(VM) if _is_wrong(ctx, vm)]:
+            record.halted(tx, ctx.store, vm)
+    await wires.remove_unused(ctx, host)
+
+
+def _is_wrong(ctx: Context, vm: VM) -> bool:
+    """Whether a machine is recorded as running nowhere, or as off with something attached."""
+    if vm.is_control_domain or vm.power_state is VmPowerState.Suspended:
+        return False
+    if vm.power_state in LIVE:
+        return ctx.store.find(Host, vm.resident_on) is None
+    return any(row.currently_attached for field in ("VBDs", "VIFs") for row in ctx.store.rows_of(vm, field))

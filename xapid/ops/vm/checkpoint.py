@@ -1,0 +1,79 @@
+"""The message VM.checkpoint: a snapshot that keeps the memory too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xapid.datamodel import SR, VDI, VM
+from xapid.datamodel.errors import (
+    NO_HOSTS_AVAILABLE,
+    VM_CHECKPOINT_RESUME_FAILED,
+    VM_CHECKPOINT_SUSPEND_FAILED,
+    VM_NO_SUSPEND_SR,
+    ApiError,
+)
+from xapid.datamodel.sr import StorageOperations
+from xapid.datamodel.types import Object
+from xapid.datamodel.vdi import VdiOperations
+from xapid.datamodel.vm import VmOperations, VmPowerState
+from xapid.ops import branches, repositories
+from xapid.ops.vm.change import changing, host_of
+from xapid.ops.vm.copies import Copier, disks_of, image_of
+from xapid.ops.vm.create import remove
+from xapid.ops.vm.suspend import save, wake
+from xapid.runtime.context import Context
+from xapid.store.transaction import Transaction
+
+
+async def checkpoint(ctx: Context, vm: VM, new_name: str) -> str:
+    """A snapshot of disks and memory. A running machine sleeps meanwhile; a paused one is kept as if it were off."""
+    async with changing(ctx, vm, VmOperations.checkpoint):
+        latest = ctx.now(vm)
+        if latest.power_state is VmPowerState.Suspended and not image_of(ctx.store, latest):
+            raise NO_HOSTS_AVAILABLE()
+        if latest.power_state is not VmPowerState.Running:
+            return (await _keep(ctx, latest, new_name, image_of(ctx.store, latest), None)).ref
+        host = host_of(ctx, latest)
+        image = await _asleep(ctx, latest)
+        try:
+            made = await _keep(ctx, latest, new_name, [], image)
+        except BaseException:
+            await wake(ctx, ctx.now(vm), host, paused=False)
+            raise
+        try:
+            # The image stays, as the snapshot's.
+            await wake(ctx, ctx.now(vm), host, paused=False, keep_image=True)
+        except ApiError as error:
+            raise VM_CHECKPOINT_RESUME_FAILED(vm.ref) from error
+        return made.ref
+
+
+async def _asleep(ctx: Context, vm: VM) -> VDI:
+    try:
+        return await save(ctx, vm)
+    except VM_NO_SUSPEND_SR:
+        raise
+    except ApiError as error:
+        raise VM_CHECKPOINT_SUSPEND_FAILED(vm.ref) from error
+
+
+async def _keep(ctx: Context, vm: VM, name: str, cloned: list[VDI], image: VDI | None) -> VM:
+    """The snapshot of a machine as it was photographed, with its image, or with clones of disks it sleeps in."""
+    sources = disks_of(ctx.store, vm)
+    marks: list[tuple[Object, str]] = [(ctx.store.get(SR, vdi.SR), StorageOperations.vdi_snapshot) for vdi in sources]
+    marks += [(ctx.store.get(SR, vdi.SR), StorageOperations.vdi_snapshot) for vdi in cloned]
+    marks += [(vdi, VdiOperations.snapshot) for vdi in (*sources, *cloned)]
+    copier = Copier(ctx, name)
+
+    def write(tx: Transaction, made: Mapping[str, VDI]) -> VM:
+        own = next((made[each.ref] for each in cloned), image)
+        return copier.snapshot(tx, vm, made, own)
+
+    def unwrite(tx: Transaction, made: VM) -> None:
+        remove(tx, ctx.store, made)
+        tx.set(vm, parent=vm.parent)
+
+    async with repositories.marked(ctx, marks) as undo:
+        twigs = await branches.grow(ctx, undo, sources, snapshot=True)
+        twigs += await branches.grow(ctx, undo, cloned, snapshot=False)
+        return await branches.finish(ctx, undo, twigs, write, unwrite)

@@ -1,0 +1,262 @@
+"""Messages that move a VM through its life: start, pause, shut down, reboot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from xapid.backends.domain.interface import DomainDriver, DomainEventKind
+from xapid.datamodel import VDI, VM, Host
+from xapid.datamodel.errors import (
+    CANNOT_RESET_CONTROL_DOMAIN,
+    DOMAIN_EXISTS,
+    OTHER_OPERATION_IN_PROGRESS,
+    VM_BAD_POWER_STATE,
+    VM_SHUTDOWN_TIMEOUT,
+    ApiError,
+)
+from xapid.datamodel.types import NULL
+from xapid.datamodel.vm import VmOperations, VmPowerState
+from xapid.ops.drives import close_volumes
+from xapid.ops.vdi import destroy_disk
+from xapid.ops.vm import record
+from xapid.ops.vm.bring_up import attached_drives, bring_up, record_found, take_down
+from xapid.ops.vm.change import GONE, Change, changing, host_of
+from xapid.rules import placement
+from xapid.runtime.context import Context
+
+GUEST_TIMEOUT = 1200.0
+"""Seconds that a guest has for shutting down or rebooting by itself."""
+LETTING_GO = 30.0
+"""Seconds that a hard shutdown gives to what it cancelled; then it goes on all the same."""
+
+DISPLACED_BY_SHUTDOWN = frozenset(
+    {
+        VmOperations.clean_shutdown,
+        VmOperations.clean_reboot,
+        VmOperations.hard_reboot,
+        VmOperations.pool_migrate,
+        VmOperations.call_plugin,
+        VmOperations.shutdown,
+        VmOperations.suspend,
+    }
+)
+"""What a hard shutdown cancels."""
+DISPLACED_BY_REBOOT = frozenset(
+    {
+        VmOperations.clean_shutdown,
+        VmOperations.clean_reboot,
+        VmOperations.pool_migrate,
+        VmOperations.call_plugin,
+        VmOperations.suspend,
+    }
+)
+"""What a hard reboot cancels."""
+
+
+# --- Start -------------------------------------------------------------------------------------------
+
+
+async def start(ctx: Context, vm: VM, start_paused: bool, force: bool) -> None:
+    """Start a machine on whichever host suits it best."""
+    async with changing(ctx, vm, VmOperations.start):
+        host = placement.choose_host(ctx.store, ctx.now(vm), force=force)
+        await bring_up(ctx, vm, host, paused=start_paused)
+    await _delay(vm.start_delay)
+
+
+async def start_on(ctx: Context, vm: VM, host: Host, start_paused: bool, force: bool) -> None:
+    """Start a machine on one host, or say what keeps it from there."""
+    async with changing(ctx, vm, VmOperations.start_on):
+        placement.assert_can_boot_here(ctx.store, ctx.now(vm), host)
+        await bring_up(ctx, vm, host, paused=start_paused)
+    await _delay(vm.start_delay)
+
+
+async def _delay(seconds: int) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)
+
+
+# --- Pause -------------------------------------------------------------------------------------------
+
+
+async def pause(ctx: Context, vm: VM) -> None:
+    async with changing(ctx, vm, VmOperations.pause):
+        await ctx.domains(host_of(ctx, ctx.now(vm))).call(DomainDriver.pause, vm.uuid)
+        with ctx.write() as tx:
+            tx.set(vm, power_state=VmPowerState.Paused)
+
+
+async def unpause(ctx: Context, vm: VM) -> None:
+    async with changing(ctx, vm, VmOperations.unpause):
+        await ctx.domains(host_of(ctx, ctx.now(vm))).call(DomainDriver.unpause, vm.uuid)
+        with ctx.write() as tx:
+            tx.set(vm, power_state=VmPowerState.Running)
+
+
+# --- Shutdown ----------------------------------------------------------------------------------------
+
+
+async def clean_shutdown(ctx: Context, vm: VM) -> None:
+    """Ask the guest to shut down, and wait until it has."""
+    async with changing(ctx, vm, VmOperations.clean_shutdown) as change:
+        await _shut_down_cleanly(ctx, change, vm, GUEST_TIMEOUT)
+    await _delay(vm.shutdown_delay)
+
+
+async def hard_shutdown(ctx: Context, vm: VM) -> None:
+    """Switch a machine off. What it was doing in between is cancelled."""
+    async with changing(ctx, vm, VmOperations.hard_shutdown):
+        await _displace(ctx, vm, DISPLACED_BY_SHUTDOWN)
+        latest = ctx.now(vm)
+        if latest.power_state is not VmPowerState.Halted:
+            await switch_off(ctx, latest)
+    await _delay(vm.shutdown_delay)
+
+
+async def shutdown(ctx: Context, vm: VM) -> None:
+    """Shut down cleanly if the guest can and does, else switch off."""
+    can = _may(ctx, vm, VmOperations.clean_shutdown)
+    async with changing(ctx, vm, VmOperations.shutdown) as change:
+        latest = ctx.now(vm)
+        if can and latest.power_state is VmPowerState.Running:
+            try:
+                await _shut_down_cleanly(ctx, change, vm, vm.shutdown_delay or GUEST_TIMEOUT)
+                return
+            except VM_SHUTDOWN_TIMEOUT:
+                latest = ctx.now(vm)
+        if latest.power_state is not VmPowerState.Halted:
+            await switch_off(ctx, latest)
+    await _delay(vm.shutdown_delay)
+
+
+def _may(ctx: Context, vm: VM, operation: VmOperations) -> bool:
+    try:
+        ctx.check(vm, operation)
+    except ApiError as error:
+        return isinstance(error, OTHER_OPERATION_IN_PROGRESS)
+    return True
+
+
+async def _shut_down_cleanly(ctx: Context, change: Change, vm: VM, seconds: float) -> None:
+    host = host_of(ctx, ctx.now(vm))
+    with ctx.task.cancellable():
+        await ctx.domains(host).call(DomainDriver.request_shutdown, vm.uuid)
+        gone = await change.news.until(GONE, seconds)
+    if gone is None:
+        raise VM_SHUTDOWN_TIMEOUT(vm.ref, seconds_text(seconds))
+    await take_down(ctx, vm, host)
+
+
+async def switch_off(ctx: Context, vm: VM) -> None:
+    """Destroy the domain, or the image of a suspended machine, and record that it is off."""
+    if vm.power_state is VmPowerState.Suspended:
+        await _discard_image(ctx, vm)
+        return
+    host = host_of(ctx, vm)
+    await ctx.domains(host).call(DomainDriver.destroy, vm.uuid)
+    await take_down(ctx, ctx.now(vm), host)
+
+
+async def _discard_image(ctx: Context, vm: VM) -> None:
+    image = ctx.store.find(VDI, vm.suspend_VDI)
+    with ctx.write() as tx:
+        record.halted(tx, ctx.store, vm)
+        tx.set(vm, suspend_VDI=NULL)
+    if image is not None:
+        await destroy_disk(ctx, image)
+
+
+async def _displace(ctx: Context, vm: VM, operations: frozenset[VmOperations]) -> None:
+    """Cancel these operations on a machine, and give them a while to let go of it."""
+    tasks = [task for task, operation in ctx.now(vm).current_operations.items() if operation in operations]
+    for task in tasks:
+        handle = ctx.runtime.tasks.active.get(task)
+        if handle is not None and handle is not ctx.task:
+            handle.cancel()
+    await _until_over(ctx, vm, tasks)
+
+
+async def _until_over(ctx: Context, vm: VM, tasks: Iterable[str]) -> None:
+    left = set(tasks) - {ctx.task.ref}
+    deadline = ctx.clock.monotonic() + LETTING_GO
+    while left & ctx.now(vm).current_operations.keys():
+        if not await ctx.store.feed.wait(frozenset({"VM"}), deadline - ctx.clock.monotonic()):
+            return
+
+
+def seconds_text(seconds: float) -> str:
+    """A time as errors spell it: ``1200.``"""
+    text = f"{seconds:.12g}"
+    return text if "." in text or "e" in text else f"{text}."
+
+
+# --- Reboot ------------------------------------------------------------------------------------------
+
+
+async def clean_reboot(ctx: Context, vm: VM) -> None:
+    """Ask the guest to reboot, and wait until it has."""
+    async with changing(ctx, vm, VmOperations.clean_reboot) as change:
+        host = host_of(ctx, ctx.now(vm))
+        with ctx.task.cancellable():
+            await ctx.domains(host).call(DomainDriver.request_reboot, vm.uuid)
+            event = await change.news.until(GONE | {DomainEventKind.rebooted}, GUEST_TIMEOUT)
+        if event is None:
+            raise VM_SHUTDOWN_TIMEOUT(vm.ref, seconds_text(GUEST_TIMEOUT))
+        domain = await ctx.domains(host).call(DomainDriver.find, vm.uuid)
+        if domain is not None:
+            record_found(ctx, ctx.now(vm), host, domain)
+        else:
+            await _start_again(ctx, vm, host)
+
+
+async def hard_reboot(ctx: Context, vm: VM) -> None:
+    """Switch a machine off and on again, with the settings it has now."""
+    async with changing(ctx, vm, VmOperations.hard_reboot):
+        await _displace(ctx, vm, DISPLACED_BY_REBOOT)
+        latest = ctx.now(vm)
+        if latest.power_state is VmPowerState.Suspended:
+            raise VM_BAD_POWER_STATE(vm.ref, VmPowerState.Running.lower(), latest.power_state.lower())
+        if latest.power_state is VmPowerState.Halted:
+            await bring_up(ctx, vm, placement.choose_host(ctx.store, latest, force=False), paused=False)
+            return
+        host = host_of(ctx, latest)
+        await ctx.domains(host).call(DomainDriver.destroy, vm.uuid)
+        await _start_again(ctx, vm, host)
+
+
+async def _start_again(ctx: Context, vm: VM, host: Host) -> None:
+    """The domain is gone, and a new one comes in its place. If that fails the machine is off."""
+    await close_volumes(ctx, host, attached_drives(ctx, vm))
+    try:
+        await bring_up(ctx, vm, host, paused=False)
+    except BaseException:
+        await take_down(ctx, ctx.now(vm), host)
+        raise
+
+
+# --- Reset -------------------------------------------------------------------------------------------
+
+
+async def power_state_reset(ctx: Context, vm: VM) -> None:
+    """Record that a machine is off, after making sure that it does not run."""
+    if vm.is_control_domain:
+        raise CANNOT_RESET_CONTROL_DOMAIN(vm.ref)
+    async with changing(ctx, vm, VmOperations.power_state_reset):
+        latest = ctx.now(vm)
+        host = ctx.store.find(Host, latest.resident_on)
+        if host is not None:
+            await _assert_not_running(ctx, latest, host)
+            await take_down(ctx, latest, host)
+            return
+        with ctx.write() as tx:
+            record.halted(tx, ctx.store, latest)
+
+
+async def _assert_not_running(ctx: Context, vm: VM, host: Host) -> None:
+    """A paused domain does nothing and is destroyed; one that runs is a reason to refuse."""
+    channel = ctx.domains(host)
+    if vm.power_state is VmPowerState.Running and await channel.call(DomainDriver.find, vm.uuid) is not None:
+        raise DOMAIN_EXISTS(vm.ref)
+    await channel.call(DomainDriver.destroy, vm.uuid)

@@ -1,0 +1,163 @@
+"""What becomes true of a machine when it starts, stops or is suspended, as changes of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from xapid.backends.domain.interface import Domain, DomainKind, DomainState, Endpoint, Feature
+from xapid.datamodel import VBD, VIF, VM, Console, Host, VM_guest_metrics, VM_metrics
+from xapid.datamodel.console import ConsoleProtocol
+from xapid.datamodel.types import NULL, DateTime
+from xapid.datamodel.vm import VmPowerState
+from xapid.datamodel.vm_guest_metrics import TristateType
+from xapid.rules import devices
+from xapid.rules.domain_spec import is_hvm
+from xapid.store.store import Store
+from xapid.store.transaction import Transaction
+
+POWER_STATES = {DomainState.running: VmPowerState.Running, DomainState.paused: VmPowerState.Paused}
+HALTED = VmPowerState.Halted.lower()
+
+DRIVERS_VERSION = {"major": "9", "minor": "4", "micro": "0", "build": "1"}
+"""What a guest without an agent of its own is said to have, where the hypervisor serves instead (ACPI, virtio)."""
+
+FEATURES = {
+    Feature.clean_shutdown: ("feature-shutdown", "feature-poweroff", "feature-reboot"),
+    Feature.suspend: ("feature-suspend",),
+}
+"""Keys of VM_guest_metrics.other by what can be done with a guest."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A machine that runs now."""
+
+    host: Host
+    domain: Domain
+    drives: frozenset[str]
+    """uuids of the VBDs it has"""
+    nics: frozenset[str]
+    """uuids of the VIFs it has"""
+
+
+def running(tx: Transaction, store: Store, vm: VM, started: Started, now: DateTime) -> dict[str, Endpoint]:
+    """The machine runs, or is paused. Returns where each of its consoles is, by reference."""
+    domain = started.domain
+    tx.set(
+        vm,
+        power_state=POWER_STATES[domain.state],
+        resident_on=started.host.ref,
+        scheduled_to_be_resident_on=NULL,
+        domid=domain.id,
+    )
+    for vbd in store.where(VBD, VM=vm.ref):
+        attached = vbd.uuid in started.drives
+        device = devices.place(vbd.userdevice, device_model=is_hvm(vm)).name if attached else ""
+        tx.set(vbd, currently_attached=attached, device=device)
+    for vif in store.where(VIF, VM=vm.ref):
+        tx.set(vif, currently_attached=vif.uuid in started.nics)
+    _metrics(tx, store, vm, domain, now)
+    _guest_metrics(tx, store, vm, domain.features, now)
+    return consoles(tx, store, vm, started.host, domain.consoles)
+
+
+def _metrics(tx: Transaction, store: Store, vm: VM, domain: Domain, now: DateTime) -> None:
+    metrics = store.find(VM_metrics, vm.metrics)
+    if metrics is None:
+        metrics = tx.create(VM_metrics, VCPUs_utilisation={0: 0.0})
+        tx.set(vm, metrics=metrics.ref)
+    tx.set(
+        metrics,
+        memory_actual=domain.memory,
+        VCPUs_number=domain.vcpus,
+        start_time=DateTime.of(domain.start_time) if domain.start_time else now,
+        last_updated=now,
+        hvm=domain.kind is DomainKind.hvm,
+        current_domain_type=vm.domain_type,
+        nested_virt=vm.platform.get("nested-virt") == "true",
+        nomigrate=vm.platform.get("nomigrate") == "true",
+    )
+
+
+def _guest_metrics(tx: Transaction, store: Store, vm: VM, features: frozenset[str], now: DateTime) -> None:
+    """What the guest can do; of one without drivers nothing is known until it says something itself."""
+    old = store.find(VM_guest_metrics, vm.guest_metrics)
+    if not features & FEATURES.keys():
+        if old is not None:
+            tx.delete(old)
+        tx.set(vm, guest_metrics=NULL)
+        return
+    fields: dict[str, Any] = {
+        "PV_drivers_version": DRIVERS_VERSION,
+        "PV_drivers_detected": True,
+        "PV_drivers_up_to_date": True,
+        "other": {key: "1" for feature, keys in FEATURES.items() if feature in features for key in keys},
+        "can_use_hotplug_vbd": _tristate(Feature.hotplug_disk in features),
+        "can_use_hotplug_vif": _tristate(Feature.hotplug_nic in features),
+        "live": True,
+        "last_updated": now,
+    }
+    if old is not None:
+        tx.set(old, **fields)
+    else:
+        tx.set(vm, guest_metrics=tx.create(VM_guest_metrics, **fields).ref)
+
+
+def _tristate(value: bool) -> TristateType:
+    return TristateType.yes if value else TristateType.no
+
+
+def console_base(store: Store, host: Host) -> str:
+    """Where the consoles of guests are reached: at the same place as the host's own."""
+    own = next(iter(store.where(Console, VM=host.control_domain)), None)
+    return own.location.partition("?")[0] if own is not None else f"https://{host.address}/console"
+
+
+def consoles(tx: Transaction, store: Store, vm: VM, host: Host, endpoints: Iterable[Endpoint]) -> dict[str, Endpoint]:
+    """One console for each endpoint; those there were before go, unless they are reached as ever."""
+    base = console_base(store, host)
+    old = {console.protocol: console for console in store.where(Console, VM=vm.ref)}
+    found: dict[str, Endpoint] = {}
+    for endpoint in endpoints:
+        protocol = ConsoleProtocol(endpoint.protocol)
+        console = old.pop(protocol, None)
+        if console is None or not console.location.startswith(f"{base}?"):
+            if console is not None:
+                tx.delete(console)
+            console = tx.create(Console, protocol=protocol, VM=vm.ref)
+            console = tx.set(console, location=f"{base}?uuid={console.uuid}")
+        found[console.ref] = endpoint
+    for console in old.values():
+        tx.delete(console)
+    return found
+
+
+def halted(tx: Transaction, store: Store, vm: VM) -> None:
+    """The machine is off: it is nowhere, and nothing is attached to it."""
+    _nowhere(tx, store, vm)
+    tx.set(
+        vm,
+        power_state=VmPowerState.Halted,
+        requires_reboot=False,
+        pending_guidances=(),
+        pending_guidances_recommended=(),
+        pending_guidances_full=(),
+    )
+    for vbd in store.where(VBD, VM=vm.ref):
+        tx.set(vbd, currently_attached=False, device="")
+    for vif in store.where(VIF, VM=vm.ref):
+        tx.set(vif, currently_attached=False)
+
+
+def suspended(tx: Transaction, store: Store, vm: VM) -> None:
+    """The machine's memory is in its suspend VDI. What is attached to it stays so: it goes on with that."""
+    _nowhere(tx, store, vm)
+    tx.set(vm, power_state=VmPowerState.Suspended)
+
+
+def _nowhere(tx: Transaction, store: Store, vm: VM) -> None:
+    for console in store.where(Console, VM=vm.ref):
+        tx.delete(console)
+    tx.set(vm, resident_on=NULL, scheduled_to_be_resident_on=NULL, domid=-1, attached_PCIs=())

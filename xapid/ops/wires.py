@@ -1,0 +1,107 @@
+"""Bridges that guests are joined to: made when the first needs one, removed with the last."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+
+from xapid.backends.domain.interface import DomainDriver
+from xapid.backends.interface import BackendError, InUse
+from xapid.backends.network.interface import Bridge, NetworkDriver
+from xapid.datamodel import PIF, VIF, VM, Host, Network
+from xapid.rules.domain_spec import mtu_of, nic_spec
+from xapid.runtime.context import Context
+from xapid.runtime.undo import Undo
+from xapid.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+async def ensure_bridges(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
+    """See to it that the bridges of these interfaces' networks are there."""
+    for network in {vif.network: ctx.store.get(Network, vif.network) for vif in vifs}.values():
+        bridge = Bridge(network.bridge, network.uuid, network.MTU)
+        await ctx.network(host).call(NetworkDriver.ensure_bridge, bridge)
+
+
+async def release_bridges(ctx: Context, host: Host, networks: Iterable[str]) -> None:
+    """Remove the bridges of internal networks that no guest on the host is joined to, or about to be."""
+    for ref in set(networks):
+        network = ctx.store.find(Network, ref)
+        if network is None or not is_internal(ctx.store, network, host) or wanted(ctx.store, network, host):
+            continue
+        await remove_bridge(ctx, host, network.bridge)
+
+
+async def remove_bridge(ctx: Context, host: Host, bridge: str) -> None:
+    """Remove a bridge unless something is joined to it after all. What goes wrong is logged."""
+    try:
+        await ctx.network(host).attempt(NetworkDriver.remove_bridge, bridge)
+    except InUse:
+        log.info("bridge %s is still in use", bridge)
+    except BackendError as error:
+        log.error("bridge %s cannot be removed: %s", bridge, error)
+
+
+async def join(ctx: Context, undo: Undo, vif: VIF) -> None:
+    """Give a running machine an interface, and record it."""
+    vm = ctx.store.get(VM, vif.VM)
+    host = ctx.store.get(Host, vm.resident_on)
+    await ensure_bridges(ctx, host, [vif])
+    channel = ctx.domains(host)
+    undo.push(channel, DomainDriver.detach_nic, vm.uuid, vif.uuid)
+    try:
+        await channel.call(DomainDriver.attach_nic, vm.uuid, nic_spec(ctx.store, vif))
+    except BaseException:
+        await release_bridges(ctx, host, [vif.network])
+        raise
+    with ctx.write() as tx:
+        tx.set(vif, currently_attached=True)
+
+
+async def part(ctx: Context, vif: VIF) -> None:
+    """Take an interface from a running machine, and record it."""
+    vm = ctx.store.get(VM, vif.VM)
+    host = ctx.store.get(Host, vm.resident_on)
+    await ctx.domains(host).call(DomainDriver.detach_nic, vm.uuid, vif.uuid)
+    with ctx.write() as tx:
+        tx.set(vif, currently_attached=False)
+    await release_bridges(ctx, host, [vif.network])
+
+
+async def move(ctx: Context, vif: VIF, network: Network, host: Host) -> None:
+    """Join the interface of a running machine to another network, and record it."""
+    vm = ctx.store.get(VM, vif.VM)
+    bridge = Bridge(network.bridge, network.uuid, network.MTU)
+    await ctx.network(host).call(NetworkDriver.ensure_bridge, bridge)
+    spec = replace(nic_spec(ctx.store, vif), bridge=network.bridge, mtu=mtu_of(vif, network))
+    await ctx.domains(host).call(DomainDriver.move_nic, vm.uuid, spec)
+    with ctx.write() as tx:
+        tx.set(vif, network=network.ref)
+    await release_bridges(ctx, host, [vif.network])
+
+
+def is_internal(store: Store, network: Network, host: Host) -> bool:
+    """Whether a network ends at the host: no interface of the host belongs to it."""
+    return network.managed and not any(pif.host == host.ref for pif in store.where(PIF, network=network.ref))
+
+
+def wanted(store: Store, network: Network, host: Host) -> bool:
+    """Whether a guest on the host is joined to a network, or about to be."""
+    for vif in store.where(VIF, network=network.ref):
+        vm = store.find(VM, vif.VM)
+        if vm is None or not (vif.currently_attached or vif.current_operations):
+            continue
+        if host.ref in (vm.resident_on, vm.scheduled_to_be_resident_on):
+            return True
+    return False
+
+
+async def remove_unused(ctx: Context, host: Host) -> None:
+    """At the start of a host: remove the bridges of ours that a crash left behind."""
+    networks = {network.uuid: network for network in ctx.store.all(Network)}
+    for bridge in await ctx.network(host).call(NetworkDriver.bridges):
+        network = networks.get(bridge.uuid)
+        if network is None or (is_internal(ctx.store, network, host) and not wanted(ctx.store, network, host)):
+            await remove_bridge(ctx, host, bridge.name)

@@ -1,0 +1,211 @@
+"""From rows to the values that a domain driver needs to start a machine, with the checks that come before a start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, NicSpec
+from xapid.backends.storage.interface import Disk
+from xapid.datamodel import VBD, VIF, VM, Network
+from xapid.datamodel.errors import (
+    INVALID_VALUE,
+    VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE,
+)
+from xapid.datamodel.vbd import VbdMode, VbdType
+from xapid.datamodel.vm import DomainType, OnCrashBehaviour, OnNormalExit
+from xapid.rules import devices
+from xapid.store.store import Store
+
+GUEST_KERNELS = PurePosixPath("/var/lib/xcp/guest")
+"""Where administrators put kernels for direct boot."""
+
+DEVICE_MODELS = {"bios": "qemu-upstream-compat", "uefi": "qemu-upstream-uefi"}
+"""By firmware: what ``platform:device-model`` says of a machine that was started."""
+
+KINDS = {
+    DomainType.hvm: DomainKind.hvm,
+    DomainType.pv: DomainKind.pv,
+    DomainType.pvh: DomainKind.pvh,
+    DomainType.pv_in_pvh: DomainKind.pvh,
+}
+
+BOOT_DEVICES = "cdn"
+VM_DATA = "vm-data/"
+"""The part of VM.xenstore_data that a guest gets to see."""
+
+GENERIC_BIOS_STRINGS = {
+    "bios-vendor": "Xen",
+    "bios-version": "",
+    "system-manufacturer": "Xen",
+    "system-product-name": "HVM domU",
+    "system-version": "",
+    "system-serial-number": "",
+    "baseboard-manufacturer": "",
+    "baseboard-product-name": "",
+    "baseboard-version": "",
+    "baseboard-serial-number": "",
+    "baseboard-asset-tag": "",
+    "baseboard-location-in-chassis": "",
+    "enclosure-asset-tag": "",
+    "hp-rombios": "",
+    "oem-1": "Xen",
+    "oem-2": "",
+}
+"""What a machine that was told nothing else says of its hardware."""
+
+
+def is_hvm(vm: VM) -> bool:
+    return vm.domain_type is DomainType.hvm
+
+
+@dataclass(frozen=True)
+class BootSettings:
+    """What a start makes of the settings of a machine, once they are known to make sense."""
+
+    platform: dict[str, str]
+    firmware: str
+    boot_order: str
+    cores_per_socket: int
+    kernel: str = ""
+    ramdisk: str = ""
+    kernel_args: str = ""
+    bootloader: str = ""
+    bootloader_args: str = ""
+    bios_strings: dict[str, str] = field(default_factory=dict)
+
+    def changes(self) -> dict[str, Any]:
+        """Fields of the VM that a start fills in."""
+        return {"platform": self.platform, "bios_strings": self.bios_strings}
+
+
+def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = ()) -> BootSettings:
+    """How the machine boots. Raises INVALID_VALUE and its like for settings that cannot be."""
+    _check_nvram(vm)
+    bios_strings = vm.bios_strings or GENERIC_BIOS_STRINGS
+    cores = _cores_per_socket(vm)
+    if is_hvm(vm):
+        firmware = _firmware(vm)
+        order = "".join(each for each in vm.HVM_boot_params.get("order", "cd").lower() if each in BOOT_DEVICES)
+        platform = {**vm.platform, "device-model": _device_model(vm, firmware)}
+        return BootSettings(platform, firmware, order, cores, bios_strings=bios_strings)
+    settings = BootSettings(
+        vm.platform,
+        "bios",
+        "c",
+        cores,
+        bootloader=vm.PV_bootloader,
+        bootloader_args=vm.PV_bootloader_args,
+        kernel_args=vm.PV_args,
+        bios_strings=bios_strings,
+    )
+    if vm.PV_bootloader:
+        return settings
+    folders = (GUEST_KERNELS, *kernel_folders)
+    kernel = _kernel("kernel", vm.PV_kernel, folders)
+    ramdisk = _kernel("ramdisk", vm.PV_ramdisk, folders) if vm.PV_ramdisk else ""
+    return BootSettings(vm.platform, "bios", "c", cores, kernel, ramdisk, vm.PV_args, bios_strings=bios_strings)
+
+
+def _check_nvram(vm: VM) -> None:
+    on_boot = vm.NVRAM.get("EFI-variables-on-boot", "persist")
+    if on_boot not in ("persist", "reset"):
+        raise INVALID_VALUE("NVRAM['EFI-variables-on-boot']", on_boot)
+
+
+def _firmware(vm: VM) -> str:
+    firmware = vm.HVM_boot_params.get("firmware", "bios")
+    if firmware not in DEVICE_MODELS:
+        raise INVALID_VALUE("HVM-boot-params['firmware']", firmware)
+    return firmware
+
+
+def _device_model(vm: VM, firmware: str) -> str:
+    asked = vm.platform.get("device-model", "")
+    if firmware == "bios" and asked == DEVICE_MODELS["uefi"]:
+        raise INVALID_VALUE("platform:device-model", f"{asked} does not boot from a BIOS")
+    return DEVICE_MODELS[firmware]
+
+
+def _cores_per_socket(vm: VM) -> int:
+    text = vm.platform.get("cores-per-socket", "1")
+    if not re.fullmatch(r"[0-9]+", text) or int(text) == 0:
+        raise INVALID_VALUE("platform:cores-per-socket", text)
+    if vm.VCPUs_max % int(text):
+        raise VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE(vm.VCPUs_max, text)
+    return int(text)
+
+
+def _kernel(what: str, path: str, folders: Iterable[PurePosixPath]) -> str:
+    """A kernel comes from a folder that only administrators fill."""
+    pure = PurePosixPath(path)
+    if ".." in pure.parts or not any(pure.is_relative_to(folder) and pure != folder for folder in folders):
+        raise INVALID_VALUE(what, path, "Kernels are booted from the folder for guests' kernels only")
+    return path
+
+
+def drives_at_start(store: Store, vm: VM) -> list[VBD]:
+    """The VBDs that a machine is started with: all, but paravirtual machines have no empty drives."""
+    hvm = is_hvm(vm)
+    return [vbd for vbd in store.where(VBD, VM=vm.ref) if hvm or not vbd.empty]
+
+
+def disk_spec(vbd: VBD, disk: Disk | None, *, hvm: bool) -> DiskSpec:
+    """One drive; ``disk`` is its open volume, None for an empty drive."""
+    kinds = {VbdType.Disk: "disk", VbdType.CD: "cdrom", VbdType.Floppy: "floppy"}
+    # A paravirtual guest has no CD drive: it sees a disk that it cannot write.
+    kind = kinds[vbd.type] if hvm else "disk"
+    return DiskSpec(
+        vbd=vbd.uuid,
+        position=devices.position(vbd.userdevice),
+        device=kind,
+        disk=disk,
+        read_only=vbd.mode is VbdMode.RO,
+        bootable=vbd.bootable,
+    )
+
+
+def mtu_of(vif: VIF, network: Network) -> int:
+    """VIF.MTU is a wish that nobody reads; the network's holds, unless the VIF's other_config says otherwise."""
+    text = vif.other_config.get("mtu", "")
+    return int(text) if re.fullmatch(r"[0-9]+", text) else network.MTU
+
+
+def nic_spec(store: Store, vif: VIF) -> NicSpec:
+    network = store.get(Network, vif.network)
+    return NicSpec(vif.uuid, int(vif.device), vif.MAC, network.bridge, mtu_of(vif, network))
+
+
+def domain_spec(store: Store, vm: VM, boot: BootSettings, disks: Mapping[str, Disk]) -> DomainSpec:
+    """The machine as a driver starts it. ``disks`` are the open volumes by the reference of their VBD."""
+    hvm = is_hvm(vm)
+    drives = [disk_spec(vbd, disks.get(vbd.ref), hvm=hvm) for vbd in drives_at_start(store, vm)]
+    nics = [nic_spec(store, vif) for vif in store.where(VIF, VM=vm.ref)]
+    return DomainSpec(
+        uuid=vm.uuid,
+        name=vm.name_label,
+        kind=KINDS[vm.domain_type],
+        memory_static_max=vm.memory_static_max,
+        memory_target=min(vm.memory_dynamic_max, vm.memory_static_max),
+        vcpus_max=vm.VCPUs_max,
+        vcpus=vm.VCPUs_at_startup,
+        boot_order=boot.boot_order,
+        firmware=boot.firmware,
+        kernel=boot.kernel,
+        ramdisk=boot.ramdisk,
+        kernel_args=boot.kernel_args,
+        bootloader=boot.bootloader,
+        bootloader_args=boot.bootloader_args,
+        disks=tuple(sorted(drives, key=lambda drive: drive.position)),
+        nics=tuple(sorted(nics, key=lambda nic: nic.position)),
+        platform=boot.platform,
+        xenstore_data={key: value for key, value in vm.xenstore_data.items() if key.startswith(VM_DATA)},
+        bios_strings=boot.bios_strings,
+        cores_per_socket=boot.cores_per_socket,
+        on_reboot="restart" if vm.actions_after_reboot is OnNormalExit.restart else "destroy",
+        # Restarting a crashed machine is our business: its rows have to follow.
+        on_crash="preserve" if vm.actions_after_crash is OnCrashBehaviour.preserve else "destroy",
+    )
