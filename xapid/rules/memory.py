@@ -171,12 +171,10 @@ def free_memory(store: Store, host: Host, counted: Counted = Counted.dynamic_min
     return total - host.memory_overhead - sum(main_memory(vm, counted) + vm.memory_overhead for vm in guests.values())
 
 
-def check_fits(
-    store: Store, vm: VM, host: Host, counted: Counted = Counted.dynamic_min, *, ignoring_itself: bool = True
-) -> None:
+def check_fits(store: Store, vm: VM, host: Host, counted: Counted = Counted.dynamic_min) -> None:
     """Whether a host has the memory that a start needs. Raises HOST_NOT_ENOUGH_FREE_MEMORY."""
     needed = start_memory(vm, counted)
-    available = free_memory(store, host, counted, vm.ref if ignoring_itself else NULL)
+    available = free_memory(store, host, counted, leaving_out=vm.ref)
     if available < needed:
         raise HOST_NOT_ENOUGH_FREE_MEMORY(needed, available)
 

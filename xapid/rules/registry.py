@@ -5,14 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from xapid.rules import host, pool, sr, vbd, vdi, vif, vm, vm_appliance, vtpm, vusb
 from xapid.store.derive import Derivation
 from xapid.store.store import Store
 
 Check = Callable[[Store, Any, str], None]
 """``check(store, row, operation)`` raises the error a client gets if the operation may not be started now."""
 
-CHECKS: dict[str, Check] = {}
-"""By class."""
+CHECKS: dict[str, Check] = {
+    "VM": vm.check,
+    "VBD": vbd.check,
+    "VIF": vif.check,
+    "VDI": vdi.check,
+    "SR": sr.check,
+    "host": host.check,
+    "pool": pool.check,
+    "VM_appliance": vm_appliance.check,
+    "VTPM": vtpm.check,
+    "VUSB": vusb.check,
+}
+"""By class. On networks, tasks and clusters any operation may be marked at any time; tasks keep their own list."""
 
-DERIVATIONS: tuple[Derivation, ...] = ()
+DERIVATIONS: tuple[Derivation, ...] = (
+    vm.DERIVATION,
+    vbd.DERIVATION,
+    vif.DERIVATION,
+    vdi.DERIVATION,
+    sr.DERIVATION,
+    host.DERIVATION,
+    pool.DERIVATION,
+    vm_appliance.DERIVATION,
+    vtpm.DERIVATION,
+    vusb.DERIVATION,
+)
 """In no order: none depends on another's field."""

@@ -1,0 +1,55 @@
+"""Graphics processors: which hosts have one that is free."""
+
+from __future__ import annotations
+
+from xapid.datamodel import PGPU, VGPU, VM, Host, VGPU_type
+from xapid.datamodel.errors import VGPU_TYPE_NO_LONGER_SUPPORTED, VM_REQUIRES_GPU, VM_REQUIRES_IOMMU, VM_REQUIRES_VGPU
+from xapid.datamodel.types import Ref
+from xapid.datamodel.vgpu_type import VgpuTypeImplementation
+from xapid.store.store import Store
+
+
+def check_supported(store: Store, vm: VM) -> None:
+    """Whether virtual GPUs of a VM are of kinds that can still be made. Raises VGPU_TYPE_NO_LONGER_SUPPORTED."""
+    for vgpu in store.where(VGPU, VM=vm.ref):
+        kind = store.find(VGPU_type, vgpu.type)
+        if kind is not None and kind.implementation == VgpuTypeImplementation.gvt_g:
+            raise VGPU_TYPE_NO_LONGER_SUPPORTED(f"{kind.vendor_name}: {kind.model_name}")
+
+
+def check_iommu(store: Store, vm: VM, host: Host) -> None:
+    """Whether a host can pass through the GPUs of a VM whole. Raises VM_REQUIRES_IOMMU."""
+    kinds = (store.find(VGPU_type, vgpu.type) for vgpu in store.where(VGPU, VM=vm.ref))
+    whole = any(kind is not None and kind.implementation == VgpuTypeImplementation.passthrough for kind in kinds)
+    if whole and host.chipset_info.get("iommu") != "true":
+        raise VM_REQUIRES_IOMMU(host.ref)
+
+
+def remaining_capacity(store: Store, pgpu: PGPU, kind: Ref[VGPU_type]) -> int:
+    """How many more virtual GPUs of a type, by its reference, a processor can serve. One serves one type at a time."""
+    if kind not in pgpu.enabled_VGPU_types:
+        return 0
+    served = store.where(VGPU, resident_on=pgpu.ref)
+    if any(vgpu.type != kind for vgpu in served):
+        return 0
+    return max(0, pgpu.supported_VGPU_max_capacities.get(kind, 0) - len(served))
+
+
+def group_capacity(store: Store, vgpu: VGPU, host: Host) -> int:
+    """How many virtual GPUs like this one a host could still serve, with processors of its group."""
+    pgpus = store.where(PGPU, host=host.ref, GPU_group=vgpu.GPU_group)
+    return sum(remaining_capacity(store, pgpu, vgpu.type) for pgpu in pgpus)
+
+
+def check_available(store: Store, vm: VM, host: Host) -> None:
+    """Whether a host has room for the GPUs of a VM. Raises VM_REQUIRES_GPU, VM_REQUIRES_VGPU."""
+    asked: dict[tuple[str, str], int] = {}
+    for vgpu in store.where(VGPU, VM=vm.ref):
+        if store.find(PGPU, vgpu.resident_on) is not None or store.find(PGPU, vgpu.scheduled_to_be_resident_on):
+            continue
+        if not store.where(PGPU, host=host.ref, GPU_group=vgpu.GPU_group):
+            raise VM_REQUIRES_GPU(vm.ref, vgpu.GPU_group)
+        key = (vgpu.GPU_group, vgpu.type)
+        asked[key] = asked.get(key, 0) + 1
+        if group_capacity(store, vgpu, host) < asked[key]:
+            raise VM_REQUIRES_VGPU(vm.ref, vgpu.GPU_group, vgpu.type)

@@ -1,0 +1,82 @@
+"""What is known of the guest in a VM: as what it runs, and what it says it can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xapid.datamodel import VM, VM_guest_metrics, VM_metrics
+from xapid.datamodel.vm import DomainType, VmPowerState
+from xapid.datamodel.vm_guest_metrics import TristateType
+from xapid.store.store import Store
+
+PARAVIRTUAL = frozenset({DomainType.pv, DomainType.pvh, DomainType.pv_in_pvh})
+
+CANNOT_SUSPEND = "data-cant-suspend-reason"
+"""The key of VM_guest_metrics.other under which a guest says why it cannot be suspended now."""
+
+
+def has_domain(vm: VM) -> bool:
+    """Whether there is a domain whose guest runs, or could."""
+    return vm.power_state in (VmPowerState.Running, VmPowerState.Paused)
+
+
+def runs_as(store: Store, vm: VM) -> DomainType:
+    """As what kind of machine the VM was started."""
+    metrics = store.find(VM_metrics, vm.metrics)
+    return DomainType.unspecified if metrics is None else metrics.current_domain_type
+
+
+def metrics_of(store: Store, vm: VM) -> VM_guest_metrics | None:
+    """What the guest told of itself, if it did."""
+    return store.find(VM_guest_metrics, vm.guest_metrics)
+
+
+def says(store: Store, vm: VM) -> Mapping[str, str]:
+    """The features that the guest claims."""
+    guest = metrics_of(store, vm)
+    return {} if guest is None else guest.other
+
+
+def has_pv_drivers(guest: VM_guest_metrics | None) -> bool:
+    """Whether the guest told which version of paravirtual drivers it has."""
+    if guest is None:
+        return False
+    return all(_is_number(guest.PV_drivers_version.get(part, "")) for part in ("major", "minor"))
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
+
+
+def must_claim_features(store: Store, vm: VM) -> bool:
+    """Whether the guest has to say what it can. Paravirtual guests, and drivers, are taken to be able to do all."""
+    if not has_domain(vm) or runs_as(store, vm) in PARAVIRTUAL:
+        return False
+    return not has_pv_drivers(metrics_of(store, vm))
+
+
+def is_running_hvm(store: Store, vm: VM) -> bool:
+    """Whether devices can be plugged only with the help of drivers in the guest."""
+    return vm.power_state == VmPowerState.Running and runs_as(store, vm) == DomainType.hvm
+
+
+def hotplug_claim(guest: VM_guest_metrics, cls: str) -> TristateType:
+    """What the guest says of plugging a VBD or VIF while it runs."""
+    return guest.can_use_hotplug_vbd if cls == "VBD" else guest.can_use_hotplug_vif
+
+
+def refuses_hotplug(store: Store, vm: VM, cls: str) -> bool:
+    """Whether a running HVM guest says that it cannot take a VBD or VIF, or give it away."""
+    guest = metrics_of(store, vm)
+    return guest is not None and is_running_hvm(store, vm) and hotplug_claim(guest, cls) == TristateType.no
+
+
+def lacks_hotplug(store: Store, vm: VM, cls: str) -> bool:
+    """Whether nothing tells that a running HVM guest could take a VBD or VIF: no claim, no drivers."""
+    if not is_running_hvm(store, vm):
+        return False
+    guest = metrics_of(store, vm)
+    if guest is None:
+        return True
+    unclaimed = hotplug_claim(guest, cls) == TristateType.unspecified and not guest.PV_drivers_detected
+    return unclaimed and not has_pv_drivers(guest)

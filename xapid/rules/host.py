@@ -1,0 +1,93 @@
+"""Which operations on a host are allowed."""
+
+from __future__ import annotations
+
+from xapid.datamodel import PBD, SR, Cluster_host, Host, HostMetrics
+from xapid.datamodel.errors import (
+    CLUSTERED_SR_DEGRADED,
+    HOST_IS_LIVE,
+    HOST_NOT_DISABLED,
+    HOST_POWER_ON_MODE_DISABLED,
+    NOT_SUPPORTED_DURING_UPGRADE,
+    ApiError,
+)
+from xapid.datamodel.host import HostAllowedOperations as Op
+from xapid.rules.operations import Rule, Rules, busy, naming, plain
+from xapid.rules.pool import UPGRADING, upgrading
+from xapid.store.derive import Derivation
+from xapid.store.store import Store
+
+FILLING = frozenset({Op.provision, Op.vm_resume, Op.vm_migrate})
+"""What brings VMs to a host."""
+EMPTYING = frozenset({Op.evacuate, Op.reboot, Op.shutdown})
+"""What takes all VMs from it. One kind excludes the other."""
+STOPPING = frozenset({Op.reboot, Op.shutdown, Op.apply_updates})
+"""What a host in service does not do."""
+
+EXCLUDES: dict[Op, frozenset[Op]] = {
+    Op.provision: EMPTYING | {Op.provision},
+    Op.vm_resume: EMPTYING,
+    Op.vm_migrate: EMPTYING,
+    Op.evacuate: FILLING,
+    Op.reboot: FILLING | {Op.shutdown, Op.apply_updates},
+    Op.shutdown: FILLING | {Op.reboot, Op.apply_updates},
+    Op.apply_updates: frozenset({Op.reboot, Op.shutdown, Op.enable}),
+}
+"""What may not begin while an operation goes on; everything else may."""
+
+DURING_UPGRADE = frozenset({Op.evacuate, Op.provision})
+
+
+def is_live(store: Store, host: Host) -> bool:
+    """Whether the host was heard of lately."""
+    metrics = store.find(HostMetrics, host.metrics)
+    return metrics is not None and metrics.live
+
+
+def _excluded(store: Store, host: Host) -> frozenset[str]:
+    return frozenset().union(*(EXCLUDES.get(Op(each), ()) for each in host.current_operations.values()))
+
+
+def _degraded_sr(store: Store) -> SR | None:
+    """A clustered SR in use that cannot do without another host now: a member of the cluster is down already."""
+    clustered = [sr for sr in store.all(SR) if sr.clustered]
+    used = [sr for sr in clustered if any(pbd.currently_attached for pbd in store.where(PBD, SR=sr.ref))]
+    if not used:
+        return None
+    members = (store.find(Host, member.host) for member in store.all(Cluster_host) if member.enabled)
+    return used[0] if any(host is not None and not is_live(store, host) for host in members) else None
+
+
+def _degraded(store: Store, host: Host, operation: str) -> ApiError:
+    sr = _degraded_sr(store)
+    return CLUSTERED_SR_DEGRADED("" if sr is None else sr.ref)
+
+
+RULES: Rules[Host, Op] = Rules(
+    Op,
+    Rule(frozenset(Op), _excluded, busy),
+    Rule(STOPPING, lambda store, host: host.enabled, plain(HOST_NOT_DISABLED)),
+    Rule({Op.power_on}, is_live, naming(HOST_IS_LIVE)),
+    Rule({Op.power_on}, lambda store, host: host.power_on_mode == "", plain(HOST_POWER_ON_MODE_DISABLED)),
+    Rule(STOPPING, lambda store, host: _degraded_sr(store) is not None, _degraded),
+    Rule(
+        frozenset(Op) - DURING_UPGRADE,
+        lambda store, host: upgrading(store),
+        plain(NOT_SUPPORTED_DURING_UPGRADE),
+        # A host that is upgraded is rebooted: clients just do not offer it.
+        checked=False,
+    ),
+)
+
+check = RULES.check
+
+DERIVATION = Derivation(
+    "host",
+    "allowed_operations",
+    RULES.allowed,
+    (
+        "current_operations", "enabled", "metrics.live", "power_on_mode",
+        "*SR.clustered", "*PBD.currently_attached", "*Cluster_host.enabled", "*host_metrics.live",
+        f"*pool.other_config[{UPGRADING}]",
+    ),
+)  # fmt: skip

@@ -1,0 +1,38 @@
+"""What networks are made of, and which hosts they reach."""
+
+from __future__ import annotations
+
+from xapid.datamodel import PIF, VIF, VLAN, VM, Host, Network
+from xapid.datamodel.vm import VmPowerState
+from xapid.store.store import Store
+
+SHARED = "assume_network_is_shared"
+"""The key of network.other_config of an internal network that somebody else connects between hosts."""
+
+SRIOV_PATHS = ("PIFs.sriov_logical_PIF_of", "PIFs.VLAN_master_of.tagged_PIF.sriov_logical_PIF_of")
+"""What ``is_sriov`` reads, from the network on."""
+
+
+def is_sriov(store: Store, network: str) -> bool:
+    """Whether a network, by its reference, consists of virtual functions of network cards."""
+    return any(_is_sriov_pif(store, pif) for pif in store.where(PIF, network=network))
+
+
+def _is_sriov_pif(store: Store, pif: PIF) -> bool:
+    if store.members(pif, "sriov_logical_PIF_of"):
+        return True
+    vlan = store.find(VLAN, pif.VLAN_master_of)
+    below = None if vlan is None else store.find(PIF, vlan.tagged_PIF)
+    return below is not None and bool(store.members(below, "sriov_logical_PIF_of"))
+
+
+def reaches(store: Store, network: Network, host: Host) -> bool:
+    """Whether VMs on a host can use a network. An internal one is where the first running VM uses it."""
+    pifs = store.where(PIF, network=network.ref)
+    if pifs:
+        return any(pif.host == host.ref for pif in pifs)
+    if network.other_config.get(SHARED) == "true" or not network.managed:
+        return True
+    users = (store.find(VM, vif.VM) for vif in store.where(VIF, network=network.ref))
+    hosts = {vm.resident_on for vm in users if vm is not None and vm.power_state == VmPowerState.Running}
+    return not hosts or host.ref in hosts
