@@ -33,6 +33,7 @@ from xapid.observe.startup import startup
 from xapid.ops import MODULES
 from xapid.ops.event.log import EventLog
 from xapid.ops.session import Login
+from xapid.ops.vm import aftermath
 from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
@@ -99,15 +100,16 @@ async def running(config: Config) -> AsyncIterator[Running]:
     """A daemon with its listeners open, inside ``async with``."""
     async with AsyncExitStack() as stack:
         store, database = await stack.enter_async_context(opened_store(config.state_dir))
-        hardware = await stack.enter_async_context(chosen_hardware(config))
+        hardware = await chosen_hardware(config)
         runtime = build_runtime(config, store, hardware.backends)
-        await recover(runtime, database)
-        dispatcher = build_dispatcher(runtime)
-        watch = DomainWatch(runtime)
+        watch = DomainWatch(runtime, aftermath)
         runtime.services["domain_events"] = watch
         hardware.watch_domains(watch.heard)
+        await stack.enter_async_context(started(hardware))
+        await recover(runtime, database)
         await begin(runtime, hardware)
         await watch.reconcile()
+        dispatcher = build_dispatcher(runtime)
         service = build(runtime, dispatcher, watch)
         listeners = [
             await stack.enter_async_context(Listeners(each, service)) for each in listener_configs(config, hardware)
@@ -210,7 +212,7 @@ def listener_configs(config: Config, hardware: Hardware) -> list[ListenerConfig]
     """TCP and the first Unix socket together, each further socket by itself."""
     http = tuple(Address(each.host, each.port) for each in config.http)
     https = tuple(Address(each.host, each.port) for each in config.https)
-    sockets = list(config.unix) or [None]
+    sockets: list[Path | None] = [*config.unix] or [None]
     for path in config.unix:
         path.parent.mkdir(parents=True, exist_ok=True)
     first = ListenerConfig(http, https, hardware.certificate if https else None, sockets[0])

@@ -49,10 +49,19 @@ class Method:
     """Whether a synchronous call has a task row while it lasts."""
 
 
-def _resolvable(spec: MessageSpec) -> Iterable[tuple[int, type[Object]]]:
+def _resolvable(spec: MessageSpec, run: Run | None) -> Iterable[tuple[int, type[Object]]]:
+    """The references to turn into rows. Functions made from a field look theirs up themselves, as do hand-written
+    ones for implicit messages that say they take a text."""
+    texts = _texts(run) if spec.implicit and run is not None else frozenset()
     for number, param in enumerate(spec.params):
-        if isinstance(param.type, RefType) and not param.late and not spec.implicit and param.name != spec.runs_on:
+        if isinstance(param.type, RefType) and not param.late and param.name not in {spec.runs_on, *texts}:
             yield number, CLASSES[param.type.target]
+
+
+def _texts(run: Run) -> frozenset[str]:
+    """Names of the parameters that a function declares as plain texts."""
+    parameters = inspect.signature(run).parameters.values()
+    return frozenset(each.name for each in parameters if each.annotation in (str, "str"))
 
 
 def compile_method(spec: MessageSpec, run: Run | None) -> Method:
@@ -73,7 +82,7 @@ def compile_method(spec: MessageSpec, run: Run | None) -> Method:
         decoders=tuple(decoder(param.type) for param in params) or _raw(arity),
         required=sum(not param.optional for param in params) if spec.arity is None else arity,
         most=arity,
-        resolve=tuple(_resolvable(spec)),
+        resolve=tuple(_resolvable(spec, run)),
         runs_on=next((number for number, param in enumerate(params) if param.name == spec.runs_on), -1),
         permission=spec.method.lower(),
         keyed=keyed,
