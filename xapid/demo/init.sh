@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # First process of xapid's demo guest. On each of its consoles (serial line, Xen's console, screen) it says:
 #   xapid demo guest: ready ADDRESS      once, when it is up; "none" without demo.ip=ADDRESS/BITS on the kernel's line
 #   xapid demo guest: disk vda 64 MiB    for every disk that appears, once its first sector was read (and "... gone")
@@ -10,7 +11,7 @@
 /bin/busybox mkdir -p /proc /sys /dev /root
 /bin/busybox --install -s /bin
 export PATH=/sbin:/bin HOME=/root TERM=linux
-cd /root
+cd /root || exit
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev

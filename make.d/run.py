@@ -1,0 +1,284 @@
+"""`make run`, `make stop` and `make clean`: a daemon of this clone, with everything it keeps below ./var."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import re
+import secrets
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from xapid.auth.passwords import PasswordFile
+from xapid.runtime.settings import Address
+
+ROOT = Path(__file__).resolve().parents[1]
+VAR = ROOT / "var"
+STATE = VAR / "state"
+SOCKET = VAR / "xapi"
+LOG = VAR / "log" / "xapid.log"
+PASSWORD = VAR / "password"
+PASSWORDS = VAR / "passwords"
+RUNNING = VAR / "running.json"
+
+PATIENCE = 300.0
+"""Seconds for a start. The first makes the demo guest, tries KVM by it, and lets libvirt look at QEMU."""
+NEWS_EVERY = 10.0
+STOP_PATIENCE = 60.0
+
+
+class RunError(Exception):
+    """Why it does not go on, in one line."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What was started, as ``var/running.json`` keeps it."""
+
+    pid: int
+    """Of the daemon, or of the sudo above it."""
+    http: str
+    https: str
+    drivers: str
+
+    @classmethod
+    def find(cls) -> Running | None:
+        """The one that runs, if it does."""
+        try:
+            found = cls(**json.loads(RUNNING.read_text()))
+            words = Path(f"/proc/{found.pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError, TypeError):
+            return None
+        # The number may be another process's by now.
+        return found if b"serve" in words and str(STATE).encode() in words else None
+
+    def keep(self) -> None:
+        RUNNING.write_text(json.dumps(asdict(self)))
+
+
+def up(address: str, tls_address: str, drivers: str) -> None:
+    """Start the daemon, say how to reach it, and stay until it ends. One that runs is told of again."""
+    running = Running.find()
+    if running is not None:
+        print("xapid runs already.")
+        tell(running)
+        return
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    become = as_root() if drivers != "sim" else []
+    make_password()
+    flags = [
+        *("--state-dir", str(STATE), "--unix", str(SOCKET), "--password-file", str(PASSWORDS)),
+        *("--http", address, "--https", tls_address, "--drivers", drivers),
+    ]
+    # Byte code in the clone would be root's.
+    xapid = [*become, "env", "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-m", "xapid"]
+    refuse_trouble([*xapid, "doctor", *flags])
+    with daemon([*xapid, "serve", *flags]) as process:
+        running = Running(process.pid, address, tls_address, drivers)
+        running.keep()
+        wait_ready(process, address)
+        tell(running)
+        if process.wait() != 0:
+            raise RunError(f"the daemon ended with status {process.returncode}: {last_line(LOG.read_text())}")
+    print(f"xapid has ended; its log is {LOG.relative_to(ROOT)}.")
+
+
+def as_root() -> list[str]:
+    """The words before a command that make it root's. Asks for a password now, if one is needed."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        raise RunError("guests need root, and there is no sudo here: run as root, or `make run DRIVERS=sim`")
+    if subprocess.run(["sudo", "-v"]).returncode != 0:  # noqa: S607 - the sudo that is found is the one meant
+        raise RunError("guests need root, and sudo refuses: run as root, or `make run DRIVERS=sim`")
+    return ["sudo", "--"]
+
+
+def make_password() -> None:
+    if PASSWORD.exists() and PASSWORDS.exists():
+        return
+    password = secrets.token_urlsafe(9)
+    PasswordFile(PASSWORDS).set("root", password)
+    handle = os.open(PASSWORD, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(f"{password}\n")
+
+
+def refuse_trouble(doctor: list[str]) -> None:
+    """Stop here if the doctor finds what would keep the daemon or its guests from running."""
+    done = subprocess.run(doctor, cwd=ROOT, capture_output=True, text=True)  # noqa: S603 - our own command
+    trouble = [line.removeprefix("trouble").strip() for line in done.stdout.splitlines() if line.startswith("trouble")]
+    if trouble:
+        raise RunError("; ".join(trouble))
+    if done.returncode != 0:
+        raise RunError(f"`xapid doctor` failed: {last_line(done.stderr)}")
+
+
+@contextmanager
+def daemon(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The daemon, in the same terminal: its Ctrl-C reaches the daemon too, which then ends by itself."""
+    with LOG.open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+    try:
+        yield process
+    except KeyboardInterrupt:
+        print("\nxapid is stopping; guests run on.")
+    finally:
+        if process.poll() is None:
+            send(process.pid, signal.SIGTERM)
+        process.wait(STOP_PATIENCE)
+        RUNNING.unlink(missing_ok=True)
+
+
+def wait_ready(process: subprocess.Popen[bytes], address: str) -> None:
+    begun = time.monotonic()
+    news = begun + NEWS_EVERY
+    while not answers(address):
+        if process.poll() is not None:
+            raise RunError(f"the daemon did not start: {last_line(LOG.read_text(errors='replace'))}")
+        now = time.monotonic()
+        if now > begun + PATIENCE:
+            raise RunError(f"the daemon does not answer after {PATIENCE:.0f} s; see {LOG.relative_to(ROOT)}")
+        if now > news:
+            print(f"xapid is still starting after {now - begun:.0f} s: {last_line(LOG.read_text(errors='replace'))}")
+            news = now + NEWS_EVERY
+        time.sleep(0.1)
+
+
+def answers(address: str) -> bool:
+    """Whether the API answers: not only is the port open."""
+    where = Address.parse(address)
+    connection = http.client.HTTPConnection(where.host, where.port, timeout=10)
+    try:
+        connection.request("POST", "/jsonrpc", '{"method":"system.listMethods","params":[],"id":1}')
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def tell(running: Running) -> None:
+    print(
+        f"""
+  URL       http://{running.http}   https://{running.https}
+  user      root
+  password  {PASSWORD.read_text().strip()}
+  socket    {SOCKET.relative_to(ROOT)}
+  log       {LOG.relative_to(ROOT)}
+  drivers   {running.drivers}
+
+Ctrl-C here or `make stop` elsewhere stops the daemon; guests run on. To boot a guest, start .venv/bin/python
+in another terminal, in this directory, and paste:
+"""
+    )
+    print(lines_to_paste().replace("127.0.0.1:8080", running.http), flush=True)
+
+
+def lines_to_paste() -> str:
+    """The Python of the README."""
+    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    if block is None:
+        raise RunError("README.md has no lines of Python to paste")
+    return block[1]
+
+
+def stop() -> None:
+    """Ask the daemon to end, and wait until it did."""
+    running = Running.find()
+    if running is None:
+        print("xapid does not run.")
+        return
+    end(running.pid)
+    print("xapid has stopped; guests run on.")
+
+
+def clean() -> None:
+    """Stop the daemon, end its guests, and remove all that they had."""
+    stop()
+    for pid in guests():
+        end(pid)
+    if VAR.exists():
+        owners = {path.lstat().st_uid for path in (VAR, *VAR.iterdir())}
+        become = as_root() if owners != {os.geteuid()} else []
+        subprocess.run([*become, "rm", "-rf", "--one-file-system", str(VAR)], check=True)  # noqa: S603
+
+
+def guests() -> list[int]:
+    """The QEMUs whose files lie below the state directory."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            # It has ended meanwhile.
+            continue
+        if words.startswith((b"/usr/bin/qemu-system", b"qemu-system")) and str(STATE).encode() in words:
+            found.append(int(path.parent.name))
+    return found
+
+
+def end(pid: int) -> None:
+    """Ask a process to end, and wait until it did. Raises RunError."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        send(pid, signal.SIGTERM)
+        if not select.select([handle], [], [], STOP_PATIENCE)[0]:
+            raise RunError(f"process {pid} was asked to end, and has not after {STOP_PATIENCE:.0f} s")
+    finally:
+        os.close(handle)
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        subprocess.run([*as_root(), "kill", f"-{number.name.removeprefix('SIG')}", str(pid)], check=False)  # noqa: S603
+
+
+def last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "(it says nothing)"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True, dest="command")
+    upwards = commands.add_parser("up")
+    upwards.add_argument("--http", default="127.0.0.1:8080")
+    upwards.add_argument("--https", default="127.0.0.1:8443")
+    upwards.add_argument("--drivers", default="auto")
+    commands.add_parser("stop")
+    commands.add_parser("clean")
+    arguments = parser.parse_args()
+    try:
+        match arguments.command:
+            case "up":
+                up(arguments.http, arguments.https, arguments.drivers)
+            case "stop":
+                stop()
+            case _:
+                clean()
+    except (RunError, OSError, subprocess.SubprocessError) as error:
+        print(f"xapid: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
