@@ -8,14 +8,14 @@ import pytest
 
 from xapid.datamodel import VBD, VDI, VM, Pool, VM_metrics
 from xapid.datamodel.types import NULL
-from xapid.store.derive import Derivation
+from xapid.store.derive import Derivation, Part, key
 from xapid.store.store import Store
 
 
 class Counting:
     """A derivation that remembers what it was computed for."""
 
-    def __init__(self, *depends: str, cls: str = "VM") -> None:
+    def __init__(self, *depends: str | Part, cls: str = "VM") -> None:
         self.seen: list[str] = []
         self.derivation = Derivation(cls, "allowed_operations", self._compute, depends)
 
@@ -132,7 +132,7 @@ def test_the_target_of_a_reference_may_come_and_go() -> None:
 
 
 def test_of_a_map_one_key_may_count() -> None:
-    counting = Counting("metrics.other_config[wanted]", "platform[nomigrate]")
+    counting = Counting(key("metrics.other_config", "wanted"), key("platform", "nomigrate"))
     store = Store([counting.derivation])
     with store.write() as tx:
         metrics = tx.create(VM_metrics)
@@ -153,8 +153,24 @@ def test_of_a_map_one_key_may_count() -> None:
     assert counting.taken() == [vm.ref]
 
 
+def test_what_is_read_of_a_value_may_be_said() -> None:
+    counting = Counting(Part("VCPUs_max", lambda number: number > 4))
+    store = Store([counting.derivation])
+    with store.write() as tx:
+        vm = tx.create(VM, VCPUs_max=1)
+    counting.taken()
+
+    with store.write() as tx:
+        tx.set(vm, VCPUs_max=4)
+    assert counting.taken() == []
+
+    with store.write() as tx:
+        tx.set(vm, VCPUs_max=5)
+    assert counting.taken() == [vm.ref]
+
+
 def test_a_change_in_a_class_that_matters_as_a_whole_concerns_every_row() -> None:
-    counting = Counting("*pool.other_config[upgrade]")
+    counting = Counting(key("*pool.other_config", "upgrade"))
     store = Store([counting.derivation])
     with store.write() as tx:
         vms = [tx.create(VM), tx.create(VM)]

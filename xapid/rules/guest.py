@@ -17,7 +17,7 @@ CANNOT_SUSPEND = "data-cant-suspend-reason"
 
 def has_domain(vm: VM) -> bool:
     """Whether there is a domain whose guest runs, or could."""
-    return vm.power_state in (VmPowerState.Running, VmPowerState.Paused)
+    return vm.power_state == VmPowerState.Running or vm.power_state == VmPowerState.Paused
 
 
 def runs_as(store: Store, vm: VM) -> DomainType:

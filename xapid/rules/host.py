@@ -14,7 +14,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.host import HostAllowedOperations as Op
 from xapid.rules.operations import Rule, Rules, busy, naming, plain
 from xapid.rules.pool import UPGRADING, upgrading
-from xapid.store.derive import Derivation
+from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
 
 FILLING = frozenset({Op.provision, Op.vm_resume, Op.vm_migrate})
@@ -88,6 +88,6 @@ DERIVATION = Derivation(
     (
         "current_operations", "enabled", "metrics.live", "power_on_mode",
         "*SR.clustered", "*PBD.currently_attached", "*Cluster_host.enabled", "*host_metrics.live",
-        f"*pool.other_config[{UPGRADING}]",
+        key("*pool.other_config", UPGRADING),
     ),
 )  # fmt: skip

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from xapid.datamodel.errors import OTHER_OPERATION_IN_PROGRESS, ApiError
@@ -50,6 +51,8 @@ class Rules(Generic[Row, Operation]):
         self._listed = tuple(listed)
         self._all: frozenset[str] = frozenset(self._listed)
         self._rules = rules
+        self._in_order = lru_cache(1024)(self._sort)
+        self._listing = tuple((rule.operations & self._all, rule.when) for rule in rules if rule.listed)
 
     def check(self, store: Store, row: Row, operation: str, *, strict: bool = True) -> None:
         """Raise the error of the first rule that refuses the operation now."""
@@ -61,11 +64,17 @@ class Rules(Generic[Row, Operation]):
 
     def allowed(self, store: Store, row: Row) -> tuple[Operation, ...]:
         """The listed operations that no rule refuses."""
+        # Called at almost every commit, hence written out: some 10 us for a VM.
         left = self._all
-        for rule in self._rules:
-            if rule.listed and not left.isdisjoint(rule.operations):
-                left = left - rule.refused(store, row)
-        return tuple(each for each in self._listed if each in left)
+        for operations, when in self._listing:
+            if left.isdisjoint(operations):
+                continue
+            if found := when(store, row):
+                left = left - (operations if found is True else found)
+        return self._in_order(left)
+
+    def _sort(self, operations: frozenset[str]) -> tuple[Operation, ...]:
+        return tuple(each for each in self._listed if each in operations)
 
 
 Error = Callable[[Store, Object, str], ApiError]

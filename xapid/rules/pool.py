@@ -25,7 +25,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.pool import PoolAllowedOperations as Op
 from xapid.rules.features import the_pool
 from xapid.rules.operations import Rule, Rules, busy, plain
-from xapid.store.derive import Derivation
+from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
 
 UPGRADING = "rolling_upgrade_in_progress"
@@ -78,5 +78,5 @@ DERIVATION = Derivation(
     "pool",
     "allowed_operations",
     RULES.allowed,
-    ("current_operations", "ha_enabled", f"other_config[{UPGRADING}]", "*Cluster.uuid"),
+    ("current_operations", "ha_enabled", key("other_config", UPGRADING), "*Cluster.uuid"),
 )

@@ -19,7 +19,7 @@ from xapid.datamodel.vdi import VdiType
 from xapid.rules.features import the_pool
 from xapid.rules.operations import NOTHING, Rule, Rules, busy, naming, plain
 from xapid.rules.pool import UPGRADING, upgrading
-from xapid.store.derive import Derivation
+from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
 
 ALL = frozenset(Op)
@@ -80,9 +80,9 @@ def is_attached_to(store: Store, sr: str, host: str) -> bool:
     return any(pbd.currently_attached for pbd in store.where(PBD, SR=sr, host=host))
 
 
-def _unsupported(store: Store, sr: SR) -> frozenset[str]:
+def _unsupported(store: Store, sr: SR) -> set[Op]:
     there = features(store, sr)
-    return frozenset(each for each, feature in FEATURES.items() if feature not in there)
+    return {each for each, feature in FEATURES.items() if feature not in there}
 
 
 def _excluded(store: Store, sr: SR) -> frozenset[str]:
@@ -120,7 +120,7 @@ RULES: Rules[SR, Op] = Rules(
     Rule(ALL - DURING_UPGRADE, lambda store, sr: upgrading(store), plain(NOT_SUPPORTED_DURING_UPGRADE)),
     Rule(FEATURES.keys(), _unsupported, naming(SR_OPERATION_NOT_SUPPORTED)),
     Rule({Op.destroy, Op.forget}, is_attached, naming(SR_HAS_PBD)),
-    Rule({Op.destroy}, lambda store, sr: next(store.rows_of(sr, "PBDs"), None) is None, naming(SR_HAS_NO_PBDS)),
+    Rule({Op.destroy}, lambda store, sr: not store.has_any(sr, "PBDs"), naming(SR_HAS_NO_PBDS)),
     Rule({Op.destroy}, _holds_disks, plain(SR_NOT_EMPTY)),
     Rule(ALL, _excluded, busy),
     Rule({Op.plug}, _wrong_stack, _active_stack),
@@ -135,6 +135,6 @@ DERIVATION = Derivation(
     (
         "current_operations", "type", "is_tools_sr", "PBDs.currently_attached", "VDIs.managed", "VDIs.type",
         "*SM.features", "*SM.type", "*SM.required_cluster_stack", "*pool.ha_enabled", "*pool.ha_cluster_stack",
-        f"*pool.other_config[{UPGRADING}]",
+        key("*pool.other_config", UPGRADING),
     ),
 )  # fmt: skip

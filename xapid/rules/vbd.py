@@ -28,7 +28,7 @@ from xapid.datamodel.vm import VmPowerState as State
 from xapid.rules import guest
 from xapid.rules.operations import NOTHING, Rule, Rules, busy, naming, others_in_progress
 from xapid.rules.vdi import TYPE_WORDS, UNATTACHABLE
-from xapid.rules.vm import bad_power_state, devices_held, is_system_domain, keeps_devices
+from xapid.rules.vm import KEEPS_DEVICES, bad_power_state, devices_held, is_system_domain, keeps_devices
 from xapid.store.derive import Derivation
 from xapid.store.store import Store
 
@@ -196,7 +196,7 @@ DERIVATION = Derivation(
     RULES.allowed,
     (
         "current_operations", "unpluggable", "type", "empty", "currently_attached",
-        "VM.uuid", "VM.power_state", "VM.current_operations", "VM.metrics.current_domain_type",
+        "VM.uuid", "VM.power_state", KEEPS_DEVICES, "VM.metrics.current_domain_type",
         "VM.guest_metrics.can_use_hotplug_vbd", "VM.guest_metrics.PV_drivers_detected",
         "VM.guest_metrics.PV_drivers_version", "VDI.managed", "VDI.current_operations",
     ),

@@ -34,7 +34,7 @@ from xapid.rules.features import the_pool
 from xapid.rules.operations import NOTHING, Rule, Rules, busy, naming, others_in_progress, plain
 from xapid.rules.pool import UPGRADING, upgrading
 from xapid.rules.sr import features, is_attached
-from xapid.store.derive import Derivation
+from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
 
 ALL = frozenset(Op)
@@ -132,9 +132,9 @@ def _drive_is_busy(store: Store, vdi: VDI, operation: str) -> ApiError:
     return others_in_progress("VDI", vdi.ref, {} if vbd is None else vbd.current_operations)
 
 
-def _unsupported(store: Store, vdi: VDI) -> frozenset[str]:
+def _unsupported(store: Store, vdi: VDI) -> set[Op]:
     there = features(store, _sr(store, vdi))
-    return frozenset(each for each, feature in FEATURES.items() if feature not in there)
+    return {each for each, feature in FEATURES.items() if feature not in there}
 
 
 def _unsupported_error(store: Store, vdi: VDI, operation: str) -> ApiError:
@@ -232,6 +232,6 @@ DERIVATION = Derivation(
         "current_operations", "type", "sharable", "on_boot",
         "VBDs.currently_attached", "VBDs.mode", "VBDs.current_operations",
         "SR.type", "SR.is_tools_sr", "SR.PBDs.currently_attached",
-        "*SM.features", "*SM.type", "*pool.ha_enabled", f"*pool.other_config[{UPGRADING}]",
+        "*SM.features", "*SM.type", "*pool.ha_enabled", key("*pool.other_config", UPGRADING),
     ),
 )  # fmt: skip

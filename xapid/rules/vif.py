@@ -17,7 +17,7 @@ from xapid.datamodel.vm import VmPowerState as State
 from xapid.rules import guest
 from xapid.rules.network import SRIOV_PATHS, is_sriov
 from xapid.rules.operations import Rule, Rules, naming
-from xapid.rules.vm import bad_power_state, devices_held, is_domain_zero, keeps_devices
+from xapid.rules.vm import KEEPS_DEVICES, bad_power_state, devices_held, is_domain_zero, keeps_devices
 from xapid.store.derive import Derivation
 from xapid.store.store import Store
 
@@ -97,7 +97,7 @@ DERIVATION = Derivation(
     RULES.allowed,
     (
         "current_operations", "currently_attached", *(f"network.{path}" for path in SRIOV_PATHS),
-        "VM.is_control_domain", "VM.resident_on.control_domain", "VM.power_state", "VM.current_operations",
+        "VM.is_control_domain", "VM.resident_on.control_domain", "VM.power_state", KEEPS_DEVICES,
         "VM.metrics.current_domain_type", "VM.guest_metrics.can_use_hotplug_vif",
         "VM.guest_metrics.PV_drivers_detected", "VM.guest_metrics.PV_drivers_version",
     ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import chain
 
 from xapid.datamodel import VDI, VGPU, VM, VMPP, VMSS, Host, VGPU_type, VM_appliance, VM_metrics
 from xapid.datamodel.errors import (
@@ -38,7 +39,7 @@ from xapid.rules.guest import CANNOT_SUSPEND, has_domain, must_claim_features, s
 from xapid.rules.memory import is_true, nested_virt
 from xapid.rules.operations import NOTHING, Rule, Rules, busy, naming, plain
 from xapid.rules.pool import UPGRADING, upgrading
-from xapid.store.derive import Derivation
+from xapid.store.derive import Derivation, Part, key
 from xapid.store.store import Store
 
 STATES = (State.Halted, State.Paused, State.Suspended, State.Running)
@@ -160,6 +161,9 @@ SUSPENDING = frozenset({Op.suspend, Op.checkpoint, Op.pool_migrate, Op.migrate_s
 WITHOUT_DOMAIN = {State.Halted: frozenset({Op.migrate_send}), State.Suspended: frozenset({Op.checkpoint})}
 """Those of them that leave devices alone, because none is in use."""
 
+MOVABLE = (VgpuTypeImplementation.nvidia, VgpuTypeImplementation.nvidia_sriov)
+"""Virtual GPUs whose driver can take their state to another host."""
+
 KEEPING_DEVICES = frozenset({Op.clean_shutdown, Op.hard_shutdown, Op.suspend, Op.pause})
 """While one of these goes on the VM takes no devices, and gives none away."""
 
@@ -250,9 +254,17 @@ def _excluded(store: Store, vm: VM) -> frozenset[str]:
     return ALL - fine
 
 
+def _keep_devices(operations: Mapping[str, Op]) -> bool:
+    return not KEEPING_DEVICES.isdisjoint(operations.values())
+
+
 def keeps_devices(vm: VM) -> bool:
     """Whether something goes on that allows no device to come or go."""
-    return not KEEPING_DEVICES.isdisjoint(vm.current_operations.values())
+    return _keep_devices(vm.current_operations)
+
+
+KEEPS_DEVICES = Part("VM.current_operations", _keep_devices)
+"""What ``keeps_devices`` reads, from a device on. Other operations of the VM do not concern its devices."""
 
 
 def devices_held(vm: VM) -> ApiError:
@@ -276,8 +288,8 @@ def is_system_domain(vm: VM) -> bool:
 
 def is_domain_zero(store: Store, vm: VM) -> bool:
     """Whether the VM is the control domain that its host booted with."""
-    host = store.find(Host, vm.resident_on)
-    return vm.is_control_domain and host is not None and host.control_domain == vm.ref
+    host = store.find(Host, vm.resident_on) if vm.is_control_domain else None
+    return host is not None and host.control_domain == vm.ref
 
 
 def _not_for_template(store: Store, vm: VM) -> frozenset[str]:
@@ -347,16 +359,17 @@ def _has_pci(store: Store, vm: VM) -> bool:
 
 def _has_vgpu(store: Store, vm: VM) -> frozenset[str]:
     """Operations that a virtual GPU forbids which nothing is known of that could make it movable."""
-    movable = (VgpuTypeImplementation.nvidia, VgpuTypeImplementation.nvidia_sriov)
-    if all(
-        vgpu.compatibility_metadata and _implementation(store, vgpu) in movable for vgpu in store.rows_of(vm, "VGPUs")
-    ):
+    if not store.has_any(vm, "VGPUs") or all(_is_movable(store, vgpu) for vgpu in store.rows_of(vm, "VGPUs")):
         return NOTHING
     return SUSPENDING - WITHOUT_DOMAIN.get(vm.power_state, NOTHING)
 
 
+def _is_movable(store: Store, vgpu: VGPU) -> bool:
+    return bool(vgpu.compatibility_metadata) and _implementation(store, vgpu) in MOVABLE
+
+
 def _has_any(field: str) -> Callable[[Store, VM], bool]:
-    return lambda store, vm: next(store.rows_of(vm, field), None) is not None
+    return lambda store, vm: store.has_any(vm, field)
 
 
 RULES: Rules[VM, Op] = Rules(
@@ -436,14 +449,14 @@ DERIVATION = Derivation(
     RULES.allowed,
     (
         "blocked_operations", "power_state", "current_operations", "is_a_template", "is_a_snapshot",
-        "is_default_template", f"other_config[{DEFAULT_TEMPLATE}]", "is_control_domain",
-        "resident_on.control_domain", "platform[nomigrate]", "platform[nested-virt]",
+        "is_default_template", key("other_config", DEFAULT_TEMPLATE), "is_control_domain",
+        "resident_on.control_domain", key("platform", "nomigrate"), key("platform", "nested-virt"),
         "metrics.nomigrate", "metrics.nested_virt", "metrics.current_domain_type",
-        "guest_metrics.PV_drivers_version", f"guest_metrics.other[{CANNOT_SUSPEND}]",
-        *(f"guest_metrics.other[{feature}]" for features in FEATURES.values() for feature in features),
-        "VBDs.VDI.sm_config[on_boot]", "VBDs.VDI.sm_config[caching]",
+        "guest_metrics.PV_drivers_version", key("guest_metrics.other", CANNOT_SUSPEND),
+        *(key("guest_metrics.other", feature) for feature in sorted({*chain(*FEATURES.values())})),
+        key("VBDs.VDI.sm_config", "on_boot"), key("VBDs.VDI.sm_config", "caching"),
         "attached_PCIs", "VGPUs.PCI", "VGPUs.type.implementation", "VGPUs.compatibility_metadata",
         "VUSBs", "VTPMs", "appliance.uuid", "protection_policy.uuid", "snapshot_schedule.uuid",
-        f"*pool.other_config[{ALLOW_CLONE_SUSPENDED}]", f"*pool.other_config[{UPGRADING}]",
+        key("*pool.other_config", ALLOW_CLONE_SUSPENDED), key("*pool.other_config", UPGRADING),
     ),
 )  # fmt: skip

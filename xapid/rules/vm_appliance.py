@@ -38,7 +38,7 @@ RULES: Rules[VM_appliance, Op] = Rules(
     Rule(ALL, lambda store, appliance: bool(appliance.current_operations), busy),
     Rule(
         ALL,
-        lambda store, appliance: next(store.rows_of(appliance, "VMs"), None) is None,
+        lambda store, appliance: not store.has_any(appliance, "VMs"),
         _because("The appliance has no VMs"),
     ),
     Rule({Op.start}, _pointless, _because("No VM of the appliance is halted")),

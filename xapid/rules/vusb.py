@@ -7,7 +7,7 @@ from xapid.datamodel.errors import DEVICE_ALREADY_ATTACHED, DEVICE_ALREADY_DETAC
 from xapid.datamodel.vm import VmPowerState as State
 from xapid.datamodel.vusb import VusbOperations as Op
 from xapid.rules.operations import Rule, Rules, busy, naming
-from xapid.rules.vm import bad_power_state, devices_held, keeps_devices
+from xapid.rules.vm import KEEPS_DEVICES, bad_power_state, devices_held, keeps_devices
 from xapid.store.derive import Derivation
 from xapid.store.store import Store
 
@@ -51,5 +51,5 @@ DERIVATION = Derivation(
     "VUSB",
     "allowed_operations",
     RULES.allowed,
-    ("current_operations", "currently_attached", "VM.uuid", "VM.power_state", "VM.current_operations"),
+    ("current_operations", "currently_attached", "VM.uuid", "VM.power_state", KEEPS_DEVICES),
 )

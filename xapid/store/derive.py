@@ -12,13 +12,25 @@ if TYPE_CHECKING:
     from xapid.store.store import Store
 
 Compute = Callable[["Store", Any], Any]
+Reading = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A path of which only counts what ``reading`` makes of the value at its end."""
+
+    path: str
+    reading: Reading
+
+
+def key(path: str, name: str) -> Part:
+    """A path to a map, of which only one key counts."""
+    return Part(path, lambda value: value.get(name))
 
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
     """One derived field, the function that computes it, and the paths it reads (``VBDs.VDI.read_only``).
-
-    A path may end in one key of a map (``VBDs.VDI.sm_config[on_boot]``): then only a change under that key counts.
 
     A path that begins with ``*`` names a class whose objects all matter (``*pool.other_config``): a change there
     concerns every row. Keep such classes small.
@@ -27,7 +39,7 @@ class Derivation:
     cls: str
     field: str
     compute: Compute
-    depends: tuple[str, ...]
+    depends: tuple[str | Part, ...]
 
 
 @dataclass(frozen=True)
@@ -47,12 +59,12 @@ class _Trigger:
     back: tuple[_Step, ...] | None
     """None: every row of the derivation's class."""
     fields: set[str] = field(default_factory=set)
-    keys: set[tuple[str, str]] = field(default_factory=set)
-    """Fields of which only one key matters, each with the key."""
+    parts: list[tuple[str, Reading]] = field(default_factory=list)
+    """Fields of which only a part matters, each with what reads the part."""
 
     def touched(self, old: Any, new: Any, fields: set[str]) -> bool:
         return not self.fields.isdisjoint(fields) or any(
-            name in fields and old.__dict__[name].get(key) != new.__dict__[name].get(key) for name, key in self.keys
+            name in fields and read(old.__dict__[name]) != read(new.__dict__[name]) for name, read in self.parts
         )
 
 
@@ -61,7 +73,7 @@ class Derivations:
 
     def __init__(self, derivations: Iterable[Derivation]) -> None:
         self.all = tuple(derivations)
-        self._triggers: dict[str, dict[tuple[Any, ...], _Trigger]] = {}
+        self._triggers: dict[str, dict[tuple[Derivation, tuple[_Step, ...] | None], _Trigger]] = {}
         """class -> derivation and way back -> what a change of the class sets off"""
         self._watched: dict[str, set[str]] = {}
         """class -> fields that set off anything"""
@@ -76,11 +88,11 @@ class Derivations:
     def of(self, cls: str) -> list[Derivation]:
         return self._own.get(cls, [])
 
-    def _add_path(self, derivation: Derivation, path: str) -> None:
-        path, _, key = path.rstrip("]").partition("[")
+    def _add_path(self, derivation: Derivation, depends: str | Part) -> None:
+        path, reading = (depends.path, depends.reading) if isinstance(depends, Part) else (depends, None)
         if path.startswith("*"):
             cls, _, name = path[1:].partition(".")
-            self._watch(derivation, None, cls, name, key)
+            self._watch(derivation, None, cls, name, reading)
             return
         cls, back = derivation.cls, list[_Step]()
         names = path.split(".")
@@ -94,7 +106,7 @@ class Derivations:
                 cls = owner
                 continue
             last = place == len(names) - 1
-            self._watch(derivation, tuple(back), cls, name, key if last else "")
+            self._watch(derivation, tuple(back), cls, name, reading if last else None)
             target = field.type.item if isinstance(field.type, SetType) else field.type
             if isinstance(target, RefType) and not last:
                 self.indexed.add((cls, name))
@@ -102,16 +114,21 @@ class Derivations:
                 cls = target.target
 
     def _watch(
-        self, derivation: Derivation, back: tuple[_Step, ...] | None, cls: str, field: str, key: str = ""
+        self,
+        derivation: Derivation,
+        back: tuple[_Step, ...] | None,
+        cls: str,
+        field: str,
+        reading: Reading | None = None,
     ) -> None:
         if field not in CLASSES[cls].spec.fields:
             raise ValueError(f"{derivation.cls}.{derivation.field} depends on {cls}.{field}, which there is not")
         triggers = self._triggers.setdefault(cls, {})
-        trigger = triggers.setdefault((derivation.cls, derivation.field, back), _Trigger(derivation, back))
-        if key:
-            trigger.keys.add((field, key))
-        else:
+        trigger = triggers.setdefault((derivation, back), _Trigger(derivation, back))
+        if reading is None:
             trigger.fields.add(field)
+        else:
+            trigger.parts.append((field, reading))
         self._watched.setdefault(cls, set()).add(field)
 
     def concerned(

@@ -51,6 +51,8 @@ class Store:
         self.epoch = epoch
         """Counts the reigns of coordinators; a write of an older one is refused by the others."""
         self.tables: dict[str, Table] = {name: Table(CLASSES[name], self._indexed_fields(name)) for name in STORED}
+        self._ends: dict[str, tuple[Table, str]] = {}
+        """Field of a relation (``VBD.VM``) -> its table and name: asked for too often to be looked up each time."""
         self.feed = Feed(name for name in STORED if name not in SILENT)
         self.uuids: dict[str, tuple[str, str]] = {}
         """uuid -> (class, reference), over all classes."""
@@ -118,14 +120,27 @@ class Store:
 
     def members(self, row: Object, field: str) -> tuple[str, ...]:
         """The inverse set of a row: references of the rows whose field refers to it."""
-        owner, _, key = row.spec.fields[field].inverse_of.partition(".")
-        return tuple(self.tables[owner].filed(key, row.ref))
+        table, key = self._other_end(row, field)
+        return tuple(table.filed(key, row.ref))
 
     def rows_of(self, row: Object, field: str) -> Iterator[Any]:
         """The rows of an inverse set, one by one, for who may stop early."""
-        owner, _, key = row.spec.fields[field].inverse_of.partition(".")
-        table = self.tables[owner]
+        table, key = self._other_end(row, field)
         return (table.rows[ref] for ref in table.filed(key, row.ref))
+
+    def has_any(self, row: Object, field: str) -> bool:
+        """Whether an inverse set has members."""
+        table, key = self._other_end(row, field)
+        return bool(table.filed(key, row.ref))
+
+    def _other_end(self, row: Object, field: str) -> tuple[Table, str]:
+        """Where the members of an inverse set are filed, and under which of their fields."""
+        inverse_of = row.spec.fields[field].inverse_of
+        found = self._ends.get(inverse_of)
+        if found is None:
+            owner, _, key = inverse_of.partition(".")
+            found = self._ends[inverse_of] = (self.tables[owner], key)
+        return found
 
     def count(self, name: str) -> int:
         return len(self.tables[name].rows) if name in self.tables and name not in (MESSAGE, "role") else 0
