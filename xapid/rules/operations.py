@@ -70,7 +70,7 @@ class Rules(Generic[Row, Operation]):
             if left.isdisjoint(operations):
                 continue
             if found := when(store, row):
-                left = left - (operations if found is True else found)
+                left = left.difference(operations if found is True else found)
         return self._in_order(left)
 
     def _sort(self, operations: frozenset[str]) -> tuple[Operation, ...]:
