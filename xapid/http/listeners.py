@@ -24,6 +24,10 @@ from xapid.http.tls import ServerTls
 log = logging.getLogger(__name__)
 
 
+KEEPALIVE_IDLE = 300
+"""Seconds of silence after which the kernel asks whether the client is still there."""
+
+
 class ListenError(Exception):
     """A listener cannot be opened; the text says which and why, in one line."""
 
@@ -141,6 +145,9 @@ def _bind(kind: str, address: Address) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by each connection. Idle ones may stay for ever, but not those whose client has lost its power.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
         if address.host == "::":
             # Who listens on all of IPv6 means all.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

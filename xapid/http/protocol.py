@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Awaitable, Coroutine
 from enum import Enum, auto
@@ -27,6 +28,9 @@ BURST = 32
 """Pipelined requests answered in one go before others have their turn."""
 SLICE = 1048576
 """Bytes of a reply that are written in one go; more would be copied while everybody else waits."""
+
+GOODBYE = 0.5
+"""Seconds which TLS clients have to answer our end of TLS when the server stops. Idle ones do not even read it."""
 
 
 class Phase(Enum):
@@ -67,7 +71,10 @@ class HttpProtocol(asyncio.Protocol):
         self._tasks = server_state.tasks
         self._state = server_state
 
-        self.lost = False
+        # What runs for one request shall not see the context variables of another. The transport does not see to that:
+        # it calls us in the context of whoever last paused or resumed it.
+        self._context = contextvars.copy_context()
+
         self.ended = False
         self._phase = HEAD
         self._buffer = bytearray()
@@ -104,12 +111,11 @@ class HttpProtocol(asyncio.Protocol):
         self._buffer += data
         if self._phase is REPLY:
             self._arrived.set()
+            self._bound_buffer()
         else:
             if self._timer is not None:
                 self._heard = self._loop.time()
             self._advance()
-        if len(self._buffer) > self._limits.buffer and self._phase is not CALL:
-            self._pause_reading()
 
     def eof_received(self) -> bool:
         self.ended = True
@@ -120,7 +126,7 @@ class HttpProtocol(asyncio.Protocol):
         return self._phase is not CLOSED and not self._peer.tls
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = self.ended = True
+        self.ended = True
         self._phase = CLOSED
         self._connections.discard(self)
         self._buffer.clear()
@@ -155,12 +161,14 @@ class HttpProtocol(asyncio.Protocol):
                 break
         else:
             self._loop.call_soon(self._advance)
+            self._bound_buffer()
             return
-        if self._phase in (HEAD, CALL):
-            if self.ended and self._writable.is_set():
-                self.close()
-            elif len(self._buffer) <= self._limits.buffer:
-                self._resume_reading()
+        if self._phase is REPLY or not self._writable.is_set():
+            self._bound_buffer()
+        elif self.ended:
+            self.close()
+        else:
+            self._resume_reading()
 
     def _take_head(self) -> bool:
         """Begin the next request, if its head is there."""
@@ -218,7 +226,7 @@ class HttpProtocol(asyncio.Protocol):
         body = bytes(self._buffer[:length])
         request = Request(head.method, head.path, head.query, head.headers, body, self._peer, head.version)
         try:
-            answer = self._service.direct(request)
+            answer = self._context.run(self._service.direct, request)
         except Exception:
             log.exception("%s %s failed", head.method, head.path)
             answer = error_page(500)
@@ -250,7 +258,8 @@ class HttpProtocol(asyncio.Protocol):
         if length is None and head.method in ("GET", "OPTIONS"):
             length = 0
         exchange = self._exchange = Exchange(self, head, length, self._exchange_complete)
-        scope = exchange.scope(self._peer, self._transport.get_extra_info("sockname"), route.name)
+        own = self._transport.get_extra_info("sockname")
+        scope = exchange.scope(self._peer, own[:2] if isinstance(own, tuple) else None, route.name)
         self._spawn(exchange.run(self._service.app, scope))
 
     def _exchange_complete(self, exchange: Exchange) -> None:
@@ -271,7 +280,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._peer.tls:
             # When asyncio reads the end of a TLS client's side, it ends ours too; so it shall not read that yet.
             self._pause_reading()
-        task = self._loop.create_task(work)
+        task = self._loop.create_task(work, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -319,6 +328,11 @@ class HttpProtocol(asyncio.Protocol):
 
     # Connection, as exchanges and raw streams see it
 
+    @property
+    def lost(self) -> bool:
+        # A failed write marks the transport at once; connection_lost() comes only when the loop runs again.
+        return self._phase is CLOSED or self._transport.is_closing()
+
     async def arrival(self) -> None:
         self._arrived.clear()
         self._resume_reading()
@@ -337,11 +351,11 @@ class HttpProtocol(asyncio.Protocol):
         return data
 
     async def send(self, data: bytes | memoryview) -> None:
-        if self._phase is not CLOSED:
+        if not self.lost:
             self._transport.write(data)
             if not self._writable.is_set():
                 await self._writable.wait()
-        if self._phase is CLOSED:
+        if self.lost:
             raise ConnectionResetError("the client has gone")
 
     def half_close(self) -> None:
@@ -355,6 +369,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         self._phase = CLOSED
         self._buffer.clear()
+        self._arrived.set()
         self._cancel_timer()
         if linger and not self.ended and self._transport.can_write_eof():
             self._transport.write_eof()
@@ -362,6 +377,8 @@ class HttpProtocol(asyncio.Protocol):
             self._timer = self._loop.call_later(self._limits.linger, self._transport.abort)
         else:
             self._transport.close()
+            if self._leaving and self._peer.tls:
+                self._timer = self._loop.call_later(GOODBYE, self._transport.abort)
 
     def abort(self) -> None:
         self._phase = CLOSED
@@ -373,6 +390,11 @@ class HttpProtocol(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _bound_buffer(self) -> None:
+        """Stop reading when as much has come as may be kept for later."""
+        if len(self._buffer) > self._limits.buffer:
+            self._pause_reading()
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and not self._transport.is_closing():

@@ -8,10 +8,12 @@ from typing import Protocol
 class Connection(Protocol):
     """What an exchange and a raw stream need of the connection they run on."""
 
-    lost: bool
-    """Nothing can be sent any more."""
     ended: bool
     """The client sends nothing more; it may still read."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing can be sent any more."""
 
     async def arrival(self) -> None:
         """Return when bytes have come, or will never come."""
