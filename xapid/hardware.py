@@ -27,7 +27,7 @@ SYSTEM_LIBVIRT = Path("/run/libvirt/libvirt-sock")
 """There when the system's own libvirtd runs."""
 SIMULATED_TYPES = ("file", "dummy", "ext", "iso", "udev", "nfs", "lvm", "lvmoiscsi", "smb")
 """Types of repositories that the simulator plays."""
-SIMULATED_XEN = "4.17.5"
+SIMULATED_XEN = "4.17"
 
 
 class DriverChoiceError(Exception):

@@ -20,7 +20,8 @@ from xapid.auth.certificate import CertificateError
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions
 from xapid.backends.interface import BackendError
-from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware
+from xapid.datamodel.types import NULL
+from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, started
 from xapid.http.application import build_service
 from xapid.http.authentication import Authentication
 from xapid.http.listeners import Address, ListenerConfig, ListenError, Listeners
@@ -104,7 +105,8 @@ async def running(config: Config) -> AsyncIterator[Running]:
         runtime = build_runtime(config, store, hardware.backends)
         watch = DomainWatch(runtime, aftermath)
         runtime.services["domain_events"] = watch
-        hardware.watch_domains(watch.heard)
+        # What is heard before the host is known is seen by `reconcile`.
+        hardware.watch_domains(lambda event: watch.heard(event) if runtime.localhost != NULL else None)
         await stack.enter_async_context(started(hardware))
         await recover(runtime, database)
         await begin(runtime, hardware)

@@ -81,7 +81,7 @@ class Dispatcher:
         self.sessions = sessions
         self._result_text = result_text
         self._extension = extension
-        self._listed = sorted(name for name, method in methods.items() if name == method.name)
+        self._listed = [name for name, method in methods.items() if name == method.name]
         self._background: set[asyncio.Task[Any]] = set()
         self._permissions = permissions()
 

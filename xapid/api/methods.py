@@ -49,9 +49,11 @@ class Method:
     """Whether a synchronous call has a task row while it lasts."""
 
 
-def _resolvable(spec: MessageSpec, run: Run | None) -> Iterable[tuple[int, type[Object]]]:
-    """The references to turn into rows. Functions made from a field look theirs up themselves, as do hand-written
-    ones for implicit messages that say they take a text."""
+def _resolvable(spec: MessageSpec, run: Run | None, by_hand: bool) -> Iterable[tuple[int, type[Object]]]:
+    """The references to turn into rows: not those that the declaration calls late, nor those of functions made from a
+    field, which look theirs up themselves, nor those that a hand-written function takes as plain texts."""
+    if spec.implicit and run is not None and not by_hand:
+        return
     texts = _texts(run) if spec.implicit and run is not None else frozenset()
     for number, param in enumerate(spec.params):
         if isinstance(param.type, RefType) and not param.late and param.name not in {spec.runs_on, *texts}:
@@ -64,7 +66,7 @@ def _texts(run: Run) -> frozenset[str]:
     return frozenset(each.name for each in parameters if each.annotation in (str, "str"))
 
 
-def compile_method(spec: MessageSpec, run: Run | None) -> Method:
+def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
     params = spec.params
     field = spec.field
     keyed = -1
@@ -82,7 +84,7 @@ def compile_method(spec: MessageSpec, run: Run | None) -> Method:
         decoders=tuple(decoder(param.type) for param in params) or _raw(arity),
         required=sum(not param.optional for param in params) if spec.arity is None else arity,
         most=arity,
-        resolve=tuple(_resolvable(spec, run)),
+        resolve=tuple(_resolvable(spec, run, by_hand)),
         runs_on=next((number for number, param in enumerate(params) if param.name == spec.runs_on), -1),
         permission=spec.method.lower(),
         keyed=keyed,
@@ -118,7 +120,9 @@ def method_table(operations: Mapping[str, Run], implicit: Callable[[MessageSpec]
     """Every method by both its spellings: ``VM.start`` and ``VM_start``."""
     table: dict[str, Method] = {}
     for name, spec in all_messages().items():
-        method = compile_method(spec, operations.get(name) or (implicit(spec) if spec.implicit else None))
+        by_hand = operations.get(name)
+        run = by_hand or (implicit(spec) if spec.implicit else None)
+        method = compile_method(spec, run, by_hand is not None)
         table[name] = method
         table[name.replace(".", "_", 1)] = method
     return table

@@ -11,10 +11,10 @@ class Auth(
 ):
     """"""
 
-    get_group_membership = message(
+    get_subject_identifier = message(
         "",
-        Param("subject_identifier", STRING),
-        result=set_of(STRING),
+        Param("subject_name", STRING),
+        result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
@@ -25,10 +25,10 @@ class Auth(
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
-    get_subject_identifier = message(
+    get_group_membership = message(
         "",
-        Param("subject_name", STRING),
-        result=STRING,
+        Param("subject_identifier", STRING),
+        result=set_of(STRING),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )

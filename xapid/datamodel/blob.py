@@ -17,7 +17,6 @@ class Blob(Object, name="blob", roles=POOL_OPERATOR, since="orlando"):
     last_updated: DateTime = static(since="rio")
     mime_type: str = static(since="rio")
 
-    destroy = message("", Param("self", ref("blob")), has_async=False)
     create = message(
         "",
         Param("mime_type", STRING),
@@ -25,3 +24,4 @@ class Blob(Object, name="blob", roles=POOL_OPERATOR, since="orlando"):
         result=ref("blob"),
         has_async=False,
     )
+    destroy = message("", Param("self", ref("blob")), has_async=False)

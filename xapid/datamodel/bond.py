@@ -49,15 +49,6 @@ class Bond(Object, roles=POOL_OPERATOR, since="miami"):
     links_up: int = dynamic(0, since="tampa")
     auto_update_mac: bool = dynamic(True, since="quebec")
 
-    set_property = message(
-        "",
-        Param("self", ref("Bond")),
-        Param("name", STRING),
-        Param("value", STRING),
-        since="tampa",
-    )
-    set_mode = message("", Param("self", ref("Bond")), Param("value", enum_of(BondMode)), since="boston")
-    destroy = message("", Param("self", ref("Bond")))
     create = message(
         "",
         Param("network", ref("network"), late=True),
@@ -66,4 +57,13 @@ class Bond(Object, roles=POOL_OPERATOR, since="miami"):
         Param("mode", enum_of(BondMode), default=BondMode.balance_slb),
         Param("properties", STRING_MAP, default={}),
         result=ref("Bond"),
+    )
+    destroy = message("", Param("self", ref("Bond")))
+    set_mode = message("", Param("self", ref("Bond")), Param("value", enum_of(BondMode)), since="boston")
+    set_property = message(
+        "",
+        Param("self", ref("Bond")),
+        Param("name", STRING),
+        Param("value", STRING),
+        since="tampa",
     )

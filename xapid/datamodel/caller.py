@@ -41,18 +41,23 @@ class Caller(Object, roles=POOL_ADMIN, since="26.17.0", state="prototyped", cons
     rate_limit: Ref[Rate_limit] = dynamic(NULL, state="prototyped")
     auto_registered: bool = dynamic(False, state="prototyped")
 
-    query_all_usage = message("", result=set_of(set_of(STRING)), roles=POOL_OPERATOR, state="prototyped")
-    query_group_call_count = message(
+    add_group = message(
         "",
+        Param("self", ref("Caller")),
         Param("group", STRING),
-        result=INT,
         roles=POOL_OPERATOR,
-        since="26.15.0",
         state="prototyped",
     )
-    query_group_token_usage = message(
+    remove_group = message(
         "",
+        Param("self", ref("Caller")),
         Param("group", STRING),
+        roles=POOL_OPERATOR,
+        state="prototyped",
+    )
+    query_token_usage = message(
+        "",
+        Param("self", ref("Caller"), late=True),
         result=FLOAT,
         roles=POOL_OPERATOR,
         since="26.15.0",
@@ -66,25 +71,20 @@ class Caller(Object, roles=POOL_ADMIN, since="26.17.0", state="prototyped", cons
         since="26.15.0",
         state="prototyped",
     )
-    query_token_usage = message(
+    query_group_token_usage = message(
         "",
-        Param("self", ref("Caller"), late=True),
+        Param("group", STRING),
         result=FLOAT,
         roles=POOL_OPERATOR,
         since="26.15.0",
         state="prototyped",
     )
-    remove_group = message(
+    query_group_call_count = message(
         "",
-        Param("self", ref("Caller")),
         Param("group", STRING),
+        result=INT,
         roles=POOL_OPERATOR,
+        since="26.15.0",
         state="prototyped",
     )
-    add_group = message(
-        "",
-        Param("self", ref("Caller")),
-        Param("group", STRING),
-        roles=POOL_OPERATOR,
-        state="prototyped",
-    )
+    query_all_usage = message("", result=set_of(set_of(STRING)), roles=POOL_OPERATOR, state="prototyped")

@@ -71,39 +71,6 @@ class Cluster(Object, roles=POOL_OPERATOR, since="kolkata"):
     cluster_config: dict[str, str] = static({})
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
 
-    pool_resync = message("", Param("self", ref("Cluster")))
-    pool_destroy = message(
-        "",
-        Param("self", ref("Cluster")),
-        errors=(
-            CLUSTER_STACK_IN_USE,
-            CLUSTERING_DISABLED,
-            CLUSTER_HOST_IS_LAST,
-        ),
-    )
-    pool_force_destroy = message("", Param("self", ref("Cluster")), errors=(CLUSTER_FORCE_DESTROY_FAILED,))
-    pool_create = message(
-        "",
-        Param("network", ref("network"), late=True),
-        Param("cluster_stack", STRING),
-        Param("token_timeout", FLOAT, default=20.0),
-        Param("token_timeout_coefficient", FLOAT, default=1.0),
-        result=ref("Cluster"),
-    )
-    get_network = message(
-        "",
-        Param("self", ref("Cluster")),
-        result=ref("network"),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-    )
-    destroy = message(
-        "",
-        Param("self", ref("Cluster")),
-        errors=(
-            CLUSTER_DOES_NOT_HAVE_ONE_NODE,
-            CLUSTER_STACK_IN_USE,
-        ),
-    )
     create = message(
         "",
         Param("PIF", ref("PIF")),
@@ -119,6 +86,37 @@ class Cluster(Object, roles=POOL_OPERATOR, since="kolkata"):
             REQUIRED_PIF_IS_UNPLUGGED,
         ),
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
+    destroy = message(
+        "",
+        Param("self", ref("Cluster")),
+        errors=(
+            CLUSTER_DOES_NOT_HAVE_ONE_NODE,
+            CLUSTER_STACK_IN_USE,
+        ),
+    )
+    get_network = message(
+        "",
+        Param("self", ref("Cluster")),
+        result=ref("network"),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+    )
+    pool_create = message(
+        "",
+        Param("network", ref("network"), late=True),
+        Param("cluster_stack", STRING),
+        Param("token_timeout", FLOAT, default=20.0),
+        Param("token_timeout_coefficient", FLOAT, default=1.0),
+        result=ref("Cluster"),
+    )
+    pool_force_destroy = message("", Param("self", ref("Cluster")), errors=(CLUSTER_FORCE_DESTROY_FAILED,))
+    pool_destroy = message(
+        "",
+        Param("self", ref("Cluster")),
+        errors=(
+            CLUSTER_STACK_IN_USE,
+            CLUSTERING_DISABLED,
+            CLUSTER_HOST_IS_LAST,
+        ),
+    )
+    pool_resync = message("", Param("self", ref("Cluster")))
     cstack_sync = message("", Param("self", ref("Cluster")), hidden=True)

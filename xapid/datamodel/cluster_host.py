@@ -48,25 +48,6 @@ class Cluster_host(Object, roles=POOL_OPERATOR, since="kolkata"):
     )
     other_config: dict[str, str] = static({}, "Free keys of clients.")
 
-    disable = message("", Param("self", ref("Cluster_host")), errors=(CLUSTER_STACK_IN_USE,))
-    force_destroy = message("", Param("self", ref("Cluster_host")), errors=(CLUSTER_STACK_IN_USE,))
-    enable = message(
-        "",
-        Param("self", ref("Cluster_host")),
-        errors=(
-            PIF_ALLOWS_UNPLUG,
-            REQUIRED_PIF_IS_UNPLUGGED,
-        ),
-    )
-    destroy = message(
-        "",
-        Param("self", ref("Cluster_host")),
-        errors=(
-            CLUSTER_STACK_IN_USE,
-            CLUSTERING_DISABLED,
-            CLUSTER_HOST_IS_LAST,
-        ),
-    )
     create = message(
         "",
         Param("cluster", ref("Cluster")),
@@ -78,6 +59,23 @@ class Cluster_host(Object, roles=POOL_OPERATOR, since="kolkata"):
             NO_CLUSTER_HOSTS_REACHABLE,
         ),
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
+    destroy = message(
+        "",
+        Param("self", ref("Cluster_host")),
+        errors=(
+            CLUSTER_STACK_IN_USE,
+            CLUSTERING_DISABLED,
+            CLUSTER_HOST_IS_LAST,
+        ),
+    )
+    enable = message(
+        "",
+        Param("self", ref("Cluster_host")),
+        errors=(
+            PIF_ALLOWS_UNPLUG,
+            REQUIRED_PIF_IS_UNPLUGGED,
+        ),
+    )
+    force_destroy = message("", Param("self", ref("Cluster_host")), errors=(CLUSTER_STACK_IN_USE,))
     forget = message("", roles=LOCAL_ROOT, hidden=True, arity=1)
+    disable = message("", Param("self", ref("Cluster_host")), errors=(CLUSTER_STACK_IN_USE,))

@@ -17,7 +17,6 @@ class DR_task(Object, roles=POOL_OPERATOR, since="boston"):
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
     introduced_SRs: Set[Ref[SR]] = inverse("SR.introduced_by", since="rio")
 
-    destroy = message("", Param("self", ref("DR_task")))
     create = message(
         "",
         Param("type", STRING),
@@ -25,3 +24,4 @@ class DR_task(Object, roles=POOL_OPERATOR, since="boston"):
         Param("whitelist", set_of(STRING)),
         result=ref("DR_task"),
     )
+    destroy = message("", Param("self", ref("DR_task")))

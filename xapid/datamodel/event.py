@@ -47,29 +47,19 @@ class Event(Object, name="event", roles=POOL_OPERATOR, in_db=False, persistent=F
     ref: str = static()  # type: ignore[assignment]  # an event is no row: this is a plain field
     obj_uuid: str = static(state="deprecated", deprecated="boston")
 
-    inject = message(
-        "",
-        Param("class", STRING),
-        Param("ref", STRING),
-        result=STRING,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="tampa",
-    )
-    get_current_id = message("", result=INT, roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
-    from_ = message(
+    register = message(
         "",
         Param("classes", set_of(STRING)),
-        Param("token", STRING),
-        Param("timeout", FLOAT),
-        result=EVENT_BATCH,
-        errors=(
-            EVENT_FROM_TOKEN_PARSE_FAILURE,
-            EVENT_SUBSCRIPTION_PARSE_FAILURE,
-        ),
         roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="boston",
+        state="deprecated",
+        deprecated="boston",
+    )
+    unregister = message(
+        "",
+        Param("classes", set_of(STRING)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        state="deprecated",
+        deprecated="boston",
     )
     next = message(
         "",
@@ -84,17 +74,27 @@ class Event(Object, name="event", roles=POOL_OPERATOR, in_db=False, persistent=F
         state="deprecated",
         deprecated="boston",
     )
-    unregister = message(
+    from_ = message(
         "",
         Param("classes", set_of(STRING)),
+        Param("token", STRING),
+        Param("timeout", FLOAT),
+        result=EVENT_BATCH,
+        errors=(
+            EVENT_FROM_TOKEN_PARSE_FAILURE,
+            EVENT_SUBSCRIPTION_PARSE_FAILURE,
+        ),
         roles=role_set(READ_ONLY, CLIENT_CERT),
-        state="deprecated",
-        deprecated="boston",
+        has_async=False,
+        since="boston",
     )
-    register = message(
+    get_current_id = message("", result=INT, roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    inject = message(
         "",
-        Param("classes", set_of(STRING)),
+        Param("class", STRING),
+        Param("ref", STRING),
+        result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),
-        state="deprecated",
-        deprecated="boston",
+        has_async=False,
+        since="tampa",
     )

@@ -35,6 +35,16 @@ class GPU_group(Object, roles=POOL_OPERATOR, since="boston"):
     supported_VGPU_types: Set[Ref[VGPU_type]] = dynamic(since="vgpu-productisation")
     enabled_VGPU_types: Set[Ref[VGPU_type]] = dynamic(since="vgpu-productisation")
 
+    create = message(
+        "",
+        Param("name_label", STRING, default=""),
+        Param("name_description", STRING, default=""),
+        Param("other_config", STRING_MAP, default={}),
+        result=ref("GPU_group"),
+    )
+    destroy = message("", Param("self", ref("GPU_group")))
+    update_enabled_VGPU_types = message("", Param("self", ref("GPU_group")), hidden=True)
+    update_supported_VGPU_types = message("", Param("self", ref("GPU_group")), hidden=True)
     get_remaining_capacity = message(
         "",
         Param("self", ref("GPU_group")),
@@ -43,15 +53,3 @@ class GPU_group(Object, roles=POOL_OPERATOR, since="boston"):
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="vgpu-tech-preview",
     )
-    destroy = message("", Param("self", ref("GPU_group")))
-    create = message(
-        "",
-        Param("name_label", STRING, default=""),
-        Param("name_description", STRING, default=""),
-        Param("other_config", STRING_MAP, default={}),
-        result=ref("GPU_group"),
-    )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    update_enabled_VGPU_types = message("", Param("self", ref("GPU_group")), hidden=True)
-    update_supported_VGPU_types = message("", Param("self", ref("GPU_group")), hidden=True)

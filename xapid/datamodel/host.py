@@ -212,410 +212,95 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     ntp_custom_servers: Set[str] = dynamic((), since="26.0.0", state="prototyped")
     timezone: str = dynamic("UTC", since="26.0.0", state="prototyped")
 
-    set_servertime = message(
+    disable = message(
         "",
-        Param("self", ref("host")),
-        Param("value", DATETIME),
-        since="26.0.0",
-        state="prototyped",
-    )
-    get_ntp_synchronized = message(
-        "",
-        Param("self", ref("host")),
-        result=BOOL,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="26.0.0",
-        state="prototyped",
-    )
-    list_timezones = message(
-        "",
-        Param("self", ref("host")),
-        result=set_of(STRING),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="26.0.0",
-        state="prototyped",
-    )
-    set_timezone = message("", Param("self", ref("host")), Param("value", STRING), since="26.0.0", state="prototyped")
-    get_ntp_servers_status = message(
-        "",
-        Param("self", ref("host")),
-        result=STRING_MAP,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="26.0.0",
-        state="prototyped",
-    )
-    set_ntp_custom_servers = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", set_of(STRING)),
-        since="26.0.0",
-        state="prototyped",
-    )
-    set_ntp_mode = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", enum_of(HostNtpMode)),
-        since="26.0.0",
-        state="prototyped",
-    )
-    set_max_cstate = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", STRING),
-        since="26.0.0",
-        state="prototyped",
-    )
-    get_tracked_user_agents = message(
-        "",
-        Param("self", ref("host")),
-        result=STRING_MAP,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="25.34.0",
-        state="prototyped",
-    )
-    set_ssh_auto_mode = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", BOOL),
-        roles=POOL_ADMIN,
-        since="25.27.0",
-        state="prototyped",
-    )
-    set_console_idle_timeout = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", INT),
-        roles=POOL_ADMIN,
-        since="25.21.0",
-        state="prototyped",
-    )
-    set_ssh_enabled_timeout = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", INT),
-        roles=POOL_ADMIN,
-        since="25.21.0",
-        state="prototyped",
-    )
-    disable_ssh = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
-    enable_ssh = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
-    emergency_clear_mandatory_guidance = message(
-        "",
-        roles=LOCAL_ROOT,
-        has_async=False,
-        since="24.10.0",
-        state="prototyped",
-    )
-    apply_recommended_guidances = message(
-        "",
-        Param("self", ref("host")),
-        since="23.18.0",
-        state="removed",
-        removed="23.25.0",
-    )
-    set_https_only = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", BOOL),
-        since="22.27.0",
-        state="prototyped",
-    )
-    rescan_drivers = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.2.0", state="prototyped")
-    apply_updates = message(
-        "",
-        Param("self", ref("host")),
-        Param("hash", STRING),
-        result=set_of(set_of(STRING)),
+        Param("host", ref("host")),
+        Param("auto_enable", BOOL, default=True),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.301.0",
-    )
-    emergency_reenable_tls_verification = message("", roles=LOCAL_ROOT, has_async=False, since="1.298.0")
-    emergency_disable_tls_verification = message("", roles=LOCAL_ROOT, has_async=False, since="1.290.0")
-    set_numa_affinity_policy = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", enum_of(HostNumaAffinityPolicy)),
-        roles=POOL_ADMIN,
-        since="24.0.0",
-        state="prototyped",
-    )
-    get_sched_gran = message(
-        "",
-        Param("self", ref("host")),
-        result=enum_of(HostSchedGran),
-        roles=LOCAL_ROOT,
-        since="1.271.0",
-    )
-    set_sched_gran = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", enum_of(HostSchedGran)),
-        roles=LOCAL_ROOT,
-        since="1.271.0",
-    )
-    set_uefi_certificates = message(
-        "",
-        Param("host", ref("host")),
-        Param("value", STRING),
-        roles=LOCAL_ROOT,
-        since="quebec",
-        state="deprecated",
-        deprecated="22.16.0",
-    )
-    set_multipathing = message("", Param("host", ref("host")), Param("value", BOOL), since="kolkata")
-    set_iscsi_iqn = message("", Param("host", ref("host")), Param("value", STRING), since="kolkata")
-    set_ssl_legacy = message("", Param("self", ref("host")), Param("value", BOOL), since="dundee")
-    disable_display = message(
-        "", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host"
-    )
-    enable_display = message("", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host")
-    declare_dead = message("", Param("host", ref("host")), since="clearwater")
-    migrate_receive = message(
-        "",
-        Param("host", ref("host")),
-        Param("network", ref("network")),
-        Param("options", STRING_MAP),
-        result=STRING_MAP,
-        roles=VM_POWER_ADMIN,
-        since="tampa",
         runs_on="host",
     )
-    disable_local_storage_caching = message(
-        "", Param("host", ref("host")), has_async=False, since="cowley", runs_on="host"
+    enable = message("", Param("host", ref("host")), roles=role_set(POOL_OPERATOR, CLIENT_CERT), runs_on="host")
+    shutdown = message("", Param("host", ref("host")))
+    reboot = message("", Param("host", ref("host")))
+    prepare_for_poweroff = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    dmesg = message("", Param("host", ref("host")), result=STRING, runs_on="host")
+    dmesg_clear = message("", Param("host", ref("host")), result=STRING, runs_on="host")
+    get_log = message(
+        "", Param("host", ref("host")), result=STRING, roles=role_set(READ_ONLY, CLIENT_CERT), runs_on="host"
     )
-    enable_local_storage_caching = message(
-        "", Param("host", ref("host")), Param("sr", ref("SR")), has_async=False, since="cowley", runs_on="host"
+    send_debug_keys = message("", Param("host", ref("host")), Param("keys", STRING), roles=POOL_ADMIN, runs_on="host")
+    bugreport_upload = message(
+        "", Param("host", ref("host")), Param("url", STRING), Param("options", STRING_MAP), runs_on="host"
     )
-    reset_cpu_features = message(
+    list_methods = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    license_apply = message(
         "",
         Param("host", ref("host")),
-        has_async=False,
-        since="midnight-ride",
+        Param("contents", STRING),
+        errors=(LICENSE_PROCESSING_ERROR,),
         state="removed",
-        deprecated="dundee",
+        deprecated="clearwater",
     )
-    set_cpu_features = message(
+    license_add = message(
         "",
         Param("host", ref("host")),
-        Param("features", STRING),
-        has_async=False,
-        since="midnight-ride",
-        state="removed",
-        deprecated="dundee",
-    )
-    set_power_on_mode = message(
-        "",
-        Param("self", ref("host")),
-        Param("power_on_mode", STRING),
-        Param("power_on_config", STRING_MAP),
-        since="cowley",
-    )
-    refresh_pack_info = message(
-        "", Param("host", ref("host")), since="midnight-ride", state="deprecated", deprecated="ely", runs_on="host"
-    )
-    apply_edition = message(
-        "",
-        Param("host", ref("host")),
-        Param("edition", STRING),
-        Param("force", BOOL, default=False),
-        has_async=False,
-        since="midnight-ride",
+        Param("contents", STRING),
+        errors=(LICENSE_PROCESSING_ERROR,),
+        since="indigo",
         runs_on="host",
     )
-    reset_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.290.0")
-    emergency_reset_server_certificate = message("", roles=LOCAL_ROOT, has_async=False, since="stockholm")
-    install_server_certificate = message(
+    license_remove = message("", Param("host", ref("host")), since="indigo", runs_on="host")
+    create = message(
         "",
-        Param("host", ref("host")),
-        Param("certificate", STRING),
-        Param("private_key", STRING),
-        Param("certificate_chain", STRING, default=""),
-        roles=POOL_ADMIN,
-        since="stockholm",
-        runs_on="host",
-    )
-    refresh_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.307.0")
-    get_server_certificate = message(
-        "",
-        Param("host", ref("host")),
-        result=STRING,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="george",
-        runs_on="host",
-    )
-    retrieve_wlb_evacuate_recommendations = message(
-        "",
-        Param("self", ref("host")),
-        result=map_of(ref("VM"), set_of(STRING)),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="george",
-    )
-    external_auth_set_ldaps = message(
-        "",
-        Param("host", ref("host")),
-        Param("ldaps", BOOL),
-        Param("force", BOOL, default=False),
-        roles=POOL_ADMIN,
-        has_async=False,
-        since="26.16.0",
-    )
-    disable_external_auth = message(
-        "",
-        Param("host", ref("host")),
-        Param("config", STRING_MAP, default={}),
-        Param("force", BOOL, default=False),
-        roles=POOL_ADMIN,
-        has_async=False,
-        since="george",
-        runs_on="host",
-    )
-    enable_external_auth = message(
-        "",
-        Param("host", ref("host")),
-        Param("config", STRING_MAP),
-        Param("service_name", STRING),
-        Param("auth_type", STRING),
-        roles=POOL_ADMIN,
-        has_async=False,
-        since="george",
-        runs_on="host",
-    )
-    get_server_localtime = message(
-        "",
-        Param("host", ref("host")),
-        result=DATETIME,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="cowley",
-        runs_on="host",
-    )
-    get_servertime = message(
-        "",
-        Param("host", ref("host")),
-        result=DATETIME,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="orlando",
-        runs_on="host",
-    )
-    call_extension = message(
-        "",
-        Param("host", ref("host")),
-        Param("call", STRING),
-        result=STRING,
-        roles=POOL_ADMIN,
-        has_async=False,
-        since="ely",
-        runs_on="host",
-    )
-    has_extension = message(
-        "",
-        Param("host", ref("host")),
         Param("name", STRING),
-        result=BOOL,
-        roles=POOL_ADMIN,
-        since="ely",
-        runs_on="host",
+        Param("priority", INT),
+        Param("cls", enum_of(Cls)),
+        Param("obj_uuid", STRING),
+        Param("body", STRING),
+        hidden=True,
     )
-    call_plugin = message(
+    destroy = message("", Param("self", ref("host")))
+    power_on = message("", Param("host", ref("host")), since="orlando")
+    set_license_params = message(
+        "", Param("self", ref("host")), Param("value", STRING_MAP), roles=LOCAL_ROOT, hidden=True
+    )
+    emergency_ha_disable = message("", Param("soft", BOOL, default=False), has_async=False, since="orlando")
+    ha_disarm_fencing = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    preconfigure_ha = message(
         "",
         Param("host", ref("host")),
-        Param("plugin", STRING),
-        Param("fn", STRING),
-        Param("args", STRING_MAP),
-        result=STRING,
-        roles=POOL_ADMIN,
-        since="orlando",
-        runs_on="host",
+        Param("statefiles", set_of(ref("VDI"))),
+        Param("metadata_vdi", ref("VDI")),
+        Param("generation", STRING),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
-    create_new_blob = message(
+    ha_join_liveset = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_disable_failover_decisions = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_wait_for_shutdown_via_statefile = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_stop_daemon = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_release_resources = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    ha_xapi_healthcheck = message("", roles=POOL_ADMIN, hidden=True, arity=0)
+    local_assert_healthy = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
+    request_backup = message(
+        "", Param("host", ref("host")), Param("generation", INT), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True
+    )
+    request_config_file_sync = message(
+        "", Param("host", ref("host")), Param("hash", STRING), roles=LOCAL_ROOT, hidden=True
+    )
+    propose_new_master = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    commit_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)
+    abort_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)
+    get_data_sources = message(
         "",
         Param("host", ref("host")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
-        result=ref("blob"),
-        since="orlando",
-    )
-    backup_rrds = message(
-        "",
-        Param("host", ref("host")),
-        Param("delay", FLOAT),
-        roles=POOL_ADMIN,
-        has_async=False,
-        since="orlando",
-        runs_on="host",
-    )
-    sync_data = message(
-        "", Param("host", ref("host")), roles=POOL_ADMIN, has_async=False, since="orlando", runs_on="host"
-    )
-    compute_memory_overhead = message(
-        "",
-        Param("host", ref("host")),
-        result=INT,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="midnight-ride",
-        runs_on="host",
-    )
-    compute_free_memory = message(
-        "",
-        Param("host", ref("host")),
-        result=INT,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="orlando",
-        runs_on="host",
-    )
-    set_hostname_live = message(
-        "",
-        Param("host", ref("host")),
-        Param("hostname", STRING),
-        errors=(HOST_NAME_INVALID,),
-        has_async=False,
-        since="miami",
-        runs_on="host",
-    )
-    shutdown_agent = message("", has_async=False, since="orlando")
-    restart_agent = message("", Param("host", ref("host")), runs_on="host")
-    get_system_status_capabilities = message(
-        "",
-        Param("host", ref("host")),
-        result=STRING,
+        result=set_of(record("data_source")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
-        since="miami",
+        since="orlando",
         runs_on="host",
     )
-    get_management_interface = message("", Param("host", ref("host")), result=ref("PIF"), since="tampa")
-    management_disable = message("", has_async=False, since="miami")
-    local_management_reconfigure = message("", Param("interface", STRING), has_async=False, since="miami")
-    management_reconfigure = message("", Param("pif", ref("PIF")), since="miami")
-    syslog_reconfigure = message("", Param("host", ref("host")), since="miami", runs_on="host")
-    evacuate = message(
-        "",
-        Param("host", ref("host")),
-        Param("network", ref("network"), default="OpaqueRef:NULL", late=True),
-        Param("evacuate_batch_size", INT, default=0),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="miami",
-    )
-    get_uncooperative_resident_VMs = message(
-        "",
-        Param("self", ref("host"), late=True),
-        result=set_of(ref("VM")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="midnight-ride",
-        state="deprecated",
-        deprecated="tampa",
-    )
-    get_vms_which_prevent_evacuation = message(
-        "",
-        Param("self", ref("host")),
-        result=map_of(ref("VM"), set_of(STRING)),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="orlando",
-    )
-    assert_can_evacuate = message("", Param("host", ref("host")), since="miami")
-    forget_data_source_archives = message(
+    record_data_source = message(
         "", Param("host", ref("host")), Param("data_source", STRING), has_async=False, since="orlando", runs_on="host"
     )
     query_data_source = message(
@@ -628,65 +313,229 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="orlando",
         runs_on="host",
     )
-    record_data_source = message(
+    forget_data_source_archives = message(
         "", Param("host", ref("host")), Param("data_source", STRING), has_async=False, since="orlando", runs_on="host"
     )
-    get_data_sources = message(
+    assert_can_evacuate = message("", Param("host", ref("host")), since="miami")
+    get_vms_which_prevent_evacuation = message(
+        "",
+        Param("self", ref("host")),
+        result=map_of(ref("VM"), set_of(STRING)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="orlando",
+    )
+    get_uncooperative_resident_VMs = message(
+        "",
+        Param("self", ref("host"), late=True),
+        result=set_of(ref("VM")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="midnight-ride",
+        state="deprecated",
+        deprecated="tampa",
+    )
+    get_uncooperative_domains = message("", Param("self", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    evacuate = message(
         "",
         Param("host", ref("host")),
-        result=set_of(record("data_source")),
+        Param("network", ref("network"), default="OpaqueRef:NULL", late=True),
+        Param("evacuate_batch_size", INT, default=0),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="miami",
+    )
+    signal_networking_change = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
+    notify = message("", Param("ty", STRING), Param("params", STRING), roles=LOCAL_ROOT, hidden=True)
+    syslog_reconfigure = message("", Param("host", ref("host")), since="miami", runs_on="host")
+    management_reconfigure = message("", Param("pif", ref("PIF")), since="miami")
+    local_management_reconfigure = message("", Param("interface", STRING), has_async=False, since="miami")
+    management_disable = message("", has_async=False, since="miami")
+    get_management_interface = message("", Param("host", ref("host")), result=ref("PIF"), since="tampa")
+    get_system_status_capabilities = message(
+        "",
+        Param("host", ref("host")),
+        result=STRING,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="miami",
+        runs_on="host",
+    )
+    get_diagnostic_timing_stats = message("", roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=1)
+    restart_agent = message("", Param("host", ref("host")), runs_on="host")
+    shutdown_agent = message("", has_async=False, since="orlando")
+    set_hostname_live = message(
+        "",
+        Param("host", ref("host")),
+        Param("hostname", STRING),
+        errors=(HOST_NAME_INVALID,),
+        has_async=False,
+        since="miami",
+        runs_on="host",
+    )
+    is_in_emergency_mode = message("", roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=0)
+    compute_free_memory = message(
+        "",
+        Param("host", ref("host")),
+        result=INT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="orlando",
+        runs_on="host",
+    )
+    compute_memory_overhead = message(
+        "",
+        Param("host", ref("host")),
+        result=INT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="midnight-ride",
+        runs_on="host",
+    )
+    tickle_heartbeat = message(
+        "", Param("host", ref("host")), Param("stuff", STRING_MAP), roles=LOCAL_ROOT, hidden=True
+    )
+    sync_data = message(
+        "", Param("host", ref("host")), roles=POOL_ADMIN, has_async=False, since="orlando", runs_on="host"
+    )
+    backup_rrds = message(
+        "",
+        Param("host", ref("host")),
+        Param("delay", FLOAT),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="orlando",
+        runs_on="host",
+    )
+    create_new_blob = message(
+        "",
+        Param("host", ref("host")),
+        Param("name", STRING),
+        Param("mime_type", STRING),
+        Param("public", BOOL, default=False),
+        result=ref("blob"),
+        since="orlando",
+    )
+    call_plugin = message(
+        "",
+        Param("host", ref("host")),
+        Param("plugin", STRING),
+        Param("fn", STRING),
+        Param("args", STRING_MAP),
+        result=STRING,
+        roles=POOL_ADMIN,
+        since="orlando",
+        runs_on="host",
+    )
+    has_extension = message(
+        "",
+        Param("host", ref("host")),
+        Param("name", STRING),
+        result=BOOL,
+        roles=POOL_ADMIN,
+        since="ely",
+        runs_on="host",
+    )
+    call_extension = message(
+        "",
+        Param("host", ref("host")),
+        Param("call", STRING),
+        result=STRING,
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="ely",
+        runs_on="host",
+    )
+    get_servertime = message(
+        "",
+        Param("host", ref("host")),
+        result=DATETIME,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="orlando",
         runs_on="host",
     )
-    emergency_ha_disable = message("", Param("soft", BOOL, default=False), has_async=False, since="orlando")
-    power_on = message("", Param("host", ref("host")), since="orlando")
-    destroy = message("", Param("self", ref("host")))
-    license_remove = message("", Param("host", ref("host")), since="indigo", runs_on="host")
-    license_add = message(
+    get_server_localtime = message(
         "",
         Param("host", ref("host")),
-        Param("contents", STRING),
-        errors=(LICENSE_PROCESSING_ERROR,),
-        since="indigo",
+        result=DATETIME,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="cowley",
         runs_on="host",
     )
-    license_apply = message(
+    enable_binary_storage = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    disable_binary_storage = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    enable_external_auth = message(
         "",
         Param("host", ref("host")),
-        Param("contents", STRING),
-        errors=(LICENSE_PROCESSING_ERROR,),
-        state="removed",
-        deprecated="clearwater",
-    )
-    list_methods = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
-    bugreport_upload = message(
-        "", Param("host", ref("host")), Param("url", STRING), Param("options", STRING_MAP), runs_on="host"
-    )
-    send_debug_keys = message("", Param("host", ref("host")), Param("keys", STRING), roles=POOL_ADMIN, runs_on="host")
-    get_log = message(
-        "", Param("host", ref("host")), result=STRING, roles=role_set(READ_ONLY, CLIENT_CERT), runs_on="host"
-    )
-    dmesg_clear = message("", Param("host", ref("host")), result=STRING, runs_on="host")
-    dmesg = message("", Param("host", ref("host")), result=STRING, runs_on="host")
-    reboot = message("", Param("host", ref("host")))
-    shutdown = message("", Param("host", ref("host")))
-    enable = message("", Param("host", ref("host")), roles=role_set(POOL_OPERATOR, CLIENT_CERT), runs_on="host")
-    disable = message(
-        "",
-        Param("host", ref("host")),
-        Param("auto_enable", BOOL, default=True),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        Param("config", STRING_MAP),
+        Param("service_name", STRING),
+        Param("auth_type", STRING),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="george",
         runs_on="host",
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    abort_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)
-    allocate_resources_for_vm = message(
-        "", Param("self", ref("host")), Param("vm", ref("VM")), Param("live", BOOL), roles=VM_OPERATOR, hidden=True
+    disable_external_auth = message(
+        "",
+        Param("host", ref("host")),
+        Param("config", STRING_MAP, default={}),
+        Param("force", BOOL, default=False),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="george",
+        runs_on="host",
     )
-    apply_guest_agent_config = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
+    external_auth_set_ldaps = message(
+        "",
+        Param("host", ref("host")),
+        Param("ldaps", BOOL),
+        Param("force", BOOL, default=False),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="26.16.0",
+    )
+    retrieve_wlb_evacuate_recommendations = message(
+        "",
+        Param("self", ref("host")),
+        result=map_of(ref("VM"), set_of(STRING)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="george",
+    )
+    install_ca_certificate = message(
+        "", Param("host", ref("host")), Param("name", STRING), Param("cert", STRING), roles=LOCAL_ROOT, hidden=True
+    )
+    uninstall_ca_certificate = message("", Param("name", STRING), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True)
+    certificate_list = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    crl_install = message(
+        "", Param("host", ref("host")), Param("name", STRING), Param("crl", STRING), roles=LOCAL_ROOT, hidden=True
+    )
+    crl_uninstall = message("", Param("host", ref("host")), Param("name", STRING), roles=LOCAL_ROOT, hidden=True)
+    crl_list = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    certificate_sync = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    get_server_certificate = message(
+        "",
+        Param("host", ref("host")),
+        result=STRING,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="george",
+        runs_on="host",
+    )
+    refresh_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.307.0")
+    install_server_certificate = message(
+        "",
+        Param("host", ref("host")),
+        Param("certificate", STRING),
+        Param("private_key", STRING),
+        Param("certificate_chain", STRING, default=""),
+        roles=POOL_ADMIN,
+        since="stockholm",
+        runs_on="host",
+    )
+    emergency_reset_server_certificate = message("", roles=LOCAL_ROOT, has_async=False, since="stockholm")
+    reset_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.290.0")
+    update_pool_secret = message(
+        "", Param("host", ref("host")), Param("pool_secret", STRING, secret=True), roles=LOCAL_ROOT, hidden=True
+    )
+    update_master = message(
+        "", Param("host", ref("host")), Param("master_address", STRING), roles=LOCAL_ROOT, hidden=True
+    )
     attach_static_vdis = message(
         "",
         Param("host", ref("host")),
@@ -694,56 +543,97 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=LOCAL_ROOT,
         hidden=True,
     )
-    cert_distrib_atom = message("", Param("host", ref("host")), Param("command", STRING), roles=LOCAL_ROOT, hidden=True)
-    certificate_list = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    certificate_sync = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    cleanup_pool_secret = message(
-        "",
-        Param("host", ref("host")),
-        Param("old_ps", STRING, secret=True),
-        Param("new_ps", STRING, secret=True),
-        roles=LOCAL_ROOT,
-        hidden=True,
-    )
-    commit_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)
-    copy_primary_host_certs = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
-    create = message(
-        "",
-        Param("name", STRING),
-        Param("priority", INT),
-        Param("cls", enum_of(Cls)),
-        Param("obj_uuid", STRING),
-        Param("body", STRING),
-        hidden=True,
-    )
-    crl_install = message(
-        "", Param("host", ref("host")), Param("name", STRING), Param("crl", STRING), roles=LOCAL_ROOT, hidden=True
-    )
-    crl_list = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    crl_uninstall = message("", Param("host", ref("host")), Param("name", STRING), roles=LOCAL_ROOT, hidden=True)
     detach_static_vdis = message(
         "", Param("host", ref("host")), Param("vdis", set_of(ref("VDI"))), roles=LOCAL_ROOT, hidden=True
     )
-    disable_binary_storage = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    enable_binary_storage = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    get_diagnostic_timing_stats = message("", roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=1)
+    set_localdb_key = message(
+        "", Param("host", ref("host")), Param("key", STRING), Param("value", STRING), roles=LOCAL_ROOT, hidden=True
+    )
+    apply_edition = message(
+        "",
+        Param("host", ref("host")),
+        Param("edition", STRING),
+        Param("force", BOOL, default=False),
+        has_async=False,
+        since="midnight-ride",
+        runs_on="host",
+    )
+    refresh_pack_info = message(
+        "", Param("host", ref("host")), since="midnight-ride", state="deprecated", deprecated="ely", runs_on="host"
+    )
+    set_power_on_mode = message(
+        "",
+        Param("self", ref("host")),
+        Param("power_on_mode", STRING),
+        Param("power_on_config", STRING_MAP),
+        since="cowley",
+    )
+    set_cpu_features = message(
+        "",
+        Param("host", ref("host")),
+        Param("features", STRING),
+        has_async=False,
+        since="midnight-ride",
+        state="removed",
+        deprecated="dundee",
+    )
+    reset_cpu_features = message(
+        "",
+        Param("host", ref("host")),
+        has_async=False,
+        since="midnight-ride",
+        state="removed",
+        deprecated="dundee",
+    )
+    reset_networking = message("", Param("host", ref("host")), hidden=True)
+    enable_local_storage_caching = message(
+        "", Param("host", ref("host")), Param("sr", ref("SR")), has_async=False, since="cowley", runs_on="host"
+    )
+    disable_local_storage_caching = message(
+        "", Param("host", ref("host")), has_async=False, since="cowley", runs_on="host"
+    )
     get_sm_diagnostics = message("", Param("host", ref("host")), hidden=True)
     get_thread_diagnostics = message("", Param("host", ref("host")), hidden=True)
-    get_uncooperative_domains = message("", Param("self", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_disable_failover_decisions = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_disarm_fencing = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_join_liveset = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_release_resources = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_stop_daemon = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_wait_for_shutdown_via_statefile = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_xapi_healthcheck = message("", roles=POOL_ADMIN, hidden=True, arity=0)
-    install_ca_certificate = message(
-        "", Param("host", ref("host")), Param("name", STRING), Param("cert", STRING), roles=LOCAL_ROOT, hidden=True
+    sm_dp_destroy = message("", Param("host", ref("host")), Param("dp", STRING), Param("allow_leak", BOOL), hidden=True)
+    sync_vlans = message("", Param("host", ref("host")), hidden=True)
+    sync_tunnels = message("", Param("host", ref("host")), hidden=True)
+    sync_pif_currently_attached = message("", Param("host", ref("host")), Param("bridges", set_of(STRING)), hidden=True)
+    migrate_receive = message(
+        "",
+        Param("host", ref("host")),
+        Param("network", ref("network")),
+        Param("options", STRING_MAP),
+        result=STRING_MAP,
+        roles=VM_POWER_ADMIN,
+        since="tampa",
+        runs_on="host",
     )
-    is_in_emergency_mode = message("", roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=0)
-    local_assert_healthy = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
+    declare_dead = message("", Param("host", ref("host")), since="clearwater")
+    enable_display = message("", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host")
+    disable_display = message(
+        "", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host"
+    )
+    set_ssl_legacy = message("", Param("self", ref("host")), Param("value", BOOL), since="dundee")
+    apply_guest_agent_config = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
     mxgpu_vf_setup = message("", Param("host", ref("host")), roles=VM_OPERATOR, hidden=True)
-    notify = message("", Param("ty", STRING), Param("params", STRING), roles=LOCAL_ROOT, hidden=True)
+    nvidia_vf_setup = message(
+        "", Param("host", ref("host")), Param("pf", ref("PCI")), Param("enable", BOOL), roles=VM_OPERATOR, hidden=True
+    )
+    allocate_resources_for_vm = message(
+        "", Param("self", ref("host")), Param("vm", ref("VM")), Param("live", BOOL), roles=VM_OPERATOR, hidden=True
+    )
+    set_iscsi_iqn = message("", Param("host", ref("host")), Param("value", STRING), since="kolkata")
+    set_multipathing = message("", Param("host", ref("host")), Param("value", BOOL), since="kolkata")
+    write_uefi_certificates_to_disk = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    set_uefi_certificates = message(
+        "",
+        Param("host", ref("host")),
+        Param("value", STRING),
+        roles=LOCAL_ROOT,
+        since="quebec",
+        state="deprecated",
+        deprecated="22.16.0",
+    )
     notify_accept_new_pool_secret = message(
         "",
         Param("host", ref("host")),
@@ -760,47 +650,155 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=LOCAL_ROOT,
         hidden=True,
     )
-    nvidia_vf_setup = message(
-        "", Param("host", ref("host")), Param("pf", ref("PCI")), Param("enable", BOOL), roles=VM_OPERATOR, hidden=True
-    )
-    preconfigure_ha = message(
+    cleanup_pool_secret = message(
         "",
         Param("host", ref("host")),
-        Param("statefiles", set_of(ref("VDI"))),
-        Param("metadata_vdi", ref("VDI")),
-        Param("generation", STRING),
+        Param("old_ps", STRING, secret=True),
+        Param("new_ps", STRING, secret=True),
         roles=LOCAL_ROOT,
         hidden=True,
     )
-    prepare_for_poweroff = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    propose_new_master = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
-    request_backup = message(
-        "", Param("host", ref("host")), Param("generation", INT), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True
+    set_sched_gran = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", enum_of(HostSchedGran)),
+        roles=LOCAL_ROOT,
+        since="1.271.0",
     )
-    request_config_file_sync = message(
-        "", Param("host", ref("host")), Param("hash", STRING), roles=LOCAL_ROOT, hidden=True
+    get_sched_gran = message(
+        "",
+        Param("self", ref("host")),
+        result=enum_of(HostSchedGran),
+        roles=LOCAL_ROOT,
+        since="1.271.0",
     )
-    reset_networking = message("", Param("host", ref("host")), hidden=True)
-    set_license_params = message(
-        "", Param("self", ref("host")), Param("value", STRING_MAP), roles=LOCAL_ROOT, hidden=True
+    set_numa_affinity_policy = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", enum_of(HostNumaAffinityPolicy)),
+        roles=POOL_ADMIN,
+        since="24.0.0",
+        state="prototyped",
     )
-    set_localdb_key = message(
-        "", Param("host", ref("host")), Param("key", STRING), Param("value", STRING), roles=LOCAL_ROOT, hidden=True
+    emergency_disable_tls_verification = message("", roles=LOCAL_ROOT, has_async=False, since="1.290.0")
+    emergency_reenable_tls_verification = message("", roles=LOCAL_ROOT, has_async=False, since="1.298.0")
+    cert_distrib_atom = message("", Param("host", ref("host")), Param("command", STRING), roles=LOCAL_ROOT, hidden=True)
+    apply_updates = message(
+        "",
+        Param("self", ref("host")),
+        Param("hash", STRING),
+        result=set_of(set_of(STRING)),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.301.0",
     )
-    signal_networking_change = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
-    sm_dp_destroy = message("", Param("host", ref("host")), Param("dp", STRING), Param("allow_leak", BOOL), hidden=True)
-    sync_pif_currently_attached = message("", Param("host", ref("host")), Param("bridges", set_of(STRING)), hidden=True)
-    sync_tunnels = message("", Param("host", ref("host")), hidden=True)
-    sync_vlans = message("", Param("host", ref("host")), hidden=True)
-    tickle_heartbeat = message(
-        "", Param("host", ref("host")), Param("stuff", STRING_MAP), roles=LOCAL_ROOT, hidden=True
+    rescan_drivers = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.2.0", state="prototyped")
+    copy_primary_host_certs = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
+    set_https_only = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", BOOL),
+        since="22.27.0",
+        state="prototyped",
     )
-    uninstall_ca_certificate = message("", Param("name", STRING), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True)
+    apply_recommended_guidances = message(
+        "",
+        Param("self", ref("host")),
+        since="23.18.0",
+        state="removed",
+        removed="23.25.0",
+    )
+    emergency_clear_mandatory_guidance = message(
+        "",
+        roles=LOCAL_ROOT,
+        has_async=False,
+        since="24.10.0",
+        state="prototyped",
+    )
+    enable_ssh = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
+    disable_ssh = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
+    set_ssh_enabled_timeout = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", INT),
+        roles=POOL_ADMIN,
+        since="25.21.0",
+        state="prototyped",
+    )
+    set_console_idle_timeout = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", INT),
+        roles=POOL_ADMIN,
+        since="25.21.0",
+        state="prototyped",
+    )
+    set_ssh_auto_mode = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", BOOL),
+        roles=POOL_ADMIN,
+        since="25.27.0",
+        state="prototyped",
+    )
+    get_tracked_user_agents = message(
+        "",
+        Param("self", ref("host")),
+        result=STRING_MAP,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="25.34.0",
+        state="prototyped",
+    )
     update_firewalld_service_status = message("", hidden=True, arity=0)
-    update_master = message(
-        "", Param("host", ref("host")), Param("master_address", STRING), roles=LOCAL_ROOT, hidden=True
+    set_max_cstate = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", STRING),
+        since="26.0.0",
+        state="prototyped",
     )
-    update_pool_secret = message(
-        "", Param("host", ref("host")), Param("pool_secret", STRING, secret=True), roles=LOCAL_ROOT, hidden=True
+    set_ntp_mode = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", enum_of(HostNtpMode)),
+        since="26.0.0",
+        state="prototyped",
     )
-    write_uefi_certificates_to_disk = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    set_ntp_custom_servers = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", set_of(STRING)),
+        since="26.0.0",
+        state="prototyped",
+    )
+    get_ntp_servers_status = message(
+        "",
+        Param("self", ref("host")),
+        result=STRING_MAP,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="26.0.0",
+        state="prototyped",
+    )
+    set_timezone = message("", Param("self", ref("host")), Param("value", STRING), since="26.0.0", state="prototyped")
+    list_timezones = message(
+        "",
+        Param("self", ref("host")),
+        result=set_of(STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="26.0.0",
+        state="prototyped",
+    )
+    get_ntp_synchronized = message(
+        "",
+        Param("self", ref("host")),
+        result=BOOL,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="26.0.0",
+        state="prototyped",
+    )
+    set_servertime = message(
+        "",
+        Param("self", ref("host")),
+        Param("value", DATETIME),
+        since="26.0.0",
+        state="prototyped",
+    )

@@ -20,5 +20,5 @@ class HostCrashdump(Object, name="host_crashdump", roles=POOL_OPERATOR):
     size: int = dynamic()
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
 
-    upload = message("", Param("self", ref("host_crashdump")), Param("url", STRING), Param("options", STRING_MAP))
     destroy = message("", Param("self", ref("host_crashdump")))
+    upload = message("", Param("self", ref("host_crashdump")), Param("url", STRING), Param("options", STRING_MAP))

@@ -26,11 +26,11 @@ class Host_driver(Object, roles=POOL_ADMIN, since="25.2.0", state="prototyped"):
     description: str = dynamic(state="prototyped")
     info: str = dynamic(state="prototyped")
 
-    rescan = message("", Param("host", ref("host")), state="prototyped")
-    deselect = message("", Param("self", ref("Host_driver")), state="prototyped")
     select = message(
         "",
         Param("self", ref("Host_driver")),
         Param("variant", ref("Driver_variant")),
         state="prototyped",
     )
+    deselect = message("", Param("self", ref("Host_driver")), state="prototyped")
+    rescan = message("", Param("host", ref("host")), state="prototyped")

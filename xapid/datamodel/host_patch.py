@@ -26,5 +26,5 @@ class HostPatch(Object, name="host_patch", roles=POOL_OPERATOR, state="deprecate
     pool_patch: Ref[PoolPatch] = static(NULL, since="miami")
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
 
-    apply = message("", Param("self", ref("host_patch")), result=STRING, state="deprecated", deprecated="miami")
     destroy = message("", Param("self", ref("host_patch")), state="deprecated", deprecated="miami")
+    apply = message("", Param("self", ref("host_patch")), result=STRING, state="deprecated", deprecated="miami")

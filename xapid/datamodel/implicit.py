@@ -14,7 +14,6 @@ from xapid.datamodel.types import (
     Kind,
     MapType,
     MessageSpec,
-    Object,
     Param,
     RecordType,
     RefType,
@@ -24,24 +23,28 @@ from xapid.datamodel.types import (
 
 
 def messages_of(spec: ClassSpec) -> dict[str, MessageSpec]:
-    """Every message of a class, by name. One that is declared wins over one made from a field."""
+    """Every message of a class, by name, in the order in which the original lists them.
+
+    One that is declared wins over one made from a field.
+    """
     made: dict[str, MessageSpec] = {}
-    if spec.in_db or spec.name == "message":
-        if spec.listed:
-            made |= _queries(spec)
-        if spec.in_db:
-            made |= _field_messages(spec)
-            made |= _object_messages(spec)
+    if spec.in_db:
+        made |= _object_messages(spec) | _field_messages(spec)
+    declared = dict(spec.messages)
+    made |= {name: declared.pop(name) for name in made if name in declared}
+    made |= declared
+    if (spec.in_db or spec.name == "message") and spec.listed:
+        made |= {name: message for name, message in _queries(spec).items() if name not in made}
     for name, roles in spec.implicit_roles.items():
         made[name] = replace(made[name], roles=roles)
-    for name, declared in spec.messages.items():
-        made[name] = declared
     return made
 
 
 def all_messages() -> dict[str, MessageSpec]:
-    """Every message of every class by ``Class.message``."""
-    classes: dict[str, type[Object]] = {**CLASSES, Diagnostics.spec.name: Diagnostics}
+    """Every message of every class by ``Class.message``, in the order in which the original lists them."""
+    classes = dict(CLASSES)
+    later = {name: classes.pop(name) for name in list(classes)[list(classes).index("Repository") :]}
+    classes |= {Diagnostics.spec.name: Diagnostics, **later}
     return {f"{name}.{key}": value for name, cls in classes.items() for key, value in messages_of(cls.spec).items()}
 
 
@@ -68,16 +71,16 @@ def _queries(spec: ClassSpec) -> dict[str, MessageSpec]:
     records = MapType(one, RecordType(spec.name))
     expression = Param("expr", STRING, 'An expression over the fields, for instance `field "uuid" = "..."`.')
     listed = [
-        _implicit(spec, "get_all_records", f"All {spec.name} records by reference.", result=records),
         _implicit(spec, "get_all", f"The references of all {spec.name} objects.", result=many),
-        _implicit(
-            spec, "get_all_records_where", f"The {spec.name} records an expression holds for, by reference.",
-            expression, result=records, hidden=True,
-        ),
         _implicit(
             spec, "get_all_where", f"The references of the {spec.name} objects an expression holds for.",
             expression, result=many, hidden=True,
         ),
+        _implicit(
+            spec, "get_all_records_where", f"The {spec.name} records an expression holds for, by reference.",
+            expression, result=records, hidden=True,
+        ),
+        _implicit(spec, "get_all_records", f"All {spec.name} records by reference.", result=records),
     ]  # fmt: skip
     return {each.name: each for each in listed}
 
@@ -85,38 +88,30 @@ def _queries(spec: ClassSpec) -> dict[str, MessageSpec]:
 def _object_messages(spec: ClassSpec) -> dict[str, MessageSpec]:
     one = RefType(spec.name)
     made = [
-        _implicit(
-            spec, "get_by_uuid", f"The {spec.name} with a uuid.", Param("uuid", STRING, "The uuid."),
-            result=one, errors=(),
-        ),
         _implicit(spec, "get_record", f"All fields of a {spec.name}.", _self(spec), result=RecordType(spec.name)),
+        _implicit(
+            spec, "get_by_uuid", f"The {spec.name} with a uuid.", Param("uuid", STRING, "The uuid."), result=one
+        ),
     ]  # fmt: skip
-    if spec.named and "name_label" in spec.fields:
-        made.append(
-            _implicit(
-                spec, "get_by_name_label", f"The {spec.name} objects with a name.",
-                Param("label", STRING, "The name, compared exactly."), result=SetType(one),
-            )
-        )  # fmt: skip
     if spec.constructor:
-        made += [
-            _implicit(
-                spec, "create", f"Make a {spec.name} from its fields.",
-                Param("args", RecordType(spec.name), "The fields; those left out take their defaults."),
-                result=one, roles=spec.roles,
-            ),
+        fields = Param("args", RecordType(spec.name), "The fields; those left out take their defaults.")
+        constructors = (
+            _implicit(spec, "create", f"Make a {spec.name} from its fields.", fields, result=one, roles=spec.roles),
             _implicit(spec, "destroy", f"Destroy a {spec.name}.", _self(spec), roles=spec.roles),
-        ]  # fmt: skip
-        made = [replace(each, has_async=each.name in ("create", "destroy")) for each in made]
+        )
+        made += [replace(each, has_async=True) for each in constructors]
+    if spec.named and "name_label" in spec.fields:
+        label = Param("label", STRING, "The name, compared exactly.")
+        doc = f"The {spec.name} objects with a name."
+        made.append(_implicit(spec, "get_by_name_label", doc, label, result=SetType(one)))
     return {each.name: each for each in made}
 
 
 def _field_messages(spec: ClassSpec) -> dict[str, MessageSpec]:
-    made: dict[str, MessageSpec] = {}
-    for each in spec.fields.values():
-        for built in _messages_of_field(spec, each):
-            made[built.name] = built
-    return made
+    """First all that read, then all that write."""
+    made = [built for each in spec.fields.values() for built in _messages_of_field(spec, each)]
+    readers = [each for each in made if each.name.startswith("get_")]
+    return {each.name: each for each in (*readers, *(each for each in made if each not in readers))}
 
 
 def _messages_of_field(spec: ClassSpec, each: Field) -> list[MessageSpec]:

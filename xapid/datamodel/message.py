@@ -50,23 +50,33 @@ class Message(
     timestamp: DateTime = dynamic(since="rio")
     body: str = dynamic(since="rio")
 
-    get_all_records_where = message(
+    create = message(
         "",
-        Param("expr", STRING),
-        result=map_of(ref("message"), record("message")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-    )
-    get_all_records = message(
-        "",
-        result=map_of(ref("message"), record("message")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-    )
-    get_by_uuid = message(
-        "",
-        Param("uuid", STRING),
+        Param("name", STRING),
+        Param("priority", INT),
+        Param("cls", enum_of(Cls)),
+        Param("obj_uuid", STRING),
+        Param("body", STRING),
         result=ref("message"),
+        has_async=False,
+    )
+    destroy = message("", Param("self", ref("message")), has_async=False)
+    destroy_many = message("", Param("messages", set_of(ref("message"))), since="22.19.0", state="prototyped")
+    destroy_all = message("", Param("filters", STRING_MAP), since="26.6.0", state="prototyped")
+    get = message(
+        "",
+        Param("cls", enum_of(Cls)),
+        Param("obj_uuid", STRING),
+        Param("since", DATETIME),
+        result=map_of(ref("message"), record("message")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
+    get_all = message("", result=set_of(ref("message")), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    get_since = message(
+        "",
+        Param("since", DATETIME),
+        result=map_of(ref("message"), record("message")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
@@ -77,33 +87,23 @@ class Message(
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
-    get_since = message(
+    get_by_uuid = message(
         "",
-        Param("since", DATETIME),
-        result=map_of(ref("message"), record("message")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-    )
-    get_all = message("", result=set_of(ref("message")), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
-    get = message(
-        "",
-        Param("cls", enum_of(Cls)),
-        Param("obj_uuid", STRING),
-        Param("since", DATETIME),
-        result=map_of(ref("message"), record("message")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-    )
-    destroy_all = message("", Param("filters", STRING_MAP), since="26.6.0", state="prototyped")
-    destroy_many = message("", Param("messages", set_of(ref("message"))), since="22.19.0", state="prototyped")
-    destroy = message("", Param("self", ref("message")), has_async=False)
-    create = message(
-        "",
-        Param("name", STRING),
-        Param("priority", INT),
-        Param("cls", enum_of(Cls)),
-        Param("obj_uuid", STRING),
-        Param("body", STRING),
+        Param("uuid", STRING),
         result=ref("message"),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
+    get_all_records = message(
+        "",
+        result=map_of(ref("message"), record("message")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
+    get_all_records_where = message(
+        "",
+        Param("expr", STRING),
+        result=map_of(ref("message"), record("message")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )

@@ -85,27 +85,8 @@ class Network(
     assigned_ips: dict[Ref[VIF], str] = dynamic({}, since="creedence")
     purpose: Set[NetworkPurpose] = dynamic((), since="inverness")
 
-    remove_purpose = message(
-        "",
-        Param("self", ref("network")),
-        Param("value", enum_of(NetworkPurpose)),
-        roles=POOL_ADMIN,
-        since="inverness",
-    )
-    add_purpose = message(
-        "",
-        Param("self", ref("network")),
-        Param("value", enum_of(NetworkPurpose)),
-        errors=(NETWORK_INCOMPATIBLE_PURPOSES,),
-        roles=POOL_ADMIN,
-        since="inverness",
-    )
-    set_default_locking_mode = message(
-        "",
-        Param("network", ref("network")),
-        Param("value", enum_of(NetworkDefaultLockingMode)),
-        since="tampa",
-    )
+    attach = message("", Param("network", ref("network")), Param("host", ref("host")), hidden=True)
+    pool_introduce = message("", hidden=True, arity=7)
     create_new_blob = message(
         "",
         Param("network", ref("network")),
@@ -115,9 +96,26 @@ class Network(
         result=ref("blob"),
         since="orlando",
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    attach = message("", Param("network", ref("network")), Param("host", ref("host")), hidden=True)
+    set_default_locking_mode = message(
+        "",
+        Param("network", ref("network")),
+        Param("value", enum_of(NetworkDefaultLockingMode)),
+        since="tampa",
+    )
     attach_for_vm = message("", Param("host", ref("host")), Param("vm", ref("VM")), roles=VM_POWER_ADMIN, hidden=True)
     detach_for_vm = message("", Param("host", ref("host")), Param("vm", ref("VM")), roles=VM_POWER_ADMIN, hidden=True)
-    pool_introduce = message("", hidden=True, arity=7)
+    add_purpose = message(
+        "",
+        Param("self", ref("network")),
+        Param("value", enum_of(NetworkPurpose)),
+        errors=(NETWORK_INCOMPATIBLE_PURPOSES,),
+        roles=POOL_ADMIN,
+        since="inverness",
+    )
+    remove_purpose = message(
+        "",
+        Param("self", ref("network")),
+        Param("value", enum_of(NetworkPurpose)),
+        roles=POOL_ADMIN,
+        since="inverness",
+    )

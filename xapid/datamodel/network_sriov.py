@@ -30,11 +30,11 @@ class NetworkSriov(Object, name="network_sriov", roles=POOL_OPERATOR, since="kol
     requires_reboot: bool = dynamic(False)
     configuration_mode: SriovConfigurationMode = dynamic(SriovConfigurationMode.unknown)
 
+    create = message("", Param("pif", ref("PIF")), Param("network", ref("network")), result=ref("network_sriov"))
+    destroy = message("", Param("self", ref("network_sriov")))
     get_remaining_capacity = message(
         "",
         Param("self", ref("network_sriov")),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )
-    destroy = message("", Param("self", ref("network_sriov")))
-    create = message("", Param("pif", ref("PIF")), Param("network", ref("network")), result=ref("network_sriov"))

@@ -37,12 +37,10 @@ class Observer(Object, roles=POOL_ADMIN, since="23.14.0", state="prototyped", co
     components: Set[str] = static((), state="prototyped")
     enabled: bool = static(False, state="prototyped")
 
-    set_components = message("", Param("self", ref("Observer")), Param("value", set_of(STRING)), state="prototyped")
-    set_endpoints = message("", Param("self", ref("Observer")), Param("value", set_of(STRING)), state="prototyped")
-    set_attributes = message("", Param("self", ref("Observer")), Param("value", STRING_MAP), state="prototyped")
-    set_enabled = message("", Param("self", ref("Observer")), Param("value", BOOL), state="prototyped")
-    set_hosts = message("", Param("self", ref("Observer")), Param("value", set_of(ref("host"))), state="prototyped")
-
-    # Between hosts, and for storage plug-ins: not listed.
     register = message("", Param("self", ref("Observer")), Param("host", ref("host")), hidden=True)
     unregister = message("", Param("self", ref("Observer")), Param("host", ref("host")), hidden=True)
+    set_hosts = message("", Param("self", ref("Observer")), Param("value", set_of(ref("host"))), state="prototyped")
+    set_enabled = message("", Param("self", ref("Observer")), Param("value", BOOL), state="prototyped")
+    set_attributes = message("", Param("self", ref("Observer")), Param("value", STRING_MAP), state="prototyped")
+    set_endpoints = message("", Param("self", ref("Observer")), Param("value", set_of(STRING)), state="prototyped")
+    set_components = message("", Param("self", ref("Observer")), Param("value", set_of(STRING)), state="prototyped")

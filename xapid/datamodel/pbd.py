@@ -23,6 +23,6 @@ class PBD(Object, roles=POOL_OPERATOR, constructor=True):
     currently_attached: bool = dynamic()
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
 
-    set_device_config = message("", Param("self", ref("PBD")), Param("value", STRING_MAP), since="miami")
-    unplug = message("", Param("self", ref("PBD")))
     plug = message("", Param("self", ref("PBD")), errors=(SR_UNKNOWN_DRIVER,))
+    unplug = message("", Param("self", ref("PBD")))
+    set_device_config = message("", Param("self", ref("PBD")), Param("value", STRING_MAP), since="miami")

@@ -41,7 +41,7 @@ class PCI(Object, roles=POOL_OPERATOR, since="boston"):
     subsystem_device_name: str = static("", since="clearwater-whetstone")
     driver_name: str = static("", since="kolkata")
 
-    get_dom0_access_status = message(
+    disable_dom0_access = message(
         "",
         Param("self", ref("PCI")),
         result=enum_of(PciDom0Access),
@@ -55,7 +55,7 @@ class PCI(Object, roles=POOL_OPERATOR, since="boston"):
         since="24.14.0",
         state="prototyped",
     )
-    disable_dom0_access = message(
+    get_dom0_access_status = message(
         "",
         Param("self", ref("PCI")),
         result=enum_of(PciDom0Access),

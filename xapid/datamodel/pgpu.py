@@ -47,21 +47,29 @@ class PGPU(Object, roles=POOL_OPERATOR, since="boston"):
     is_system_display_device: bool = dynamic(False, since="cream")
     compatibility_metadata: dict[str, str] = dynamic({}, since="inverness")
 
-    disable_dom0_access = message(
+    add_enabled_VGPU_types = message(
         "",
         Param("self", ref("PGPU")),
-        result=enum_of(PciDom0Access),
-        since="cream",
-        state="deprecated",
-        deprecated="24.14.0",
+        Param("value", ref("VGPU_type")),
+        since="vgpu-tech-preview",
     )
-    enable_dom0_access = message(
+    remove_enabled_VGPU_types = message(
         "",
         Param("self", ref("PGPU")),
-        result=enum_of(PciDom0Access),
-        since="cream",
-        state="deprecated",
-        deprecated="24.14.0",
+        Param("value", ref("VGPU_type")),
+        since="vgpu-tech-preview",
+    )
+    set_enabled_VGPU_types = message(
+        "",
+        Param("self", ref("PGPU")),
+        Param("value", set_of(ref("VGPU_type"))),
+        since="vgpu-tech-preview",
+    )
+    set_GPU_group = message(
+        "",
+        Param("self", ref("PGPU"), late=True),
+        Param("value", ref("GPU_group")),
+        since="vgpu-tech-preview",
     )
     get_remaining_capacity = message(
         "",
@@ -71,27 +79,19 @@ class PGPU(Object, roles=POOL_OPERATOR, since="boston"):
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="vgpu-tech-preview",
     )
-    set_GPU_group = message(
-        "",
-        Param("self", ref("PGPU"), late=True),
-        Param("value", ref("GPU_group")),
-        since="vgpu-tech-preview",
-    )
-    set_enabled_VGPU_types = message(
+    enable_dom0_access = message(
         "",
         Param("self", ref("PGPU")),
-        Param("value", set_of(ref("VGPU_type"))),
-        since="vgpu-tech-preview",
+        result=enum_of(PciDom0Access),
+        since="cream",
+        state="deprecated",
+        deprecated="24.14.0",
     )
-    remove_enabled_VGPU_types = message(
+    disable_dom0_access = message(
         "",
         Param("self", ref("PGPU")),
-        Param("value", ref("VGPU_type")),
-        since="vgpu-tech-preview",
-    )
-    add_enabled_VGPU_types = message(
-        "",
-        Param("self", ref("PGPU")),
-        Param("value", ref("VGPU_type")),
-        since="vgpu-tech-preview",
+        result=enum_of(PciDom0Access),
+        since="cream",
+        state="deprecated",
+        deprecated="24.14.0",
     )

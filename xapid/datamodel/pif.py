@@ -120,14 +120,95 @@ class PIF(Object, roles=POOL_OPERATOR):
     sriov_logical_PIF_of: Set[Ref[NetworkSriov]] = inverse("network_sriov.logical_PIF", since="kolkata")
     PCI: Ref[PCI] = dynamic(NULL, since="kolkata")
 
-    set_property = message(
+    create_VLAN = message(
+        "",
+        Param("device", STRING),
+        Param("network", ref("network"), late=True),
+        Param("host", ref("host")),
+        Param("VLAN", INT),
+        result=ref("PIF"),
+        errors=(VLAN_TAG_INVALID,),
+        state="deprecated",
+        deprecated="miami",
+        runs_on="host",
+    )
+    destroy = message(
         "",
         Param("self", ref("PIF")),
-        Param("name", STRING),
-        Param("value", STRING),
-        since="creedence",
+        errors=(PIF_IS_PHYSICAL,),
+        state="deprecated",
+        deprecated="miami",
     )
-    db_forget = message("", Param("self", ref("PIF")), since="orlando")
+    reconfigure_ip = message(
+        "",
+        Param("self", ref("PIF")),
+        Param("mode", enum_of(IpConfigurationMode)),
+        Param("IP", STRING),
+        Param("netmask", STRING),
+        Param("gateway", STRING),
+        Param("DNS", STRING),
+        errors=(CLUSTERING_ENABLED,),
+        since="miami",
+    )
+    reconfigure_ipv6 = message(
+        "",
+        Param("self", ref("PIF")),
+        Param("mode", enum_of(Ipv6ConfigurationMode)),
+        Param("IPv6", STRING),
+        Param("gateway", STRING),
+        Param("DNS", STRING),
+        errors=(CLUSTERING_ENABLED,),
+        since="tampa",
+    )
+    set_primary_address_type = message(
+        "",
+        Param("self", ref("PIF")),
+        Param("primary_address_type", enum_of(PrimaryAddressType)),
+        since="tampa",
+    )
+    scan = message("", Param("host", ref("host")), since="miami")
+    introduce = message(
+        "",
+        Param("host", ref("host")),
+        Param("MAC", STRING),
+        Param("device", STRING),
+        Param("managed", BOOL, default=True),
+        result=ref("PIF"),
+        since="miami",
+        runs_on="host",
+    )
+    forget = message(
+        "",
+        Param("self", ref("PIF")),
+        errors=(
+            PIF_TUNNEL_STILL_EXISTS,
+            CLUSTERING_ENABLED,
+        ),
+        since="miami",
+    )
+    unplug = message(
+        "",
+        Param("self", ref("PIF")),
+        errors=(
+            HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN,
+            VIF_IN_USE,
+            PIF_DOES_NOT_ALLOW_UNPLUG,
+            PIF_HAS_FCOE_SR_IN_USE,
+        ),
+        since="miami",
+    )
+    set_disallow_unplug = message(
+        "",
+        Param("self", ref("PIF")),
+        Param("value", BOOL),
+        errors=(
+            OTHER_OPERATION_IN_PROGRESS,
+            CLUSTERING_ENABLED,
+        ),
+        since="orlando",
+    )
+    plug = message("", Param("self", ref("PIF")), errors=(TRANSPORT_PIF_NOT_CONFIGURED,), since="miami")
+    pool_introduce = message("", hidden=True, arity=16)
     db_introduce = message(
         "",
         Param("device", STRING),
@@ -156,94 +237,11 @@ class PIF(Object, roles=POOL_OPERATOR):
         result=ref("PIF"),
         since="orlando",
     )
-    plug = message("", Param("self", ref("PIF")), errors=(TRANSPORT_PIF_NOT_CONFIGURED,), since="miami")
-    set_disallow_unplug = message(
+    db_forget = message("", Param("self", ref("PIF")), since="orlando")
+    set_property = message(
         "",
         Param("self", ref("PIF")),
-        Param("value", BOOL),
-        errors=(
-            OTHER_OPERATION_IN_PROGRESS,
-            CLUSTERING_ENABLED,
-        ),
-        since="orlando",
+        Param("name", STRING),
+        Param("value", STRING),
+        since="creedence",
     )
-    unplug = message(
-        "",
-        Param("self", ref("PIF")),
-        errors=(
-            HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN,
-            VIF_IN_USE,
-            PIF_DOES_NOT_ALLOW_UNPLUG,
-            PIF_HAS_FCOE_SR_IN_USE,
-        ),
-        since="miami",
-    )
-    forget = message(
-        "",
-        Param("self", ref("PIF")),
-        errors=(
-            PIF_TUNNEL_STILL_EXISTS,
-            CLUSTERING_ENABLED,
-        ),
-        since="miami",
-    )
-    introduce = message(
-        "",
-        Param("host", ref("host")),
-        Param("MAC", STRING),
-        Param("device", STRING),
-        Param("managed", BOOL, default=True),
-        result=ref("PIF"),
-        since="miami",
-        runs_on="host",
-    )
-    scan = message("", Param("host", ref("host")), since="miami")
-    set_primary_address_type = message(
-        "",
-        Param("self", ref("PIF")),
-        Param("primary_address_type", enum_of(PrimaryAddressType)),
-        since="tampa",
-    )
-    reconfigure_ipv6 = message(
-        "",
-        Param("self", ref("PIF")),
-        Param("mode", enum_of(Ipv6ConfigurationMode)),
-        Param("IPv6", STRING),
-        Param("gateway", STRING),
-        Param("DNS", STRING),
-        errors=(CLUSTERING_ENABLED,),
-        since="tampa",
-    )
-    reconfigure_ip = message(
-        "",
-        Param("self", ref("PIF")),
-        Param("mode", enum_of(IpConfigurationMode)),
-        Param("IP", STRING),
-        Param("netmask", STRING),
-        Param("gateway", STRING),
-        Param("DNS", STRING),
-        errors=(CLUSTERING_ENABLED,),
-        since="miami",
-    )
-    destroy = message(
-        "",
-        Param("self", ref("PIF")),
-        errors=(PIF_IS_PHYSICAL,),
-        state="deprecated",
-        deprecated="miami",
-    )
-    create_VLAN = message(
-        "",
-        Param("device", STRING),
-        Param("network", ref("network"), late=True),
-        Param("host", ref("host")),
-        Param("VLAN", INT),
-        result=ref("PIF"),
-        errors=(VLAN_TAG_INVALID,),
-        state="deprecated",
-        deprecated="miami",
-        runs_on="host",
-    )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    pool_introduce = message("", hidden=True, arity=16)

@@ -188,443 +188,32 @@ class Pool(
     vm_console_idle_timeout: int = rw(0, since="26.1.0", state="prototyped")
     auto_update_vm_secureboot_certificates: bool = rw(False, since="26.16.1", state="prototyped")
 
-    sync_trusted_certificates_from = message(
+    join = message(
         "",
-        Param("self", ref("pool")),
-        Param("remote_pool", STRING),
-        Param("remote_session", ref("session")),
-        Param("remote_certificate", STRING),
-        Param("ca", BOOL),
-        result=set_of(ref("Certificate")),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="26.16.0",
-        state="prototyped",
+        Param("master_address", STRING),
+        Param("master_username", STRING),
+        Param("master_password", STRING, secret=True),
+        errors=(JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS,),
     )
-    uninstall_trusted_certificate = message(
+    join_force = message(
         "",
-        Param("self", ref("pool")),
-        Param("certificate", ref("Certificate")),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="26.13.0",
-        state="prototyped",
+        Param("master_address", STRING),
+        Param("master_username", STRING),
+        Param("master_password", STRING, secret=True),
     )
-    install_trusted_certificate = message(
+    eject = message("", Param("host", ref("host")), runs_on="host")
+    initial_auth = message("", hidden=True, arity=0)
+    exchange_certificates_on_join = message("", Param("uuid", STRING), Param("certificate", STRING), hidden=True)
+    exchange_ca_certificates_on_join = message("", hidden=True, arity=2)
+    emergency_transition_to_master = message("", has_async=False)
+    emergency_reset_master = message("", Param("master_address", STRING), has_async=False)
+    recover_slaves = message("", result=set_of(ref("host")))
+    hello = message("", Param("host_uuid", STRING), Param("host_address", STRING), hidden=True)
+    is_slave = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
+    create_VLAN = message(
         "",
-        Param("self", ref("pool")),
-        Param("ca", BOOL),
-        Param("cert", STRING),
-        Param("purpose", set_of(enum_of(CertificatePurpose))),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="26.13.0",
-        state="prototyped",
-    )
-    set_ssh_auto_mode = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", BOOL),
-        roles=POOL_ADMIN,
-        since="25.27.0",
-        state="prototyped",
-    )
-    set_console_idle_timeout = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
-        roles=POOL_ADMIN,
-        since="25.21.0",
-        state="prototyped",
-    )
-    set_ssh_enabled_timeout = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
-        roles=POOL_ADMIN,
-        since="25.21.0",
-        state="prototyped",
-    )
-    disable_ssh = message("", Param("self", ref("pool")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
-    enable_ssh = message("", Param("self", ref("pool")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
-    get_guest_secureboot_readiness = message(
-        "",
-        Param("self", ref("pool")),
-        result=enum_of(PoolGuestSecurebootReadiness),
-        has_async=False,
-        since="24.17.0",
-        state="prototyped",
-    )
-    set_ext_auth_cache_expiry = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
-        since="24.31.0",
-        state="prototyped",
-    )
-    set_ext_auth_cache_size = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
-        since="24.31.0",
-        state="prototyped",
-    )
-    set_ext_auth_cache_enabled = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", BOOL),
-        since="24.31.0",
-        state="prototyped",
-    )
-    set_ext_auth_max_threads = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
-        has_async=False,
-        since="23.27.0",
-        state="prototyped",
-    )
-    set_local_auth_max_threads = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
-        has_async=False,
-        since="23.27.0",
-        state="prototyped",
-    )
-    set_update_sync_enabled = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", BOOL),
-        since="23.18.0",
-        state="prototyped",
-    )
-    configure_update_sync = message(
-        "",
-        Param("self", ref("pool")),
-        Param("update_sync_frequency", enum_of(UpdateSyncFrequency)),
-        Param("update_sync_day", INT),
-        since="23.18.0",
-        state="prototyped",
-    )
-    reset_telemetry_uuid = message(
-        "",
-        Param("self", ref("pool")),
-        roles=POOL_ADMIN,
-        since="23.9.0",
-        state="prototyped",
-    )
-    set_telemetry_next_collection = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", DATETIME),
-        roles=POOL_ADMIN,
-        since="23.9.0",
-        state="prototyped",
-    )
-    set_https_only = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", BOOL),
-        since="22.27.0",
-        state="prototyped",
-    )
-    set_custom_uefi_certificates = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", STRING),
-        roles=POOL_ADMIN,
-        since="24.0.0",
-        state="prototyped",
-    )
-    set_uefi_certificates = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", STRING),
-        roles=POOL_ADMIN,
-        since="22.16.0",
-        state="deprecated",
-        deprecated="24.0.0",
-    )
-    disable_repository_proxy = message(
-        "",
-        Param("self", ref("pool")),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="21.4.0",
-    )
-    configure_repository_proxy = message(
-        "",
-        Param("self", ref("pool")),
-        Param("url", STRING),
-        Param("username", STRING),
-        Param("password", STRING, secret=True),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="21.3.0",
-    )
-    disable_client_certificate_auth = message(
-        "",
-        Param("self", ref("pool")),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.318.0",
-    )
-    enable_client_certificate_auth = message(
-        "",
-        Param("self", ref("pool")),
-        Param("name", STRING),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.318.0",
-    )
-    check_update_readiness = message(
-        "",
-        Param("self", ref("pool")),
-        Param("requires_reboot", BOOL),
-        result=set_of(set_of(STRING)),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.304.0",
-    )
-    sync_updates = message(
-        "",
-        Param("self", ref("pool")),
-        Param("force", BOOL),
-        Param("token", STRING, default=""),
-        Param("token_id", STRING, default=""),
-        Param("username", STRING, default=""),
-        Param("password", STRING, default="", secret=True),
-        result=STRING,
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.329.0",
-    )
-    remove_repository = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", ref("Repository"), late=True),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.301.0",
-    )
-    add_repository = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", ref("Repository")),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.301.0",
-    )
-    set_repositories = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", set_of(ref("Repository"))),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.301.0",
-    )
-    rotate_secret = message(
-        "",
-        errors=(
-            INTERNAL_ERROR,
-            HOST_IS_SLAVE,
-            CANNOT_CONTACT_HOST,
-            HA_IS_ENABLED,
-            NOT_SUPPORTED_DURING_UPGRADE,
-        ),
-        roles=POOL_ADMIN,
-        since="stockholm_psr",
-    )
-    remove_from_guest_agent_config = message(
-        "",
-        Param("self", ref("pool")),
-        Param("key", STRING),
-        roles=POOL_ADMIN,
-        since="dundee",
-    )
-    add_to_guest_agent_config = message(
-        "",
-        Param("self", ref("pool")),
-        Param("key", STRING),
-        Param("value", STRING),
-        roles=POOL_ADMIN,
-        since="dundee",
-    )
-    has_extension = message(
-        "",
-        Param("self", ref("pool"), late=True),
-        Param("name", STRING),
-        result=BOOL,
-        roles=POOL_ADMIN,
-        since="dundee",
-    )
-    set_igmp_snooping_enabled = message("", Param("self", ref("pool")), Param("value", BOOL), since="inverness")
-    disable_ssl_legacy = message(
-        "",
-        Param("self", ref("pool")),
-        since="dundee",
-        state="deprecated",
-        deprecated="stockholm",
-    )
-    enable_ssl_legacy = message("", Param("self", ref("pool")), since="dundee", state="removed", deprecated="dundee")
-    apply_edition = message("", Param("self", ref("pool")), Param("edition", STRING), since="clearwater")
-    get_license_state = message(
-        "",
-        Param("self", ref("pool")),
-        result=STRING_MAP,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="clearwater",
-    )
-    disable_local_storage_caching = message("", Param("self", ref("pool")), since="cowley")
-    enable_local_storage_caching = message("", Param("self", ref("pool")), since="cowley")
-    test_archive_target = message(
-        "",
-        Param("self", ref("pool")),
-        Param("config", STRING_MAP),
-        result=STRING,
-        has_async=False,
-        since="cowley",
-    )
-    set_vswitch_controller = message(
-        "",
-        Param("address", STRING),
-        since="midnight-ride",
-        state="deprecated",
-        deprecated="falcon",
-    )
-    disable_redo_log = message("", since="midnight-ride")
-    enable_redo_log = message("", Param("sr", ref("SR"), late=True), since="midnight-ride")
-    enable_tls_verification = message("", roles=POOL_ADMIN, has_async=False, since="1.290.0")
-    certificate_sync = message("", since="george")
-    crl_list = message("", result=set_of(STRING), since="george")
-    crl_uninstall = message("", Param("name", STRING), since="george")
-    crl_install = message("", Param("name", STRING), Param("cert", STRING), since="george")
-    uninstall_ca_certificate = message(
-        "",
-        Param("name", STRING),
-        Param("force", BOOL, default=False),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.290.0",
-        state="deprecated",
-        deprecated="26.13.0",
-    )
-    install_ca_certificate = message(
-        "",
-        Param("name", STRING),
-        Param("cert", STRING),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="1.290.0",
-        state="deprecated",
-        deprecated="26.13.0",
-    )
-    certificate_list = message("", result=set_of(STRING), since="george", state="deprecated", deprecated="1.290.0")
-    certificate_uninstall = message(
-        "",
-        Param("name", STRING),
-        since="george",
-        state="deprecated",
-        deprecated="1.290.0",
-    )
-    certificate_install = message(
-        "",
-        Param("name", STRING),
-        Param("cert", STRING),
-        since="george",
-        state="deprecated",
-        deprecated="1.290.0",
-    )
-    send_test_post = message(
-        "",
-        Param("host", STRING),
-        Param("port", INT),
-        Param("body", STRING),
-        result=STRING,
-        roles=POOL_ADMIN,
-        since="george",
-    )
-    retrieve_wlb_recommendations = message(
-        "",
-        result=map_of(ref("VM"), set_of(STRING)),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="george",
-    )
-    retrieve_wlb_configuration = message(
-        "",
-        result=STRING_MAP,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="george",
-    )
-    send_wlb_configuration = message("", Param("config", STRING_MAP), since="george")
-    deconfigure_wlb = message("", since="george")
-    initialize_wlb = message(
-        "",
-        Param("wlb_url", STRING),
-        Param("wlb_username", STRING),
-        Param("wlb_password", STRING, secret=True),
-        Param("xenserver_username", STRING),
-        Param("xenserver_password", STRING, secret=True),
-        since="george",
-    )
-    detect_nonhomogeneous_external_auth = message("", Param("pool", ref("pool")), has_async=False, since="george")
-    external_auth_set_ldaps = message(
-        "",
-        Param("pool", ref("pool")),
-        Param("ldaps", BOOL),
-        Param("force", BOOL, default=False),
-        roles=POOL_ADMIN,
-        has_async=False,
-        since="26.16.0",
-    )
-    disable_external_auth = message(
-        "",
-        Param("pool", ref("pool")),
-        Param("config", STRING_MAP, default={}),
-        roles=POOL_ADMIN,
-        has_async=False,
-        since="george",
-    )
-    enable_external_auth = message(
-        "",
-        Param("pool", ref("pool")),
-        Param("config", STRING_MAP),
-        Param("service_name", STRING),
-        Param("auth_type", STRING),
-        roles=POOL_ADMIN,
-        has_async=False,
-        since="george",
-    )
-    create_new_blob = message(
-        "",
-        Param("pool", ref("pool")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
-        result=ref("blob"),
-        since="orlando",
-    )
-    set_ha_host_failures_to_tolerate = message("", Param("self", ref("pool")), Param("value", INT), since="orlando")
-    ha_compute_vm_failover_plan = message(
-        "",
-        Param("failed_hosts", set_of(ref("host"))),
-        Param("failed_vms", set_of(ref("VM"))),
-        result=map_of(ref("VM"), STRING_MAP),
-        has_async=False,
-        since="orlando",
-    )
-    ha_compute_hypothetical_max_host_failures_to_tolerate = message(
-        "",
-        Param("configuration", map_of(ref("VM"), STRING)),
-        result=INT,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="orlando",
-    )
-    ha_compute_max_host_failures_to_tolerate = message("", result=INT, has_async=False, since="orlando")
-    ha_failover_plan_exists = message("", Param("n", INT), result=BOOL, has_async=False, since="orlando")
-    ha_prevent_restarts_for = message("", Param("seconds", INT), has_async=False, since="orlando-update-1")
-    designate_new_master = message("", Param("host", ref("host")), since="miami")
-    sync_database = message("")
-    disable_ha = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), since="miami")
-    enable_ha = message(
-        "",
-        Param("heartbeat_srs", set_of(ref("SR"))),
-        Param("configuration", STRING_MAP),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="miami",
-    )
-    create_VLAN_from_PIF = message(
-        "",
-        Param("pif", ref("PIF")),
-        Param("network", ref("network")),
+        Param("device", STRING),
+        Param("network", ref("network"), late=True),
         Param("VLAN", INT),
         result=set_of(ref("PIF")),
         errors=(VLAN_TAG_INVALID,),
@@ -642,43 +231,452 @@ class Pool(
         ),
         since="inverness",
     )
-    create_VLAN = message(
+    create_VLAN_from_PIF = message(
         "",
-        Param("device", STRING),
-        Param("network", ref("network"), late=True),
+        Param("pif", ref("PIF")),
+        Param("network", ref("network")),
         Param("VLAN", INT),
         result=set_of(ref("PIF")),
         errors=(VLAN_TAG_INVALID,),
     )
-    recover_slaves = message("", result=set_of(ref("host")))
-    emergency_reset_master = message("", Param("master_address", STRING), has_async=False)
-    emergency_transition_to_master = message("", has_async=False)
-    eject = message("", Param("host", ref("host")), runs_on="host")
-    join_force = message(
+    enable_ha = message(
         "",
-        Param("master_address", STRING),
-        Param("master_username", STRING),
-        Param("master_password", STRING, secret=True),
+        Param("heartbeat_srs", set_of(ref("SR"))),
+        Param("configuration", STRING_MAP),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="miami",
     )
-    join = message(
+    disable_ha = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), since="miami")
+    sync_database = message("")
+    designate_new_master = message("", Param("host", ref("host")), since="miami")
+    ha_prevent_restarts_for = message("", Param("seconds", INT), has_async=False, since="orlando-update-1")
+    ha_failover_plan_exists = message("", Param("n", INT), result=BOOL, has_async=False, since="orlando")
+    ha_compute_max_host_failures_to_tolerate = message("", result=INT, has_async=False, since="orlando")
+    ha_compute_hypothetical_max_host_failures_to_tolerate = message(
         "",
-        Param("master_address", STRING),
-        Param("master_username", STRING),
-        Param("master_password", STRING, secret=True),
-        errors=(JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS,),
+        Param("configuration", map_of(ref("VM"), STRING)),
+        result=INT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="orlando",
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    audit_log_append = message("", Param("line", STRING), roles=POOL_ADMIN, hidden=True)
-    disable_binary_storage = message("", hidden=True, arity=0)
+    ha_compute_vm_failover_plan = message(
+        "",
+        Param("failed_hosts", set_of(ref("host"))),
+        Param("failed_vms", set_of(ref("VM"))),
+        result=map_of(ref("VM"), STRING_MAP),
+        has_async=False,
+        since="orlando",
+    )
+    set_ha_host_failures_to_tolerate = message("", Param("self", ref("pool")), Param("value", INT), since="orlando")
+    create_new_blob = message(
+        "",
+        Param("pool", ref("pool")),
+        Param("name", STRING),
+        Param("mime_type", STRING),
+        Param("public", BOOL, default=False),
+        result=ref("blob"),
+        since="orlando",
+    )
+    ha_schedule_plan_recomputation = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
     enable_binary_storage = message("", hidden=True, arity=0)
-    exchange_ca_certificates_on_join = message("", hidden=True, arity=2)
-    exchange_certificates_on_join = message("", Param("uuid", STRING), Param("certificate", STRING), hidden=True)
-    exchange_crls_on_join = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=3)
+    disable_binary_storage = message("", hidden=True, arity=0)
+    enable_external_auth = message(
+        "",
+        Param("pool", ref("pool")),
+        Param("config", STRING_MAP),
+        Param("service_name", STRING),
+        Param("auth_type", STRING),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="george",
+    )
+    disable_external_auth = message(
+        "",
+        Param("pool", ref("pool")),
+        Param("config", STRING_MAP, default={}),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="george",
+    )
+    external_auth_set_ldaps = message(
+        "",
+        Param("pool", ref("pool")),
+        Param("ldaps", BOOL),
+        Param("force", BOOL, default=False),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="26.16.0",
+    )
+    detect_nonhomogeneous_external_auth = message("", Param("pool", ref("pool")), has_async=False, since="george")
+    initialize_wlb = message(
+        "",
+        Param("wlb_url", STRING),
+        Param("wlb_username", STRING),
+        Param("wlb_password", STRING, secret=True),
+        Param("xenserver_username", STRING),
+        Param("xenserver_password", STRING, secret=True),
+        since="george",
+    )
+    deconfigure_wlb = message("", since="george")
+    send_wlb_configuration = message("", Param("config", STRING_MAP), since="george")
+    retrieve_wlb_configuration = message(
+        "",
+        result=STRING_MAP,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="george",
+    )
+    retrieve_wlb_recommendations = message(
+        "",
+        result=map_of(ref("VM"), set_of(STRING)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="george",
+    )
+    send_test_post = message(
+        "",
+        Param("host", STRING),
+        Param("port", INT),
+        Param("body", STRING),
+        result=STRING,
+        roles=POOL_ADMIN,
+        since="george",
+    )
+    certificate_install = message(
+        "",
+        Param("name", STRING),
+        Param("cert", STRING),
+        since="george",
+        state="deprecated",
+        deprecated="1.290.0",
+    )
+    certificate_uninstall = message(
+        "",
+        Param("name", STRING),
+        since="george",
+        state="deprecated",
+        deprecated="1.290.0",
+    )
+    certificate_list = message("", result=set_of(STRING), since="george", state="deprecated", deprecated="1.290.0")
+    install_ca_certificate = message(
+        "",
+        Param("name", STRING),
+        Param("cert", STRING),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.290.0",
+        state="deprecated",
+        deprecated="26.13.0",
+    )
+    uninstall_ca_certificate = message(
+        "",
+        Param("name", STRING),
+        Param("force", BOOL, default=False),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.290.0",
+        state="deprecated",
+        deprecated="26.13.0",
+    )
+    crl_install = message("", Param("name", STRING), Param("cert", STRING), since="george")
+    crl_uninstall = message("", Param("name", STRING), since="george")
+    crl_list = message("", result=set_of(STRING), since="george")
+    certificate_sync = message("", since="george")
+    enable_tls_verification = message("", roles=POOL_ADMIN, has_async=False, since="1.290.0")
+    enable_redo_log = message("", Param("sr", ref("SR"), late=True), since="midnight-ride")
+    disable_redo_log = message("", since="midnight-ride")
+    audit_log_append = message("", Param("line", STRING), roles=POOL_ADMIN, hidden=True)
+    set_vswitch_controller = message(
+        "",
+        Param("address", STRING),
+        since="midnight-ride",
+        state="deprecated",
+        deprecated="falcon",
+    )
+    test_archive_target = message(
+        "",
+        Param("self", ref("pool")),
+        Param("config", STRING_MAP),
+        result=STRING,
+        has_async=False,
+        since="cowley",
+    )
+    enable_local_storage_caching = message("", Param("self", ref("pool")), since="cowley")
+    disable_local_storage_caching = message("", Param("self", ref("pool")), since="cowley")
+    get_license_state = message(
+        "",
+        Param("self", ref("pool")),
+        result=STRING_MAP,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="clearwater",
+    )
+    apply_edition = message("", Param("self", ref("pool")), Param("edition", STRING), since="clearwater")
+    enable_ssl_legacy = message("", Param("self", ref("pool")), since="dundee", state="removed", deprecated="dundee")
+    disable_ssl_legacy = message(
+        "",
+        Param("self", ref("pool")),
+        since="dundee",
+        state="deprecated",
+        deprecated="stockholm",
+    )
+    set_igmp_snooping_enabled = message("", Param("self", ref("pool")), Param("value", BOOL), since="inverness")
+    has_extension = message(
+        "",
+        Param("self", ref("pool"), late=True),
+        Param("name", STRING),
+        result=BOOL,
+        roles=POOL_ADMIN,
+        since="dundee",
+    )
+    add_to_guest_agent_config = message(
+        "",
+        Param("self", ref("pool")),
+        Param("key", STRING),
+        Param("value", STRING),
+        roles=POOL_ADMIN,
+        since="dundee",
+    )
+    remove_from_guest_agent_config = message(
+        "",
+        Param("self", ref("pool")),
+        Param("key", STRING),
+        roles=POOL_ADMIN,
+        since="dundee",
+    )
+    rotate_secret = message(
+        "",
+        errors=(
+            INTERNAL_ERROR,
+            HOST_IS_SLAVE,
+            CANNOT_CONTACT_HOST,
+            HA_IS_ENABLED,
+            NOT_SUPPORTED_DURING_UPGRADE,
+        ),
+        roles=POOL_ADMIN,
+        since="stockholm_psr",
+    )
+    set_repositories = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", set_of(ref("Repository"))),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.301.0",
+    )
+    add_repository = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", ref("Repository")),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.301.0",
+    )
+    remove_repository = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", ref("Repository"), late=True),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.301.0",
+    )
+    sync_updates = message(
+        "",
+        Param("self", ref("pool")),
+        Param("force", BOOL),
+        Param("token", STRING, default=""),
+        Param("token_id", STRING, default=""),
+        Param("username", STRING, default=""),
+        Param("password", STRING, default="", secret=True),
+        result=STRING,
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.329.0",
+    )
+    check_update_readiness = message(
+        "",
+        Param("self", ref("pool")),
+        Param("requires_reboot", BOOL),
+        result=set_of(set_of(STRING)),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.304.0",
+    )
+    enable_client_certificate_auth = message(
+        "",
+        Param("self", ref("pool")),
+        Param("name", STRING),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.318.0",
+    )
+    disable_client_certificate_auth = message(
+        "",
+        Param("self", ref("pool")),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="1.318.0",
+    )
+    configure_repository_proxy = message(
+        "",
+        Param("self", ref("pool")),
+        Param("url", STRING),
+        Param("username", STRING),
+        Param("password", STRING, secret=True),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="21.3.0",
+    )
+    disable_repository_proxy = message(
+        "",
+        Param("self", ref("pool")),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="21.4.0",
+    )
+    set_uefi_certificates = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", STRING),
+        roles=POOL_ADMIN,
+        since="22.16.0",
+        state="deprecated",
+        deprecated="24.0.0",
+    )
+    set_custom_uefi_certificates = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", STRING),
+        roles=POOL_ADMIN,
+        since="24.0.0",
+        state="prototyped",
+    )
+    set_https_only = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", BOOL),
+        since="22.27.0",
+        state="prototyped",
+    )
+    set_telemetry_next_collection = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", DATETIME),
+        roles=POOL_ADMIN,
+        since="23.9.0",
+        state="prototyped",
+    )
+    reset_telemetry_uuid = message(
+        "",
+        Param("self", ref("pool")),
+        roles=POOL_ADMIN,
+        since="23.9.0",
+        state="prototyped",
+    )
+    configure_update_sync = message(
+        "",
+        Param("self", ref("pool")),
+        Param("update_sync_frequency", enum_of(UpdateSyncFrequency)),
+        Param("update_sync_day", INT),
+        since="23.18.0",
+        state="prototyped",
+    )
+    set_update_sync_enabled = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", BOOL),
+        since="23.18.0",
+        state="prototyped",
+    )
+    set_local_auth_max_threads = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", INT),
+        has_async=False,
+        since="23.27.0",
+        state="prototyped",
+    )
+    set_ext_auth_max_threads = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", INT),
+        has_async=False,
+        since="23.27.0",
+        state="prototyped",
+    )
+    set_ext_auth_cache_enabled = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", BOOL),
+        since="24.31.0",
+        state="prototyped",
+    )
+    set_ext_auth_cache_size = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", INT),
+        since="24.31.0",
+        state="prototyped",
+    )
+    set_ext_auth_cache_expiry = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", INT),
+        since="24.31.0",
+        state="prototyped",
+    )
+    get_guest_secureboot_readiness = message(
+        "",
+        Param("self", ref("pool")),
+        result=enum_of(PoolGuestSecurebootReadiness),
+        has_async=False,
+        since="24.17.0",
+        state="prototyped",
+    )
+    enable_ssh = message("", Param("self", ref("pool")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
+    disable_ssh = message("", Param("self", ref("pool")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
+    set_ssh_enabled_timeout = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", INT),
+        roles=POOL_ADMIN,
+        since="25.21.0",
+        state="prototyped",
+    )
+    set_console_idle_timeout = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", INT),
+        roles=POOL_ADMIN,
+        since="25.21.0",
+        state="prototyped",
+    )
+    set_ssh_auto_mode = message(
+        "",
+        Param("self", ref("pool")),
+        Param("value", BOOL),
+        roles=POOL_ADMIN,
+        since="25.27.0",
+        state="prototyped",
+    )
+    install_trusted_certificate = message(
+        "",
+        Param("self", ref("pool")),
+        Param("ca", BOOL),
+        Param("cert", STRING),
+        Param("purpose", set_of(enum_of(CertificatePurpose))),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="26.13.0",
+        state="prototyped",
+    )
+    uninstall_trusted_certificate = message(
+        "",
+        Param("self", ref("pool")),
+        Param("certificate", ref("Certificate")),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="26.13.0",
+        state="prototyped",
+    )
+    sync_trusted_certificates_from = message(
+        "",
+        Param("self", ref("pool")),
+        Param("remote_pool", STRING),
+        Param("remote_session", ref("session")),
+        Param("remote_certificate", STRING),
+        Param("ca", BOOL),
+        result=set_of(ref("Certificate")),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="26.16.0",
+        state="prototyped",
+    )
     exchange_trusted_certificates_on_join = message(
         "", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=4
     )
-    ha_schedule_plan_recomputation = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
-    hello = message("", Param("host_uuid", STRING), Param("host_address", STRING), hidden=True)
-    initial_auth = message("", hidden=True, arity=0)
-    is_slave = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
+    exchange_crls_on_join = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=3)

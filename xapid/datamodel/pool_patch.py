@@ -36,19 +36,7 @@ class PoolPatch(Object, name="pool_patch", roles=POOL_OPERATOR, since="miami", s
     pool_update: Ref[PoolUpdate] = static(NULL, since="ely")
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
 
-    clean_on_host = message(
-        "",
-        Param("self", ref("pool_patch")),
-        Param("host", ref("host")),
-        since="tampa",
-        state="deprecated",
-        deprecated="ely",
-        runs_on="host",
-    )
-    destroy = message("", Param("self", ref("pool_patch")), state="deprecated", deprecated="ely")
-    pool_clean = message("", Param("self", ref("pool_patch")), since="tampa", state="deprecated", deprecated="ely")
-    clean = message("", Param("self", ref("pool_patch"), late=True), state="deprecated", deprecated="ely")
-    precheck = message(
+    apply = message(
         "",
         Param("self", ref("pool_patch")),
         Param("host", ref("host")),
@@ -58,11 +46,23 @@ class PoolPatch(Object, name="pool_patch", roles=POOL_OPERATOR, since="miami", s
         runs_on="host",
     )
     pool_apply = message("", Param("self", ref("pool_patch")), state="deprecated", deprecated="ely")
-    apply = message(
+    precheck = message(
         "",
         Param("self", ref("pool_patch")),
         Param("host", ref("host")),
         result=STRING,
+        state="deprecated",
+        deprecated="ely",
+        runs_on="host",
+    )
+    clean = message("", Param("self", ref("pool_patch"), late=True), state="deprecated", deprecated="ely")
+    pool_clean = message("", Param("self", ref("pool_patch")), since="tampa", state="deprecated", deprecated="ely")
+    destroy = message("", Param("self", ref("pool_patch")), state="deprecated", deprecated="ely")
+    clean_on_host = message(
+        "",
+        Param("self", ref("pool_patch")),
+        Param("host", ref("host")),
+        since="tampa",
         state="deprecated",
         deprecated="ely",
         runs_on="host",

@@ -45,10 +45,7 @@ class PoolUpdate(Object, name="pool_update", roles=POOL_OPERATOR, since="ely"):
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="inverness")
     enforce_homogeneity: bool = static(False, since="inverness")
 
-    destroy = message("", Param("self", ref("pool_update")))
-    pool_clean = message("", Param("self", ref("pool_update")))
-    pool_apply = message("", Param("self", ref("pool_update")))
-    apply = message("", Param("self", ref("pool_update")), Param("host", ref("host")), runs_on="host")
+    introduce = message("", Param("vdi", ref("VDI")), result=ref("pool_update"))
     precheck = message(
         "",
         Param("self", ref("pool_update")),
@@ -56,9 +53,10 @@ class PoolUpdate(Object, name="pool_update", roles=POOL_OPERATOR, since="ely"):
         result=enum_of(LivepatchStatus),
         runs_on="host",
     )
-    introduce = message("", Param("vdi", ref("VDI")), result=ref("pool_update"))
-
-    # Between hosts, and for storage plug-ins: not listed.
+    apply = message("", Param("self", ref("pool_update")), Param("host", ref("host")), runs_on="host")
+    pool_apply = message("", Param("self", ref("pool_update")))
+    pool_clean = message("", Param("self", ref("pool_update")))
+    destroy = message("", Param("self", ref("pool_update")))
     attach = message("", hidden=True, arity=1)
     detach = message("", Param("self", ref("pool_update")), hidden=True)
     resync_host = message("", Param("host", ref("host")), hidden=True)

@@ -30,5 +30,5 @@ class PUSB(Object, roles=POOL_ADMIN, since="inverness"):
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
     speed: float = static(-1.0, since="stockholm")
 
-    set_passthrough_enabled = message("", Param("self", ref("PUSB")), Param("value", BOOL))
     scan = message("", Param("host", ref("host")))
+    set_passthrough_enabled = message("", Param("self", ref("PUSB")), Param("value", BOOL))

@@ -20,7 +20,6 @@ class PVS_server(Object, roles=POOL_OPERATOR, since="ely"):
     last_port: int = static(0)
     site: Ref[PVS_site] = static(NULL)
 
-    forget = message("", Param("self", ref("PVS_server")))
     introduce = message(
         "",
         Param("addresses", set_of(STRING)),
@@ -29,3 +28,4 @@ class PVS_server(Object, roles=POOL_OPERATOR, since="ely"):
         Param("site", ref("PVS_site"), late=True),
         result=ref("PVS_server"),
     )
+    forget = message("", Param("self", ref("PVS_server")))

@@ -25,7 +25,13 @@ class PVS_site(Object, roles=POOL_OPERATOR, since="ely"):
     servers: Set[Ref[PVS_server]] = inverse("PVS_server.site")
     proxies: Set[Ref[PVS_proxy]] = inverse("PVS_proxy.site")
 
-    set_PVS_uuid = message("", Param("self", ref("PVS_site")), Param("value", STRING))
+    introduce = message(
+        "",
+        Param("name_label", STRING),
+        Param("name_description", STRING),
+        Param("PVS_uuid", STRING),
+        result=ref("PVS_site"),
+    )
     forget = message(
         "",
         Param("self", ref("PVS_site")),
@@ -34,10 +40,4 @@ class PVS_site(Object, roles=POOL_OPERATOR, since="ely"):
             PVS_SITE_CONTAINS_SERVERS,
         ),
     )
-    introduce = message(
-        "",
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("PVS_uuid", STRING),
-        result=ref("PVS_site"),
-    )
+    set_PVS_uuid = message("", Param("self", ref("PVS_site")), Param("value", STRING))

@@ -21,7 +21,7 @@ class Rate_limit(Object, roles=POOL_ADMIN, since="26.17.0", state="prototyped", 
     burst_size: float = static(0.0, state="prototyped")
     fill_rate: float = static(0.0, state="prototyped")
 
-    set_fill_rate = message("", Param("self", ref("Rate_limit")), Param("value", FLOAT), state="prototyped")
-    set_burst_size = message("", Param("self", ref("Rate_limit")), Param("value", FLOAT), state="prototyped")
-    remove_caller = message("", Param("self", ref("Rate_limit")), Param("caller", ref("Caller")), state="prototyped")
     add_caller = message("", Param("self", ref("Rate_limit")), Param("caller", ref("Caller")), state="prototyped")
+    remove_caller = message("", Param("self", ref("Rate_limit")), Param("caller", ref("Caller")), state="prototyped")
+    set_burst_size = message("", Param("self", ref("Rate_limit")), Param("value", FLOAT), state="prototyped")
+    set_fill_rate = message("", Param("self", ref("Rate_limit")), Param("value", FLOAT), state="prototyped")

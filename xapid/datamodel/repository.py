@@ -39,35 +39,6 @@ class Repository(
     origin: Origin = static(Origin.remote, since="24.23.0", state="prototyped")
     certificate: str = static("", since="25.7.0", state="prototyped")
 
-    set_gpgkey_path = message(
-        "",
-        Param("self", ref("Repository")),
-        Param("value", STRING),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="22.12.0",
-        state="prototyped",
-    )
-    forget = message("", Param("self", ref("Repository")), roles=role_set(POOL_OPERATOR, CLIENT_CERT))
-    introduce_remote_pool = message(
-        "",
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("binary_url", STRING),
-        Param("certificate", STRING),
-        result=ref("Repository"),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="25.7.0",
-        state="prototyped",
-    )
-    introduce_bundle = message(
-        "",
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        result=ref("Repository"),
-        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
-        since="24.23.0",
-        state="prototyped",
-    )
     introduce = message(
         "",
         Param("name_label", STRING),
@@ -79,9 +50,36 @@ class Repository(
         result=ref("Repository"),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
+    introduce_bundle = message(
+        "",
+        Param("name_label", STRING),
+        Param("name_description", STRING),
+        result=ref("Repository"),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="24.23.0",
+        state="prototyped",
+    )
+    introduce_remote_pool = message(
+        "",
+        Param("name_label", STRING),
+        Param("name_description", STRING),
+        Param("binary_url", STRING),
+        Param("certificate", STRING),
+        result=ref("Repository"),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="25.7.0",
+        state="prototyped",
+    )
+    forget = message("", Param("self", ref("Repository")), roles=role_set(POOL_OPERATOR, CLIENT_CERT))
     apply = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=1)
+    set_gpgkey_path = message(
+        "",
+        Param("self", ref("Repository")),
+        Param("value", STRING),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="22.12.0",
+        state="prototyped",
+    )
     apply_livepatch = message(
         "",
         Param("host", ref("host")),

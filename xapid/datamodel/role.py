@@ -15,16 +15,9 @@ class Role(Object, name="role", roles=POOL_OPERATOR, since="midnight-ride"):
     subroles: Set[Ref[Role]] = static(())
     is_internal: bool = dynamic(False, since="22.5.0")
 
-    get_by_permission_name_label = message(
+    get_permissions = message(
         "",
-        Param("label", STRING),
-        result=set_of(ref("role")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-    )
-    get_by_permission = message(
-        "",
-        Param("permission", ref("role"), late=True),
+        Param("self", ref("role")),
         result=set_of(ref("role")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
@@ -36,9 +29,16 @@ class Role(Object, name="role", roles=POOL_OPERATOR, since="midnight-ride"):
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
-    get_permissions = message(
+    get_by_permission = message(
         "",
-        Param("self", ref("role")),
+        Param("permission", ref("role"), late=True),
+        result=set_of(ref("role")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
+    get_by_permission_name_label = message(
+        "",
+        Param("label", STRING),
         result=set_of(ref("role")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,

@@ -23,7 +23,6 @@ class SDN_controller(Object, roles=POOL_OPERATOR, since="falcon"):
     address: str = static("")
     port: int = static(0)
 
-    forget = message("", Param("self", ref("SDN_controller")))
     introduce = message(
         "",
         Param("protocol", enum_of(SdnControllerProtocol), default=SdnControllerProtocol.ssl),
@@ -31,3 +30,4 @@ class SDN_controller(Object, roles=POOL_OPERATOR, since="falcon"):
         Param("port", INT, default=0),
         result=ref("SDN_controller"),
     )
+    forget = message("", Param("self", ref("SDN_controller")))

@@ -22,5 +22,4 @@ class Secret(
     value: str = rw(since="rio")
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="rio")
 
-    # Between hosts, and for storage plug-ins: not listed.
     introduce = message("", hidden=True, arity=2)

@@ -50,38 +50,6 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
     originator: str = dynamic("", since="clearwater")
     client_certificate: bool = dynamic(False, since="21.2.0")
 
-    logout_subject_identifier = message("", Param("subject_identifier", STRING), roles=POOL_OPERATOR, since="george")
-    get_all_subject_identifiers = message(
-        "",
-        result=set_of(STRING),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="george",
-    )
-    local_logout = message("", has_async=False, since="miami")
-    create_from_db_file = message(
-        "",
-        Param("filename", STRING),
-        result=ref("session"),
-        roles=LOCAL_ROOT,
-        since="dundee",
-    )
-    slave_local_login_with_password = message(
-        "",
-        Param("uname", STRING),
-        Param("pwd", STRING, secret=True),
-        result=ref("session"),
-        has_async=False,
-        session=False,
-        since="miami",
-    )
-    change_password = message(
-        "",
-        Param("old_pwd", STRING),
-        Param("new_pwd", STRING),
-        roles=LOCAL_ROOT,
-        has_async=False,
-    )
-    logout = message("", roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
     login_with_password = message(
         "",
         Param("uname", STRING),
@@ -97,7 +65,37 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
         has_async=False,
         session=False,
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    slave_local_login = message("", Param("psecret", STRING, secret=True), hidden=True)
+    logout = message("", roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    change_password = message(
+        "",
+        Param("old_pwd", STRING),
+        Param("new_pwd", STRING),
+        roles=LOCAL_ROOT,
+        has_async=False,
+    )
     slave_login = message("", Param("host", ref("host")), Param("psecret", STRING, secret=True), hidden=True)
+    slave_local_login = message("", Param("psecret", STRING, secret=True), hidden=True)
+    slave_local_login_with_password = message(
+        "",
+        Param("uname", STRING),
+        Param("pwd", STRING, secret=True),
+        result=ref("session"),
+        has_async=False,
+        session=False,
+        since="miami",
+    )
+    create_from_db_file = message(
+        "",
+        Param("filename", STRING),
+        result=ref("session"),
+        roles=LOCAL_ROOT,
+        since="dundee",
+    )
+    local_logout = message("", has_async=False, since="miami")
+    get_all_subject_identifiers = message(
+        "",
+        result=set_of(STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="george",
+    )
+    logout_subject_identifier = message("", Param("subject_identifier", STRING), roles=POOL_OPERATOR, since="george")

@@ -106,107 +106,6 @@ class SR(Object, roles=POOL_OPERATOR):
     clustered: bool = dynamic(False, since="dundee")
     is_tools_sr: bool = dynamic(False, since="dundee")
 
-    forget_data_source_archives = message(
-        "",
-        Param("sr", ref("SR")),
-        Param("data_source", STRING),
-        has_async=False,
-        since="dundee",
-    )
-    query_data_source = message(
-        "",
-        Param("sr", ref("SR")),
-        Param("data_source", STRING),
-        result=FLOAT,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="dundee",
-    )
-    record_data_source = message(
-        "",
-        Param("sr", ref("SR")),
-        Param("data_source", STRING),
-        has_async=False,
-        since="dundee",
-    )
-    get_data_sources = message(
-        "",
-        Param("sr", ref("SR")),
-        result=set_of(record("data_source")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="dundee",
-    )
-    disable_database_replication = message("", Param("sr", ref("SR")), since="boston")
-    enable_database_replication = message("", Param("sr", ref("SR")), since="boston")
-    assert_supports_database_replication = message("", Param("sr", ref("SR")), since="boston")
-    assert_can_host_ha_statefile = message("", Param("sr", ref("SR")), since="orlando")
-    set_physical_size = message(
-        "", Param("self", ref("SR"), late=True), Param("value", INT), has_async=False, since="miami"
-    )
-    create_new_blob = message(
-        "",
-        Param("sr", ref("SR")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
-        result=ref("blob"),
-        since="orlando",
-    )
-    set_name_description = message("", Param("sr", ref("SR")), Param("value", STRING))
-    set_name_label = message("", Param("sr", ref("SR")), Param("value", STRING))
-    set_shared = message("", Param("sr", ref("SR")), Param("value", BOOL))
-    probe_ext = message(
-        "",
-        Param("host", ref("host")),
-        Param("device_config", STRING_MAP),
-        Param("type", STRING),
-        Param("sm_config", STRING_MAP, default={}),
-        result=set_of(record("probe_result")),
-        since="kolkata",
-        runs_on="host",
-    )
-    probe = message(
-        "",
-        Param("host", ref("host")),
-        Param("device_config", STRING_MAP),
-        Param("type", STRING),
-        Param("sm_config", STRING_MAP, default={}),
-        result=STRING,
-        since="miami",
-        runs_on="host",
-    )
-    scan = message("", Param("sr", ref("SR")), roles=VM_POWER_ADMIN)
-    get_supported_types = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
-    update = message("", Param("sr", ref("SR")), since="symc")
-    forget = message("", Param("sr", ref("SR")), errors=(SR_HAS_PBD,))
-    destroy = message("", Param("sr", ref("SR")), errors=(SR_HAS_PBD,))
-    make = message(
-        "",
-        Param("host", ref("host")),
-        Param("device_config", STRING_MAP),
-        Param("physical_size", INT),
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("type", STRING),
-        Param("content_type", STRING),
-        Param("sm_config", STRING_MAP, default={}),
-        result=STRING,
-        state="deprecated",
-        deprecated="miami",
-        runs_on="host",
-    )
-    introduce = message(
-        "",
-        Param("uuid", STRING),
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("type", STRING),
-        Param("content_type", STRING),
-        Param("shared", BOOL),
-        Param("sm_config", STRING_MAP, default={}),
-        result=ref("SR"),
-    )
     create = message(
         "",
         Param("host", ref("host")),
@@ -222,10 +121,109 @@ class SR(Object, roles=POOL_OPERATOR):
         errors=(SR_UNKNOWN_DRIVER,),
         runs_on="host",
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    get_live_hosts = message("", Param("sr", ref("SR"), late=True), hidden=True)
-    set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    introduce = message(
+        "",
+        Param("uuid", STRING),
+        Param("name_label", STRING),
+        Param("name_description", STRING),
+        Param("type", STRING),
+        Param("content_type", STRING),
+        Param("shared", BOOL),
+        Param("sm_config", STRING_MAP, default={}),
+        result=ref("SR"),
+    )
+    make = message(
+        "",
+        Param("host", ref("host")),
+        Param("device_config", STRING_MAP),
+        Param("physical_size", INT),
+        Param("name_label", STRING),
+        Param("name_description", STRING),
+        Param("type", STRING),
+        Param("content_type", STRING),
+        Param("sm_config", STRING_MAP, default={}),
+        result=STRING,
+        state="deprecated",
+        deprecated="miami",
+        runs_on="host",
+    )
+    destroy = message("", Param("sr", ref("SR")), errors=(SR_HAS_PBD,))
+    forget = message("", Param("sr", ref("SR")), errors=(SR_HAS_PBD,))
+    update = message("", Param("sr", ref("SR")), since="symc")
+    get_supported_types = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    scan = message("", Param("sr", ref("SR")), roles=VM_POWER_ADMIN)
+    probe = message(
+        "",
+        Param("host", ref("host")),
+        Param("device_config", STRING_MAP),
+        Param("type", STRING),
+        Param("sm_config", STRING_MAP, default={}),
+        result=STRING,
+        since="miami",
+        runs_on="host",
+    )
+    probe_ext = message(
+        "",
+        Param("host", ref("host")),
+        Param("device_config", STRING_MAP),
+        Param("type", STRING),
+        Param("sm_config", STRING_MAP, default={}),
+        result=set_of(record("probe_result")),
+        since="kolkata",
+        runs_on="host",
+    )
+    set_shared = message("", Param("sr", ref("SR")), Param("value", BOOL))
+    set_name_label = message("", Param("sr", ref("SR")), Param("value", STRING))
+    set_name_description = message("", Param("sr", ref("SR")), Param("value", STRING))
+    create_new_blob = message(
+        "",
+        Param("sr", ref("SR")),
+        Param("name", STRING),
+        Param("mime_type", STRING),
+        Param("public", BOOL, default=False),
+        result=ref("blob"),
+        since="orlando",
+    )
+    set_physical_size = message(
+        "", Param("self", ref("SR"), late=True), Param("value", INT), has_async=False, since="miami"
+    )
     set_virtual_allocation = message(
         "", Param("self", ref("SR"), late=True), Param("value", INT), roles=LOCAL_ROOT, hidden=True
     )
+    set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    assert_can_host_ha_statefile = message("", Param("sr", ref("SR")), since="orlando")
+    assert_supports_database_replication = message("", Param("sr", ref("SR")), since="boston")
+    enable_database_replication = message("", Param("sr", ref("SR")), since="boston")
+    disable_database_replication = message("", Param("sr", ref("SR")), since="boston")
+    get_data_sources = message(
+        "",
+        Param("sr", ref("SR")),
+        result=set_of(record("data_source")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="dundee",
+    )
+    record_data_source = message(
+        "",
+        Param("sr", ref("SR")),
+        Param("data_source", STRING),
+        has_async=False,
+        since="dundee",
+    )
+    query_data_source = message(
+        "",
+        Param("sr", ref("SR")),
+        Param("data_source", STRING),
+        result=FLOAT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="dundee",
+    )
+    forget_data_source_archives = message(
+        "",
+        Param("sr", ref("SR")),
+        Param("data_source", STRING),
+        has_async=False,
+        since="dundee",
+    )
+    get_live_hosts = message("", Param("sr", ref("SR"), late=True), hidden=True)

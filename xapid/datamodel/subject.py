@@ -19,11 +19,10 @@ class Subject(Object, name="subject", roles=POOL_ADMIN, since="george", construc
     other_config: dict[str, str] = static({}, "Free keys of clients.")
     roles: Set[Ref[Role]] = dynamic((Ref("OpaqueRef:0165f154-ba3e-034e-6b27-5d271af109ba"),), since="midnight-ride")
 
-    get_permissions_name_label = message(
+    add_to_roles = message(
         "",
-        Param("self", ref("subject")),
-        result=set_of(STRING),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
+        Param("self", ref("subject"), late=True),
+        Param("role", ref("role"), late=True),
         has_async=False,
         since="midnight-ride",
     )
@@ -34,10 +33,11 @@ class Subject(Object, name="subject", roles=POOL_ADMIN, since="george", construc
         has_async=False,
         since="midnight-ride",
     )
-    add_to_roles = message(
+    get_permissions_name_label = message(
         "",
-        Param("self", ref("subject"), late=True),
-        Param("role", ref("role"), late=True),
+        Param("self", ref("subject")),
+        result=set_of(STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="midnight-ride",
     )

@@ -79,10 +79,58 @@ class Task(Object, name="task", roles=POOL_OPERATOR, persistent=False):
     subtasks: Set[Ref[Task]] = inverse("task.subtask_of", since="orlando")
     backtrace: str = dynamic("()", since="dundee")
 
-    set_other_config = message(
+    create = message(
+        "",
+        Param("label", STRING),
+        Param("description", STRING),
+        result=ref("task"),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
+    destroy = message("", Param("self", ref("task")), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    cancel = message(
+        "",
+        Param("task", ref("task")),
+        errors=(OPERATION_NOT_ALLOWED,),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+    )
+    set_status = message(
         "",
         Param("self", ref("task")),
-        Param("value", STRING_MAP),
+        Param("value", enum_of(TaskStatusType)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="falcon",
+    )
+    set_progress = message(
+        "",
+        Param("self", ref("task")),
+        Param("value", FLOAT),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="stockholm",
+    )
+    set_result = message(
+        "",
+        Param("self", ref("task")),
+        Param("value", STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="21.3.0",
+    )
+    set_error_info = message(
+        "",
+        Param("self", ref("task")),
+        Param("value", set_of(STRING)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="21.3.0",
+    )
+    add_to_other_config = message(
+        "",
+        Param("self", ref("task")),
+        Param("key", STRING),
+        Param("value", STRING),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="25.8.0",
         state="prototyped",
@@ -95,59 +143,11 @@ class Task(Object, name="task", roles=POOL_OPERATOR, persistent=False):
         since="25.8.0",
         state="prototyped",
     )
-    add_to_other_config = message(
+    set_other_config = message(
         "",
         Param("self", ref("task")),
-        Param("key", STRING),
-        Param("value", STRING),
+        Param("value", STRING_MAP),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="25.8.0",
         state="prototyped",
-    )
-    set_error_info = message(
-        "",
-        Param("self", ref("task")),
-        Param("value", set_of(STRING)),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="21.3.0",
-    )
-    set_result = message(
-        "",
-        Param("self", ref("task")),
-        Param("value", STRING),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="21.3.0",
-    )
-    set_progress = message(
-        "",
-        Param("self", ref("task")),
-        Param("value", FLOAT),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="stockholm",
-    )
-    set_status = message(
-        "",
-        Param("self", ref("task")),
-        Param("value", enum_of(TaskStatusType)),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="falcon",
-    )
-    cancel = message(
-        "",
-        Param("task", ref("task")),
-        errors=(OPERATION_NOT_ALLOWED,),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-    )
-    destroy = message("", Param("self", ref("task")), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
-    create = message(
-        "",
-        Param("label", STRING),
-        Param("description", STRING),
-        result=ref("task"),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
     )

@@ -30,7 +30,6 @@ class Tunnel(Object, name="tunnel", roles=POOL_OPERATOR, since="cowley"):
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
     protocol: TunnelProtocol = rw(TunnelProtocol.gre, since="1.250.0")
 
-    destroy = message("", Param("self", ref("tunnel")))
     create = message(
         "",
         Param("transport_PIF", ref("PIF")),
@@ -43,3 +42,4 @@ class Tunnel(Object, name="tunnel", roles=POOL_OPERATOR, since="cowley"):
             IS_TUNNEL_ACCESS_PIF,
         ),
     )
+    destroy = message("", Param("self", ref("tunnel")))

@@ -22,7 +22,6 @@ class USB_group(Object, roles=POOL_ADMIN, since="inverness"):
     VUSBs: Set[Ref[VUSB]] = inverse("VUSB.USB_group")
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
 
-    destroy = message("", Param("self", ref("USB_group")))
     create = message(
         "",
         Param("name_label", STRING, default=""),
@@ -30,3 +29,4 @@ class USB_group(Object, roles=POOL_ADMIN, since="inverness"):
         Param("other_config", STRING_MAP, default={}),
         result=ref("USB_group"),
     )
+    destroy = message("", Param("self", ref("USB_group")))

@@ -77,18 +77,15 @@ class VBD(Object, roles=VM_ADMIN, constructor=True):
     qos_supported_algorithms: Set[str] = dynamic()
     metrics: Ref[VBD_metrics] = dynamic(NULL, state="removed", deprecated="tampa")
 
-    set_mode = message("", Param("self", ref("VBD")), Param("value", enum_of(VbdMode)))
-    assert_attachable = message("", Param("self", ref("VBD")))
-    unplug_force = message("", Param("self", ref("VBD")))
-    unplug = message(
+    eject = message(
         "",
-        Param("self", ref("VBD")),
+        Param("vbd", ref("VBD")),
         errors=(
-            DEVICE_DETACH_REJECTED,
-            DEVICE_ALREADY_DETACHED,
+            VBD_NOT_REMOVABLE_MEDIA,
+            VBD_IS_EMPTY,
         ),
+        roles=VM_OPERATOR,
     )
-    plug = message("", Param("self", ref("VBD")))
     insert = message(
         "",
         Param("vbd", ref("VBD")),
@@ -99,17 +96,18 @@ class VBD(Object, roles=VM_ADMIN, constructor=True):
         ),
         roles=VM_OPERATOR,
     )
-    eject = message(
+    plug = message("", Param("self", ref("VBD")))
+    unplug = message(
         "",
-        Param("vbd", ref("VBD")),
+        Param("self", ref("VBD")),
         errors=(
-            VBD_NOT_REMOVABLE_MEDIA,
-            VBD_IS_EMPTY,
+            DEVICE_DETACH_REJECTED,
+            DEVICE_ALREADY_DETACHED,
         ),
-        roles=VM_OPERATOR,
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
+    unplug_force = message("", Param("self", ref("VBD")))
+    unplug_force_no_safety_check = message("", Param("self", ref("VBD")), hidden=True)
+    assert_attachable = message("", Param("self", ref("VBD")))
     pause = message("", hidden=True, arity=1)
     unpause = message("", Param("vm", ref("VM")), hidden=True)
-    unplug_force_no_safety_check = message("", Param("self", ref("VBD")), hidden=True)
+    set_mode = message("", Param("self", ref("VBD")), Param("value", enum_of(VbdMode)))

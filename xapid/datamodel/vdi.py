@@ -150,119 +150,15 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
     is_tools_iso: bool = dynamic(False, since="dundee")
     cbt_enabled: bool = dynamic(False, since="inverness")
 
-    revert = message(
-        "",
-        Param("snapshot", ref("VDI")),
-        errors=(UNIMPLEMENTED_IN_SM_BACKEND,),
-        roles=VM_POWER_ADMIN,
-        since="26.16.0",
-        state="prototyped",
-    )
-    get_nbd_info = message(
-        "",
-        Param("self", ref("VDI")),
-        result=set_of(record("vdi_nbd_server_info")),
-        errors=(VDI_INCOMPATIBLE_TYPE,),
-        has_async=False,
-        since="inverness",
-    )
-    list_changed_blocks = message(
-        "",
-        Param("vdi_from", ref("VDI")),
-        Param("vdi_to", ref("VDI")),
-        result=STRING,
-        errors=(
-            SR_OPERATION_NOT_SUPPORTED,
-            VDI_MISSING,
-            SR_NOT_ATTACHED,
-            SR_HAS_NO_PBDS,
-            VDI_IN_USE,
-        ),
-        roles=VM_OPERATOR,
-        since="inverness",
-    )
-    data_destroy = message(
-        "",
-        Param("self", ref("VDI")),
-        errors=(
-            SR_OPERATION_NOT_SUPPORTED,
-            VDI_MISSING,
-            SR_NOT_ATTACHED,
-            SR_HAS_NO_PBDS,
-            OPERATION_NOT_ALLOWED,
-            VDI_INCOMPATIBLE_TYPE,
-            VDI_NO_CBT_METADATA,
-            VDI_IN_USE,
-            VDI_IS_A_PHYSICAL_DEVICE,
-        ),
-        since="inverness",
-    )
-    disable_cbt = message(
-        "",
-        Param("self", ref("VDI")),
-        errors=(
-            SR_OPERATION_NOT_SUPPORTED,
-            VDI_MISSING,
-            SR_NOT_ATTACHED,
-            SR_HAS_NO_PBDS,
-            OPERATION_NOT_ALLOWED,
-            VDI_INCOMPATIBLE_TYPE,
-            VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION,
-        ),
-        since="inverness",
-    )
-    enable_cbt = message(
-        "",
-        Param("self", ref("VDI")),
-        errors=(
-            SR_OPERATION_NOT_SUPPORTED,
-            VDI_MISSING,
-            SR_NOT_ATTACHED,
-            SR_HAS_NO_PBDS,
-            OPERATION_NOT_ALLOWED,
-            VDI_INCOMPATIBLE_TYPE,
-            VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION,
-        ),
-        since="inverness",
-    )
-    pool_migrate = message(
-        "",
-        Param("vdi", ref("VDI"), late=True),
-        Param("sr", ref("SR"), late=True),
-        Param("options", STRING_MAP),
-        result=ref("VDI"),
-        roles=VM_POWER_ADMIN,
-        since="tampa",
-    )
-    read_database_pool_uuid = message(
-        "",
-        Param("self", ref("VDI"), late=True),
-        result=STRING,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="boston",
-    )
-    open_database = message("", Param("self", ref("VDI")), result=ref("session"), roles=POOL_OPERATOR, since="boston")
-    set_allow_caching = message("", Param("self", ref("VDI")), Param("value", BOOL), since="cowley")
-    set_on_boot = message("", Param("self", ref("VDI")), Param("value", enum_of(OnBoot)), since="cowley")
-    set_name_description = message("", Param("self", ref("VDI")), Param("value", STRING))
-    set_name_label = message("", Param("self", ref("VDI")), Param("value", STRING))
-    set_read_only = message("", Param("self", ref("VDI")), Param("value", BOOL), has_async=False)
-    set_sharable = message("", Param("self", ref("VDI")), Param("value", BOOL), has_async=False, since="george")
-    forget = message("", Param("vdi", ref("VDI")))
-    copy = message(
+    snapshot = message(
         "",
         Param("vdi", ref("VDI")),
-        Param("sr", ref("SR"), default="OpaqueRef:NULL", late=True),
-        Param("base_vdi", ref("VDI"), default="OpaqueRef:NULL", late=True),
-        Param("into_vdi", ref("VDI"), default="OpaqueRef:NULL", late=True),
+        Param("driver_params", STRING_MAP, default={}),
         result=ref("VDI"),
-        errors=(
-            VDI_READONLY,
-            VDI_TOO_SMALL,
-            VDI_NOT_SPARSE,
-        ),
     )
-    update = message("", Param("vdi", ref("VDI")), errors=(SR_OPERATION_NOT_SUPPORTED,), since="symc")
+    clone = message("", Param("vdi", ref("VDI")), Param("driver_params", STRING_MAP, default={}), result=ref("VDI"))
+    resize = message("", Param("vdi", ref("VDI")), Param("size", INT))
+    resize_online = message("", Param("vdi", ref("VDI")), Param("size", INT), deprecated="inverness")
     introduce = message(
         "",
         Param("uuid", STRING),
@@ -287,31 +183,133 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         errors=(SR_OPERATION_NOT_SUPPORTED,),
         since="miami",
     )
-    resize_online = message("", Param("vdi", ref("VDI")), Param("size", INT), deprecated="inverness")
-    resize = message("", Param("vdi", ref("VDI")), Param("size", INT))
-    clone = message("", Param("vdi", ref("VDI")), Param("driver_params", STRING_MAP, default={}), result=ref("VDI"))
-    snapshot = message(
+    pool_introduce = message("", hidden=True, arity=9)
+    db_introduce = message("", roles=LOCAL_ROOT, hidden=True, arity=9)
+    db_forget = message("", roles=LOCAL_ROOT, hidden=True, arity=1)
+    update = message("", Param("vdi", ref("VDI")), errors=(SR_OPERATION_NOT_SUPPORTED,), since="symc")
+    copy = message(
         "",
         Param("vdi", ref("VDI")),
-        Param("driver_params", STRING_MAP, default={}),
+        Param("sr", ref("SR"), default="OpaqueRef:NULL", late=True),
+        Param("base_vdi", ref("VDI"), default="OpaqueRef:NULL", late=True),
+        Param("into_vdi", ref("VDI"), default="OpaqueRef:NULL", late=True),
         result=ref("VDI"),
+        errors=(
+            VDI_READONLY,
+            VDI_TOO_SMALL,
+            VDI_NOT_SPARSE,
+        ),
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    checksum = message("", Param("self", ref("VDI")), hidden=True)
-    db_forget = message("", roles=LOCAL_ROOT, hidden=True, arity=1)
-    db_introduce = message("", roles=LOCAL_ROOT, hidden=True, arity=9)
     force_unlock = message("", hidden=True, arity=1)
-    generate_config = message("", Param("host", ref("host")), Param("vdi", ref("VDI")), hidden=True)
-    pool_introduce = message("", hidden=True, arity=9)
-    set_cbt_enabled = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
-    set_is_a_snapshot = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
     set_managed = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    forget = message("", Param("vdi", ref("VDI")))
+    set_sharable = message("", Param("self", ref("VDI")), Param("value", BOOL), has_async=False, since="george")
+    set_read_only = message("", Param("self", ref("VDI")), Param("value", BOOL), has_async=False)
+    set_missing = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_virtual_size = message("", Param("self", ref("VDI")), Param("value", INT), roles=LOCAL_ROOT, hidden=True)
+    set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    set_is_a_snapshot = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_snapshot_of = message("", Param("self", ref("VDI")), Param("value", ref("VDI")), roles=LOCAL_ROOT, hidden=True)
+    set_snapshot_time = message("", Param("self", ref("VDI")), Param("value", DATETIME), roles=LOCAL_ROOT, hidden=True)
     set_metadata_of_pool = message(
         "", Param("self", ref("VDI")), Param("value", ref("pool")), roles=LOCAL_ROOT, hidden=True
     )
-    set_missing = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
-    set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
-    set_snapshot_of = message("", Param("self", ref("VDI")), Param("value", ref("VDI")), roles=LOCAL_ROOT, hidden=True)
-    set_snapshot_time = message("", Param("self", ref("VDI")), Param("value", DATETIME), roles=LOCAL_ROOT, hidden=True)
-    set_virtual_size = message("", Param("self", ref("VDI")), Param("value", INT), roles=LOCAL_ROOT, hidden=True)
+    set_name_label = message("", Param("self", ref("VDI")), Param("value", STRING))
+    set_name_description = message("", Param("self", ref("VDI")), Param("value", STRING))
+    generate_config = message("", Param("host", ref("host")), Param("vdi", ref("VDI")), hidden=True)
+    set_on_boot = message("", Param("self", ref("VDI")), Param("value", enum_of(OnBoot)), since="cowley")
+    set_allow_caching = message("", Param("self", ref("VDI")), Param("value", BOOL), since="cowley")
+    open_database = message("", Param("self", ref("VDI")), result=ref("session"), roles=POOL_OPERATOR, since="boston")
+    checksum = message("", Param("self", ref("VDI")), hidden=True)
+    read_database_pool_uuid = message(
+        "",
+        Param("self", ref("VDI"), late=True),
+        result=STRING,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="boston",
+    )
+    pool_migrate = message(
+        "",
+        Param("vdi", ref("VDI"), late=True),
+        Param("sr", ref("SR"), late=True),
+        Param("options", STRING_MAP),
+        result=ref("VDI"),
+        roles=VM_POWER_ADMIN,
+        since="tampa",
+    )
+    enable_cbt = message(
+        "",
+        Param("self", ref("VDI")),
+        errors=(
+            SR_OPERATION_NOT_SUPPORTED,
+            VDI_MISSING,
+            SR_NOT_ATTACHED,
+            SR_HAS_NO_PBDS,
+            OPERATION_NOT_ALLOWED,
+            VDI_INCOMPATIBLE_TYPE,
+            VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION,
+        ),
+        since="inverness",
+    )
+    disable_cbt = message(
+        "",
+        Param("self", ref("VDI")),
+        errors=(
+            SR_OPERATION_NOT_SUPPORTED,
+            VDI_MISSING,
+            SR_NOT_ATTACHED,
+            SR_HAS_NO_PBDS,
+            OPERATION_NOT_ALLOWED,
+            VDI_INCOMPATIBLE_TYPE,
+            VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION,
+        ),
+        since="inverness",
+    )
+    set_cbt_enabled = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    data_destroy = message(
+        "",
+        Param("self", ref("VDI")),
+        errors=(
+            SR_OPERATION_NOT_SUPPORTED,
+            VDI_MISSING,
+            SR_NOT_ATTACHED,
+            SR_HAS_NO_PBDS,
+            OPERATION_NOT_ALLOWED,
+            VDI_INCOMPATIBLE_TYPE,
+            VDI_NO_CBT_METADATA,
+            VDI_IN_USE,
+            VDI_IS_A_PHYSICAL_DEVICE,
+        ),
+        since="inverness",
+    )
+    list_changed_blocks = message(
+        "",
+        Param("vdi_from", ref("VDI")),
+        Param("vdi_to", ref("VDI")),
+        result=STRING,
+        errors=(
+            SR_OPERATION_NOT_SUPPORTED,
+            VDI_MISSING,
+            SR_NOT_ATTACHED,
+            SR_HAS_NO_PBDS,
+            VDI_IN_USE,
+        ),
+        roles=VM_OPERATOR,
+        since="inverness",
+    )
+    get_nbd_info = message(
+        "",
+        Param("self", ref("VDI")),
+        result=set_of(record("vdi_nbd_server_info")),
+        errors=(VDI_INCOMPATIBLE_TYPE,),
+        has_async=False,
+        since="inverness",
+    )
+    revert = message(
+        "",
+        Param("snapshot", ref("VDI")),
+        errors=(UNIMPLEMENTED_IN_SM_BACKEND,),
+        roles=VM_POWER_ADMIN,
+        since="26.16.0",
+        state="prototyped",
+    )

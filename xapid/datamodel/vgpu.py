@@ -31,7 +31,6 @@ class VGPU(Object, roles=POOL_OPERATOR, since="boston"):
     extra_args: str = rw("", since="quebec")
     PCI: Ref[PCI] = dynamic(NULL, since="quebec")
 
-    destroy = message("", Param("self", ref("VGPU")))
     create = message(
         "",
         Param("VM", ref("VM")),
@@ -41,6 +40,5 @@ class VGPU(Object, roles=POOL_OPERATOR, since="boston"):
         Param("type", ref("VGPU_type"), default="OpaqueRef:NULL", late=True),
         result=ref("VGPU"),
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
+    destroy = message("", Param("self", ref("VGPU")))
     atomic_set_resident_on = message("", roles=LOCAL_ROOT, hidden=True, arity=2)

@@ -97,41 +97,32 @@ class VIF(Object, roles=VM_ADMIN, constructor=True):
     ipv6_gateway: str = dynamic("", since="dundee")
     trunks: Set[int] = static((), since="26.17.0", state="prototyped")
 
-    set_trunks = message(
+    plug = message("", Param("self", ref("VIF")))
+    unplug = message("", Param("self", ref("VIF")))
+    unplug_force = message("", Param("self", ref("VIF")), since="boston")
+    move = message("", Param("self", ref("VIF")), Param("network", ref("network")), since="ely")
+    set_locking_mode = message(
         "",
         Param("self", ref("VIF")),
-        Param("value", set_of(INT)),
-        since="26.17.0",
-        state="prototyped",
+        Param("value", enum_of(VifLockingMode)),
+        roles=POOL_OPERATOR,
+        since="tampa",
     )
-    remove_trunks = message("", Param("self", ref("VIF")), Param("value", INT), since="26.17.0", state="prototyped")
-    add_trunks = message("", Param("self", ref("VIF")), Param("value", INT), since="26.17.0", state="prototyped")
-    configure_ipv6 = message(
+    set_ipv4_allowed = message(
         "",
         Param("self", ref("VIF")),
-        Param("mode", enum_of(VifIpv6ConfigurationMode)),
-        Param("address", STRING, default=""),
-        Param("gateway", STRING, default=""),
-        roles=VM_OPERATOR,
-        since="dundee",
+        Param("value", set_of(STRING)),
+        roles=POOL_OPERATOR,
+        since="tampa",
     )
-    configure_ipv4 = message(
-        "",
-        Param("self", ref("VIF")),
-        Param("mode", enum_of(VifIpv4ConfigurationMode)),
-        Param("address", STRING, default=""),
-        Param("gateway", STRING, default=""),
-        roles=VM_OPERATOR,
-        since="dundee",
-    )
-    remove_ipv6_allowed = message(
+    add_ipv4_allowed = message(
         "",
         Param("self", ref("VIF")),
         Param("value", STRING),
         roles=POOL_OPERATOR,
         since="tampa",
     )
-    add_ipv6_allowed = message(
+    remove_ipv4_allowed = message(
         "",
         Param("self", ref("VIF")),
         Param("value", STRING),
@@ -145,35 +136,44 @@ class VIF(Object, roles=VM_ADMIN, constructor=True):
         roles=POOL_OPERATOR,
         since="tampa",
     )
-    remove_ipv4_allowed = message(
+    add_ipv6_allowed = message(
         "",
         Param("self", ref("VIF")),
         Param("value", STRING),
         roles=POOL_OPERATOR,
         since="tampa",
     )
-    add_ipv4_allowed = message(
+    remove_ipv6_allowed = message(
         "",
         Param("self", ref("VIF")),
         Param("value", STRING),
         roles=POOL_OPERATOR,
         since="tampa",
     )
-    set_ipv4_allowed = message(
+    configure_ipv4 = message(
         "",
         Param("self", ref("VIF")),
-        Param("value", set_of(STRING)),
-        roles=POOL_OPERATOR,
-        since="tampa",
+        Param("mode", enum_of(VifIpv4ConfigurationMode)),
+        Param("address", STRING, default=""),
+        Param("gateway", STRING, default=""),
+        roles=VM_OPERATOR,
+        since="dundee",
     )
-    set_locking_mode = message(
+    configure_ipv6 = message(
         "",
         Param("self", ref("VIF")),
-        Param("value", enum_of(VifLockingMode)),
-        roles=POOL_OPERATOR,
-        since="tampa",
+        Param("mode", enum_of(VifIpv6ConfigurationMode)),
+        Param("address", STRING, default=""),
+        Param("gateway", STRING, default=""),
+        roles=VM_OPERATOR,
+        since="dundee",
     )
-    move = message("", Param("self", ref("VIF")), Param("network", ref("network")), since="ely")
-    unplug_force = message("", Param("self", ref("VIF")), since="boston")
-    unplug = message("", Param("self", ref("VIF")))
-    plug = message("", Param("self", ref("VIF")))
+    add_trunks = message("", Param("self", ref("VIF")), Param("value", INT), since="26.17.0", state="prototyped")
+    remove_trunks = message("", Param("self", ref("VIF")), Param("value", INT), since="26.17.0", state="prototyped")
+    set_trunks = message(
+        "",
+        Param("self", ref("VIF")),
+        Param("value", set_of(INT)),
+        since="26.17.0",
+        state="prototyped",
+    )

@@ -20,7 +20,7 @@ class VLAN(Object, roles=POOL_OPERATOR, since="miami"):
     tag: int = static(-1)
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
 
-    destroy = message("", Param("self", ref("VLAN")))
+    pool_introduce = message("", hidden=True, arity=4)
     create = message(
         "",
         Param("tagged_PIF", ref("PIF")),
@@ -28,6 +28,4 @@ class VLAN(Object, roles=POOL_OPERATOR, since="miami"):
         Param("network", ref("network")),
         result=ref("VLAN"),
     )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    pool_introduce = message("", hidden=True, arity=4)
+    destroy = message("", Param("self", ref("VLAN")))

@@ -353,78 +353,257 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         VmSecurebootCertificatesState.ok, since="26.14.0", state="prototyped"
     )
 
-    set_platform = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False)
-    remove_from_platform = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False)
-    add_to_platform = message(
+    snapshot = message(
         "",
-        Param("self", ref("VM")),
-        Param("key", STRING),
-        Param("value", STRING),
-        has_async=False,
-    )
-    set_other_config = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False)
-    remove_from_other_config = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False)
-    add_to_other_config = message(
-        "",
-        Param("self", ref("VM")),
-        Param("key", STRING),
-        Param("value", STRING),
-        has_async=False,
-    )
-    sysprep = message(
-        "",
-        Param("self", ref("VM")),
-        Param("unattend", STRING),
-        Param("timeout", FLOAT),
-        since="25.24.0",
-        state="prototyped",
-    )
-    remove_from_blocked_operations = message(
-        "",
-        Param("self", ref("VM")),
-        Param("key", enum_of(VmOperations)),
+        Param("vm", ref("VM")),
+        Param("new_name", STRING),
+        Param("ignore_vdis", set_of(ref("VDI")), default=()),
+        result=ref("VM"),
+        errors=(
+            VM_BAD_POWER_STATE,
+            SR_FULL,
+            OPERATION_NOT_ALLOWED,
+        ),
+        roles=VM_POWER_ADMIN,
         since="orlando",
     )
-    add_to_blocked_operations = message(
+    snapshot_with_quiesce = message(
         "",
-        Param("self", ref("VM")),
-        Param("key", enum_of(VmOperations)),
-        Param("value", STRING),
+        Param("vm", ref("VM")),
+        Param("new_name", STRING),
+        result=ref("VM"),
+        errors=(
+            VM_BAD_POWER_STATE,
+            SR_FULL,
+            OPERATION_NOT_ALLOWED,
+            VM_SNAPSHOT_WITH_QUIESCE_FAILED,
+            VM_SNAPSHOT_WITH_QUIESCE_TIMEOUT,
+            VM_SNAPSHOT_WITH_QUIESCE_PLUGIN_DEOS_NOT_RESPOND,
+            VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED,
+        ),
+        roles=VM_POWER_ADMIN,
         since="orlando",
+        state="removed",
+        deprecated="quebec",
     )
-    set_blocked_operations = message(
+    clone = message(
         "",
-        Param("self", ref("VM")),
-        Param("value", map_of(enum_of(VmOperations), STRING)),
-        since="orlando",
+        Param("vm", ref("VM")),
+        Param("new_name", STRING),
+        result=ref("VM"),
+        errors=(
+            VM_BAD_POWER_STATE,
+            SR_FULL,
+            OPERATION_NOT_ALLOWED,
+            LICENCE_RESTRICTION,
+        ),
     )
-    update_secureboot_certificates_on_boot = message(
+    copy = message(
         "",
-        Param("self", ref("VM")),
-        Param("mark", BOOL),
-        since="26.14.0",
-        state="prototyped",
+        Param("vm", ref("VM")),
+        Param("new_name", STRING),
+        Param("sr", ref("SR"), late=True),
+        result=ref("VM"),
+        errors=(
+            VM_BAD_POWER_STATE,
+            SR_FULL,
+            OPERATION_NOT_ALLOWED,
+            LICENCE_RESTRICTION,
+        ),
     )
-    get_secureboot_readiness = message(
+    revert = message(
         "",
-        Param("self", ref("VM")),
-        result=enum_of(VmSecurebootReadiness),
-        roles=POOL_ADMIN,
-        since="24.17.0",
-        state="prototyped",
+        Param("snapshot", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OPERATION_NOT_ALLOWED,
+            SR_FULL,
+            VM_REVERT_FAILED,
+        ),
+        roles=VM_POWER_ADMIN,
+        since="midnight-ride",
     )
-    set_uefi_mode = message(
+    checkpoint = message(
         "",
-        Param("self", ref("VM")),
-        Param("mode", enum_of(VmUefiMode)),
-        result=STRING,
-        roles=POOL_ADMIN,
-        since="24.17.0",
-        state="prototyped",
+        Param("vm", ref("VM")),
+        Param("new_name", STRING),
+        result=ref("VM"),
+        errors=(
+            VM_BAD_POWER_STATE,
+            SR_FULL,
+            OPERATION_NOT_ALLOWED,
+            VM_CHECKPOINT_SUSPEND_FAILED,
+            VM_CHECKPOINT_RESUME_FAILED,
+        ),
+        roles=VM_POWER_ADMIN,
+        since="midnight-ride",
     )
-    restart_device_models = message(
+    provision = message(
         "",
-        Param("self", ref("VM")),
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            SR_FULL,
+            OPERATION_NOT_ALLOWED,
+            LICENCE_RESTRICTION,
+        ),
+    )
+    start = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("start_paused", BOOL),
+        Param("force", BOOL),
+        errors=(
+            VM_BAD_POWER_STATE,
+            VM_HVM_REQUIRED,
+            VM_IS_TEMPLATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            BOOTLOADER_FAILED,
+            UNKNOWN_BOOTLOADER,
+            NO_HOSTS_AVAILABLE,
+            LICENCE_RESTRICTION,
+        ),
+        roles=VM_OPERATOR,
+    )
+    start_on = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("host", ref("host")),
+        Param("start_paused", BOOL),
+        Param("force", BOOL),
+        errors=(
+            VM_BAD_POWER_STATE,
+            VM_IS_TEMPLATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            BOOTLOADER_FAILED,
+            UNKNOWN_BOOTLOADER,
+        ),
+        roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
+    )
+    pause = message(
+        "",
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=VM_OPERATOR,
+    )
+    unpause = message(
+        "",
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=VM_OPERATOR,
+    )
+    clean_shutdown = message(
+        "",
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=VM_OPERATOR,
+    )
+    shutdown = message(
+        "",
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=role_set(VM_OPERATOR, CLIENT_CERT),
+        since="clearwater",
+    )
+    clean_reboot = message(
+        "",
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=VM_OPERATOR,
+    )
+    hard_shutdown = message(
+        "",
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=VM_OPERATOR,
+    )
+    power_state_reset = message("", Param("vm", ref("VM")), roles=POOL_OPERATOR)
+    hard_reboot = message(
+        "",
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=VM_OPERATOR,
+    )
+    suspend = message(
+        "",
+        Param("vm", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=role_set(VM_OPERATOR, CLIENT_CERT),
+    )
+    csvm = message("", hidden=True, arity=1)
+    resume = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("start_paused", BOOL),
+        Param("force", BOOL),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=VM_OPERATOR,
+    )
+    set_is_default_template = message("", Param("vm", ref("VM")), Param("value", BOOL), roles=POOL_ADMIN, hidden=True)
+    hard_reboot_internal = message("", Param("vm", ref("VM")), roles=LOCAL_ROOT, hidden=True)
+    resume_on = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("host", ref("host"), late=True),
+        Param("start_paused", BOOL),
+        Param("force", BOOL),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OPERATION_NOT_ALLOWED,
+            VM_IS_TEMPLATE,
+        ),
+        roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
+    )
+    pool_migrate = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("host", ref("host")),
+        Param("options", STRING_MAP),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -433,171 +612,283 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
             VM_BAD_POWER_STATE,
         ),
         roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
-        since="23.30.0",
-        state="prototyped",
     )
-    set_HVM_boot_policy = message(
+    pool_migrate_complete = message(
+        "", Param("vm", ref("VM")), Param("host", ref("host")), roles=role_set(VM_POWER_ADMIN, CLIENT_CERT), hidden=True
+    )
+    set_VCPUs_number_live = message(
         "",
         Param("self", ref("VM")),
+        Param("nvcpu", INT),
+        errors=(
+            OPERATION_NOT_ALLOWED,
+            LICENCE_RESTRICTION,
+        ),
+    )
+    add_to_VCPUs_params_live = message("", Param("self", ref("VM")), Param("key", STRING), Param("value", STRING))
+    set_NVRAM = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False, since="naples")
+    add_to_NVRAM = message(
+        "",
+        Param("self", ref("VM")),
+        Param("key", STRING),
         Param("value", STRING),
         has_async=False,
-        state="deprecated",
-        deprecated="kolkata",
+        since="naples",
     )
-    set_domain_type = message(
+    remove_from_NVRAM = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False, since="naples")
+    set_ha_restart_priority = message(
         "",
-        Param("self", ref("VM")),
-        Param("value", enum_of(DomainType)),
+        Param("self", ref("VM"), late=True),
+        Param("value", STRING),
+        roles=POOL_OPERATOR,
         has_async=False,
-        since="kolkata",
+        since="orlando",
     )
-    set_actions_after_crash = message("", Param("self", ref("VM")), Param("value", enum_of(OnCrashBehaviour)))
-    import_ = message(
+    set_ha_always_run = message(
         "",
-        Param("url", STRING),
-        Param("sr", ref("SR")),
-        Param("full_restore", BOOL),
-        Param("force", BOOL),
-        result=set_of(ref("VM")),
+        Param("self", ref("VM")),
+        Param("value", BOOL),
         roles=POOL_OPERATOR,
-        since="dundee",
+        has_async=False,
+        since="orlando",
+        state="deprecated",
+        deprecated="boston",
     )
-    set_has_vendor_device = message("", Param("self", ref("VM")), Param("value", BOOL), since="dundee")
-    call_host_plugin = message(
+    compute_memory_overhead = message(
         "",
         Param("vm", ref("VM")),
-        Param("plugin", STRING),
-        Param("fn", STRING),
-        Param("args", STRING_MAP),
-        result=STRING,
-        roles=VM_OPERATOR,
-        since="25.22.0",
-        state="prototyped",
-    )
-    call_plugin = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("plugin", STRING),
-        Param("fn", STRING),
-        Param("args", STRING_MAP),
-        result=STRING,
-        roles=VM_OPERATOR,
-        since="cream",
-    )
-    query_services = message("", Param("self", ref("VM")), result=STRING_MAP, roles=POOL_ADMIN, since="tampa")
-    set_groups = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", set_of(ref("VM_group"))),
-        errors=(OPERATION_NOT_ALLOWED,),
-        since="24.19.1",
-        state="prototyped",
-    )
-    set_appliance = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", ref("VM_appliance"), late=True),
-        roles=POOL_OPERATOR,
-        since="boston",
-    )
-    import_convert = message(
-        "",
-        Param("type", STRING),
-        Param("username", STRING),
-        Param("password", STRING, secret=True),
-        Param("sr", ref("SR")),
-        Param("remote_config", STRING_MAP),
-        since="tampa",
-    )
-    recover = message(
-        "",
-        Param("self", ref("VM")),
-        Param("session_to", ref("session")),
-        Param("force", BOOL),
+        result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="boston",
+        since="midnight-ride",
     )
-    get_SRs_required_for_recovery = message(
-        "",
-        Param("self", ref("VM")),
-        Param("session_to", ref("session"), late=True),
-        result=set_of(ref("SR")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="creedence",
-    )
-    assert_can_be_recovered = message(
-        "",
-        Param("self", ref("VM")),
-        Param("session_to", ref("session"), late=True),
-        errors=(
-            VM_IS_PART_OF_AN_APPLIANCE,
-            VM_REQUIRES_SR,
-        ),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="boston",
-    )
-    set_suspend_VDI = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", ref("VDI"), late=True),
-        roles=POOL_OPERATOR,
-        since="boston",
-    )
-    set_order = message("", Param("self", ref("VM")), Param("value", INT), roles=POOL_OPERATOR, since="boston")
-    set_shutdown_delay = message(
+    set_memory_dynamic_max = message(
         "",
         Param("self", ref("VM")),
         Param("value", INT),
-        roles=POOL_OPERATOR,
-        since="boston",
+        roles=VM_POWER_ADMIN,
+        has_async=False,
+        since="midnight-ride",
     )
-    set_start_delay = message("", Param("self", ref("VM")), Param("value", INT), roles=POOL_OPERATOR, since="boston")
-    set_snapshot_schedule = message(
+    set_memory_dynamic_min = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", INT),
+        roles=VM_POWER_ADMIN,
+        has_async=False,
+        since="midnight-ride",
+    )
+    set_memory_dynamic_range = message(
+        "",
+        Param("self", ref("VM")),
+        Param("min", INT),
+        Param("max", INT),
+        roles=VM_POWER_ADMIN,
+        since="midnight-ride",
+    )
+    set_memory_static_max = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", INT),
+        errors=(HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN,),
+        roles=VM_POWER_ADMIN,
+        has_async=False,
+        since="orlando",
+    )
+    set_memory_static_min = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", INT),
+        roles=VM_POWER_ADMIN,
+        has_async=False,
+        since="midnight-ride",
+    )
+    set_memory_static_range = message(
+        "",
+        Param("self", ref("VM")),
+        Param("min", INT),
+        Param("max", INT),
+        roles=VM_POWER_ADMIN,
+        since="midnight-ride",
+    )
+    set_memory_limits = message(
+        "",
+        Param("self", ref("VM")),
+        Param("static_min", INT),
+        Param("static_max", INT),
+        Param("dynamic_min", INT),
+        Param("dynamic_max", INT),
+        roles=VM_POWER_ADMIN,
+        since="midnight-ride",
+    )
+    set_memory = message("", Param("self", ref("VM")), Param("value", INT), roles=VM_POWER_ADMIN, since="ely")
+    set_memory_target_live = message(
+        "",
+        Param("self", ref("VM")),
+        Param("target", INT),
+        roles=VM_POWER_ADMIN,
+        state="deprecated",
+        deprecated="midnight-ride",
+    )
+    wait_memory_target_live = message(
+        "",
+        Param("self", ref("VM")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="orlando",
+        state="deprecated",
+        deprecated="midnight-ride",
+    )
+    get_cooperative = message(
         "",
         Param("self", ref("VM"), late=True),
-        Param("value", ref("VMSS"), late=True),
-        roles=POOL_OPERATOR,
-        has_async=False,
-        since="falcon",
-    )
-    set_protection_policy = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", ref("VMPP")),
-        roles=POOL_OPERATOR,
-        has_async=False,
-        since="cowley",
-        state="removed",
-        deprecated="clearwater",
-    )
-    copy_bios_strings = message("", Param("vm", ref("VM")), Param("host", ref("host")), since="midnight-ride")
-    set_bios_strings = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", STRING_MAP),
-        errors=(
-            VM_BIOS_STRINGS_ALREADY_SET,
-            INVALID_VALUE,
-        ),
-        since="inverness",
-    )
-    retrieve_wlb_recommendations = message(
-        "",
-        Param("vm", ref("VM")),
-        result=map_of(ref("host"), set_of(STRING)),
+        result=BOOL,
         roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="george",
+        since="midnight-ride",
+        state="deprecated",
+        deprecated="tampa",
     )
-    assert_agile = message("", Param("self", ref("VM")), roles=role_set(READ_ONLY, CLIENT_CERT), since="orlando")
-    create_new_blob = message(
+    set_HVM_shadow_multiplier = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", FLOAT),
+        roles=VM_POWER_ADMIN,
+        has_async=False,
+        since="midnight-ride",
+    )
+    set_shadow_multiplier_live = message(
+        "",
+        Param("self", ref("VM")),
+        Param("multiplier", FLOAT),
+        roles=VM_POWER_ADMIN,
+    )
+    set_VCPUs_max = message("", Param("self", ref("VM")), Param("value", INT), has_async=False, since="midnight-ride")
+    set_VCPUs_at_startup = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", INT),
+        has_async=False,
+        since="midnight-ride",
+    )
+    send_sysrq = message(
         "",
         Param("vm", ref("VM")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
-        result=ref("blob"),
+        Param("key", STRING),
+        errors=(VM_BAD_POWER_STATE,),
+        roles=POOL_ADMIN,
+    )
+    send_trigger = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("trigger", STRING),
+        errors=(VM_BAD_POWER_STATE,),
+        roles=POOL_ADMIN,
+    )
+    maximise_memory = message(
+        "",
+        Param("self", ref("VM")),
+        Param("total", INT),
+        Param("approximate", BOOL),
+        result=INT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="miami",
+    )
+    migrate_send = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("dest", STRING_MAP),
+        Param("live", BOOL),
+        Param("vdi_map", map_of(ref("VDI"), ref("SR"))),
+        Param("vif_map", map_of(ref("VIF"), ref("network"))),
+        Param("options", STRING_MAP),
+        Param("vgpu_map", map_of(ref("VGPU"), ref("GPU_group")), default={}),
+        Param("vdi_format_map", map_of(ref("VDI"), STRING), default={}),
+        result=ref("VM"),
+        errors=(
+            VM_BAD_POWER_STATE,
+            LICENCE_RESTRICTION,
+        ),
         roles=VM_POWER_ADMIN,
+        since="tampa",
+    )
+    assert_can_migrate = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("dest", STRING_MAP),
+        Param("live", BOOL),
+        Param("vdi_map", map_of(ref("VDI"), ref("SR"))),
+        Param("vif_map", map_of(ref("VIF"), ref("network"))),
+        Param("options", STRING_MAP),
+        Param("vgpu_map", map_of(ref("VGPU"), ref("GPU_group")), default={}),
+        errors=(LICENCE_RESTRICTION,),
+        roles=VM_POWER_ADMIN,
+        since="tampa",
+    )
+    assert_can_migrate_sender = message("", roles=VM_POWER_ADMIN, hidden=True, arity=7)
+    get_boot_record = message(
+        "",
+        Param("self", ref("VM")),
+        result=record("VM"),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        state="deprecated",
+        deprecated="inverness",
+    )
+    get_data_sources = message(
+        "",
+        Param("self", ref("VM")),
+        result=set_of(record("data_source")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
         since="orlando",
+    )
+    record_data_source = message(
+        "",
+        Param("self", ref("VM")),
+        Param("data_source", STRING),
+        has_async=False,
+        since="orlando",
+    )
+    query_data_source = message(
+        "",
+        Param("self", ref("VM")),
+        Param("data_source", STRING),
+        result=FLOAT,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+        since="orlando",
+    )
+    forget_data_source_archives = message(
+        "",
+        Param("self", ref("VM")),
+        Param("data_source", STRING),
+        has_async=False,
+        since="orlando",
+    )
+    assert_operation_valid = message(
+        "",
+        Param("self", ref("VM")),
+        Param("op", enum_of(VmOperations)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+    )
+    update_allowed_operations = message("", Param("self", ref("VM")), roles=POOL_ADMIN)
+    get_allowed_VBD_devices = message(
+        "",
+        Param("vm", ref("VM")),
+        result=set_of(STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
+    get_allowed_VIF_devices = message(
+        "",
+        Param("vm", ref("VM")),
+        result=set_of(STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
+    get_possible_hosts = message(
+        "",
+        Param("vm", ref("VM")),
+        result=set_of(ref("host")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
     )
     assert_can_boot_here = message(
         "",
@@ -626,549 +917,20 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )
-    get_possible_hosts = message(
-        "",
-        Param("vm", ref("VM")),
-        result=set_of(ref("host")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-    )
-    get_allowed_VIF_devices = message(
-        "",
-        Param("vm", ref("VM")),
-        result=set_of(STRING),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-    )
-    get_allowed_VBD_devices = message(
-        "",
-        Param("vm", ref("VM")),
-        result=set_of(STRING),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-    )
-    update_allowed_operations = message("", Param("self", ref("VM")), roles=POOL_ADMIN)
-    assert_operation_valid = message(
-        "",
-        Param("self", ref("VM")),
-        Param("op", enum_of(VmOperations)),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-    )
-    forget_data_source_archives = message(
-        "",
-        Param("self", ref("VM")),
-        Param("data_source", STRING),
-        has_async=False,
-        since="orlando",
-    )
-    query_data_source = message(
-        "",
-        Param("self", ref("VM")),
-        Param("data_source", STRING),
-        result=FLOAT,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="orlando",
-    )
-    record_data_source = message(
-        "",
-        Param("self", ref("VM")),
-        Param("data_source", STRING),
-        has_async=False,
-        since="orlando",
-    )
-    get_data_sources = message(
-        "",
-        Param("self", ref("VM")),
-        result=set_of(record("data_source")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        since="orlando",
-    )
-    get_boot_record = message(
-        "",
-        Param("self", ref("VM")),
-        result=record("VM"),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        has_async=False,
-        state="deprecated",
-        deprecated="inverness",
-    )
-    assert_can_migrate = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("dest", STRING_MAP),
-        Param("live", BOOL),
-        Param("vdi_map", map_of(ref("VDI"), ref("SR"))),
-        Param("vif_map", map_of(ref("VIF"), ref("network"))),
-        Param("options", STRING_MAP),
-        Param("vgpu_map", map_of(ref("VGPU"), ref("GPU_group")), default={}),
-        errors=(LICENCE_RESTRICTION,),
-        roles=VM_POWER_ADMIN,
-        since="tampa",
-    )
-    migrate_send = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("dest", STRING_MAP),
-        Param("live", BOOL),
-        Param("vdi_map", map_of(ref("VDI"), ref("SR"))),
-        Param("vif_map", map_of(ref("VIF"), ref("network"))),
-        Param("options", STRING_MAP),
-        Param("vgpu_map", map_of(ref("VGPU"), ref("GPU_group")), default={}),
-        Param("vdi_format_map", map_of(ref("VDI"), STRING), default={}),
-        result=ref("VM"),
-        errors=(
-            VM_BAD_POWER_STATE,
-            LICENCE_RESTRICTION,
-        ),
-        roles=VM_POWER_ADMIN,
-        since="tampa",
-    )
-    maximise_memory = message(
-        "",
-        Param("self", ref("VM")),
-        Param("total", INT),
-        Param("approximate", BOOL),
-        result=INT,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="miami",
-    )
-    send_trigger = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("trigger", STRING),
-        errors=(VM_BAD_POWER_STATE,),
-        roles=POOL_ADMIN,
-    )
-    send_sysrq = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("key", STRING),
-        errors=(VM_BAD_POWER_STATE,),
-        roles=POOL_ADMIN,
-    )
-    set_VCPUs_at_startup = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
-        has_async=False,
-        since="midnight-ride",
-    )
-    set_VCPUs_max = message("", Param("self", ref("VM")), Param("value", INT), has_async=False, since="midnight-ride")
-    set_shadow_multiplier_live = message(
-        "",
-        Param("self", ref("VM")),
-        Param("multiplier", FLOAT),
-        roles=VM_POWER_ADMIN,
-    )
-    set_HVM_shadow_multiplier = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", FLOAT),
-        roles=VM_POWER_ADMIN,
-        has_async=False,
-        since="midnight-ride",
-    )
-    get_cooperative = message(
-        "",
-        Param("self", ref("VM"), late=True),
-        result=BOOL,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="midnight-ride",
-        state="deprecated",
-        deprecated="tampa",
-    )
-    wait_memory_target_live = message(
-        "",
-        Param("self", ref("VM")),
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="orlando",
-        state="deprecated",
-        deprecated="midnight-ride",
-    )
-    set_memory_target_live = message(
-        "",
-        Param("self", ref("VM")),
-        Param("target", INT),
-        roles=VM_POWER_ADMIN,
-        state="deprecated",
-        deprecated="midnight-ride",
-    )
-    set_memory = message("", Param("self", ref("VM")), Param("value", INT), roles=VM_POWER_ADMIN, since="ely")
-    set_memory_limits = message(
-        "",
-        Param("self", ref("VM")),
-        Param("static_min", INT),
-        Param("static_max", INT),
-        Param("dynamic_min", INT),
-        Param("dynamic_max", INT),
-        roles=VM_POWER_ADMIN,
-        since="midnight-ride",
-    )
-    set_memory_static_range = message(
-        "",
-        Param("self", ref("VM")),
-        Param("min", INT),
-        Param("max", INT),
-        roles=VM_POWER_ADMIN,
-        since="midnight-ride",
-    )
-    set_memory_static_min = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
-        roles=VM_POWER_ADMIN,
-        has_async=False,
-        since="midnight-ride",
-    )
-    set_memory_static_max = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
-        errors=(HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN,),
-        roles=VM_POWER_ADMIN,
-        has_async=False,
-        since="orlando",
-    )
-    set_memory_dynamic_range = message(
-        "",
-        Param("self", ref("VM")),
-        Param("min", INT),
-        Param("max", INT),
-        roles=VM_POWER_ADMIN,
-        since="midnight-ride",
-    )
-    set_memory_dynamic_min = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
-        roles=VM_POWER_ADMIN,
-        has_async=False,
-        since="midnight-ride",
-    )
-    set_memory_dynamic_max = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
-        roles=VM_POWER_ADMIN,
-        has_async=False,
-        since="midnight-ride",
-    )
-    compute_memory_overhead = message(
-        "",
-        Param("vm", ref("VM")),
-        result=INT,
-        roles=role_set(READ_ONLY, CLIENT_CERT),
-        since="midnight-ride",
-    )
-    set_ha_always_run = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", BOOL),
-        roles=POOL_OPERATOR,
-        has_async=False,
-        since="orlando",
-        state="deprecated",
-        deprecated="boston",
-    )
-    set_ha_restart_priority = message(
-        "",
-        Param("self", ref("VM"), late=True),
-        Param("value", STRING),
-        roles=POOL_OPERATOR,
-        has_async=False,
-        since="orlando",
-    )
-    remove_from_NVRAM = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False, since="naples")
-    add_to_NVRAM = message(
-        "",
-        Param("self", ref("VM")),
-        Param("key", STRING),
-        Param("value", STRING),
-        has_async=False,
-        since="naples",
-    )
-    set_NVRAM = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False, since="naples")
-    add_to_VCPUs_params_live = message("", Param("self", ref("VM")), Param("key", STRING), Param("value", STRING))
-    set_VCPUs_number_live = message(
-        "",
-        Param("self", ref("VM")),
-        Param("nvcpu", INT),
-        errors=(
-            OPERATION_NOT_ALLOWED,
-            LICENCE_RESTRICTION,
-        ),
-    )
-    pool_migrate = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("host", ref("host")),
-        Param("options", STRING_MAP),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            VM_IS_TEMPLATE,
-            OPERATION_NOT_ALLOWED,
-            VM_BAD_POWER_STATE,
-        ),
-        roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
-    )
-    resume_on = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("host", ref("host"), late=True),
-        Param("start_paused", BOOL),
-        Param("force", BOOL),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
-    )
-    resume = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("start_paused", BOOL),
-        Param("force", BOOL),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=VM_OPERATOR,
-    )
-    suspend = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=role_set(VM_OPERATOR, CLIENT_CERT),
-    )
-    hard_reboot = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=VM_OPERATOR,
-    )
-    power_state_reset = message("", Param("vm", ref("VM")), roles=POOL_OPERATOR)
-    hard_shutdown = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=VM_OPERATOR,
-    )
-    clean_reboot = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=VM_OPERATOR,
-    )
-    shutdown = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=role_set(VM_OPERATOR, CLIENT_CERT),
-        since="clearwater",
-    )
-    clean_shutdown = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=VM_OPERATOR,
-    )
-    unpause = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=VM_OPERATOR,
-    )
-    pause = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            VM_IS_TEMPLATE,
-        ),
-        roles=VM_OPERATOR,
-    )
-    start_on = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("host", ref("host")),
-        Param("start_paused", BOOL),
-        Param("force", BOOL),
-        errors=(
-            VM_BAD_POWER_STATE,
-            VM_IS_TEMPLATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            BOOTLOADER_FAILED,
-            UNKNOWN_BOOTLOADER,
-        ),
-        roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
-    )
-    start = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("start_paused", BOOL),
-        Param("force", BOOL),
-        errors=(
-            VM_BAD_POWER_STATE,
-            VM_HVM_REQUIRED,
-            VM_IS_TEMPLATE,
-            OTHER_OPERATION_IN_PROGRESS,
-            OPERATION_NOT_ALLOWED,
-            BOOTLOADER_FAILED,
-            UNKNOWN_BOOTLOADER,
-            NO_HOSTS_AVAILABLE,
-            LICENCE_RESTRICTION,
-        ),
-        roles=VM_OPERATOR,
-    )
-    provision = message(
-        "",
-        Param("vm", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            SR_FULL,
-            OPERATION_NOT_ALLOWED,
-            LICENCE_RESTRICTION,
-        ),
-    )
-    checkpoint = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
-        result=ref("VM"),
-        errors=(
-            VM_BAD_POWER_STATE,
-            SR_FULL,
-            OPERATION_NOT_ALLOWED,
-            VM_CHECKPOINT_SUSPEND_FAILED,
-            VM_CHECKPOINT_RESUME_FAILED,
-        ),
-        roles=VM_POWER_ADMIN,
-        since="midnight-ride",
-    )
-    revert = message(
-        "",
-        Param("snapshot", ref("VM")),
-        errors=(
-            VM_BAD_POWER_STATE,
-            OPERATION_NOT_ALLOWED,
-            SR_FULL,
-            VM_REVERT_FAILED,
-        ),
-        roles=VM_POWER_ADMIN,
-        since="midnight-ride",
-    )
-    copy = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
-        Param("sr", ref("SR"), late=True),
-        result=ref("VM"),
-        errors=(
-            VM_BAD_POWER_STATE,
-            SR_FULL,
-            OPERATION_NOT_ALLOWED,
-            LICENCE_RESTRICTION,
-        ),
-    )
-    clone = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
-        result=ref("VM"),
-        errors=(
-            VM_BAD_POWER_STATE,
-            SR_FULL,
-            OPERATION_NOT_ALLOWED,
-            LICENCE_RESTRICTION,
-        ),
-    )
-    snapshot_with_quiesce = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
-        result=ref("VM"),
-        errors=(
-            VM_BAD_POWER_STATE,
-            SR_FULL,
-            OPERATION_NOT_ALLOWED,
-            VM_SNAPSHOT_WITH_QUIESCE_FAILED,
-            VM_SNAPSHOT_WITH_QUIESCE_TIMEOUT,
-            VM_SNAPSHOT_WITH_QUIESCE_PLUGIN_DEOS_NOT_RESPOND,
-            VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED,
-        ),
-        roles=VM_POWER_ADMIN,
-        since="orlando",
-        state="removed",
-        deprecated="quebec",
-    )
-    snapshot = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
-        Param("ignore_vdis", set_of(ref("VDI")), default=()),
-        result=ref("VM"),
-        errors=(
-            VM_BAD_POWER_STATE,
-            SR_FULL,
-            OPERATION_NOT_ALLOWED,
-        ),
-        roles=VM_POWER_ADMIN,
-        since="orlando",
-    )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    assert_can_migrate_sender = message("", roles=VM_POWER_ADMIN, hidden=True, arity=7)
     atomic_set_resident_on = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
-    csvm = message("", hidden=True, arity=1)
-    hard_reboot_internal = message("", Param("vm", ref("VM")), roles=LOCAL_ROOT, hidden=True)
-    pool_migrate_complete = message(
-        "", Param("vm", ref("VM")), Param("host", ref("host")), roles=role_set(VM_POWER_ADMIN, CLIENT_CERT), hidden=True
+    create_new_blob = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("name", STRING),
+        Param("mime_type", STRING),
+        Param("public", BOOL, default=False),
+        result=ref("blob"),
+        roles=VM_POWER_ADMIN,
+        since="orlando",
     )
-    s3_resume = message("", Param("vm", ref("VM")), roles=VM_OPERATOR, hidden=True)
     s3_suspend = message("", Param("vm", ref("VM")), roles=VM_OPERATOR, hidden=True)
-    set_NVRAM_EFI_variables = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
-    set_is_default_template = message("", Param("vm", ref("VM")), Param("value", BOOL), roles=POOL_ADMIN, hidden=True)
+    s3_resume = message("", Param("vm", ref("VM")), roles=VM_OPERATOR, hidden=True)
+    assert_agile = message("", Param("self", ref("VM")), roles=role_set(READ_ONLY, CLIENT_CERT), since="orlando")
     update_snapshot_metadata = message(
         "",
         Param("vm", ref("VM")),
@@ -1178,3 +940,239 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=POOL_OPERATOR,
         hidden=True,
     )
+    retrieve_wlb_recommendations = message(
+        "",
+        Param("vm", ref("VM")),
+        result=map_of(ref("host"), set_of(STRING)),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="george",
+    )
+    set_bios_strings = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", STRING_MAP),
+        errors=(
+            VM_BIOS_STRINGS_ALREADY_SET,
+            INVALID_VALUE,
+        ),
+        since="inverness",
+    )
+    copy_bios_strings = message("", Param("vm", ref("VM")), Param("host", ref("host")), since="midnight-ride")
+    set_protection_policy = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", ref("VMPP")),
+        roles=POOL_OPERATOR,
+        has_async=False,
+        since="cowley",
+        state="removed",
+        deprecated="clearwater",
+    )
+    set_snapshot_schedule = message(
+        "",
+        Param("self", ref("VM"), late=True),
+        Param("value", ref("VMSS"), late=True),
+        roles=POOL_OPERATOR,
+        has_async=False,
+        since="falcon",
+    )
+    set_start_delay = message("", Param("self", ref("VM")), Param("value", INT), roles=POOL_OPERATOR, since="boston")
+    set_shutdown_delay = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", INT),
+        roles=POOL_OPERATOR,
+        since="boston",
+    )
+    set_order = message("", Param("self", ref("VM")), Param("value", INT), roles=POOL_OPERATOR, since="boston")
+    set_suspend_VDI = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", ref("VDI"), late=True),
+        roles=POOL_OPERATOR,
+        since="boston",
+    )
+    assert_can_be_recovered = message(
+        "",
+        Param("self", ref("VM")),
+        Param("session_to", ref("session"), late=True),
+        errors=(
+            VM_IS_PART_OF_AN_APPLIANCE,
+            VM_REQUIRES_SR,
+        ),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="boston",
+    )
+    get_SRs_required_for_recovery = message(
+        "",
+        Param("self", ref("VM")),
+        Param("session_to", ref("session"), late=True),
+        result=set_of(ref("SR")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="creedence",
+    )
+    recover = message(
+        "",
+        Param("self", ref("VM")),
+        Param("session_to", ref("session")),
+        Param("force", BOOL),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="boston",
+    )
+    import_convert = message(
+        "",
+        Param("type", STRING),
+        Param("username", STRING),
+        Param("password", STRING, secret=True),
+        Param("sr", ref("SR")),
+        Param("remote_config", STRING_MAP),
+        since="tampa",
+    )
+    set_appliance = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", ref("VM_appliance"), late=True),
+        roles=POOL_OPERATOR,
+        since="boston",
+    )
+    set_groups = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", set_of(ref("VM_group"))),
+        errors=(OPERATION_NOT_ALLOWED,),
+        since="24.19.1",
+        state="prototyped",
+    )
+    query_services = message("", Param("self", ref("VM")), result=STRING_MAP, roles=POOL_ADMIN, since="tampa")
+    call_plugin = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("plugin", STRING),
+        Param("fn", STRING),
+        Param("args", STRING_MAP),
+        result=STRING,
+        roles=VM_OPERATOR,
+        since="cream",
+    )
+    call_host_plugin = message(
+        "",
+        Param("vm", ref("VM")),
+        Param("plugin", STRING),
+        Param("fn", STRING),
+        Param("args", STRING_MAP),
+        result=STRING,
+        roles=VM_OPERATOR,
+        since="25.22.0",
+        state="prototyped",
+    )
+    set_has_vendor_device = message("", Param("self", ref("VM")), Param("value", BOOL), since="dundee")
+    import_ = message(
+        "",
+        Param("url", STRING),
+        Param("sr", ref("SR")),
+        Param("full_restore", BOOL),
+        Param("force", BOOL),
+        result=set_of(ref("VM")),
+        roles=POOL_OPERATOR,
+        since="dundee",
+    )
+    set_actions_after_crash = message("", Param("self", ref("VM")), Param("value", enum_of(OnCrashBehaviour)))
+    set_domain_type = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", enum_of(DomainType)),
+        has_async=False,
+        since="kolkata",
+    )
+    set_HVM_boot_policy = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", STRING),
+        has_async=False,
+        state="deprecated",
+        deprecated="kolkata",
+    )
+    set_NVRAM_EFI_variables = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    restart_device_models = message(
+        "",
+        Param("self", ref("VM")),
+        errors=(
+            VM_BAD_POWER_STATE,
+            OTHER_OPERATION_IN_PROGRESS,
+            VM_IS_TEMPLATE,
+            OPERATION_NOT_ALLOWED,
+            VM_BAD_POWER_STATE,
+        ),
+        roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
+        since="23.30.0",
+        state="prototyped",
+    )
+    set_uefi_mode = message(
+        "",
+        Param("self", ref("VM")),
+        Param("mode", enum_of(VmUefiMode)),
+        result=STRING,
+        roles=POOL_ADMIN,
+        since="24.17.0",
+        state="prototyped",
+    )
+    get_secureboot_readiness = message(
+        "",
+        Param("self", ref("VM")),
+        result=enum_of(VmSecurebootReadiness),
+        roles=POOL_ADMIN,
+        since="24.17.0",
+        state="prototyped",
+    )
+    update_secureboot_certificates_on_boot = message(
+        "",
+        Param("self", ref("VM")),
+        Param("mark", BOOL),
+        since="26.14.0",
+        state="prototyped",
+    )
+    set_blocked_operations = message(
+        "",
+        Param("self", ref("VM")),
+        Param("value", map_of(enum_of(VmOperations), STRING)),
+        since="orlando",
+    )
+    add_to_blocked_operations = message(
+        "",
+        Param("self", ref("VM")),
+        Param("key", enum_of(VmOperations)),
+        Param("value", STRING),
+        since="orlando",
+    )
+    remove_from_blocked_operations = message(
+        "",
+        Param("self", ref("VM")),
+        Param("key", enum_of(VmOperations)),
+        since="orlando",
+    )
+    sysprep = message(
+        "",
+        Param("self", ref("VM")),
+        Param("unattend", STRING),
+        Param("timeout", FLOAT),
+        since="25.24.0",
+        state="prototyped",
+    )
+    add_to_other_config = message(
+        "",
+        Param("self", ref("VM")),
+        Param("key", STRING),
+        Param("value", STRING),
+        has_async=False,
+    )
+    remove_from_other_config = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False)
+    set_other_config = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False)
+    add_to_platform = message(
+        "",
+        Param("self", ref("VM")),
+        Param("key", STRING),
+        Param("value", STRING),
+        has_async=False,
+    )
+    remove_from_platform = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False)
+    set_platform = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False)

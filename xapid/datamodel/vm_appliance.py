@@ -34,11 +34,19 @@ class VM_appliance(Object, roles=POOL_OPERATOR, since="boston", constructor=True
     )
     VMs: Set[Ref[VM]] = inverse("VM.appliance", since="rio")
 
-    recover = message(
+    start = message(
         "",
-        Param("self", ref("VM_appliance"), late=True),
-        Param("session_to", ref("session")),
-        Param("force", BOOL),
+        Param("self", ref("VM_appliance")),
+        Param("paused", BOOL),
+        errors=(OPERATION_PARTIALLY_FAILED,),
+    )
+    clean_shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
+    hard_shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
+    shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
+    assert_can_be_recovered = message(
+        "",
+        Param("self", ref("VM_appliance")),
+        Param("session_to", ref("session"), late=True),
         errors=(VM_REQUIRES_SR,),
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )
@@ -50,19 +58,11 @@ class VM_appliance(Object, roles=POOL_OPERATOR, since="boston", constructor=True
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="creedence",
     )
-    assert_can_be_recovered = message(
+    recover = message(
         "",
-        Param("self", ref("VM_appliance")),
-        Param("session_to", ref("session"), late=True),
+        Param("self", ref("VM_appliance"), late=True),
+        Param("session_to", ref("session")),
+        Param("force", BOOL),
         errors=(VM_REQUIRES_SR,),
         roles=role_set(READ_ONLY, CLIENT_CERT),
-    )
-    shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
-    hard_shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
-    clean_shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
-    start = message(
-        "",
-        Param("self", ref("VM_appliance")),
-        Param("paused", BOOL),
-        errors=(OPERATION_PARTIALLY_FAILED,),
     )

@@ -94,66 +94,119 @@ class VMPP(Object, roles=POOL_OPERATOR, since="cowley", state="removed", depreca
     alarm_config: dict[str, str] = static({}, state="removed", deprecated="clearwater")
     recent_alerts: Set[str] = dynamic((), state="removed", deprecated="clearwater")
 
-    set_archive_last_run_time = message(
+    protect_now = message(
         "",
-        Param("self", ref("VMPP")),
-        Param("value", DATETIME),
+        Param("vmpp", ref("VMPP")),
+        result=STRING,
+        has_async=False,
+        state="removed",
+        deprecated="clearwater",
+    )
+    archive_now = message(
+        "",
+        Param("snapshot", ref("VM")),
+        result=STRING,
+        roles=VM_POWER_ADMIN,
+        has_async=False,
+        state="removed",
+        deprecated="clearwater",
+    )
+    create_alert = message(
+        "",
+        Param("vmpp", ref("VMPP")),
+        Param("name", STRING),
+        Param("priority", INT),
+        Param("body", STRING),
+        Param("data", STRING),
         roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    get_alerts = message(
+        "",
+        Param("vmpp", ref("VMPP")),
+        Param("hours_from_now", INT),
+        result=set_of(STRING),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    set_backup_last_run_time = message(
+    set_backup_retention_value = message(
         "",
         Param("self", ref("VMPP")),
-        Param("value", DATETIME),
-        roles=LOCAL_ROOT,
+        Param("value", INT),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    remove_from_alarm_config = message(
+    set_is_backup_running = message("", Param("self", ref("VMPP")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_is_archive_running = message(
+        "", Param("self", ref("VMPP")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True
+    )
+    set_backup_frequency = message(
         "",
         Param("self", ref("VMPP")),
-        Param("key", STRING),
+        Param("value", enum_of(VmppBackupFrequency)),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    remove_from_archive_schedule = message(
+    set_backup_schedule = message(
         "",
         Param("self", ref("VMPP")),
-        Param("key", STRING),
+        Param("value", STRING_MAP),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    remove_from_archive_target_config = message(
+    set_archive_frequency = message(
         "",
         Param("self", ref("VMPP")),
-        Param("key", STRING),
+        Param("value", enum_of(VmppArchiveFrequency)),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    remove_from_backup_schedule = message(
+    set_archive_schedule = message(
         "",
         Param("self", ref("VMPP")),
-        Param("key", STRING),
+        Param("value", STRING_MAP),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    add_to_alarm_config = message(
+    set_archive_target_type = message(
         "",
         Param("self", ref("VMPP")),
-        Param("key", STRING),
-        Param("value", STRING),
+        Param("value", enum_of(VmppArchiveTargetType)),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    add_to_archive_schedule = message(
+    set_archive_target_config = message(
+        "",
+        Param("self", ref("VMPP")),
+        Param("value", STRING_MAP),
+        has_async=False,
+        state="removed",
+        deprecated="clearwater",
+    )
+    set_is_alarm_enabled = message(
+        "",
+        Param("self", ref("VMPP")),
+        Param("value", BOOL),
+        has_async=False,
+        state="removed",
+        deprecated="clearwater",
+    )
+    set_alarm_config = message(
+        "",
+        Param("self", ref("VMPP")),
+        Param("value", STRING_MAP),
+        has_async=False,
+        state="removed",
+        deprecated="clearwater",
+    )
+    add_to_backup_schedule = message(
         "",
         Param("self", ref("VMPP")),
         Param("key", STRING),
@@ -171,7 +224,7 @@ class VMPP(Object, roles=POOL_OPERATOR, since="cowley", state="removed", depreca
         state="removed",
         deprecated="clearwater",
     )
-    add_to_backup_schedule = message(
+    add_to_archive_schedule = message(
         "",
         Param("self", ref("VMPP")),
         Param("key", STRING),
@@ -180,117 +233,62 @@ class VMPP(Object, roles=POOL_OPERATOR, since="cowley", state="removed", depreca
         state="removed",
         deprecated="clearwater",
     )
-    set_alarm_config = message(
+    add_to_alarm_config = message(
         "",
         Param("self", ref("VMPP")),
-        Param("value", STRING_MAP),
+        Param("key", STRING),
+        Param("value", STRING),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    set_is_alarm_enabled = message(
+    remove_from_backup_schedule = message(
         "",
         Param("self", ref("VMPP")),
-        Param("value", BOOL),
+        Param("key", STRING),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    set_archive_target_config = message(
+    remove_from_archive_target_config = message(
         "",
         Param("self", ref("VMPP")),
-        Param("value", STRING_MAP),
+        Param("key", STRING),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    set_archive_target_type = message(
+    remove_from_archive_schedule = message(
         "",
         Param("self", ref("VMPP")),
-        Param("value", enum_of(VmppArchiveTargetType)),
+        Param("key", STRING),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    set_archive_schedule = message(
+    remove_from_alarm_config = message(
         "",
         Param("self", ref("VMPP")),
-        Param("value", STRING_MAP),
+        Param("key", STRING),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    set_archive_frequency = message(
+    set_backup_last_run_time = message(
         "",
         Param("self", ref("VMPP")),
-        Param("value", enum_of(VmppArchiveFrequency)),
-        has_async=False,
-        state="removed",
-        deprecated="clearwater",
-    )
-    set_backup_schedule = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", STRING_MAP),
-        has_async=False,
-        state="removed",
-        deprecated="clearwater",
-    )
-    set_backup_frequency = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", enum_of(VmppBackupFrequency)),
-        has_async=False,
-        state="removed",
-        deprecated="clearwater",
-    )
-    set_backup_retention_value = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", INT),
-        has_async=False,
-        state="removed",
-        deprecated="clearwater",
-    )
-    get_alerts = message(
-        "",
-        Param("vmpp", ref("VMPP")),
-        Param("hours_from_now", INT),
-        result=set_of(STRING),
-        has_async=False,
-        state="removed",
-        deprecated="clearwater",
-    )
-    archive_now = message(
-        "",
-        Param("snapshot", ref("VM")),
-        result=STRING,
-        roles=VM_POWER_ADMIN,
-        has_async=False,
-        state="removed",
-        deprecated="clearwater",
-    )
-    protect_now = message(
-        "",
-        Param("vmpp", ref("VMPP")),
-        result=STRING,
-        has_async=False,
-        state="removed",
-        deprecated="clearwater",
-    )
-
-    # Between hosts, and for storage plug-ins: not listed.
-    create_alert = message(
-        "",
-        Param("vmpp", ref("VMPP")),
-        Param("name", STRING),
-        Param("priority", INT),
-        Param("body", STRING),
-        Param("data", STRING),
+        Param("value", DATETIME),
         roles=LOCAL_ROOT,
-        hidden=True,
+        has_async=False,
+        state="removed",
+        deprecated="clearwater",
     )
-    set_is_archive_running = message(
-        "", Param("self", ref("VMPP")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True
+    set_archive_last_run_time = message(
+        "",
+        Param("self", ref("VMPP")),
+        Param("value", DATETIME),
+        roles=LOCAL_ROOT,
+        has_async=False,
+        state="removed",
+        deprecated="clearwater",
     )
-    set_is_backup_running = message("", Param("self", ref("VMPP")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)

@@ -60,15 +60,10 @@ class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):
     last_run_time: DateTime = dynamic(EPOCH, since="rio")
     VMs: Set[Ref[VM]] = inverse("VM.snapshot_schedule", since="rio")
 
-    set_type = message("", Param("self", ref("VMSS")), Param("value", enum_of(VmssType)), has_async=False)
-    set_last_run_time = message(
-        "",
-        Param("self", ref("VMSS")),
-        Param("value", DATETIME),
-        roles=LOCAL_ROOT,
-        has_async=False,
-    )
-    remove_from_schedule = message("", Param("self", ref("VMSS")), Param("key", STRING), has_async=False)
+    snapshot_now = message("", Param("vmss", ref("VMSS")), result=STRING, has_async=False)
+    set_retained_snapshots = message("", Param("self", ref("VMSS")), Param("value", INT), has_async=False)
+    set_frequency = message("", Param("self", ref("VMSS")), Param("value", enum_of(VmssFrequency)), has_async=False)
+    set_schedule = message("", Param("self", ref("VMSS")), Param("value", STRING_MAP), has_async=False)
     add_to_schedule = message(
         "",
         Param("self", ref("VMSS"), late=True),
@@ -76,7 +71,12 @@ class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):
         Param("value", STRING),
         has_async=False,
     )
-    set_schedule = message("", Param("self", ref("VMSS")), Param("value", STRING_MAP), has_async=False)
-    set_frequency = message("", Param("self", ref("VMSS")), Param("value", enum_of(VmssFrequency)), has_async=False)
-    set_retained_snapshots = message("", Param("self", ref("VMSS")), Param("value", INT), has_async=False)
-    snapshot_now = message("", Param("vmss", ref("VMSS")), result=STRING, has_async=False)
+    remove_from_schedule = message("", Param("self", ref("VMSS")), Param("key", STRING), has_async=False)
+    set_last_run_time = message(
+        "",
+        Param("self", ref("VMSS")),
+        Param("value", DATETIME),
+        roles=LOCAL_ROOT,
+        has_async=False,
+    )
+    set_type = message("", Param("self", ref("VMSS")), Param("value", enum_of(VmssType)), has_async=False)

@@ -39,9 +39,7 @@ class VTPM(Object, roles=VM_ADMIN, since="22.26.0", state="prototyped"):
     is_unique: bool = static(False, state="prototyped")
     is_protected: bool = dynamic(False, state="prototyped")
 
-    destroy = message("", Param("self", ref("VTPM")), state="prototyped")
     create = message("", Param("vM", ref("VM")), Param("is_unique", BOOL), result=ref("VTPM"), state="prototyped")
-
-    # Between hosts, and for storage plug-ins: not listed.
+    destroy = message("", Param("self", ref("VTPM")), state="prototyped")
     get_contents = message("", Param("self", ref("VTPM")), roles=LOCAL_ROOT, hidden=True)
     set_contents = message("", Param("self", ref("VTPM")), Param("contents", STRING), roles=LOCAL_ROOT, hidden=True)

@@ -34,8 +34,6 @@ class VUSB(Object, roles=POOL_ADMIN, since="inverness"):
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
     currently_attached: bool = dynamic(False, since="rio")
 
-    destroy = message("", Param("self", ref("VUSB")))
-    unplug = message("", Param("self", ref("VUSB")))
     create = message(
         "",
         Param("VM", ref("VM")),
@@ -43,3 +41,5 @@ class VUSB(Object, roles=POOL_ADMIN, since="inverness"):
         Param("other_config", STRING_MAP, default={}),
         result=ref("VUSB"),
     )
+    unplug = message("", Param("self", ref("VUSB")))
+    destroy = message("", Param("self", ref("VUSB")))

@@ -1,0 +1,48 @@
+"""The simulated network: three interfaces, and bridges in memory."""
+
+from __future__ import annotations
+
+from xapid.backends.faults import SimFaults
+from xapid.backends.interface import AlreadyExists, DriverInfo
+from xapid.backends.network.interface import Bridge, Nic
+
+NICS = tuple(
+    Nic(
+        device=f"eth{number}",
+        mac=f"00:16:3e:00:00:0{number}",
+        mtu=1500,
+        carrier=True,
+        speed=10000,
+        duplex=True,
+        addresses=("192.0.2.1/24",) if number == 0 else (),
+        gateway="192.0.2.254" if number == 0 else "",
+        vendor_name="Simulated",
+        device_name="Simulated interface",
+        pci_bus_path=f"0000:00:0{number + 3}.0",
+    )
+    for number in range(3)
+)
+
+
+class Sim:
+    """Networks of a host that is not there. Never blocks."""
+
+    info = DriverInfo("sim", "Bridges in memory")
+
+    def __init__(self) -> None:
+        self.faults = SimFaults()
+        self._bridges: dict[str, Bridge] = {}
+
+    def nics(self) -> list[Nic]:
+        return list(NICS)
+
+    def bridges(self) -> list[Bridge]:
+        return list(self._bridges.values())
+
+    def ensure_bridge(self, bridge: Bridge) -> None:
+        if any(nic.device == bridge.name for nic in NICS):
+            raise AlreadyExists(f"{bridge.name} is an interface of the host")
+        self._bridges.setdefault(bridge.name, bridge)
+
+    def remove_bridge(self, name: str) -> None:
+        self._bridges.pop(name, None)
