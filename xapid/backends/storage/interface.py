@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,8 +13,14 @@ from xapid.backends.interface import DriverInfo
 class Feature(enum.StrEnum):
     """What a storage driver can do. Names are those of the SM records (``VDI_SNAPSHOT``)."""
 
+    SR_ATTACH = "SR_ATTACH"
+    SR_DETACH = "SR_DETACH"
+    SR_SCAN = "SR_SCAN"
     SR_PROBE = "SR_PROBE"
     SR_UPDATE = "SR_UPDATE"
+    SR_METADATA = "SR_METADATA"
+    SR_TRIM = "SR_TRIM"
+    SR_CACHING = "SR_CACHING"
     SR_SUPPORTS_LOCAL_CACHING = "SR_SUPPORTS_LOCAL_CACHING"
     VDI_CREATE = "VDI_CREATE"
     VDI_DELETE = "VDI_DELETE"
@@ -29,6 +36,10 @@ class Feature(enum.StrEnum):
     VDI_GENERATE_CONFIG = "VDI_GENERATE_CONFIG"
     VDI_RESET_ON_BOOT = "VDI_RESET_ON_BOOT"
     VDI_CONFIG_CBT = "VDI_CONFIG_CBT"
+    VDI_ACTIVATE = "VDI_ACTIVATE"
+    VDI_DEACTIVATE = "VDI_DEACTIVATE"
+    VDI_READ_CACHING = "VDI_READ_CACHING"
+    THIN_PROVISIONING = "THIN_PROVISIONING"
 
 
 class VolumeFormat(enum.StrEnum):
@@ -133,13 +144,27 @@ class SrFound:
     name: str = ""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a long call is."""
+
+    of: str
+    """What the caller named it by."""
+    fraction: float
+    """0 to 1"""
+
+
 class StorageDriver(Protocol):
     """One kind of storage repository. Calls may block; one volume is never worked on twice at once.
 
     Every undo of a call (destroy of a create, detach of an attach) bears that its do never happened or was undone.
+    Since it is written down before the do, it may know a new volume by its uuid alone: then ``key`` is empty.
     """
 
     info: DriverInfo
+
+    def watch(self, tell: Callable[[Progress], None]) -> None:
+        """Call ``tell`` from any thread as calls proceed whose caller asked for it."""
 
     # Repository
 
@@ -170,7 +195,7 @@ class StorageDriver(Protocol):
         """Undo a snapshot or clone: ``before`` is as it was."""
 
     def copy(self, volume: Volume, sr: Sr, new: NewVolume, progress: str = "") -> Volume:
-        """A full copy into a repository of this kind, without holes filled."""
+        """A full copy into a repository of this kind, without holes filled. ``progress``: what to tell of it by."""
 
     def resize(self, volume: Volume, size: int) -> Volume: ...
     def stat(self, volume: Volume) -> Volume:

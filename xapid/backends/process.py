@@ -1,0 +1,116 @@
+"""Commands that drivers run: argument lists only, with a limit of time, their output captured."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import os
+import selectors
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from xapid.backends.interface import BackendError, Failed, NoSpace, Unavailable
+
+log = logging.getLogger(__name__)
+
+LONGEST = 30 * 24 * 3600.0
+"""Seconds a copy may take at most."""
+
+
+class Cancellation:
+    """Whether anybody still waits for a call; if not, the command that it runs is ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Nobody waits any more."""
+        with self._lock:
+            self.cancelled = True
+            for process in self._running:
+                process.kill()
+
+    def add(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._running.add(process)
+            if self.cancelled:
+                process.kill()
+
+    def discard(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._running.discard(process)
+
+
+current: contextvars.ContextVar[Cancellation] = contextvars.ContextVar("current")
+"""The cancellation of the call that this thread works on."""
+
+
+def run(argv: Sequence[str], *, timeout: float = 60.0, on_output: Callable[[bytes], None] | None = None) -> str:
+    """Run a command to its end and return what it printed.
+
+    ``on_output`` gets its output as it comes. Raises Failed with the last lines of its errors, NoSpace if they speak of
+    a full device, Unavailable if the program is not installed or took too long.
+    """
+    cancellation = current.get(None) or Cancellation()
+    log.debug("running %s", argv)
+    try:
+        # An argument list, never a shell; what comes from outside stands behind `--` or in a value.
+        process = subprocess.Popen(  # noqa: S603
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except FileNotFoundError as error:
+        raise Unavailable(f"{argv[0]} is not installed") from error
+    with process:
+        cancellation.add(process)
+        try:
+            output, errors, in_time = _read(process, time.monotonic() + timeout, on_output)
+            process.wait()
+        finally:
+            # Does nothing to a process that has ended.
+            process.kill()
+            cancellation.discard(process)
+    if cancellation.cancelled:
+        raise Failed(f"{argv[0]} was cancelled")
+    if not in_time:
+        raise Unavailable(f"{argv[0]} took longer than {timeout:.0f} s")
+    if process.returncode:
+        raise _failure(argv, process.returncode, errors.decode(errors="replace"))
+    return output.decode(errors="replace")
+
+
+def _read(
+    process: subprocess.Popen[bytes], deadline: float, on_output: Callable[[bytes], None] | None
+) -> tuple[bytes, bytes, bool]:
+    """What a process prints until it closes both streams, and whether it did so in time; if not it is killed."""
+    assert process.stdout and process.stderr
+    output, errors = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, output)
+        selector.register(process.stderr, selectors.EVENT_READ, errors)
+        while selector.get_map():
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                process.kill()
+                return bytes(output), bytes(errors), False
+            for key, _ in ready:
+                data = os.read(key.fd, 65536)
+                if not data:
+                    selector.unregister(key.fileobj)
+                key.data.extend(data)
+                if data and on_output and key.data is output:
+                    on_output(data)
+    return bytes(output), bytes(errors), True
+
+
+def _failure(argv: Sequence[str], status: int, errors: str) -> BackendError:
+    said = " / ".join(errors.strip().splitlines()[-3:])
+    kind = NoSpace if "No space left on device" in errors or "Disk quota exceeded" in errors else Failed
+    return kind(f"{argv[0]}: {said or f'ended with status {status}'}", command=argv[0], status=str(status))
