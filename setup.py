@@ -6,5 +6,4 @@ setup(
     # In a checkout migrations lie beside the package, where alembic writes them; in a wheel within it.
     packages=[*find_namespace_packages(include=["xapid*"]), "xapid.migrations", "xapid.migrations.versions"],
     package_dir={"xapid.migrations": "migrations"},
-    package_data={"xapid.migrations": ["*.mako"]},
 )
