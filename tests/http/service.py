@@ -38,6 +38,8 @@ def answer(request: Request) -> Reply | Awaitable[Reply] | None:
             return Reply(200, LARGE, "text/xml")
         case b"request":
             return Reply(200, description(request), "application/json")
+        case b"bad header":
+            return Reply(200, b"", "text/xml", (("x", "a\r\nb: c"),))
         case b"malformed":
             return error_page(500)
     if request.body.startswith(b"size"):

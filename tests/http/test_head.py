@@ -128,6 +128,14 @@ def test_bytes_that_are_no_text_are_kept() -> None:
     assert read.fields == ((b"x", b"\xff"),)
 
 
+@pytest.mark.parametrize("line", ["X: a\nY: b", "X: a\rY: b", "X: a\0", "X: a\n", "\rX: a"])
+def test_a_line_holds_no_other_line_break(line: str) -> None:
+    with pytest.raises(HeadError) as error:
+        head("GET / HTTP/1.1", line)
+
+    assert error.value.status == 500
+
+
 def test_a_line_has_a_limit() -> None:
     with pytest.raises(HeadError) as error:
         head("GET / HTTP/1.1", "X: " + "a" * 4096)

@@ -104,7 +104,7 @@ def test_an_answer_of_3_mib_arrives_whole(client: Client) -> None:
     assert client.response().body == LARGE
 
 
-@pytest.mark.parametrize("body", [b"fail", b"fail later"])
+@pytest.mark.parametrize("body", [b"fail", b"fail later", b"bad header"])
 def test_a_call_that_breaks_its_handler_is_the_page_500(client: Client, body: bytes) -> None:
     client.send(call(body))
 

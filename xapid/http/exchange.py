@@ -8,12 +8,13 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Scope, Send
 
 from xapid.http.head import Head
 from xapid.http.peer import Peer
 from xapid.http.raw import Connection, RawStream
-from xapid.http.reply import Headers, Reply, encode_head, encode_reply, error_page
+from xapid.http.reply import Reply, encode_head, encode_reply, error_page
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ RAW = "xapid.raw"
 VERSION = "xapid.version"
 """Key of ``http.response.start``: the version in the status line, where it shall not be 1.1."""
 
+CLIENT_GONE = (OSError, ClientDisconnect)
 BODILESS = frozenset({204, 304})
 CHUNK = 262144
 SKIPPED = 65536
@@ -40,7 +42,8 @@ class Stage(Enum):
     """Status and headers are known, but wait for the first part of the body, which decides the framing."""
     BODY = auto()
     COMPLETE = auto()
-    RAW = auto()
+    TAKEN = auto()
+    """There is none: the application has the raw stream."""
 
 
 class Framing(Enum):
@@ -49,6 +52,10 @@ class Framing(Enum):
     LENGTH = auto()
     CHUNKED = auto()
     UNTIL_CLOSE = auto()
+
+
+# Looking a member up in its class is slow on Python 3.11, see protocol.py.
+WAITING, STARTED, BODY, COMPLETE, TAKEN = Stage
 
 
 class Exchange:
@@ -67,7 +74,7 @@ class Exchange:
         self._connection = connection
         self._head = head
         self._on_complete = complete
-        self._stage = Stage.WAITING
+        self._stage = WAITING
         self._framing = Framing.LENGTH
         self._left = 0
         self._start: Message = {}
@@ -101,10 +108,15 @@ class Exchange:
         except asyncio.CancelledError:
             self._connection.abort()
             raise
-        except Exception:
-            if not self._connection.lost:
+        except Exception as error:
+            if self._connection.lost and isinstance(error, CLIENT_GONE):
+                log.debug("the client of %s %s has gone", self._head.method, self._head.path)
+            else:
                 log.exception("%s %s failed", self._head.method, self._head.path)
-        await self._settle()
+        try:
+            await self._settle()
+        except ConnectionResetError:
+            log.debug("the client of %s %s did not wait for its reply", self._head.method, self._head.path)
 
     def over(self) -> None:
         """Called when the connection is lost: whoever waits for the client learns it."""
@@ -112,22 +124,22 @@ class Exchange:
 
     def take_over(self) -> RawStream:
         """Switch the connection to raw mode. The application writes even the head of the reply itself."""
-        if self._stage is not Stage.WAITING:
+        if self._stage is not WAITING:
             raise RuntimeError("the connection can be taken over only before the reply has begun")
-        self._stage = Stage.RAW
+        self._stage = TAKEN
         return RawStream(self._connection)
 
     @property
     def raw(self) -> bool:
         """Whether the application has taken the connection over."""
-        return self._stage is Stage.RAW
+        return self._stage is TAKEN
 
     # The application's two callables
 
     async def receive(self) -> Message:
         """The next part of the body; after the last one, wait until the exchange is over."""
         connection = self._connection
-        if self._stage is Stage.RAW:
+        if self._stage is TAKEN:
             raise RuntimeError("the connection has been taken over")
         if self._body_over:
             await self._over.wait()
@@ -156,19 +168,19 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Take the start of the reply, then the parts of its body."""
         kind = message["type"]
-        if kind == "http.response.start" and self._stage is Stage.WAITING:
+        if kind == "http.response.start" and self._stage is WAITING:
             self._start = message
-            self._stage = Stage.STARTED
-        elif kind == "http.response.body" and self._stage in (Stage.STARTED, Stage.BODY):
+            self._stage = STARTED
+        elif kind == "http.response.body" and self._stage in (STARTED, BODY):
             await self._send_body(message.get("body", b""), message.get("more_body", False))
         else:
             raise RuntimeError(f"{kind} is out of place while the reply is {self._stage.name}")
 
     async def _send_body(self, body: bytes, more: bool) -> None:
         data = b""
-        if self._stage is Stage.STARTED:
+        if self._stage is STARTED:
             data = self._reply_head(len(body), more)
-            self._stage = Stage.BODY
+            self._stage = BODY
         data += self._framed(body, more)
         if data:
             await self._connection.send(data)
@@ -180,29 +192,24 @@ class Exchange:
     def _reply_head(self, size: int, more: bool) -> bytes:
         """Choose the framing, and encode the head with what it says about framing and connection."""
         status = self._start["status"]
-        headers = tuple(
-            (bytes(name).decode("latin-1"), bytes(value).decode("utf-8", "surrogateescape"))
-            for name, value in self._start.get("headers", ())
-        )
-        named = {name.lower(): value.strip().lower() for name, value in headers}
-        framing: Headers = ()
-        if self.remaining is None or self.remaining > SKIPPED or named.get("connection") == "close":
+        fields: list[tuple[bytes, bytes]] = [*self._start.get("headers", ())]
+        named = {name.lower(): value for name, value in fields}
+        if self.remaining is None or self.remaining > SKIPPED or named.get(b"connection", b"").lower() == b"close":
             self.keep_alive = False
-        if "content-length" in named:
-            self._left = int(named["content-length"])
+        if b"content-length" in named:
+            self._left = int(named[b"content-length"])
         elif status in BODILESS:
             self._left = 0
         elif not more:
             self._left = size
-            framing = (("content-length", str(size)),)
-        elif self._head.version == "1.1" and "connection" not in named:
+            fields.append((b"content-length", b"%d" % size))
+        elif self._head.version == "1.1" and b"connection" not in named:
             self._framing = Framing.CHUNKED
-            framing = (("transfer-encoding", "chunked"),)
+            fields.append((b"transfer-encoding", b"chunked"))
         else:
             self._framing = Framing.UNTIL_CLOSE
             self.keep_alive = False
-        version = self._start.get(VERSION, "1.1")
-        return encode_head(version, status, self.keep_alive, headers + framing) + b"\r\n"
+        return encode_head(self._start.get(VERSION, "1.1"), status, self.keep_alive, fields) + b"\r\n"
 
     def _framed(self, body: bytes, more: bool) -> bytes:
         if self._framing is Framing.UNTIL_CLOSE:
@@ -216,17 +223,17 @@ class Exchange:
         return body
 
     def _complete(self) -> None:
-        self._stage = Stage.COMPLETE
+        self._stage = COMPLETE
         self._over.set()
         self._on_complete(self)
 
     async def _settle(self) -> None:
         """The application has returned. Nothing begun: the page 500; begun and not ended: no reply can mend that."""
-        if self._connection.lost or self._stage is Stage.COMPLETE:
+        if self._connection.lost or self._stage is COMPLETE:
             return
-        if self._stage is Stage.RAW:
+        if self._stage is TAKEN:
             self._connection.close()
-        elif self._stage is Stage.BODY:
+        elif self._stage is BODY:
             self._connection.abort()
         else:
             self.keep_alive = False

@@ -53,6 +53,8 @@ def parse_head(raw: bytes, longest_line: int) -> Head:
 
 def _parse(raw: bytes, longest_line: int) -> Head:
     lines = raw.split(b"\r\n")
+    if not raw.count(b"\r") == raw.count(b"\n") == len(lines) - 1 or b"\0" in raw:
+        raise HeadError(500, "a line break or a zero within a line")
     if max(map(len, lines)) > longest_line:
         raise HeadError(500, "a line of the head is too long")
     method, target, version = _request_line(_text(lines[0]))

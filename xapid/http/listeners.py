@@ -113,6 +113,7 @@ class Listeners:
             lifespan="off",
             ws="none",
             log_config=None,
+            log_level=logging.WARNING,
             access_log=False,
             proxy_headers=False,
             server_header=False,

@@ -95,6 +95,8 @@ class HttpProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._peer = peer_of(transport)
+        own = transport.get_extra_info("sockname")
+        self._server: tuple[str, int] | None = own[:2] if isinstance(own, tuple) else None
         self._connections.add(self)
         limits = self._limits
         self._longest_head = limits.unix_head if self._peer.unix else limits.tcp_head
@@ -258,8 +260,7 @@ class HttpProtocol(asyncio.Protocol):
         if length is None and head.method in ("GET", "OPTIONS"):
             length = 0
         exchange = self._exchange = Exchange(self, head, length, self._exchange_complete)
-        own = self._transport.get_extra_info("sockname")
-        scope = exchange.scope(self._peer, own[:2] if isinstance(own, tuple) else None, route.name)
+        scope = exchange.scope(self._peer, self._server, route.name)
         self._spawn(exchange.run(self._service.app, scope))
 
     def _exchange_complete(self, exchange: Exchange) -> None:
@@ -288,16 +289,22 @@ class HttpProtocol(asyncio.Protocol):
 
     def _deliver(self, head: Head, reply: Reply) -> None:
         keep_alive = head.keep_alive and not reply.close and not self._leaving
+        try:
+            start = encode_reply_head(reply, head.version, keep_alive)
+        except ValueError:
+            log.exception("the reply to %s %s cannot be sent", head.method, head.path)
+            self._refuse(500)
+            return
         if len(reply.body) > SLICE:
-            self._spawn(self._send_slices(head, reply, keep_alive))
+            self._spawn(self._send_slices(start, reply.body, keep_alive))
         else:
-            self._transport.write(encode_reply(reply, head.version, keep_alive))
+            self._transport.write(start + reply.body)
             self._replied(keep_alive)
 
-    async def _send_slices(self, head: Head, reply: Reply, keep_alive: bool) -> None:
-        body = memoryview(reply.body)
+    async def _send_slices(self, start: bytes, whole: bytes, keep_alive: bool) -> None:
+        body = memoryview(whole)
         try:
-            await self.send(encode_reply_head(reply, head.version, keep_alive))
+            await self.send(start)
             for at in range(0, len(body), SLICE):
                 await self.send(body[at : at + SLICE])
                 await asyncio.sleep(0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
 Headers = tuple[tuple[str, str], ...]
+Fields = Sequence[tuple[bytes, bytes]]
+"""Headers in the form of ASGI."""
 
-NO_CACHE = ("cache-control", "no-cache, no-store")
 HTML = "text/html"
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus} | {
@@ -84,27 +86,29 @@ def encode_reply_head(reply: Reply, version: str, keep_alive: bool) -> bytes:
     return b"%b%d\r\n\r\n" % (start, len(reply.body))
 
 
-# Clients ask for the same few kinds of reply: 0.3 us instead of 4.
+# Clients ask for the same few kinds of reply: 0.3 us instead of 6.
 @lru_cache(maxsize=256)
 def _start(version: str, status: int, keep_alive: bool, content_type: str, headers: Headers) -> bytes:
-    lines: list[tuple[str, str]] = [("content-type", content_type)] if content_type else []
-    return encode_head(version, status, keep_alive, (*lines, *headers)) + b"content-length: "
+    lines: Headers = (("content-type", content_type), *headers) if content_type else headers
+    fields = [(name.encode("latin-1"), value.encode("utf-8", "surrogateescape")) for name, value in lines]
+    return encode_head(version, status, keep_alive, fields) + b"content-length: "
 
 
-def encode_head(version: str, status: int, keep_alive: bool, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line that ends them."""
-    names = {name.lower() for name, _ in headers}
-    lines = [f"HTTP/{version} {status} {reason(status)}"]
-    if "connection" not in names:
-        lines.append(f"connection: {'keep-alive' if keep_alive else 'close'}")
-    if "cache-control" not in names:
-        headers = (NO_CACHE, *headers)
-    for name, value in headers:
-        if _breaks(name) or _breaks(value):
-            raise ValueError(f"the header {name!r} holds a line break")
-        lines.append(f"{name}: {value}")
-    return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape")
+def encode_head(version: str, status: int, keep_alive: bool, fields: Fields) -> bytes:
+    """Status line and headers, without the empty line that ends them. ValueError: one holds a line break."""
+    names = {name.lower() for name, _ in fields}
+    lines = [_status_line(version, status)]
+    if b"connection" not in names:
+        lines.append(b"connection: keep-alive\r\n" if keep_alive else b"connection: close\r\n")
+    if b"cache-control" not in names:
+        lines.append(b"cache-control: no-cache, no-store\r\n")
+    lines += [b"%b: %b\r\n" % field for field in fields]
+    head = b"".join(lines)
+    if head.count(b"\r") != len(lines) or head.count(b"\n") != len(lines) or b"\0" in head:
+        raise ValueError("a header holds a line break")
+    return head
 
 
-def _breaks(text: str) -> bool:
-    return "\r" in text or "\n" in text or "\0" in text
+@lru_cache(maxsize=256)
+def _status_line(version: str, status: int) -> bytes:
+    return f"HTTP/{version} {status} {reason(status)}\r\n".encode()

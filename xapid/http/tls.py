@@ -39,7 +39,10 @@ class ServerTls:
         connection.context = self._current
 
     def _stamp(self) -> tuple[int, int, int]:
-        stat = self._path.stat()
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            return 0, 0, 0
         return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
