@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xapid.api.methods import Method
-from xapid.auth.permissions import key_permission, matching_pattern, permissions
+from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel import Host, HostMetrics
 from xapid.datamodel.errors import (
@@ -138,9 +138,8 @@ class Dispatcher:
         if session is None or session.superuser:
             return
         wanted = method.permission
-        field = method.spec.field
-        if method.keyed >= 0 and field is not None:
-            pattern = matching_pattern(field.key_roles, str(values[method.keyed]))
+        if method.keyed >= 0:
+            pattern = matching_pattern(keyed_roles(method.spec), str(values[method.keyed]))
             if pattern is not None:
                 wanted = key_permission(method.name, pattern)
         if wanted not in session.permissions:

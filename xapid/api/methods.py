@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xapid.auth.permissions import roles_of
+from xapid.auth.permissions import keyed_roles, roles_of
 from xapid.datamodel.implicit import all_messages, removed
-from xapid.datamodel.types import CLASSES, MapType, MessageSpec, Object, RefType, Type
+from xapid.datamodel.types import CLASSES, MessageSpec, Object, RefType, Type
 from xapid.wire.decode import decoder
 
 Run = Callable[..., Any]
@@ -68,15 +68,7 @@ def _texts(run: Run) -> frozenset[str]:
 
 def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
     params = spec.params
-    field = spec.field
-    keyed = -1
-    if (
-        field is not None
-        and field.key_roles
-        and isinstance(field.type, MapType)
-        and spec.name.startswith(("add", "rem"))
-    ):
-        keyed = 1
+    keyed = 1 if keyed_roles(spec) else -1
     arity = spec.arity if spec.arity is not None else len(params)
     return Method(
         name=spec.method,

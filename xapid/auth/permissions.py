@@ -44,6 +44,15 @@ def key_permission(method: str, pattern: str) -> str:
     return f"{method.lower()}/key:{pattern.lower()}"
 
 
+def keyed_roles(message: MessageSpec) -> Mapping[str, Roles]:
+    """The keys that need roles of their own, of a message that adds to a map or takes from it."""
+    name = message.name.removeprefix("add_to_").removeprefix("remove_from_")
+    if name == message.name or message.owner not in CLASSES:
+        return {}
+    field = CLASSES[message.owner].spec.fields.get(name)
+    return field.key_roles if field is not None else {}
+
+
 @cache
 def permissions() -> Mapping[str, Permission]:
     """Every permission by name."""
@@ -54,11 +63,8 @@ def permissions() -> Mapping[str, Permission]:
 
     for method, message in all_messages().items():
         add(method, roles_of(message))
-    for name, cls in CLASSES.items():
-        for field in cls.spec.fields.values():
-            for pattern, roles in field.key_roles.items():
-                for verb in ("add_to", "remove_from"):
-                    add(f"{name}.{verb}_{field.name}/key:{pattern}", roles)
+        for pattern, key_roles in keyed_roles(message).items():
+            add(f"{method}/key:{pattern}", key_roles)
     for action in HTTP_ACTIONS:
         # What anybody may read over HTTP, callers known by their certificate alone may read too.
         add(f"http/{action.name}", role_set(READ_ONLY, CLIENT_CERT) if action.roles == READ_ONLY else action.roles)

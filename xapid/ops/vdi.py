@@ -345,3 +345,9 @@ set_read_only = set_sharable = set_managed = set_missing = set_cbt_enabled = _fo
 set_virtual_size = set_physical_utilisation = set_metadata_of_pool = _for_plugins
 set_is_a_snapshot = set_snapshot_of = set_snapshot_time = _for_plugins
 db_introduce = db_forget = _for_plugins
+
+
+def read_database_pool_uuid(ctx: Context, self: str) -> str:
+    """The pool whose database a disk holds. None has been opened to look, so none is known; as the original does, the
+    reference itself is not looked at."""
+    return ""
