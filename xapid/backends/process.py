@@ -96,8 +96,10 @@ def _read(
         selector.register(process.stdout, selectors.EVENT_READ, output)
         selector.register(process.stderr, selectors.EVENT_READ, errors)
         while selector.get_map():
-            ready = selector.select(max(0.0, deadline - time.monotonic()))
-            if not ready:
+            left = deadline - time.monotonic()
+            # An hour at a time: epoll takes no more than 24 days.
+            ready = selector.select(min(max(0.0, left), 3600.0))
+            if not ready and left <= 3600.0:
                 process.kill()
                 return bytes(output), bytes(errors), False
             for key, _ in ready:

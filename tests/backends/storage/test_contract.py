@@ -1,0 +1,379 @@
+"""What every storage driver promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.backends.storage.rig import MIB, Rig, by_key, fresh
+from xapid.backends.interface import AlreadyExists, BackendError, BadConfig, Failed, InUse, NotFound
+from xapid.backends.storage.interface import Branch, Progress, Sr, Volume, VolumeFormat
+
+# Repository
+
+
+@pytest.mark.parametrize("config", [{}, {"location": ""}, {"location": "relative/path"}])
+def test_a_repository_needs_a_place(rig: Rig, config: dict[str, str]) -> None:
+    with pytest.raises(BadConfig) as error:
+        rig.driver.create_sr(Sr(fresh(), "file", config), 0)
+
+    assert error.value.facts["key"] == "location"
+
+
+def test_a_new_repository_is_empty_and_says_how_large_it_is(rig: Rig) -> None:
+    scan = rig.driver.scan(rig.sr)
+
+    assert scan.volumes == ()
+    assert scan.figures.physical_size > 0
+    assert scan.figures.virtual_allocation == 0
+
+
+def test_a_repository_whose_place_is_away_cannot_be_attached(rig: Rig, tmp_path: Path) -> None:
+    with pytest.raises(NotFound) as error:
+        rig.driver.attach_sr(Sr(fresh(), "file", {"location": str(tmp_path / "nowhere")}))
+
+    assert error.value.facts["code"] == "47"
+
+
+def test_making_and_attaching_a_repository_again_changes_nothing(rig: Rig) -> None:
+    volume = rig.volume()
+
+    rig.driver.create_sr(rig.sr, 0)
+    rig.driver.attach_sr(rig.sr)
+
+    assert rig.keys() == {volume.key}
+
+
+def test_a_repository_with_volumes_is_not_destroyed(rig: Rig) -> None:
+    rig.volume()
+
+    with pytest.raises(Failed) as error:
+        rig.driver.destroy_sr(rig.sr)
+
+    assert error.value.facts["code"] == "39"
+
+
+def test_destroying_a_repository_leaves_nothing_and_can_be_repeated(rig: Rig, tmp_path: Path) -> None:
+    rig.driver.detach_sr(rig.sr)
+    rig.driver.destroy_sr(rig.sr)
+
+    rig.driver.destroy_sr(rig.sr)
+
+    assert not (tmp_path / "sr").exists()
+
+
+def test_what_is_in_a_repository_outlives_its_detachment(rig: Rig) -> None:
+    volume = rig.volume()
+    rig.driver.detach_sr(rig.sr)
+
+    rig.driver.attach_sr(rig.sr)
+
+    assert rig.driver.scan(rig.sr).volumes == (volume,)
+
+
+def test_probing_finds_a_repository(rig: Rig) -> None:
+    found = rig.driver.probe(rig.sr.device_config)
+
+    assert [each.uuid for each in found] == [rig.sr.uuid]
+
+
+# Volumes
+
+
+@pytest.mark.parametrize(
+    "asked, given",
+    [(0, 2 * MIB), (1, 2 * MIB), (2 * MIB, 2 * MIB), (2 * MIB + 1, 4 * MIB), (10 * 1024 * MIB, 10 * 1024 * MIB)],
+)
+def test_a_volume_has_at_least_the_size_that_was_asked_for(rig: Rig, asked: int, given: int) -> None:
+    volume = rig.volume(asked)
+
+    assert volume.size == given
+    assert rig.driver.stat(volume) == volume
+
+
+@pytest.mark.parametrize("size", [-1, 1 << 60])
+def test_an_impossible_size_is_refused(rig: Rig, size: int) -> None:
+    with pytest.raises(BadConfig) as error:
+        rig.volume(size)
+
+    assert error.value.facts["key"] == "size"
+    assert rig.keys() == set()
+
+
+def test_a_new_volume_is_what_was_asked_for(rig: Rig) -> None:
+    new = rig.new()
+
+    volume = rig.driver.create(rig.sr, new)
+
+    assert (volume.sr, volume.key, volume.uuid, volume.name) == (rig.sr, new.uuid, new.uuid, "a disk")
+    assert (volume.format, volume.parent, volume.hidden) == (VolumeFormat.qcow2, "", False)
+
+
+@pytest.mark.parametrize("format, purpose", [(VolumeFormat.raw, "user"), (None, "suspend")])
+def test_a_volume_is_raw_where_that_is_asked_for_or_memory_goes_there(
+    rig: Rig, format: VolumeFormat | None, purpose: str
+) -> None:
+    volume = rig.driver.create(rig.sr, rig.new(format=format, purpose=purpose))
+
+    assert volume.format == VolumeFormat.raw
+
+
+def test_a_uuid_is_given_once(rig: Rig) -> None:
+    new = rig.new()
+    rig.driver.create(rig.sr, new)
+
+    with pytest.raises(AlreadyExists):
+        rig.driver.create(rig.sr, new)
+
+
+def test_destroying_a_volume_can_be_repeated(rig: Rig) -> None:
+    volume = rig.volume()
+    rig.driver.destroy(volume)
+
+    rig.driver.destroy(volume)
+
+    assert rig.keys() == set()
+
+
+def test_a_volume_that_never_was_can_be_destroyed_by_its_uuid(rig: Rig) -> None:
+    rig.driver.destroy(Volume(rig.sr, "", fresh(), 1, VolumeFormat.qcow2))
+
+    assert rig.keys() == set()
+
+
+def test_a_volume_can_be_destroyed_by_its_uuid_alone(rig: Rig) -> None:
+    volume = rig.volume()
+
+    rig.driver.destroy(replace(volume, key=""))
+
+    assert rig.keys() == set()
+
+
+@pytest.mark.parametrize("key", ["../../etc/passwd", "nothing", "", "00000000-0000-4000-8000-000000000000"])
+def test_what_is_not_there_is_not_found(rig: Rig, key: str) -> None:
+    with pytest.raises(NotFound):
+        rig.driver.stat(Volume(rig.sr, key, fresh(), 1, VolumeFormat.raw))
+
+
+def test_the_sum_of_the_sizes_is_told(rig: Rig) -> None:
+    rig.volume(4 * MIB)
+    rig.volume(6 * MIB)
+
+    assert rig.driver.figures(rig.sr).virtual_allocation == 10 * MIB
+
+
+# Who writes
+
+
+def test_two_never_write_a_volume_at_once(rig: Rig) -> None:
+    volume = rig.volume()
+    rig.driver.attach(volume, "one", True)
+
+    with pytest.raises(InUse):
+        rig.driver.attach(volume, "two", True)
+
+
+def test_who_writes_a_volume_may_attach_it_again(rig: Rig) -> None:
+    volume = rig.volume()
+
+    disk = rig.driver.attach(volume, "one", True)
+
+    assert rig.driver.attach(volume, "one", True) == disk
+    assert not disk.read_only
+
+
+def test_who_only_reads_disturbs_nobody(rig: Rig) -> None:
+    volume = rig.volume()
+    rig.driver.attach(volume, "writer", True)
+
+    assert rig.driver.attach(volume, "reader", False).read_only
+
+
+def test_after_a_detachment_another_may_write(rig: Rig) -> None:
+    volume = rig.volume()
+    rig.driver.attach(volume, "one", True)
+    rig.driver.detach(volume, "one")
+
+    assert rig.driver.attach(volume, "two", True)
+
+
+def test_a_detachment_that_never_was_attached_takes_nothing_from_others(rig: Rig) -> None:
+    volume = rig.volume()
+    rig.driver.attach(volume, "one", True)
+
+    rig.driver.detach(volume, "two")
+    rig.driver.detach(Volume(rig.sr, fresh(), fresh(), 1, VolumeFormat.raw), "two")
+
+    with pytest.raises(InUse):
+        rig.driver.attach(volume, "two", True)
+
+
+@pytest.mark.parametrize("call", ["destroy", "resize", "copy"])
+def test_what_is_written_is_not_worked_on(rig: Rig, call: str) -> None:
+    volume = rig.volume()
+    rig.driver.attach(volume, "one", True)
+
+    with pytest.raises(InUse):
+        match call:
+            case "destroy":
+                rig.driver.destroy(volume)
+            case "resize":
+                rig.driver.resize(volume, 8 * MIB)
+            case "copy":
+                rig.driver.copy(volume, rig.sr, rig.new())
+
+
+# Snapshots and clones
+
+
+@pytest.mark.parametrize("call", ["snapshot", "clone"])
+def test_a_branch_leaves_an_inner_node_that_both_continue(rig: Rig, call: str) -> None:
+    volume = rig.volume()
+    new, base_uuid = rig.new(), fresh()
+
+    branch: Branch = getattr(rig.driver, call)(volume, new, base_uuid)
+
+    assert branch.base
+    assert (branch.base.uuid, branch.base.hidden, branch.base.parent) == (base_uuid, True, "")
+    assert (branch.active.uuid, branch.active.hidden, branch.active.parent) == (volume.uuid, False, branch.base.key)
+    assert (branch.new.uuid, branch.new.hidden, branch.new.parent) == (new.uuid, False, branch.base.key)
+    assert {branch.active.size, branch.new.size, branch.base.size} == {volume.size}
+    assert rig.volumes() == by_key(branch.base, branch.active, branch.new)
+
+
+def test_clones_of_what_nobody_wrote_do_not_lengthen_its_chain(rig: Rig) -> None:
+    template = rig.clone(rig.volume()).active
+
+    branches = [rig.clone(template) for _ in range(40)]
+
+    assert all(branch.base is None and branch.active == template for branch in branches)
+    assert {branch.new.parent for branch in branches} == {template.parent}
+
+
+def test_what_was_written_since_is_kept_apart_from_an_earlier_snapshot(rig: Rig) -> None:
+    first = rig.snapshot(rig.volume())
+    written = rig.write(first.active)
+
+    second = rig.snapshot(written)
+
+    assert second.base
+    assert second.base.parent == first.new.parent
+    assert second.new.parent == second.base.key != first.new.parent
+
+
+def test_a_volume_is_snapshotted_while_it_is_written(rig: Rig) -> None:
+    volume = rig.volume()
+    rig.driver.attach(volume, "guest", True)
+
+    branch = rig.snapshot(volume)
+
+    assert branch.base
+    assert rig.driver.attach(branch.active, "guest", True)
+    rig.driver.detach(volume, "guest")
+
+
+def test_an_undone_branch_is_as_if_it_had_never_been(rig: Rig) -> None:
+    volume = rig.volume()
+    branch = rig.snapshot(volume)
+
+    rig.driver.unbranch(branch, volume)
+    rig.driver.unbranch(branch, volume)
+
+    assert rig.driver.scan(rig.sr).volumes == (volume,)
+
+
+def test_a_branch_is_undone_by_its_uuids_alone(rig: Rig) -> None:
+    volume = rig.volume()
+    new, base_uuid = rig.new(), fresh()
+    rig.driver.clone(volume, new, base_uuid)
+
+    rig.driver.unbranch(unborn(volume, new.uuid, base_uuid), volume)
+
+    assert rig.driver.scan(rig.sr).volumes == (volume,)
+
+
+def test_a_branch_that_never_was_is_undone_too(rig: Rig) -> None:
+    volume = rig.volume()
+
+    rig.driver.unbranch(unborn(volume, fresh(), fresh()), volume)
+
+    assert rig.driver.scan(rig.sr).volumes == (volume,)
+
+
+def test_undoing_a_branch_leaves_earlier_ones_alone(rig: Rig) -> None:
+    first = rig.snapshot(rig.volume())
+    before = rig.volumes()
+
+    second = rig.snapshot(first.active)
+    rig.driver.unbranch(second, first.active)
+
+    assert rig.volumes() == before
+
+
+def unborn(volume: Volume, new: str, base: str) -> Branch:
+    """A branch as it is known before it is made."""
+    return Branch(
+        replace(volume, key=""), replace(volume, key="", uuid=new), replace(volume, key="", uuid=base, hidden=True)
+    )
+
+
+def test_the_last_that_continues_an_inner_node_takes_it_along(rig: Rig) -> None:
+    first = rig.snapshot(rig.volume())
+    second = rig.snapshot(rig.write(first.active))
+
+    rig.driver.destroy(second.active)
+    rig.driver.destroy(second.new)
+    assert rig.visible() == {first.new.uuid}
+    rig.driver.destroy(first.new)
+
+    assert rig.keys() == set()
+
+
+def test_an_inner_node_is_neither_written_nor_destroyed_while_others_continue_it(rig: Rig) -> None:
+    base = rig.snapshot(rig.volume()).base
+    assert base
+
+    with pytest.raises(BackendError):
+        rig.driver.attach(base, "one", True)
+    with pytest.raises(InUse):
+        rig.driver.destroy(base)
+
+
+# Size and copies
+
+
+def test_a_volume_grows(rig_with_tools: Rig) -> None:
+    rig = rig_with_tools
+    volume = rig.volume(4 * MIB)
+
+    grown = rig.driver.resize(volume, 7 * MIB)
+
+    assert grown.size == 8 * MIB
+    assert rig.driver.stat(volume).size == 8 * MIB
+    assert rig.driver.resize(grown, 8 * MIB).size == 8 * MIB
+
+
+@pytest.mark.parametrize("size, code", [(2 * MIB, None), (-1, "1200")])
+def test_a_volume_does_not_shrink(rig: Rig, size: int, code: str | None) -> None:
+    volume = rig.volume(4 * MIB)
+
+    with pytest.raises(BadConfig) as error:
+        rig.driver.resize(volume, size)
+
+    assert (error.value.facts["key"], error.value.facts.get("code")) == ("size", code)
+    assert rig.driver.stat(volume).size == 4 * MIB
+
+
+def test_a_copy_stands_on_its_own_and_tells_how_far_it_is(rig_with_tools: Rig) -> None:
+    rig = rig_with_tools
+    told: list[Progress] = []
+    rig.driver.watch(told.append)
+    volume = rig.snapshot(rig.volume(6 * MIB)).new
+
+    copy = rig.driver.copy(volume, rig.sr, rig.new(), "the copy")
+
+    assert (copy.size, copy.parent) == (6 * MIB, "")
+    assert told[-1] == Progress("the copy", 1.0)
+    assert copy in rig.driver.scan(rig.sr).volumes

@@ -1,0 +1,348 @@
+"""The directory of a file repository: which files there are, and how they change so that a crash leaves no half.
+
+sr.json              the repository itself: format number, uuid
+KEY.json             one volume (Record); it exists if and only if this file does
+KEY.qcow2, KEY.raw   its bytes; an overlay names its parent's file, without a directory
+KEY.lease            the uuid of who may write it now
+children/KEY/CHILD   an empty file for each volume that continues KEY
+tmp/                 images that are being made
+pending.json         a change under way (Change): whoever comes next completes it
+lock                 held while files other than those of tmp/ change
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from xapid.backends.interface import AlreadyExists, BackendError, Failed, InUse, NoSpace, NotFound, NotSupported
+from xapid.backends.storage.interface import VolumeFormat
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Of the directory. A newer one is refused rather than misread."""
+KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+OWN = frozenset({"children", "tmp", "lock", "pending.json"})
+"""What a repository consists of before it is one."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What ``sr.json`` says."""
+
+    format: int
+    uuid: str
+    made_directory: bool = False
+    """The directory did not exist before the repository, and goes with it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What ``KEY.json`` says of a volume. Its size is in the image itself, which a guest's block layer may let grow."""
+
+    uuid: str
+    format: VolumeFormat
+    parent: str = ""
+    hidden: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Several files changed at one moment, named relative to the directory. It can be applied again and again."""
+
+    moves: list[tuple[str, str]] = field(default_factory=list)
+    writes: dict[str, str] = field(default_factory=dict)
+    removes: list[str] = field(default_factory=list)
+
+
+def nothing() -> None:
+    """Before each step on the disk; tests end the process here instead."""
+
+
+class Folder:
+    """One repository's directory. Several threads and processes may work on it; the lock keeps them in turn."""
+
+    def __init__(self, path: Path, before_step: Callable[[], None] = nothing) -> None:
+        self.path = path
+        self._before_step = before_step
+
+    # The repository
+
+    def create(self, uuid: str) -> None:
+        """Make the directory a repository. Raises AlreadyExists if it holds something else."""
+        made = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        there = {name for name in _names(self.path) if not _unfinished(name)} - OWN
+        mine = "sr.json" in there and self.identity().uuid == uuid
+        if there and not mine:
+            raise AlreadyExists(f"{self.path} is not empty", code="42")
+        for name in ("children", "tmp"):
+            (self.path / name).mkdir(exist_ok=True)
+        if not mine:
+            self._write("sr.json", msgspec.json.encode(Identity(FORMAT, uuid, made)).decode())
+            _sync(self.path.parent)
+
+    def identity(self) -> Identity:
+        """Whose directory it is. Raises NotFound, NotSupported for one of a later version."""
+        try:
+            identity = msgspec.json.decode(self._read("sr.json"), type=Identity)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f"{self.path} is not a repository", path=str(self.path), code="47") from error
+        except msgspec.MsgspecError as error:
+            raise Failed(f"{self.path}/sr.json cannot be read: {error}") from error
+        if identity.format > FORMAT:
+            raise NotSupported(f"{self.path} was made by a later version (format {identity.format})", code="47")
+        return identity
+
+    def destroy(self) -> None:
+        """Remove a repository with all volumes, and the directory if it came with it. What is not ours stays."""
+        identity = self.identity()
+        for name in _names(self.path):
+            target = self.path / name
+            if name in OWN and target.is_dir() and not target.is_symlink():
+                _remove_tree(target)
+            elif name in OWN or KEY.match(name) or _unfinished(name):
+                target.unlink()
+        # Last, so that a crash before leaves a repository that can be destroyed.
+        (self.path / "sr.json").unlink()
+        if identity.made_directory:
+            with contextlib.suppress(OSError):  # Somebody else put something there: it stays.
+                self.path.rmdir()
+
+    def tidy(self) -> None:
+        """Complete what a crash left half done, and remove images that nobody is making any more."""
+        with self.locked():
+            for name in filter(_unfinished, _names(self.path)):
+                (self.path / name).unlink()
+        with _Lock(self.path / "tmp" / "lock") as lock:
+            if lock.alone():
+                for name in _names(self.path / "tmp"):
+                    if name != "lock":
+                        log.info("removing %s/tmp/%s, which was never completed", self.path, name)
+                        (self.path / "tmp" / name).unlink()
+
+    # Its volumes
+
+    def records(self) -> dict[str, Record]:
+        """Every volume by its key. One that cannot be read is left out, and the log says so."""
+        found = {}
+        for name in _names(self.path):
+            key, _, ending = name.rpartition(".")
+            if ending == "json" and KEY.fullmatch(key):
+                try:
+                    found[key] = self.record(key)
+                except BackendError as error:
+                    log.error("a volume is left out: %s", error.message)
+        return found
+
+    def record(self, key: str) -> Record:
+        """A volume. Raises NotFound."""
+        if not KEY.fullmatch(key):
+            raise NotFound(f"no volume can be called {key!r}", key=key)
+        try:
+            return msgspec.json.decode(self._read(f"{key}.json"), type=Record)
+        except FileNotFoundError as error:
+            raise NotFound(f"there is no volume {key} in {self.path}", key=key) from error
+        except (OSError, msgspec.MsgspecError) as error:
+            raise Failed(f"{self.path}/{key}.json cannot be read: {error}") from error
+
+    def image(self, key: str, record: Record) -> Path:
+        """The file with a volume's bytes. Raises NotFound, Failed if it is no plain file."""
+        path = self.path / f"{key}.{record.format}"
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError as error:
+            raise NotFound(f"{path} is missing", path=str(path)) from error
+        if not stat.S_ISREG(mode):
+            raise Failed(f"{path} is not a plain file", path=str(path))
+        return path
+
+    def children(self, key: str) -> list[str]:
+        """Keys of the volumes that continue one."""
+        try:
+            return [name for name in _names(self.path / "children" / key) if KEY.fullmatch(name)]
+        except FileNotFoundError:
+            return []
+
+    # Changes
+
+    @contextlib.contextmanager
+    def making(self, *names: str) -> Iterator[list[Path]]:
+        """Paths for new images. A change moves them to where they belong; what it does not move is removed."""
+        paths = [self.path / "tmp" / name for name in names]
+        with _Lock(self.path / "tmp" / "lock") as lock:
+            lock.shared()
+            self._before_step()
+            try:
+                yield paths
+            finally:
+                for path in paths:
+                    path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else changes the repository; what somebody left half done is complete."""
+        with _Lock(self.path / "lock") as lock:
+            lock.exclusive()
+            self._complete()
+            yield
+
+    def commit(self, change: Change) -> None:
+        """Make a change, wholly or not at all, whatever happens. Only while locked."""
+        self._before_step()
+        self._write("pending.json", msgspec.json.encode(change).decode())
+        self._apply(change)
+
+    def _complete(self) -> None:
+        try:
+            pending = msgspec.json.decode(self._read("pending.json"), type=Change)
+        except FileNotFoundError:
+            return
+        log.info("completing a change in %s that was cut short", self.path)
+        self._apply(pending)
+
+    def _apply(self, change: Change) -> None:
+        for source, target in change.moves:
+            self._before_step()
+            with contextlib.suppress(FileNotFoundError):  # Moved already.
+                (self.path / source).rename(self.path / target)
+        for name, text in change.writes.items():
+            self._before_step()
+            self._write(name, text)
+        for name in change.removes:
+            self._before_step()
+            self._remove(self.path / name)
+        _sync(self.path)
+        self._before_step()
+        (self.path / "pending.json").unlink(missing_ok=True)
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        if path.parent != self.path:
+            with contextlib.suppress(OSError):  # Others are in it.
+                path.parent.rmdir()
+
+    def _write(self, name: str, text: str) -> None:
+        """A file that is there wholly or not at all, and on the disk."""
+        target = self.path / name
+        target.parent.mkdir(exist_ok=True)
+        fresh = target.with_name(f".{target.name}.new")
+        fresh.unlink(missing_ok=True)
+        with fresh.open("x") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(target)
+        _sync(target.parent)
+
+    def _read(self, name: str) -> bytes:
+        fd = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            return file.read()
+
+    # Leases
+
+    def lease(self, key: str, owner: str) -> None:
+        """Let ``owner``, and nobody else, write a volume. Raises InUse. Only while locked."""
+        holder = self.holder(key)
+        if holder not in ("", owner):
+            raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
+        if not holder:
+            self._write(f"{key}.lease", owner)
+
+    def release(self, key: str, owner: str) -> None:
+        """Give back what ``owner`` has; what others have stays. Only while locked."""
+        if KEY.fullmatch(key) and self.holder(key) == owner:
+            (self.path / f"{key}.lease").unlink(missing_ok=True)
+
+    def holder(self, key: str) -> str:
+        """Who may write a volume now; empty: nobody."""
+        try:
+            return self._read(f"{key}.lease").decode()
+        except FileNotFoundError:
+            return ""
+
+
+def _names(directory: Path) -> list[str]:
+    with os.scandir(directory) as entries:
+        return [entry.name for entry in entries]
+
+
+def _unfinished(name: str) -> bool:
+    """Whether a file was being written when its writer died."""
+    return name.startswith(".") and name.endswith(".new")
+
+
+class _Lock:
+    """A lock between threads and processes, which the kernel frees when its holder dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+
+    def __enter__(self) -> _Lock:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._fd = os.open(self._path, flags, 0o600)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f"{self._path.parent} is not there", path=str(self._path.parent), code="47") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+    def shared(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_SH)
+
+    def exclusive(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def alone(self) -> bool:
+        """Take it if nobody has it."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """Errors of the file system as those of a driver."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(f"the device is full: {error}") from error
+        raise Failed(f"{error.strerror}: {error.filename}", path=str(error.filename)) from error
+
+
+def _sync(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _remove_tree(directory: Path) -> None:
+    """Remove a directory of plain files and directories; never follows a link."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _remove_tree(Path(entry.path))
+            else:
+                Path(entry.path).unlink()
+    directory.rmdir()
