@@ -296,8 +296,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     other_config: dict[str, str] = static(
         doc="Free keys of clients.",
         key_roles={
-            "pci": POOL_ADMIN,
             "hvm_serial": POOL_ADMIN,
+            "pci": POOL_ADMIN,
             "folder": VM_OPERATOR,
             "XenCenter.CustomFields.*": VM_OPERATOR,
         },
