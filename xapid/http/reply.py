@@ -86,7 +86,7 @@ def encode_reply_head(reply: Reply, version: str, keep_alive: bool) -> bytes:
     return b"%b%d\r\n\r\n" % (start, len(reply.body))
 
 
-# Clients ask for the same few kinds of reply: 0.3 us instead of 6.
+# Clients ask for the same few kinds of reply: 0.4 us instead of 5 to 7.
 @lru_cache(maxsize=256)
 def _start(version: str, status: int, keep_alive: bool, content_type: str, headers: Headers) -> bytes:
     lines: Headers = (("content-type", content_type), *headers) if content_type else headers
