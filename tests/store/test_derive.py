@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xapid.datamodel import VBD, VDI, VM, Pool, VM_metrics
+from xapid.datamodel import PIF, VBD, VDI, VIF, VM, Network, Pool, VM_metrics
 from xapid.datamodel.types import NULL
 from xapid.store.derive import Derivation, Part, key
 from xapid.store.store import Store
@@ -129,6 +129,27 @@ def test_the_target_of_a_reference_may_come_and_go() -> None:
     with store.write() as tx:
         tx.delete(metrics)
     assert counting.taken() == [vm.ref]
+
+
+def test_an_object_in_the_middle_of_a_path_may_come_and_go() -> None:
+    counting = Counting("network.PIFs.sriov_logical_PIF_of", cls="VIF")
+    store = Store([counting.derivation])
+    with store.write() as tx:
+        vif = tx.create(VIF, network="OpaqueRef:later")
+        tx.create(PIF, network="OpaqueRef:later")
+    counting.taken()
+
+    with store.write() as tx:
+        network = tx.create(Network, ref="OpaqueRef:later")
+    assert counting.taken() == [vif.ref]
+
+    with store.write() as tx:
+        tx.set(network, name_label="other")
+    assert counting.taken() == []
+
+    with store.write() as tx:
+        tx.delete(network)
+    assert counting.taken() == [vif.ref]
 
 
 def test_of_a_map_one_key_may_count() -> None:

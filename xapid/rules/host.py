@@ -86,8 +86,9 @@ DERIVATION = Derivation(
     "allowed_operations",
     RULES.allowed,
     (
-        "current_operations", "enabled", "metrics.live", "power_on_mode",
-        "*SR.clustered", "*PBD.currently_attached", "*Cluster_host.enabled", "*host_metrics.live",
+        "current_operations", "enabled", "power_on_mode",
+        "*SR.clustered", "*PBD.SR", "*PBD.currently_attached",
+        "*Cluster_host.enabled", "*Cluster_host.host", "*host.metrics", "*host_metrics.live",
         key("*pool.other_config", UPGRADING),
     ),
 )  # fmt: skip

@@ -13,17 +13,18 @@ SRIOV_PATHS = ("PIFs.sriov_logical_PIF_of", "PIFs.VLAN_master_of.tagged_PIF.srio
 """What ``is_sriov`` reads, from the network on."""
 
 
-def is_sriov(store: Store, network: str) -> bool:
+def is_sriov(store: Store, ref: str) -> bool:
     """Whether a network, by its reference, consists of virtual functions of network cards."""
-    return any(_is_sriov_pif(store, pif) for pif in store.where(PIF, network=network))
+    network = store.find(Network, ref)
+    return network is not None and any(_is_sriov_pif(store, pif) for pif in store.rows_of(network, "PIFs"))
 
 
 def _is_sriov_pif(store: Store, pif: PIF) -> bool:
-    if store.members(pif, "sriov_logical_PIF_of"):
+    if store.has_any(pif, "sriov_logical_PIF_of"):
         return True
     vlan = store.find(VLAN, pif.VLAN_master_of)
     below = None if vlan is None else store.find(PIF, vlan.tagged_PIF)
-    return below is not None and bool(store.members(below, "sriov_logical_PIF_of"))
+    return below is not None and store.has_any(below, "sriov_logical_PIF_of")
 
 
 def reaches(store: Store, network: Network, host: Host) -> bool:

@@ -196,7 +196,7 @@ DERIVATION = Derivation(
     RULES.allowed,
     (
         "current_operations", "unpluggable", "type", "empty", "currently_attached",
-        "VM.uuid", "VM.power_state", KEEPS_DEVICES, "VM.metrics.current_domain_type",
+        "VM.power_state", KEEPS_DEVICES, "VM.metrics.current_domain_type",
         "VM.guest_metrics.can_use_hotplug_vbd", "VM.guest_metrics.PV_drivers_detected",
         "VM.guest_metrics.PV_drivers_version", "VDI.managed", "VDI.current_operations",
     ),

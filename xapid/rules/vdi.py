@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 
 from xapid.datamodel import SR, VBD, VDI, VM
 from xapid.datamodel.errors import (
@@ -110,17 +109,25 @@ def _excluded(store: Store, vdi: VDI) -> frozenset[str]:
     return ALL - {Op.destroy} if current == {Op.mirror} else ALL
 
 
-def _in_use(store: Store, vdi: VDI) -> AbstractSet[str]:
-    """Operations that machines forbid which have the disk open."""
-    attached: list[VBD] = [vbd for vbd in store.rows_of(vdi, "VBDs") if vbd.currently_attached]
-    if not attached:
-        return NOTHING
-    forbidden: set[str] = set(ALL - LIVE)
-    if all(vbd.mode == VbdMode.RO for vbd in attached):
-        forbidden.discard(Op.copy)
-    if all((vm := store.find(VM, vbd.VM)) is not None and vm.is_a_snapshot for vbd in attached):
-        forbidden.discard(Op.list_changed_blocks)
-    return forbidden
+def _attached(store: Store, vdi: VDI) -> list[VBD]:
+    return [vbd for vbd in store.rows_of(vdi, "VBDs") if vbd.currently_attached]
+
+
+def _in_use(store: Store, vdi: VDI) -> bool:
+    return bool(_attached(store, vdi))
+
+
+def _written(store: Store, vdi: VDI) -> bool:
+    return any(vbd.mode == VbdMode.RW for vbd in _attached(store, vdi))
+
+
+def _in_use_outside_snapshots(store: Store, vdi: VDI) -> bool:
+    vms = (store.find(VM, vbd.VM) for vbd in _attached(store, vdi))
+    return any(vm is None or not vm.is_a_snapshot for vm in vms)
+
+
+def _in_use_error(store: Store, vdi: VDI, operation: str) -> ApiError:
+    return VDI_IN_USE(vdi.ref, operation)
 
 
 def _busy_vbd(store: Store, vdi: VDI) -> VBD | None:
@@ -176,7 +183,9 @@ RULES: Rules[VDI, Op] = Rules(
         lambda store, vdi: not is_attached(store, _sr(store, vdi)),
         lambda store, vdi, operation: SR_HAS_NO_PBDS(vdi.SR),
     ),
-    Rule(ALL - LIVE, _in_use, lambda store, vdi, operation: VDI_IN_USE(vdi.ref, operation)),
+    Rule(ALL - LIVE - {Op.copy, Op.list_changed_blocks}, _in_use, _in_use_error),
+    Rule({Op.copy}, _written, _in_use_error),
+    Rule({Op.list_changed_blocks}, _in_use_outside_snapshots, _in_use_error),
     # VDI.data_destroy waits for the drives itself.
     Rule(ALL - {Op.data_destroy}, lambda store, vdi: _busy_vbd(store, vdi) is not None, _drive_is_busy),
     Rule(FEATURES.keys(), _unsupported, _unsupported_error),

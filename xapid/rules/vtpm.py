@@ -45,6 +45,4 @@ RULES: Rules[VTPM, Op] = Rules(
 
 check = RULES.check
 
-DERIVATION = Derivation(
-    "VTPM", "allowed_operations", RULES.allowed, ("current_operations", "VM.uuid", "VM.power_state")
-)
+DERIVATION = Derivation("VTPM", "allowed_operations", RULES.allowed, ("current_operations", "VM.power_state"))

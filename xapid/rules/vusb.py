@@ -51,5 +51,5 @@ DERIVATION = Derivation(
     "VUSB",
     "allowed_operations",
     RULES.allowed,
-    ("current_operations", "currently_attached", "VM.uuid", "VM.power_state", KEEPS_DEVICES),
+    ("current_operations", "currently_attached", "VM.power_state", KEEPS_DEVICES),
 )

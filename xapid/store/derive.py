@@ -32,6 +32,7 @@ def key(path: str, name: str) -> Part:
 class Derivation:
     """One derived field, the function that computes it, and the paths it reads (``VBDs.VDI.read_only``).
 
+    A path through a reference reads whether there is such an object, too; ``VDI.uuid`` reads nothing else.
     A path that begins with ``*`` names a class whose objects all matter (``*pool.other_config``): a change there
     concerns every row. Keep such classes small.
     """
@@ -88,6 +89,16 @@ class Derivations:
     def of(self, cls: str) -> list[Derivation]:
         return self._own.get(cls, [])
 
+    def watched_by(self, derivation: Derivation) -> set[tuple[str, str]]:
+        """Class and name of every field whose change sets the derivation off."""
+        return {
+            (cls, name)
+            for cls, triggers in self._triggers.items()
+            for trigger in triggers.values()
+            if trigger.derivation is derivation
+            for name in (*trigger.fields, *(part for part, _ in trigger.parts))
+        }
+
     def _add_path(self, derivation: Derivation, depends: str | Part) -> None:
         path, reading = (depends.path, depends.reading) if isinstance(depends, Part) else (depends, None)
         if path.startswith("*"):
@@ -112,6 +123,8 @@ class Derivations:
                 self.indexed.add((cls, name))
                 back.append(_Step(cls, name, False))
                 cls = target.target
+                # The row referred to may come and go without a field of its own being read.
+                self._watch(derivation, tuple(back), cls, "uuid")
 
     def _watch(
         self,
