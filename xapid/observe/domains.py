@@ -27,6 +27,7 @@ CONFIRMED = {
 """Power states of which an event is no news."""
 
 LIVE = (VmPowerState.Running, VmPowerState.Paused)
+GONE = (DomainEventKind.stopped, DomainEventKind.crashed)
 
 
 class Aftermath(Protocol):
@@ -78,8 +79,11 @@ class DomainWatch:
         self._aftermath = aftermath
         self._holds: dict[str, list[Hold]] = {}
         self._work: dict[str, asyncio.Task[None]] = {}
-        self._latest: dict[str, DomainEvent] = {}
-        """What was heard of a machine while its records were being compared."""
+        self._latest: dict[str, DomainEvent | None] = {}
+        """Machines whose records are to be compared, with what was heard of them."""
+        self._undisturbed: set[str] = set()
+        """Machines that are being looked at, and no operation began to work on them meanwhile."""
+        self._lost = False
         self._endpoints: dict[str, Endpoint] = {}
 
     # Consoles
@@ -104,6 +108,7 @@ class DomainWatch:
         hold = Hold()
         holds = self._holds.setdefault(uuid, [])
         holds.append(hold)
+        self._undisturbed.discard(uuid)
         try:
             yield hold
         finally:
@@ -116,54 +121,79 @@ class DomainWatch:
     def heard(self, event: DomainEvent) -> None:
         """Something happened to a domain; called in the loop."""
         if event.kind is DomainEventKind.lost:
-            self._start(NULL, self.reconcile())
+            self._lost = True
+            if NULL not in self._work:
+                self._start(NULL, self._catch_up())
         elif event.uuid in self._holds:
             for hold in self._holds[event.uuid]:
                 hold.hear(event)
         elif not self._is_known(event):
-            self._latest[event.uuid] = event
-            if event.uuid not in self._work:
-                self._start(event.uuid, self._look_at(event.uuid))
+            self._compare(event.uuid, event)
 
     def _is_known(self, event: DomainEvent) -> bool:
         """Whether the records say already what the event tells."""
         vm = self._runtime.store.find_uuid(VM, event.uuid)
         if vm is None:
-            return event.kind not in (DomainEventKind.started, DomainEventKind.resumed)
-        if vm.power_state not in CONFIRMED.get(event.kind, ()):
-            return False
-        return event.id in (vm.domid, -1) or vm.power_state not in LIVE
+            return event.kind in GONE
+        if vm.power_state in LIVE and event.id not in (vm.domid, -1):
+            # The end of a domain that it had before is history; another domain that lives is news.
+            return event.kind in GONE
+        return vm.power_state in CONFIRMED.get(event.kind, ())
 
-    def _start(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, key: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._work[key] = task
-        task.add_done_callback(lambda done: self._work.pop(key, None))
+
+        def ended(done: asyncio.Task[None]) -> None:
+            del self._work[key]
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.error("the records of %s may be wrong", key, exc_info=error)
+
+        task.add_done_callback(ended)
+        return task
+
+    # Comparing
+
+    def _compare(self, uuid: str, event: DomainEvent | None) -> asyncio.Task[None]:
+        """Compare the records of one machine with what runs, after the comparison that is under way, if one is."""
+        self._latest[uuid] = event or self._latest.get(uuid)
+        return self._work.get(uuid) or self._start(uuid, self._look_at(uuid))
 
     async def _look_at(self, uuid: str) -> None:
-        """Compare the records of one machine with what runs, until nothing new was heard meanwhile."""
-        while (event := self._latest.pop(uuid, None)) is not None:
-            ctx, host = self._context(), self._host()
+        """Compare until nothing new was heard meanwhile. What an operation works on is left to it."""
+        ctx, host = self._context(), self._host()
+        while uuid in self._latest and uuid not in self._holds:
+            event = self._latest.pop(uuid)
+            self._undisturbed.add(uuid)
             try:
                 domain = await ctx.domains(host).call(DomainDriver.find, uuid)
-                if uuid not in self._holds:
+                if uuid in self._undisturbed:
                     await self._aftermath.settle(ctx, host, uuid, domain, event)
             except ApiError as error:
                 log.error("what became of domain %s cannot be told: %s", uuid, error)
+            finally:
+                self._undisturbed.discard(uuid)
+        self._latest.pop(uuid, None)
 
-    # Everything at once
+    async def _catch_up(self) -> None:
+        while self._lost:
+            self._lost = False
+            await self.reconcile()
 
     async def reconcile(self) -> None:
-        """Compare the records of all machines with what runs on this host: at its start, and when events were lost."""
+        """Compare the records of all machines with what runs on this host: at its start, and when events were lost.
+
+        While the hypervisor does not answer nothing changes: once it does, its driver reports that events were lost.
+        """
         ctx, host = self._context(), self._host()
-        domains = {domain.uuid: domain for domain in await ctx.domains(host).call(DomainDriver.domains)}
-        recorded = [vm for vm in ctx.store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
-        for uuid in domains.keys() | {vm.uuid for vm in recorded}:
-            if uuid in self._holds:
-                continue
-            try:
-                await self._aftermath.settle(ctx, host, uuid, domains.get(uuid))
-            except ApiError as error:
-                log.error("the records of domain %s may be wrong: %s", uuid, error)
+        try:
+            found = await ctx.domains(host).call(DomainDriver.domains)
+        except ApiError as error:
+            log.error("what runs on this host cannot be told: %s", error)
+            return
+        recorded = [vm.uuid for vm in ctx.store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
+        uuids = {domain.uuid for domain in found}.union(recorded) - self._holds.keys()
+        await asyncio.gather(*[self._compare(uuid, None) for uuid in uuids], return_exceptions=True)
         await self._aftermath.tidy(ctx, host)
         self._forget_consoles()
 

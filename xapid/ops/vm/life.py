@@ -68,7 +68,7 @@ async def start(ctx: Context, vm: VM, start_paused: bool, force: bool) -> None:
 async def start_on(ctx: Context, vm: VM, host: Host, start_paused: bool, force: bool) -> None:
     """Start a machine on one host, or say what keeps it from there."""
     async with changing(ctx, vm, VmOperations.start_on):
-        placement.assert_can_boot_here(ctx.store, ctx.now(vm), host)
+        placement.assert_can_start_on(ctx.store, ctx.now(vm), host)
         await bring_up(ctx, vm, host, paused=start_paused)
     await _delay(vm.start_delay)
 

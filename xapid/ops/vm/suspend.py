@@ -138,7 +138,7 @@ async def resume_on(ctx: Context, vm: VM, host: str, start_paused: bool, force: 
         chosen = ctx.store.find(Host, host)
         if chosen is None:
             raise HOST_NOT_LIVE()
-        placement.assert_can_boot_here(ctx.store, ctx.now(vm), chosen)
+        placement.assert_can_start_on(ctx.store, ctx.now(vm), chosen)
         await wake(ctx, ctx.now(vm), chosen, paused=start_paused)
 
 
