@@ -54,7 +54,7 @@ class Rig:
     def volumes(self) -> dict[str, Volume]:
         return by_key(*self.driver.scan(self.sr).volumes)
 
-    def keys(self) -> set[str]:
+    def present(self) -> set[str]:
         return {volume.key for volume in self.driver.scan(self.sr).volumes}
 
     def visible(self) -> set[str]:

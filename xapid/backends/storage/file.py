@@ -7,6 +7,7 @@ the other is new. A guest that has the volume open writes to the inner node unti
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import uuid as uuids
@@ -15,7 +16,16 @@ from pathlib import Path
 
 import msgspec
 
-from xapid.backends.interface import AlreadyExists, BadConfig, DriverInfo, Failed, InUse, NotFound, NotSupported
+from xapid.backends.interface import (
+    AlreadyExists,
+    BackendError,
+    BadConfig,
+    DriverInfo,
+    Failed,
+    InUse,
+    NotFound,
+    NotSupported,
+)
 from xapid.backends.process import LONGEST, run
 from xapid.backends.storage import qcow2, sizes
 from xapid.backends.storage.folder import Change, Folder, Record, disk_errors, nothing
@@ -32,6 +42,8 @@ from xapid.backends.storage.interface import (
     Volume,
     VolumeFormat,
 )
+
+log = logging.getLogger(__name__)
 
 STEP = 2 * sizes.MIB
 """Sizes are multiples of this, as for the VHD files of the original, so that copies to them fit."""
@@ -350,8 +362,11 @@ class File:
 
     def _volumes(self, sr: Sr, folder: Folder) -> Iterator[Volume]:
         for key, record in folder.records().items():
-            with contextlib.suppress(NotFound):  # Destroyed since the directory was read.
+            try:
                 yield self._volume(sr, folder, key, record)
+            except BackendError as error:
+                # Destroyed since the directory was read, or damaged: the others are there all the same.
+                log.error("a volume is left out: %s", error.message)
 
     @staticmethod
     def _volume(sr: Sr, folder: Folder, key: str, record: Record) -> Volume:
