@@ -16,7 +16,7 @@ def get_permissions(ctx: Context, self: Role) -> list[str]:
 
 
 def get_permissions_name_label(ctx: Context, self: Role) -> list[str]:
-    return [role.name_label for role in _permissions(ctx.store, self)]
+    return sorted(role.name_label for role in _permissions(ctx.store, self))
 
 
 def _permissions(store: Store, role: Role) -> list[Role]:
