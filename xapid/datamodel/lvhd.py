@@ -14,8 +14,9 @@ class LVHD(Object, roles=POOL_ADMIN, since="dundee", listed=False):
     enable_thin_provisioning = message(
         "",
         Param("host", ref("host")),
-        Param("SR", ref("SR")),
+        Param("SR", ref("SR"), late=True),
         Param("initial_allocation", INT),
         Param("allocation_quantum", INT),
         result=STRING,
+        runs_on="host",
     )

@@ -32,5 +32,5 @@ class PVS_proxy(Object, roles=POOL_OPERATOR, since="ely"):
     currently_attached: bool = dynamic(False)
     status: PvsProxyStatus = dynamic(PvsProxyStatus.stopped)
 
-    create = message("", Param("site", ref("PVS_site")), Param("VIF", ref("VIF")), result=ref("PVS_proxy"))
+    create = message("", Param("site", ref("PVS_site"), late=True), Param("VIF", ref("VIF")), result=ref("PVS_proxy"))
     destroy = message("", Param("self", ref("PVS_proxy")))

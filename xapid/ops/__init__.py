@@ -34,6 +34,8 @@ MODULES: dict[str, str] = {
     "PVS_server": "xapid.ops.pvs_server",
     "SDN_controller": "xapid.ops.sdn_controller",
     "USB_group": "xapid.ops.usb_group",
+    "Repository": "xapid.ops.repository",
+    "LVHD": "xapid.ops.lvhd",
     "Caller": "xapid.ops.caller",
 }
 """Where the messages of a class are."""

@@ -13,6 +13,9 @@ from xapid.ops.host.facts import get_servertime as get_servertime
 from xapid.ops.host.facts import list_methods as list_methods
 from xapid.ops.host.facts import list_timezones as list_timezones
 from xapid.ops.host.facts import retrieve_wlb_evacuate_recommendations as retrieve_wlb_evacuate_recommendations
+from xapid.ops.host.plugins import call_extension as call_extension
+from xapid.ops.host.plugins import call_plugin as call_plugin
+from xapid.ops.host.plugins import has_extension as has_extension
 from xapid.ops.host.power import assert_can_evacuate as assert_can_evacuate
 from xapid.ops.host.power import destroy as destroy
 from xapid.ops.host.power import disable as disable

@@ -41,6 +41,7 @@ from xapid.ops.pool.settings import disable_local_storage_caching as disable_loc
 from xapid.ops.pool.settings import enable_local_storage_caching as enable_local_storage_caching
 from xapid.ops.pool.settings import get_guest_secureboot_readiness as get_guest_secureboot_readiness
 from xapid.ops.pool.settings import get_license_state as get_license_state
+from xapid.ops.pool.settings import has_extension as has_extension
 from xapid.ops.pool.settings import remove_from_guest_agent_config as remove_from_guest_agent_config
 from xapid.ops.pool.settings import retrieve_wlb_configuration as retrieve_wlb_configuration
 from xapid.ops.pool.settings import retrieve_wlb_recommendations as retrieve_wlb_recommendations
@@ -48,7 +49,9 @@ from xapid.ops.pool.settings import send_wlb_configuration as send_wlb_configura
 from xapid.ops.pool.settings import set_custom_uefi_certificates as set_custom_uefi_certificates
 from xapid.ops.pool.settings import set_igmp_snooping_enabled as set_igmp_snooping_enabled
 from xapid.ops.pool.settings import set_vswitch_controller as set_vswitch_controller
+from xapid.ops.pool.settings import test_archive_target as test_archive_target
 from xapid.ops.pool.updates import add_repository as add_repository
+from xapid.ops.pool.updates import check_update_readiness as check_update_readiness
 from xapid.ops.pool.updates import configure_repository_proxy as configure_repository_proxy
 from xapid.ops.pool.updates import configure_update_sync as configure_update_sync
 from xapid.ops.pool.updates import disable_repository_proxy as disable_repository_proxy

@@ -10,17 +10,28 @@ from xapid.datamodel.errors import (
     HOSTS_FAILED_TO_ENABLE_CACHING,
     INVALID_VALUE,
     MAP_DUPLICATE_KEY,
+    MESSAGE_REMOVED,
     OPENVSWITCH_NOT_ACTIVE,
     OPERATION_NOT_ALLOWED,
     WLB_NOT_INITIALIZED,
 )
 from xapid.datamodel.pool import PoolGuestSecurebootReadiness
 from xapid.ops.blob import attach_new_blob
+from xapid.ops.host.plugins import EXTENSIONS, is_program
 from xapid.runtime.context import Context
 
 
 def create_new_blob(ctx: Context, pool: Pool, name: str, mime_type: str, public: bool) -> str:
     return attach_new_blob(ctx, pool, name, mime_type, public)
+
+
+def has_extension(ctx: Context, self: str, name: str) -> bool:
+    """Whether every host has the extension; there is one host."""
+    return is_program(EXTENSIONS, name)
+
+
+def test_archive_target(ctx: Context, self: Pool, config: dict[str, str]) -> NoReturn:
+    raise MESSAGE_REMOVED()
 
 
 # --- The agents of guests ----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from xapid.datamodel import Pool, Repository, Secret
+from xapid.datamodel import Host, HostMetrics, Pool, Repository, Secret
 from xapid.datamodel.errors import (
     INVALID_REPOSITORY_PROXY_URL,
     INVALID_UPDATE_SYNC_DAY,
@@ -51,6 +51,12 @@ def sync_updates(
     if not self.repositories:
         raise NO_REPOSITORY_ENABLED()
     raise NOT_IMPLEMENTED("pool.sync_updates")
+
+
+def check_update_readiness(ctx: Context, self: Pool, requires_reboot: bool) -> list[list[str]]:
+    """What stands in the way of updating the hosts, as errors: those that are down."""
+    down = [host.ref for host in ctx.store.all(Host) if not ctx.store.get(HostMetrics, host.metrics).live]
+    return [["HOST_OFFLINE", ref] for ref in down]
 
 
 def set_update_sync_enabled(ctx: Context, self: Pool, value: bool) -> None:
