@@ -60,6 +60,14 @@ apt() {
 
 complaint() { grep "$1" $log | tail -n 1 || true; }
 
+pip_complaint() { # Where the index cannot be reached, pip's last word is that there is no such package.
+    if grep -q 'connection broken' $log; then
+        echo "no Python package index can be reached"
+    else
+        complaint '^ *\(ERROR\|error\):'
+    fi
+}
+
 libvirt_user() { # libvirt does not open without it; the package that makes it brings a systemd.
     getent passwd libvirt-qemu >/dev/null ||
         as_root useradd --system --user-group --no-create-home --shell /usr/sbin/nologin libvirt-qemu
@@ -93,7 +101,7 @@ venv() { # $@: extras
     [ $# = 0 ] || target=".[$(tr ' ' , <<<"$*")]"
     echo "xapid: installing Python packages into .venv: $target" >&2
     .venv/bin/pip install --disable-pip-version-check --editable "$target" >$log 2>&1 ||
-        die "pip could not install $target: $(complaint '^ *\(ERROR\|error\):'); the whole of it: $log"
+        die "pip could not install $target: $(pip_complaint); the whole of it: $log"
     for extra in base "$@"; do touch ".venv/.has-$extra"; done
     # So that a daemon run as root need not write its byte code here.
     .venv/bin/python -m compileall -q xapid

@@ -178,19 +178,23 @@ def tell(running: Running) -> None:
   log       {LOG.relative_to(ROOT)}
   drivers   {running.drivers}
 
-Ctrl-C here or `make stop` elsewhere stops the daemon; guests run on. To boot a guest, start .venv/bin/python
-in another terminal, in this directory, and paste:
+Ctrl-C here or `make stop` elsewhere stops the daemon; guests run on. In another terminal, in this directory, start
+.venv/bin/python and paste:
 """
     )
-    print(lines_to_paste().replace("127.0.0.1:8080", running.http), flush=True)
+    lines = lines_to_paste(Address.parse(running.http))
+    if running.drivers == "sim":
+        # Nothing boots there, so there is no demo guest: the lines that log in are what is of use.
+        lines = "".join(lines.splitlines(keepends=True)[:2])
+    print(lines, flush=True)
 
 
-def lines_to_paste() -> str:
-    """The Python of the README."""
+def lines_to_paste(http: Address) -> str:
+    """The Python of the README, for a daemon at that address."""
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     if block is None:
         raise RunError("README.md has no lines of Python to paste")
-    return block[1]
+    return block[1].replace("127.0.0.1:8080", str(http)).replace('("127.0.0.1", 8080)', str((http.host, http.port)))
 
 
 def stop() -> None:
