@@ -33,7 +33,7 @@ ROOMS = {
         _room("datamodel", "", packages=""),
         _room("wire", "datamodel", packages="orjson msgspec"),
         _room("store", "datamodel", packages="sqlalchemy alembic orjson"),
-        _room("backends", "", packages="libvirt pyroute2 msgspec"),
+        _room("backends", "", packages="libvirt libvirt_qemu pyroute2 msgspec"),
         _room("demo", "backends", packages=""),
         _room("rules", "datamodel store backends", packages=""),
         _room("runtime", VALUES),

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from xapid.backends.interface import BackendError, Failed, NoSpace, Unavailable
 
@@ -49,8 +50,14 @@ current: contextvars.ContextVar[Cancellation] = contextvars.ContextVar("current"
 """The cancellation of the call that this thread works on."""
 
 
-def run(argv: Sequence[str], *, timeout: float = 60.0, on_output: Callable[[bytes], None] | None = None) -> str:
-    """Run a command to its end and return what it printed.
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float = 60.0,
+    directory: Path | None = None,
+    on_output: Callable[[bytes], None] | None = None,
+) -> str:
+    """Run a command to its end, in a directory, and return what it printed.
 
     ``on_output`` gets its output as it comes. Raises Failed with the last lines of its errors, NoSpace if they speak of
     a full device, Unavailable if the program is not installed or took too long.
@@ -64,6 +71,7 @@ def run(argv: Sequence[str], *, timeout: float = 60.0, on_output: Callable[[byte
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            cwd=directory,
             env={**os.environ, "LC_ALL": "C"},
         )
     except FileNotFoundError as error:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from xapid.backends.interface import BackendError
+from xapid.backends.process import run
 from xapid.demo.build import READY, DemoGuest
 
 QEMU = "qemu-system-x86_64"
@@ -37,7 +39,7 @@ def kvm_usable(
     device: Path = Path("/dev/kvm"),
     qemu: str = QEMU,
 ) -> KvmVerdict:
-    """Boot the demo guest on KVM, unless this kernel and this QEMU have been tried before. Blocks for that long.
+    """Boot the demo guest on KVM, unless that was tried with this kernel and this QEMU before. Blocks for that long.
 
     There are machines whose /dev/kvm opens, and makes a guest, which then hangs without a word; so only a boot tells.
     """
@@ -46,15 +48,23 @@ def kvm_usable(
     if not os.access(device, os.R_OK | os.W_OK):
         return KvmVerdict(False, f"{device} may not be opened by this user")
     try:
-        version = _output([qemu, "--version"]).splitlines()[0]
-    except (OSError, subprocess.SubprocessError, IndexError) as error:
-        return KvmVerdict(False, f"{qemu} cannot be run: {error}")
+        version = run([qemu, "--version"]).partition("\n")[0]
+    except BackendError as error:
+        return KvmVerdict(False, error.message)
     kept = _Kept(cache_dir / "kvm-check.json", f"Linux {platform.release()}, {version}")
     verdict = kept.read()
     if verdict is None:
-        verdict = _try_boot(demo, qemu, timeout)
+        try:
+            verdict = _try_boot(demo, qemu, timeout)
+        except _QemuEnded as error:
+            # Known at once, so not worth keeping; and it may be the moment's, such as want of memory.
+            return KvmVerdict(False, f"QEMU ended: {error}")
         kept.write(verdict)
     return verdict
+
+
+class _QemuEnded(Exception):
+    """QEMU did not stay; the text is its last word."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ def _try_boot(demo: DemoGuest, qemu: str, silence: float) -> KvmVerdict:
                 output += piece
                 if READY.encode() in output:
                     return KvmVerdict(True, f"a guest booted on it in {time.monotonic() - begun:.1f} s")
-            return KvmVerdict(False, _what_went_wrong(process, output, silence))
+            return KvmVerdict(False, _how_it_stopped(process, output, silence))
         finally:
             process.kill()
 
@@ -113,7 +123,7 @@ def _pieces(process: subprocess.Popen[bytes], silence: float) -> Iterator[bytes]
     deadline = time.monotonic() + WHOLE_BOOT
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.select(min(silence, deadline - time.monotonic())):
+        while (left := deadline - time.monotonic()) > 0 and selector.select(min(silence, left)):
             piece = os.read(process.stdout.fileno(), 65536)
             if not piece:
                 process.wait()
@@ -121,17 +131,11 @@ def _pieces(process: subprocess.Popen[bytes], silence: float) -> Iterator[bytes]
             yield piece
 
 
-def _what_went_wrong(process: subprocess.Popen[bytes], output: bytes, silence: float) -> str:
-    lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
-    last = lines[-1].strip() if lines else ""
+def _how_it_stopped(process: subprocess.Popen[bytes], output: bytes, silence: float) -> str:
+    """Raises _QemuEnded if there is no guest any more."""
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     if process.poll() is not None:
-        return f"QEMU ended: {last or f'status {process.returncode}'}"
+        raise _QemuEnded(lines[-1] if lines else f"status {process.returncode}")
     if not lines:
         return f"a guest on it printed nothing for {silence:.0f} s"
-    return f"a guest on it stopped after printing: {last}"
-
-
-def _output(command: list[str]) -> str:
-    return subprocess.run(  # noqa: S603 - a list of arguments of our own
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=30
-    ).stdout
+    return f"a guest on it stopped after printing: {lines[-1]}"

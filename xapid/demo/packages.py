@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
+
+from xapid.backends.interface import BackendError, Unavailable
+from xapid.backends.process import run
 
 PATIENCE = 300.0
 """Seconds that one apt command may take."""
@@ -109,22 +109,10 @@ def _private(folder: str) -> tuple[str, ...]:
 
 
 def _run(command: Sequence[str], folder: Path) -> str:
-    """What the command prints. Raises PackageError with the first error it names."""
-    if shutil.which(command[0]) is None:
-        raise PackageError(f"there is no {command[0]} here: the demo guest is made of Debian packages")
+    """What the command prints. Raises PackageError."""
     try:
-        done = subprocess.run(  # noqa: S603 - a list of arguments of our own
-            command,
-            cwd=folder,
-            env={**os.environ, "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise PackageError(f"{command[0]} did not end within {PATIENCE:.0f} s") from error
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.startswith(("E:", "dpkg-deb: error:"))]
-        raise PackageError(" ".join(lines[:1]) or f"{command[0]} failed with status {done.returncode}")
-    return done.stdout
+        return run(command, timeout=PATIENCE, directory=folder)
+    except Unavailable as error:
+        raise PackageError(f"{error.message}; the demo guest is made of Debian packages") from error
+    except BackendError as error:
+        raise PackageError(error.message) from error
