@@ -10,7 +10,8 @@ from typing import Any
 
 from xapid.auth.permissions import keyed_roles, roles_of
 from xapid.datamodel.implicit import all_messages, removed
-from xapid.datamodel.types import CLASSES, MessageSpec, Object, RefType, Type
+from xapid.datamodel.types import CLASSES, MessageSpec, Object, Param, RefType, Type
+from xapid.runtime.texts import cut_text
 from xapid.wire.decode import decoder
 
 Run = Callable[..., Any]
@@ -73,7 +74,7 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
     return Method(
         name=spec.method,
         spec=spec,
-        decoders=tuple(decoder(param.type) for param in params) or _raw(arity),
+        decoders=tuple(_decoder(spec, param) for param in params) or _raw(arity),
         required=sum(not param.optional for param in params) if spec.arity is None else arity,
         most=arity,
         resolve=tuple(_resolvable(spec, run, by_hand)),
@@ -88,6 +89,13 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
         removed=removed(spec),
         makes_task=spec.has_async and spec.owner not in NO_TASK,
     )
+
+
+def _decoder(spec: MessageSpec, param: Param) -> Callable[[Any], Any]:
+    decode = decoder(param.type)
+    if spec.implicit and spec.name == "create":
+        return lambda raw: cut_text(decode(raw))
+    return decode
 
 
 def _raw(count: int) -> tuple[Callable[[Any], Any], ...]:

@@ -190,7 +190,8 @@ def management_nic(nics: tuple[Nic, ...]) -> Nic | None:
 
 def console_base(host_address: str, config: Config) -> str:
     """The beginning of ``console.location``, up to its query. A port that is not the usual one is part of it."""
-    scheme, listeners, usual = ("https", config.https, 443) if config.https else ("http", config.http, 80)
+    plain = bool(config.http) and not config.https
+    scheme, listeners, usual = ("http", config.http, 80) if plain else ("https", config.https, 443)
     port = listeners[0].port if listeners else usual
     where = str(Address(host_address, port))
     return f"{scheme}://{where.removesuffix(f':{usual}')}/console"
