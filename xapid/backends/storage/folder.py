@@ -220,11 +220,12 @@ class Folder:
                 (self.path / source).rename(self.path / target)
         for name, text in change.writes.items():
             self._before_step()
-            self._write(name, text)
+            self._write(name, text, sync=False)
         for name in change.removes:
             self._before_step()
             self._remove(self.path / name)
-        _sync(self.path)
+        for directory in {self.path, *((self.path / name).parent for name in change.writes)}:
+            _sync(directory)
         self._before_step()
         (self.path / "pending.json").unlink(missing_ok=True)
 
@@ -234,18 +235,24 @@ class Folder:
             with contextlib.suppress(OSError):  # Others are in it.
                 path.parent.rmdir()
 
-    def _write(self, name: str, text: str) -> None:
-        """A file that is there wholly or not at all, and on the disk."""
+    def _write(self, name: str, text: str, *, sync: bool = True) -> None:
+        """A file that is there wholly or not at all. Without ``sync`` the caller sees to the directory."""
+        target = self._fresh(name, text, sync=True)
+        if sync:
+            _sync(target.parent)
+
+    def _fresh(self, name: str, text: str, *, sync: bool) -> Path:
         target = self.path / name
         target.parent.mkdir(exist_ok=True)
         fresh = target.with_name(f".{target.name}.new")
         fresh.unlink(missing_ok=True)
         with fresh.open("x") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         fresh.rename(target)
-        _sync(target.parent)
+        return target
 
     def _read(self, name: str) -> bytes:
         fd = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -260,7 +267,8 @@ class Folder:
         if holder not in ("", owner):
             raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
         if not holder:
-            self._write(f"{key}.lease", owner)
+            # Not synced: who loses it by a power cut has lost the guest that it protected as well.
+            self._fresh(f"{key}.lease", owner, sync=False)
 
     def release(self, key: str, owner: str) -> None:
         """Give back what ``owner`` has; what others have stays. Only while locked."""

@@ -1,0 +1,90 @@
+"""The drivers of domains and of open disks under test: the simulator, and one embedded libvirt for the whole run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.backends.domain.hypervisor import Events, Hypervisor
+from tests.demo_guest import demo_guest
+from xapid.backends.datapath.sim import SimDatapath
+from xapid.backends.domain.sim import SimDomains
+
+if TYPE_CHECKING:
+    from libvirt import virConnect
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Iterator[Hypervisor]:
+    driver = SimDomains(tmp_path)
+    events = Events()
+    driver.watch(events)
+    yield Hypervisor(driver, SimDatapath(driver), tmp_path, events)
+    driver.close()
+
+
+@pytest.fixture(scope="session")
+def bridge() -> Iterator[str]:
+    """A bridge without ports. Needs root."""
+    from pyroute2 import IPRoute
+
+    name = "xapidtest0"
+    with IPRoute() as links:
+        for old in links.link_lookup(ifname=name):
+            links.link("del", index=old)
+        links.link("add", ifname=name, kind="bridge")
+        (index,) = links.link_lookup(ifname=name)
+        links.link("set", index=index, state="up")
+        yield name
+        links.link("del", index=index)
+
+
+@pytest.fixture(scope="session")
+def libvirt_folder() -> Iterator[Path]:
+    """A folder with a short path, for sockets lie in it."""
+    with tempfile.TemporaryDirectory(prefix="xd-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def whole_run(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
+    """One libvirt for all tests: it looks at QEMU for seconds when it begins."""
+    from xapid.backends.datapath.qemu import QemuDatapath
+    from xapid.backends.domain import embed
+    from xapid.backends.domain.libvirt_driver import LibvirtDomains
+    from xapid.backends.domain.qemu_xml import Accel
+
+    driver = LibvirtDomains(embed.uri(libvirt_folder / "root"), libvirt_folder / "run", Accel.tcg)
+    events = Events()
+    driver.watch(events)
+    yield Hypervisor(driver, QemuDatapath(driver), libvirt_folder, events, demo_guest(), bridge)
+    driver.close()
+
+
+@pytest.fixture
+def real(whole_run: Hypervisor) -> Iterator[Hypervisor]:
+    yield whole_run
+    whole_run.tidy()
+
+
+@pytest.fixture
+def libvirt_connection(real: Hypervisor, libvirt_folder: Path) -> Iterator[virConnect]:
+    """The same libvirt, past the driver."""
+    import libvirt
+
+    from xapid.backends.domain import embed
+
+    connection = libvirt.open(embed.uri(libvirt_folder / "root"))
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.libvirt)])
+def hypervisor(request: pytest.FixtureRequest) -> Hypervisor:
+    """Each driver in turn, for what all of them promise."""
+    found: Hypervisor = request.getfixturevalue(request.param)
+    return found

@@ -1,0 +1,251 @@
+"""What a test of domain drivers has in hand: a driver, its events, and machines to start."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from xapid.backends.datapath.interface import DatapathDriver
+from xapid.backends.datapath.sim import SimDatapath
+from xapid.backends.domain.interface import (
+    DiskSpec,
+    Domain,
+    DomainDriver,
+    DomainEvent,
+    DomainEventKind,
+    DomainKind,
+    DomainSpec,
+    Endpoint,
+    NicSpec,
+)
+from xapid.backends.storage.interface import Disk, VolumeFormat
+from xapid.demo.build import READY, DemoGuest
+
+MIB = 1 << 20
+PATIENCE = 60.0
+"""Seconds after which a test gives up: an emulated guest boots slowly on a busy machine."""
+
+_macs = itertools.count(1)
+
+
+class Events:
+    """What a driver told, in order; a test waits for what it needs, each event once."""
+
+    def __init__(self) -> None:
+        self._events: list[DomainEvent] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, event: DomainEvent) -> None:
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
+
+    def wait(self, uuid: str, kind: DomainEventKind, timeout: float = PATIENCE) -> DomainEvent:
+        """Take the first event of that kind, with what came before it of that machine."""
+
+        def found() -> DomainEvent | None:
+            return next((each for each in self._events if each.uuid == uuid and each.kind is kind), None)
+
+        with self._changed:
+            if not self._changed.wait_for(lambda: found() is not None, timeout):
+                raise AssertionError(f"no {kind} of {uuid} within {timeout:g} s, but {self._events}")
+            event = found()
+            assert event is not None
+            until = self._events.index(event)
+            self._events = [each for i, each in enumerate(self._events) if i > until or each.uuid != uuid]
+            return event
+
+    def of(self, uuid: str) -> list[DomainEvent]:
+        """Those of a machine that nobody waited for."""
+        with self._changed:
+            return [each for each in self._events if each.uuid == uuid]
+
+
+class SerialLine:
+    """A guest's serial line, read from the moment of connecting: one that nobody reads holds up its guest."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.connect(endpoint.path)
+        self._read = b""
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read_on, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, words: str) -> str:
+        """Wait until these words came; returns the rest of their line, and forgets what came so far."""
+        wanted = words.encode()
+        with self._changed:
+            if not self._changed.wait_for(lambda: b"\n" in self._read.partition(wanted)[2], PATIENCE):
+                raise AssertionError(f"the guest does not say {words!r}, but {self._read[-500:]!r}")
+            rest, _, self._read = self._read.partition(wanted)[2].partition(b"\n")
+        return rest.decode().strip()
+
+    def send(self, keys: str) -> None:
+        self._socket.sendall(keys.encode())
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+        self._socket.close()
+
+    def _read_on(self) -> None:
+        while data := self._socket.recv(4096):
+            with self._changed:
+                self._read += data
+                self._changed.notify_all()
+
+
+@dataclass
+class Hypervisor:
+    """A driver and what its machines are made of."""
+
+    driver: DomainDriver
+    datapath: DatapathDriver
+    folder: Path
+    events: Events
+    demo: DemoGuest | None = None
+    """What real machines boot; None: they are simulated."""
+    bridge: str = "xenbr0"
+    started: list[str] = field(default_factory=list)
+    lines: list[SerialLine] = field(default_factory=list)
+
+    @property
+    def simulated(self) -> bool:
+        return self.demo is None
+
+    def spec(self, **changes: Any) -> DomainSpec:
+        """A small machine of the kind that can do everything."""
+        values: dict[str, Any] = {
+            "uuid": str(uuid4()),
+            "name": "one of the tests",
+            "kind": DomainKind.hvm,
+            "memory_static_max": 128 * MIB,
+            "memory_target": 128 * MIB,
+            "vcpus_max": 2,
+            "vcpus": 1,
+            "platform": {"sim-guest": "full"},
+        }
+        if self.demo is not None:
+            values |= {
+                "kernel": str(self.demo.kernel),
+                "ramdisk": str(self.demo.initrd),
+                "kernel_args": "console=tty0 console=ttyS0 quiet demo.tick=0",
+            }
+        spec = DomainSpec(**values | changes)
+        self.started.append(spec.uuid)
+        return spec
+
+    def booted(self, spec: DomainSpec) -> SerialLine | None:
+        """Start a machine and wait until its guest is up. Returns its serial line, if it is real."""
+        domain = self.driver.start(spec, paused=True)
+        line = None if self.simulated else SerialLine(serial(domain))
+        self.driver.unpause(spec.uuid)
+        if line is not None:
+            self.lines.append(line)
+            line.wait_for(READY)
+        return line
+
+    def drive(self, position: int = 0, **changes: Any) -> DiskSpec:
+        """A disk of a machine."""
+        values: dict[str, Any] = {"vbd": str(uuid4()), "position": position, "device": "disk"}
+        if "disk" not in changes:
+            values["disk"] = self.disk()
+        return DiskSpec(**values | changes)
+
+    def disk(self, size: int = 16 * MIB, backing: Disk | None = None) -> Disk:
+        """A fresh qcow2 file, maybe on top of another."""
+        path = self.folder / f"{uuid4()}.qcow2"
+        if not self.simulated:
+            above = ["-b", backing.path, "-F", backing.format.value] if backing else []
+            whole = [] if backing else [str(size)]
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *above, str(path), *whole], check=True)
+        return Disk(str(path), VolumeFormat.qcow2)
+
+    def size(self, drive: DiskSpec) -> int:
+        """Bytes that a guest sees of a disk that it has open."""
+        if isinstance(self.datapath, SimDatapath):
+            return self.datapath.sizes[drive.vbd]
+        assert drive.disk is not None
+        # QEMU holds the lock.
+        command = ["qemu-img", "info", "-U", "-f", "qcow2", "--output=json", drive.disk.path]
+        said = subprocess.run(command, capture_output=True, check=True).stdout
+        return int(json.loads(said)["virtual-size"])
+
+    def medium(self) -> Disk:
+        """A CD."""
+        path = self.folder / f"{uuid4()}.iso"
+        path.write_bytes(bytes(MIB))
+        return Disk(str(path), VolumeFormat.raw, read_only=True)
+
+    def image(self, size: int = 200 * MIB) -> Disk:
+        """A volume for the memory of a suspended machine."""
+        path = self.folder / f"{uuid4()}.raw"
+        with path.open("wb") as file:
+            file.truncate(size)
+        return Disk(str(path), VolumeFormat.raw)
+
+    def nic(self, **changes: Any) -> NicSpec:
+        values: dict[str, Any] = {
+            "vif": str(uuid4()),
+            "position": 0,
+            "mac": f"02:00:00:00:00:{next(_macs):02x}",
+            "bridge": self.bridge,
+        }
+        return NicSpec(**values | changes)
+
+    def tidy(self) -> None:
+        """End what the test started."""
+        for line in self.lines:
+            line.close()
+        self.lines.clear()
+        for uuid in self.started:
+            self.driver.destroy(uuid)
+        self.started.clear()
+
+
+def serial(domain: Domain) -> Endpoint:
+    return next(each for each in domain.consoles if each.protocol == "vt100")
+
+
+def screen(domain: Domain) -> Endpoint:
+    return next(each for each in domain.consoles if each.protocol == "rfb")
+
+
+def within(seconds: float, true: Callable[[], bool]) -> bool:
+    """Whether something becomes true, of which nothing tells. Looks again and again."""
+    end = time.monotonic() + seconds
+    pause = threading.Event()
+    while not true():
+        if time.monotonic() > end:
+            return False
+        pause.wait(0.02)
+    return True
+
+
+def process_of(root: Path, uuid: str) -> int:
+    """The pid of a machine's QEMU, under an embedded libvirt."""
+    return int((root / "run" / "qemu" / f"{uuid}.pid").read_text())
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def links() -> set[str]:
+    """Names of the network interfaces of this machine."""
+    return {path.name for path in Path("/sys/class/net").iterdir()}

@@ -1,0 +1,85 @@
+"""Machines whose XML is kept as golden files, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xapid.backends.domain import qemu_xml
+from xapid.backends.domain.domain_xml import GuestFolder
+from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, NicSpec
+from xapid.backends.domain.qemu_xml import Accel, Hosting
+from xapid.backends.storage.interface import Disk, VolumeFormat
+
+MIB = 1 << 20
+
+SYSTEM_DISK = Disk("/srv/sr/system.qcow2", VolumeFormat.qcow2)
+DATA_DEVICE = Disk("/dev/vg/data", VolumeFormat.raw, kind="block")
+REMOTE = Disk("/run/nbd/remote", VolumeFormat.raw, kind="nbd")
+CD = Disk("/srv/isos/install.iso", VolumeFormat.raw, read_only=True)
+
+DEMO = DomainSpec(
+    uuid="5d1f9a3e-0000-4000-8000-000000000001",
+    name="demo",
+    kind=DomainKind.pv,
+    memory_static_max=256 * MIB,
+    memory_target=128 * MIB,
+    vcpus_max=1,
+    vcpus=1,
+    kernel="/srv/demo/vmlinuz",
+    ramdisk="/srv/demo/initrd",
+    kernel_args="console=ttyS0 root=/dev/vda",
+    disks=(DiskSpec("5d1f9a3e-0000-4000-8000-0000000000d0", 0, "disk", SYSTEM_DISK),),
+    nics=(NicSpec("5d1f9a3e-0000-4000-8000-0000000000f0", 0, "02:00:00:00:00:01", "xapi0"),),
+)
+"""A kernel booted directly."""
+
+INSTALLED = DomainSpec(
+    uuid="5d1f9a3e-0000-4000-8000-000000000002",
+    name='Quotes " & <brackets>,\nlines and \x07 bells',
+    kind=DomainKind.hvm,
+    memory_static_max=2048 * MIB,
+    memory_target=2048 * MIB,
+    vcpus_max=8,
+    vcpus=4,
+    boot_order="DCN",
+    disks=(
+        DiskSpec("5d1f9a3e-0000-4000-8000-0000000000d1", 0, "disk", SYSTEM_DISK, bootable=True),
+        DiskSpec("5d1f9a3e-0000-4000-8000-0000000000d2", 30, "disk", DATA_DEVICE),
+        DiskSpec("5d1f9a3e-0000-4000-8000-0000000000d3", 1, "disk", REMOTE, read_only=True),
+        DiskSpec("5d1f9a3e-0000-4000-8000-0000000000d4", 3, "cdrom", CD),
+        DiskSpec("5d1f9a3e-0000-4000-8000-0000000000d5", 4, "cdrom", None),
+        DiskSpec("5d1f9a3e-0000-4000-8000-0000000000d6", 0, "floppy", None),
+    ),
+    nics=(
+        NicSpec("5d1f9a3e-0000-4000-8000-0000000000f1", 1, "02:00:00:00:00:03", "xenbr1", mtu=9000),
+        NicSpec("5d1f9a3e-0000-4000-8000-0000000000f2", 0, "02:00:00:00:00:02", "xenbr0"),
+    ),
+    platform={"vga": "cirrus", "acpi": "1"},
+    xenstore_data={"vm-data/greeting": "good, day", "vm-data/b": "2", "elsewhere": "hidden"},
+    bios_strings={"bios-vendor": "Xen", "system-product-name": "HVM domU", "oem-1": "Xen"},
+    cores_per_socket=2,
+    on_reboot="destroy",
+    on_crash="preserve",
+)
+"""Boots from its drives, and has something of everything."""
+
+
+def hosting(spec: DomainSpec, accel: Accel = Accel.tcg) -> Hosting:
+    """On a host whose ISOs and nothing else cannot bypass the page cache."""
+    return Hosting(accel, GuestFolder(Path("/run/xapid/guests") / spec.uuid), 1_700_000_000, frozenset({REMOTE.path}))
+
+
+DOMAINS = {
+    "demo": qemu_xml.domain(DEMO, hosting(DEMO)),
+    "demo-kvm": qemu_xml.domain(DEMO, hosting(DEMO, Accel.kvm)),
+    "installed": qemu_xml.domain(INSTALLED, hosting(INSTALLED)),
+    "installed-kvm": qemu_xml.domain(INSTALLED, hosting(INSTALLED, Accel.kvm)),
+}
+"""Whole machines."""
+
+DEVICES = {
+    "disk": qemu_xml.disk(DEMO.disks[0]),
+    "interface": qemu_xml.interface(DEMO.nics[0]),
+    "snapshot": qemu_xml.snapshot({"vda": SYSTEM_DISK, "vdb": DATA_DEVICE}, ["hdd"]),
+}
+"""What is handed to libvirt of a machine that runs."""

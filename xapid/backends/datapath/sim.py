@@ -1,0 +1,40 @@
+"""The simulated datapath: open disks of simulated machines."""
+
+from __future__ import annotations
+
+from xapid.backends.domain.interface import Feature
+from xapid.backends.domain.sim import Guest, SimDomains
+from xapid.backends.faults import SimFaults
+from xapid.backends.interface import DriverInfo, NotFound
+from xapid.backends.storage.interface import Disk
+
+
+class SimDatapath:
+    """Moves the disks of guests that are not there."""
+
+    info = DriverInfo("sim", "Simulated disks", frozenset({Feature.live_snapshot, Feature.live_resize}))
+
+    def __init__(self, domains: SimDomains) -> None:
+        self.faults = SimFaults()
+        self.sizes: dict[str, int] = {}
+        """Bytes of the disks that were resized, by the uuid of the VBD."""
+        self._domains = domains
+
+    def switch(self, domain: str, moves: dict[str, Disk]) -> None:
+        guest = self._domains.guest(domain)
+        for vbd in moves:
+            self._require(guest, vbd)
+        guest.disks.update(moves)
+
+    def resize(self, domain: str, vbd: str, size: int) -> None:
+        self._require(self._domains.guest(domain), vbd)
+        self.sizes[vbd] = size
+
+    def open_files(self, domain: str) -> dict[str, str]:
+        guest = self._domains.guest(domain)
+        return {vbd: disk.path for vbd, disk in guest.disks.items() if disk is not None}
+
+    @staticmethod
+    def _require(guest: Guest, vbd: str) -> None:
+        if vbd not in guest.disks:
+            raise NotFound(f"{guest.spec.uuid} has no disk {vbd}", vbd=vbd)

@@ -1,0 +1,98 @@
+"""The root folder of a libvirt without a daemon (``qemu:///embed?root=FOLDER``), run by this process itself."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import shutil
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+from xapid.backends.domain.domain_facts import parse
+from xapid.backends.interface import BadConfig
+
+log = logging.getLogger(__name__)
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes in the path of a Unix socket, the kernel's limit."""
+DEEPEST_SOCKET = "lib/qemu/domain-99999-01234567-89ab-cdef-0/monitor.sock"
+
+SETTINGS = """\
+# Written by xapid when it is not there; yours to change.
+
+# There is no virtlogd that could take what guests print.
+stdio_handler = "file"
+# This folder, the disks and the sockets are root's; so nothing needs to change its owner.
+user = "root"
+group = "root"
+dynamic_ownership = 0
+"""
+
+
+def uri(root: Path) -> str:
+    """The address of the libvirt whose root is that folder."""
+    return f"qemu:///embed?root={quote(str(root))}"
+
+
+def root_of(uri: str) -> Path | None:
+    """The root folder that an address names; None: it is not one of an embedded libvirt."""
+    parts = urlsplit(uri)
+    if parts.path != "/embed":
+        return None
+    roots = parse_qs(parts.query).get("root")
+    if not roots:
+        raise BadConfig(f"{uri} names no root folder", key="libvirt_uri")
+    return Path(roots[0])
+
+
+def prepare(root: Path) -> None:
+    """Make the folder, with the settings that it must have before libvirt sees it for the first time."""
+    if len(bytes(root / DEEPEST_SOCKET)) > SOCKET_PATH_LIMIT:
+        room = SOCKET_PATH_LIMIT - len(DEEPEST_SOCKET) - 1
+        raise BadConfig(f"{root}: the path may have {room} bytes, for there are sockets in it", key="libvirt_uri")
+    settings = root / "etc" / "qemu.conf"
+    settings.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not settings.exists():
+        fresh = settings.with_suffix(".new")
+        fresh.write_text(SETTINGS)
+        fresh.rename(settings)
+
+
+def forget_unborn(root: Path) -> None:
+    """Forget domains whose QEMU was about to be started when the process was killed that had this root before.
+
+    libvirt notes a domain down before it starts QEMU, and QEMU waits until the number of its process is noted down too.
+    One without a number never ran, but libvirt would list it for ever and could not end it. To be called once in a
+    process, before libvirt is opened. Does nothing while another process has this root.
+    """
+    states = root / "run" / "qemu"
+    try:
+        lock = (states / "driver.pid").open("r+")
+    except FileNotFoundError:
+        return
+    with lock:
+        try:
+            # As libvirt does; released with the file, for libvirt to take it again.
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return
+        for status in states.glob("*.xml"):
+            _forget_if_unborn(status)
+
+
+def _forget_if_unborn(status: Path) -> None:
+    noted = parse(status.read_text())
+    if noted.tag != "domstatus" or noted.get("pid") != "0":
+        return
+    log.warning("%s was about to start when its driver was killed", status.stem)
+    monitor = noted.find("monitor")
+    if monitor is not None and (path := monitor.get("path")):
+        shutil.rmtree(Path(path).parent, ignore_errors=True)
+    status.with_suffix(".pid").unlink(missing_ok=True)
+    status.unlink()
+
+
+def qemu_log(root: Path | None, domain: str) -> Path:
+    """What the QEMU of a domain wrote: its command line and its last words. Without a root: that of a daemon."""
+    logs = Path("/var/log/libvirt") if root is None else root / "log"
+    return logs / "qemu" / f"{domain}.log"

@@ -1,0 +1,410 @@
+"""The domain driver for QEMU through libvirt, with its daemon (``qemu:///system``) or without (``qemu:///embed``)."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree
+
+import libvirt
+
+from xapid.backends.domain import embed, preflight, qemu_xml, save_image
+from xapid.backends.domain.connection import Connection
+from xapid.backends.domain.domain_facts import Description, parse
+from xapid.backends.domain.domain_xml import ALIAS, NAMESPACE
+from xapid.backends.domain.guest_folders import GuestFolders
+from xapid.backends.domain.interface import (
+    DiskSpec,
+    Domain,
+    DomainSpec,
+    DomainState,
+    Feature,
+    NicSpec,
+)
+from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
+from xapid.backends.domain.qemu_xml import Accel, Hosting
+from xapid.backends.domain.watch import Tell, Watch
+from xapid.backends.interface import AlreadyExists, BackendError, DriverInfo, Failed, InUse, NotFound, NotSupported
+from xapid.backends.storage.interface import Disk, VolumeFormat
+
+log = logging.getLogger(__name__)
+
+DETACH_SECONDS = 30.0
+"""How long a guest may take to let go of a device."""
+SETTLING_AT_ONCE = 16
+LAST_WORDS = 2000
+"""Bytes of the end of QEMU's log that an error quotes."""
+
+GUEST_FEATURES = frozenset(
+    {
+        Feature.suspend,
+        Feature.clean_shutdown,
+        Feature.hotplug_disk,
+        Feature.hotplug_nic,
+        Feature.live_snapshot,
+        Feature.live_resize,
+    }
+)
+"""Of every guest: virtio and ACPI need no drivers of ours."""
+
+STATES = {
+    libvirt.VIR_DOMAIN_PAUSED: DomainState.paused,
+    libvirt.VIR_DOMAIN_CRASHED: DomainState.paused,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: DomainState.paused,
+}
+"""Those that are not running: a guest kept after a crash stands still too."""
+
+
+class LibvirtDomains:
+    """Machines of the QEMU of this host. They are not defined in libvirt: what does not run is not there."""
+
+    def __init__(self, uri: str, run_dir: Path, accel: Accel, detach_seconds: float = DETACH_SECONDS) -> None:
+        """``run_dir``: where guests get their sockets. Raises Unavailable, InUse, BadConfig."""
+        features = GUEST_FEATURES | {Feature.kvm} if accel is Accel.kvm else GUEST_FEATURES
+        self.info = DriverInfo("qemu", f"QEMU through libvirt ({accel}, {uri})", frozenset(features))
+        self._accel = accel
+        self._detach_seconds = detach_seconds
+        self._folders = GuestFolders(run_dir, self._guest_user)
+        self._watch = Watch(self._stopped, self._folders.shorten_logs)
+        self._connection = Connection(uri, self._watch, self._returned)
+        self._watch.start()
+        self._look_anew()
+        threading.Thread(target=self._probe, name="xapid-probe-qemu", daemon=True).start()
+
+    def watch(self, tell: Tell) -> None:
+        self._watch.add(tell)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._watch.stop()
+
+    # What there is
+
+    def domains(self) -> list[Domain]:
+        with told("listing the domains"):
+            active = self._connection.get().listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        return [ours for domain in active if (ours := self._ours(domain)) is not None]
+
+    def find(self, uuid: str) -> Domain | None:
+        domain = self._active(uuid)
+        return None if domain is None else self._ours(domain)
+
+    def foreign(self) -> list[str]:
+        with told("listing the domains"):
+            domains = self._connection.get().listAllDomains()
+            return [domain.name() for domain in domains if not _is_ours(domain)]
+
+    # Life
+
+    def start(self, spec: DomainSpec, paused: bool) -> Domain:
+        self._require_absent(spec.uuid)
+        preflight.require(spec)
+        xml = qemu_xml.domain(spec, self._hosting(spec))
+        flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
+        return self._begin(spec.uuid, lambda connection: connection.createXML(xml, flags))
+
+    def pause(self, uuid: str) -> None:
+        with told(f"pausing {uuid}"):
+            self.running(uuid).suspend()
+
+    def unpause(self, uuid: str) -> None:
+        domain = self.running(uuid)
+        with told(f"unpausing {uuid}"):
+            if domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED:
+                domain.resume()
+
+    def request_shutdown(self, uuid: str) -> None:
+        with told(f"asking {uuid} to shut down"):
+            self.running(uuid).shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+
+    def request_reboot(self, uuid: str) -> None:
+        # libvirt presses the power button, and when the guest is down resets the machine rather than ending it.
+        with told(f"asking {uuid} to reboot"):
+            self.running(uuid).reboot(libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN)
+
+    def reset(self, uuid: str) -> Domain:
+        domain = self.running(uuid)
+        with told(f"resetting {uuid}"):
+            domain.reset()
+        return self._now(domain)
+
+    def destroy(self, uuid: str) -> None:
+        domain = self._active(uuid)
+        if domain is not None:
+            try:
+                domain.destroy()
+            except libvirt.libvirtError as error:
+                # It may have ended by itself just now.
+                if self._runs(uuid):
+                    raise backend_error(error, f"destroying {uuid}") from error
+        self._stopped(uuid)
+
+    def suspend(self, uuid: str, image: Disk) -> None:
+        domain = self.running(uuid)
+        path = _image_path(image)
+        file = save_image.ImageFile(path)
+        with told(f"suspending {uuid}"):
+            domain.saveFlags(str(path))
+        file.settle()
+        self._stopped(uuid)
+
+    def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
+        self._require_absent(spec.uuid)
+        preflight.require(spec)
+        path = _image_path(image)
+        saved = self._saved(path)
+        if (old := saved.root.findtext("uuid", spec.uuid)) != spec.uuid:
+            save_image.rename(path, old, spec.uuid)
+            saved = self._saved(path)
+        xml = qemu_xml.resumed(saved, spec, self._hosting(spec))
+        flags = libvirt.VIR_DOMAIN_SAVE_PAUSED if paused else libvirt.VIR_DOMAIN_SAVE_RUNNING
+
+        def restore(connection: libvirt.virConnect) -> libvirt.virDomain:
+            connection.restoreFlags(str(path), xml, flags)
+            return connection.lookupByUUIDString(spec.uuid)
+
+        return self._begin(spec.uuid, restore)
+
+    # Devices of a running machine
+
+    def attach_disk(self, uuid: str, disk: DiskSpec) -> None:
+        domain = self.running(uuid)
+        if disk.vbd in self.described(domain).disks:
+            return
+        if disk.device != "disk":
+            raise NotSupported(f"a {disk.device} drive cannot be plugged into a running machine", vbd=disk.vbd)
+        preflight.require_disks([disk])
+        with told(f"plugging the disk {disk.vbd} into {uuid}"):
+            domain.attachDeviceFlags(qemu_xml.disk(disk, preflight.buffered([disk])), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def detach_disk(self, uuid: str, vbd: str, force: bool) -> None:
+        # QEMU cannot take a disk from a guest that does not let go, so force makes no difference.
+        domain = self.running(uuid)
+        if vbd in self.described(domain).disks:
+            self._detach(domain, uuid, vbd)
+
+    def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None:
+        domain = self.running(uuid)
+        drive = self.described(domain).disks.get(vbd)
+        if drive is None:
+            raise NotFound(f"{uuid} has no drive {vbd}", vbd=vbd)
+        if disk is not None:
+            preflight.require_paths([disk.path])
+        qemu_xml.put_medium(drive, disk)
+        with told(f"changing the medium of {vbd} in {uuid}"):
+            # A guest that has locked the drive does not keep its user from opening it.
+            domain.updateDeviceFlags(
+                ElementTree.tostring(drive, encoding="unicode"),
+                libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE | libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE,
+            )
+
+    def attach_nic(self, uuid: str, nic: NicSpec) -> None:
+        domain = self.running(uuid)
+        if nic.vif in self.described(domain).interfaces:
+            return
+        preflight.require_bridges([nic])
+        with told(f"plugging the interface {nic.vif} into {uuid}"):
+            domain.attachDeviceFlags(qemu_xml.interface(nic), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def detach_nic(self, uuid: str, vif: str) -> None:
+        domain = self.running(uuid)
+        if vif in self.described(domain).interfaces:
+            self._detach(domain, uuid, vif)
+
+    def move_nic(self, uuid: str, nic: NicSpec) -> None:
+        domain = self.running(uuid)
+        interface = self.described(domain).interfaces.get(nic.vif)
+        if interface is None:
+            raise NotFound(f"{uuid} has no interface {nic.vif}", vif=nic.vif)
+        preflight.require_bridges([nic])
+        qemu_xml.join_bridge(interface, nic)
+        with told(f"moving the interface {nic.vif} of {uuid}"):
+            domain.updateDeviceFlags(
+                ElementTree.tostring(interface, encoding="unicode"), libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE
+            )
+
+    def set_memory(self, uuid: str, target: int) -> None:
+        with told(f"setting the memory of {uuid}"):
+            self.running(uuid).setMemoryFlags(target // 1024, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def set_vcpus(self, uuid: str, count: int) -> None:
+        with told(f"setting the processors of {uuid}"):
+            self.running(uuid).setVcpusFlags(count, libvirt.VIR_DOMAIN_VCPU_LIVE)
+
+    # For the datapath, which works on the same machines
+
+    def running(self, uuid: str) -> libvirt.virDomain:
+        """The domain of a machine of ours. Raises NotFound, Unavailable."""
+        domain = self._active(uuid)
+        if domain is None:
+            raise NotFound(f"there is no domain {uuid}", uuid=uuid)
+        return domain
+
+    def described(self, domain: libvirt.virDomain) -> Description:
+        """The domain as libvirt describes it now. Raises NotFound when it went meanwhile."""
+        with told("describing a domain"):
+            return Description(domain.XMLDesc())
+
+    # Looking
+
+    def _active(self, uuid: str) -> libvirt.virDomain | None:
+        """The domain, if it runs and is ours."""
+        try:
+            domain = self._connection.get().lookupByUUIDString(uuid)
+            return domain if domain.isActive() and _is_ours(domain) else None
+        except libvirt.libvirtError as error:
+            if is_gone(error):
+                return None
+            raise backend_error(error, f"looking for {uuid}") from error
+
+    def _runs(self, uuid: str) -> bool:
+        return self._active(uuid) is not None
+
+    def _ours(self, domain: libvirt.virDomain) -> Domain | None:
+        """What the domain is; None if it is not ours, or went meanwhile."""
+        try:
+            description = Description(domain.XMLDesc())
+            if description.label is None:
+                return None
+            state, _, memory, vcpus, _ = domain.info()
+            return Domain(
+                uuid=domain.UUIDString(),
+                id=domain.ID(),
+                state=STATES.get(state, DomainState.running),
+                kind=description.label.kind,
+                name=description.title,
+                memory=memory * 1024,
+                vcpus=vcpus,
+                start_time=description.label.started,
+                consoles=description.consoles,
+                disks=tuple(description.disks),
+                nics=tuple(description.interfaces),
+                features=self.info.features,
+            )
+        except libvirt.libvirtError as error:
+            if is_gone(error):
+                return None
+            raise backend_error(error, "looking at a domain") from error
+
+    def _now(self, domain: libvirt.virDomain) -> Domain:
+        """A domain that must be there. Raises Failed with QEMU's last words when it is not."""
+        found = self._ours(domain)
+        if found is None:
+            raise Failed(f"{domain.name()} ended at once: {self._last_words(domain.name())}")
+        return found
+
+    def _last_words(self, uuid: str) -> str:
+        path = embed.qemu_log(self._connection.root, uuid)
+        try:
+            written = path.read_bytes()[-LAST_WORDS:].decode(errors="replace")
+        except OSError as error:
+            return f"its log cannot be read: {error}"
+        return " / ".join(written.splitlines()[-3:])
+
+    def _saved(self, path: Path) -> Description:
+        with told(f"reading the image {path}"):
+            return Description(self._connection.get().saveImageGetXMLDesc(str(path)))
+
+    # Acting
+
+    def _require_absent(self, uuid: str) -> None:
+        if self._runs(uuid):
+            raise AlreadyExists(f"{uuid} runs already", uuid=uuid)
+
+    def _hosting(self, spec: DomainSpec) -> Hosting:
+        return Hosting(self._accel, self._folders.of(spec.uuid), int(time.time()), preflight.buffered(spec.disks))
+
+    def _begin(self, uuid: str, go: Callable[[libvirt.virConnect], libvirt.virDomain]) -> Domain:
+        """Let a machine come to be, with a folder of its own."""
+        self._watch.own(uuid)
+        connection = self._connection.get()
+        with self._folders.opened(uuid), told(f"starting {uuid}"):
+            domain = go(connection)
+        return self._now(domain)
+
+    def _detach(self, domain: libvirt.virDomain, uuid: str, device: str) -> None:
+        """Ask the guest to let go of a device, and wait until it did. Raises InUse when it does not."""
+        alias = ALIAS + device
+        with self._watch.removal(uuid, alias) as answer:
+            try:
+                domain.detachDeviceAlias(alias, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+            except libvirt.libvirtError as error:
+                # Asked before, and the guest may still answer.
+                if "in the process of unplug" not in str(error):
+                    raise backend_error(error, f"unplugging {device} from {uuid}") from error
+            try:
+                gone = answer.get(timeout=self._detach_seconds)
+            except queue.Empty:
+                gone = False
+        if not gone:
+            raise InUse(f"the guest does not let go of {device}", device=device)
+
+    # Of its own accord
+
+    def _stopped(self, uuid: str) -> None:
+        self._folders.remove(uuid, self._runs)
+
+    def _look_anew(self) -> None:
+        """Learn which machines are ours, when libvirt has found out what became of each."""
+        for domain in self.domains():
+            self._watch.own(domain.uuid)
+        with ThreadPoolExecutor(SETTLING_AT_ONCE, "xapid-settling") as pool:
+            running = {domain.uuid for domain in pool.map(self._settled, self.domains()) if domain is not None}
+        self._folders.keep_only(running)
+
+    def _settled(self, domain: Domain) -> Domain | None:
+        """The domain once libvirt, just started, has joined its QEMU; until then it looks as it did when libvirt ended.
+
+        What was about to start or to be saved then is still listed, and will be ended or set going again.
+        """
+        found = self._active(domain.uuid)
+        try:
+            if found is not None:
+                # The cheapest question that has to wait for that.
+                found.memoryStats()
+        except libvirt.libvirtError as error:
+            log.log(logging.DEBUG if is_gone(error) else logging.WARNING, "looking at %s: %s", domain.uuid, error)
+        return self.find(domain.uuid)
+
+    def _returned(self) -> None:
+        self._look_anew()
+        self._watch.lost()
+
+    def _probe(self) -> None:
+        """Let libvirt find out what QEMU can do before the first start needs it; that takes seconds."""
+        try:
+            self._connection.get().getCapabilities()
+        except (libvirt.libvirtError, BackendError) as error:
+            log.warning("libvirt cannot say what QEMU can do: %s", error)
+
+    def _guest_user(self) -> tuple[int, int] | None:
+        """User and group that QEMU runs as; None: those of this process."""
+        if self._connection.root is not None:
+            return None
+        capabilities = parse(self._connection.get().getCapabilities())
+        label = capabilities.findtext("host/secmodel[model='dac']/baselabel[@type='kvm']", "")
+        numbers = [int(number) for number in re.findall(r"\+(\d+)", label)]
+        return (numbers[0], numbers[1]) if len(numbers) == 2 else None
+
+
+def _is_ours(domain: libvirt.virDomain) -> bool:
+    try:
+        domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+            return False
+        raise
+    return True
+
+
+def _image_path(image: Disk) -> Path:
+    if image.format is not VolumeFormat.raw or image.kind not in ("file", "block"):
+        raise NotSupported(f"an image must be a raw file or device: {image.path}", path=image.path)
+    preflight.require_paths([image.path])
+    return Path(image.path)

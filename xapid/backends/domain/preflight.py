@@ -1,0 +1,51 @@
+"""What a machine needs of this host before it starts: files that are there, bridges, a way past the page cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
+from xapid.backends.interface import NotFound
+
+NETWORK_LINKS = Path("/sys/class/net")
+
+
+def require(spec: DomainSpec) -> None:
+    """Raises NotFound with the fact ``path`` (kernel, ramdisk, disk) or ``bridge``."""
+    require_paths(path for path in (spec.kernel, spec.ramdisk) if path)
+    require_disks(spec.disks)
+    require_bridges(spec.nics)
+
+
+def require_disks(disks: Iterable[DiskSpec]) -> None:
+    """Raises NotFound with the fact ``path`` for the first that is not there. A drive may be empty."""
+    require_paths(each.disk.path for each in disks if each.disk is not None)
+
+
+def require_paths(paths: Iterable[str]) -> None:
+    """Raises NotFound with the fact ``path`` for the first that is not there."""
+    for path in paths:
+        if not Path(path).exists():
+            raise NotFound(f"there is no file {path}", path=path)
+
+
+def require_bridges(nics: Iterable[NicSpec]) -> None:
+    """Raises NotFound with the fact ``bridge`` for the first that is not there."""
+    for nic in nics:
+        if not (NETWORK_LINKS / nic.bridge / "bridge").is_dir():
+            raise NotFound(f"there is no bridge {nic.bridge}", bridge=nic.bridge)
+
+
+def buffered(disks: Iterable[DiskSpec]) -> frozenset[str]:
+    """Paths of the disks that can be read and written through the page cache only, as on some kinds of tmpfs."""
+    return frozenset(each.disk.path for each in disks if each.disk is not None and not _direct(each.disk.path))
+
+
+def _direct(path: str) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,318 @@
+"""Domain XML for QEMU, emulated or on KVM: pure functions from a spec to the text that libvirt takes."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from xapid.backends.domain import domain_xml
+from xapid.backends.domain.domain_facts import Description, target_of
+from xapid.backends.domain.domain_xml import GuestFolder, add
+from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
+from xapid.backends.interface import NotSupported
+from xapid.backends.storage.interface import Disk
+
+MACHINE = "pc"
+"""Has places for hot plug on its root bus, IDE for CD drives, and is what a Xen guest with a device model sees too."""
+NIC_MODEL = "virtio"
+IDE_PLACES = 4
+FLOPPY_PLACES = 2
+
+SMBIOS = {
+    "bios-vendor": ("bios", "vendor"),
+    "bios-version": ("bios", "version"),
+    "system-manufacturer": ("system", "manufacturer"),
+    "system-product-name": ("system", "product"),
+    "system-version": ("system", "version"),
+    "system-serial-number": ("system", "serial"),
+    "baseboard-manufacturer": ("baseBoard", "manufacturer"),
+    "baseboard-product-name": ("baseBoard", "product"),
+    "baseboard-version": ("baseBoard", "version"),
+    "baseboard-serial-number": ("baseBoard", "serial"),
+    "baseboard-asset-tag": ("baseBoard", "asset"),
+    "baseboard-location-in-chassis": ("baseBoard", "location"),
+    "enclosure-asset-tag": ("chassis", "asset"),
+}
+"""Keys of VM.bios_strings to block and entry of libvirt's sysinfo; other keys have no place there."""
+
+
+class Accel(enum.StrEnum):
+    """What runs the guest's instructions."""
+
+    kvm = "kvm"
+    tcg = "tcg"
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """What the XML says beside the spec: where and when the machine runs."""
+
+    accel: Accel
+    folder: GuestFolder
+    started: int
+    """seconds since 1970"""
+    buffered: frozenset[str] = frozenset()
+    """Paths of disks whose file system cannot bypass the page cache."""
+
+
+def domain(spec: DomainSpec, hosting: Hosting) -> str:
+    """The whole machine. Raises NotSupported for what QEMU has no place for."""
+    if spec.firmware != "bios":
+        raise NotSupported(f"firmware {spec.firmware} is not supported", firmware=spec.firmware)
+    root = Element("domain", {"type": "kvm" if hosting.accel is Accel.kvm else "qemu"})
+    domain_xml.identity(root, spec, hosting.started)
+    domain_xml.size(root, spec)
+    _sysinfo(root, spec)
+    _boot(root, spec)
+    features = add(root, "features")
+    for feature in ("acpi", "apic", "pae"):
+        add(features, feature)
+    _processor(root, spec, hosting.accel)
+    add(root, "clock", offset="utc")
+    domain_xml.endings(root, spec)
+    devices = add(root, "devices")
+    order = _boot_order(spec)
+    for each in spec.disks:
+        devices.append(_disk(each, hosting.buffered, order.get(each.vbd, 0)))
+    # The guest numbers its interfaces as they come.
+    for nic in _by_position(spec.nics):
+        devices.append(domain_xml.interface(nic, NIC_MODEL, order.get(nic.vif, 0)))
+    _fixed_devices(devices, spec, hosting.folder)
+    return domain_xml.render(root)
+
+
+def disk(spec: DiskSpec, buffered: frozenset[str] = frozenset()) -> str:
+    """One drive, to plug into a running machine."""
+    return domain_xml.render(_disk(spec, buffered))
+
+
+def interface(spec: NicSpec) -> str:
+    """One network interface, to plug into a running machine."""
+    return domain_xml.render(domain_xml.interface(spec, NIC_MODEL))
+
+
+def resumed(saved: Description, spec: DomainSpec, hosting: Hosting) -> str:
+    """A machine as it was saved, with the files, bridges and sockets that it has now.
+
+    Built from what was saved, since the hardware must be the very same, what was plugged in included.
+    """
+    root = saved.root
+    # libvirt makes the console anew from the serial line.
+    for path in ("title", "metadata", "devices/console"):
+        domain_xml.remove(root, path)
+    domain_xml.label(root, spec, hosting.started)
+    for tag, file in (("kernel", spec.kernel), ("initrd", spec.ramdisk)):
+        if file and (element := root.find(f"os/{tag}")) is not None:
+            element.text = file
+    _put_disks(saved, spec, hosting.buffered)
+    _join_bridges(saved, spec)
+    for serial in root.iterfind("devices/serial"):
+        _set(serial, "source", path=str(hosting.folder.serial))
+        _set(serial, "log", file=str(hosting.folder.serial_log))
+    for graphics in root.iterfind("devices/graphics"):
+        graphics.attrib.pop("socket", None)
+        _set(graphics, "listen", socket=str(hosting.folder.vnc))
+    return domain_xml.render(root)
+
+
+def snapshot(moves: dict[str, Disk], others: list[str]) -> str:
+    """A snapshot by which the guest goes on in other files that are there: device name to file; others stay."""
+    root = Element("domainsnapshot")
+    disks = add(root, "disks")
+    for device, new in moves.items():
+        if new.kind == "nbd":
+            raise NotSupported("an open disk cannot be moved to a network block device", path=new.path)
+        element = add(disks, "disk", name=device, snapshot="external", type=new.kind)
+        add(element, "driver", type=new.format.value)
+        _source(element, new)
+    for device in others:
+        add(disks, "disk", name=device, snapshot="no")
+    return domain_xml.render(root)
+
+
+def put_medium(drive: Element, medium: Disk | None, buffered: frozenset[str] = frozenset()) -> None:
+    """Make a drive, as libvirt describes it, hold another disk, or none."""
+    # What libvirt found beneath the old file is not beneath the new one.
+    for tag in ("driver", "source", "backingStore"):
+        domain_xml.remove(drive, tag)
+    drive.set("type", "file")
+    _content(drive, medium, drive.get("device", "disk"), buffered)
+
+
+def join_bridge(interface: Element, nic: NicSpec) -> None:
+    """Put an interface, as libvirt describes it, on another bridge."""
+    _set(interface, "source", bridge=nic.bridge)
+
+
+def target(spec: DiskSpec) -> tuple[str, str]:
+    """Name and bus of a drive: vda, virtio. Raises NotSupported if its position has no place."""
+    name = domain_xml.letters(spec.position)
+    match spec.device:
+        case "disk":
+            return f"vd{name}", "virtio"
+        case "cdrom" if spec.position < IDE_PLACES:
+            return f"hd{name}", "ide"
+        case "cdrom":
+            return f"sd{domain_xml.letters(spec.position - IDE_PLACES)}", "sata"
+        case "floppy" if spec.position < FLOPPY_PLACES:
+            return f"fd{name}", "fdc"
+    raise NotSupported(f"there is no place for a {spec.device} at position {spec.position}", vbd=spec.vbd)
+
+
+def _put_disks(saved: Description, spec: DomainSpec, buffered: frozenset[str]) -> None:
+    # A copy of a suspended machine has VBDs of its own; its drives are in the same places.
+    by_place = {target_of(drive): drive for drive in saved.disks.values()}
+    for each in spec.disks:
+        drive = saved.disks.get(each.vbd, by_place.get(target(each)[0]))
+        if drive is not None:
+            put_medium(drive, each.disk, buffered)
+            _set(drive, "alias", name=domain_xml.ALIAS + each.vbd)
+
+
+def _join_bridges(saved: Description, spec: DomainSpec) -> None:
+    in_order = list(saved.interfaces.values())
+    for place, nic in enumerate(_by_position(spec.nics)):
+        element = saved.interfaces.get(nic.vif, in_order[place] if place < len(in_order) else None)
+        if element is not None:
+            join_bridge(element, nic)
+            _set(element, "alias", name=domain_xml.ALIAS + nic.vif)
+
+
+def _set(parent: Element, tag: str, **attributes: str) -> None:
+    """Set attributes of a child that is there or is made."""
+    element = parent.find(tag)
+    if element is None:
+        element = add(parent, tag)
+    element.attrib.update(attributes)
+
+
+def _boot(root: Element, spec: DomainSpec) -> None:
+    os = add(root, "os")
+    add(os, "type", "hvm", arch="x86_64", machine=MACHINE)
+    if spec.kernel:
+        add(os, "kernel", spec.kernel)
+        if spec.ramdisk:
+            add(os, "initrd", spec.ramdisk)
+        if spec.kernel_args:
+            add(os, "cmdline", domain_xml.line(spec.kernel_args))
+    if _has_sysinfo(spec):
+        add(os, "smbios", mode="sysinfo")
+
+
+def _boot_order(spec: DomainSpec) -> dict[str, int]:
+    """uuids of devices to their place in the boot order, from 1; empty when a kernel is booted directly."""
+    if spec.kernel:
+        return {}
+    disks = sorted(spec.disks, key=lambda each: each.position)
+    kinds: dict[str, list[str]] = {
+        "c": [each.vbd for each in disks if each.device == "disk"],
+        "d": [each.vbd for each in disks if each.device == "cdrom"],
+        "n": [nic.vif for nic in _by_position(spec.nics)],
+    }
+    order = [uuid for kind in dict.fromkeys(spec.boot_order.lower()) for uuid in kinds.get(kind, [])]
+    return {uuid: place for place, uuid in enumerate(order, 1)}
+
+
+def _by_position(nics: Iterable[NicSpec]) -> list[NicSpec]:
+    return sorted(nics, key=lambda each: each.position)
+
+
+def _processor(root: Element, spec: DomainSpec, accel: Accel) -> None:
+    cores = spec.cores_per_socket
+    divides = cores > 1 and spec.vcpus_max % cores == 0
+    if accel is Accel.kvm:
+        cpu = add(root, "cpu", mode="host-passthrough", check="none", migratable="on")
+    elif divides:
+        cpu = add(root, "cpu")
+    else:
+        return
+    if divides:
+        add(cpu, "topology", sockets=str(spec.vcpus_max // cores), dies="1", cores=str(cores), threads="1")
+
+
+def _guest_data(spec: DomainSpec) -> Iterator[str]:
+    """What a Xen guest reads in xenstore: under QEMU the OEM strings of SMBIOS, as ``vm-data/KEY=VALUE``."""
+    for key, value in sorted(spec.xenstore_data.items()):
+        if key.startswith("vm-data/"):
+            yield f"{key}={value}"
+
+
+def _has_sysinfo(spec: DomainSpec) -> bool:
+    return any(key in SMBIOS for key in spec.bios_strings) or any(_guest_data(spec))
+
+
+def _sysinfo(root: Element, spec: DomainSpec) -> None:
+    if not _has_sysinfo(spec):
+        return
+    sysinfo = add(root, "sysinfo", type="smbios")
+    blocks: dict[str, Element] = {}
+    for key, (block, entry) in SMBIOS.items():
+        if value := spec.bios_strings.get(key):
+            if block not in blocks:
+                blocks[block] = add(sysinfo, block)
+            add(blocks[block], "entry", value, name=entry)
+    data = list(_guest_data(spec))
+    if data:
+        strings = add(sysinfo, "oemStrings")
+        for value in data:
+            add(strings, "entry", value)
+
+
+def _disk(spec: DiskSpec, buffered: frozenset[str], boot: int = 0) -> Element:
+    element = Element("disk", {"type": "file", "device": spec.device})
+    _content(element, spec.disk, spec.device, buffered)
+    name, bus = target(spec)
+    add(element, "target", dev=name, bus=bus)
+    if spec.device != "floppy":
+        # As long as virtio lets it be.
+        add(element, "serial", spec.vbd.replace("-", "")[:20])
+    if spec.read_only or spec.device == "cdrom" or (spec.disk is not None and spec.disk.read_only):
+        add(element, "readonly")
+    if boot:
+        add(element, "boot", order=str(boot))
+    add(element, "alias", name=domain_xml.ALIAS + spec.vbd)
+    return element
+
+
+def _content(element: Element, medium: Disk | None, device: str, buffered: frozenset[str]) -> None:
+    """The medium of a drive and how QEMU opens it. The format is always said, or a guest could choose it."""
+    if medium is None:
+        add(element, "driver", name="qemu", type="raw")
+        return
+    element.set("type", "network" if medium.kind == "nbd" else medium.kind)
+    driver = add(element, "driver", name="qemu", type=medium.format.value)
+    if device == "disk":
+        driver.set("cache", "writeback" if medium.path in buffered else "none")
+        driver.set("discard", "unmap")
+        driver.set("detect_zeroes", "unmap")
+    _source(element, medium)
+
+
+def _source(element: Element, medium: Disk) -> None:
+    match medium.kind:
+        case "block":
+            add(element, "source", dev=medium.path)
+        case "nbd":
+            source = add(element, "source", protocol="nbd")
+            add(source, "host", transport="unix", socket=medium.path)
+        case _:
+            add(element, "source", file=medium.path)
+
+
+def _fixed_devices(devices: Element, spec: DomainSpec, folder: GuestFolder) -> None:
+    """What every machine has: screen, serial line, balloon, a source of randomness, a way to say that it crashed."""
+    add(devices, "controller", type="usb", model="none")
+    serial = add(devices, "serial", type="unix")
+    add(serial, "source", mode="bind", path=str(folder.serial))
+    add(serial, "log", file=str(folder.serial_log), append="on")
+    add(add(serial, "target", type="isa-serial", port="0"), "model", name="isa-serial")
+    graphics = add(devices, "graphics", type="vnc")
+    add(graphics, "listen", type="socket", socket=str(folder.vnc))
+    video = add(devices, "video")
+    add(video, "model", type="cirrus" if spec.platform.get("vga") == "cirrus" else "vga")
+    add(devices, "memballoon", model="virtio")
+    rng = add(devices, "rng", model="virtio")
+    add(rng, "backend", "/dev/urandom", model="random")
+    add(devices, "panic", model="isa")

@@ -1,0 +1,275 @@
+"""The simulated hypervisor: machines in memory that start, stop and answer at once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xapid.backends.domain.interface import (
+    DiskSpec,
+    Domain,
+    DomainEvent,
+    DomainEventKind,
+    DomainKind,
+    DomainSpec,
+    DomainState,
+    Feature,
+    NicSpec,
+)
+from xapid.backends.domain.sim_console import SimConsoles
+from xapid.backends.faults import SimFaults
+from xapid.backends.interface import AlreadyExists, BadConfig, DriverInfo, NotFound, NotSupported
+from xapid.backends.storage.interface import Disk
+
+GUEST_KEY = "sim-guest"
+"""Of VM.platform: what kind of guest is simulated."""
+FULL = "full"
+"""With drivers: it can be suspended, asked to end, plugged into, and has consoles."""
+DEAF = "deaf"
+"""The same, but it takes no notice when it is asked to end or to reboot."""
+
+GUEST_FEATURES = frozenset(
+    {
+        Feature.suspend,
+        Feature.clean_shutdown,
+        Feature.hotplug_disk,
+        Feature.hotplug_nic,
+        Feature.live_snapshot,
+        Feature.live_resize,
+    }
+)
+NO_FEATURES: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Guest:
+    """A machine that runs."""
+
+    spec: DomainSpec
+    id: int
+    state: DomainState
+    memory: int
+    vcpus: int
+    start_time: float
+    disks: dict[str, Disk | None] = field(default_factory=dict)
+    """What is in the drives, by the uuid of the VBD."""
+    nics: dict[str, NicSpec] = field(default_factory=dict)
+
+    @property
+    def with_drivers(self) -> bool:
+        return self.spec.platform.get(GUEST_KEY) in (FULL, DEAF)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be asked for anything; the kernel of a paravirtual guest is all it needs."""
+        return self.spec.kind is not DomainKind.hvm or self.with_drivers
+
+
+class SimDomains:
+    """Machines that are not there. Without drivers in the guest, unless ``platform:sim-guest`` says otherwise."""
+
+    info = DriverInfo("sim", "Simulated machines", GUEST_FEATURES)
+
+    def __init__(self, run_dir: Path | None = None) -> None:
+        """``run_dir``: where the sockets of the consoles lie, once there are any; None: in a temporary directory."""
+        self.faults = SimFaults()
+        self.foreign_machines: list[str] = []
+        """Names of machines that somebody else runs."""
+        self._guests: dict[str, Guest] = {}
+        self._ids = itertools.count(1)
+        self._watchers: list[Callable[[DomainEvent], None]] = []
+        self._changing = threading.RLock()
+        self._consoles = SimConsoles(run_dir)
+
+    def watch(self, tell: Callable[[DomainEvent], None]) -> None:
+        self._watchers.append(tell)
+
+    def close(self) -> None:
+        self._consoles.close()
+
+    # What there is
+
+    def domains(self) -> list[Domain]:
+        with self._changing:
+            return [self._domain(guest) for guest in self._guests.values()]
+
+    def find(self, uuid: str) -> Domain | None:
+        guest = self._guests.get(uuid)
+        return None if guest is None else self._domain(guest)
+
+    def foreign(self) -> list[str]:
+        return list(self.foreign_machines)
+
+    def guest(self, uuid: str) -> Guest:
+        """A machine that runs, as it is. Raises NotFound."""
+        guest = self._guests.get(uuid)
+        if guest is None:
+            raise NotFound(f"there is no domain {uuid}", uuid=uuid)
+        return guest
+
+    # Life
+
+    def start(self, spec: DomainSpec, paused: bool) -> Domain:
+        return self._begin(spec, paused, "booted")
+
+    def pause(self, uuid: str) -> None:
+        self._set_state(self.guest(uuid), DomainState.paused, DomainEventKind.paused, "paused")
+
+    def unpause(self, uuid: str) -> None:
+        self._set_state(self.guest(uuid), DomainState.running, DomainEventKind.resumed, "unpaused")
+
+    def request_shutdown(self, uuid: str) -> None:
+        if self._listens(uuid, "shut down"):
+            self.happen(uuid, DomainEventKind.stopped)
+
+    def request_reboot(self, uuid: str) -> None:
+        if self._listens(uuid, "reboot"):
+            self.happen(uuid, DomainEventKind.rebooted)
+
+    def reset(self, uuid: str) -> Domain:
+        guest = self.guest(uuid)
+        self._tell(guest, DomainEventKind.rebooted)
+        return self._domain(guest)
+
+    def destroy(self, uuid: str) -> None:
+        with self._changing:
+            guest = self._guests.get(uuid)
+            if guest is not None:
+                self._end(guest, DomainEventKind.stopped, "destroyed")
+
+    def suspend(self, uuid: str, image: Disk) -> None:
+        guest = self.guest(uuid)
+        if not guest.answers:
+            raise NotSupported(f"the guest of {uuid} has no drivers: it cannot be suspended")
+        with self._changing:
+            self._end(guest, DomainEventKind.stopped, "saved")
+
+    def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
+        return self._begin(spec, paused, "restored")
+
+    # Devices of a running machine
+
+    def attach_disk(self, uuid: str, disk: DiskSpec) -> None:
+        self._answering(uuid).disks.setdefault(disk.vbd, disk.disk)
+
+    def detach_disk(self, uuid: str, vbd: str, force: bool) -> None:
+        guest = self.guest(uuid) if force else self._answering(uuid)
+        guest.disks.pop(vbd, None)
+
+    def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None:
+        guest = self.guest(uuid)
+        if vbd not in guest.disks:
+            raise NotFound(f"{uuid} has no drive {vbd}", vbd=vbd)
+        guest.disks[vbd] = disk
+
+    def attach_nic(self, uuid: str, nic: NicSpec) -> None:
+        self._answering(uuid).nics.setdefault(nic.vif, nic)
+
+    def detach_nic(self, uuid: str, vif: str) -> None:
+        self._answering(uuid).nics.pop(vif, None)
+
+    def move_nic(self, uuid: str, nic: NicSpec) -> None:
+        nics = self.guest(uuid).nics
+        if nic.vif not in nics:
+            raise NotFound(f"{uuid} has no interface {nic.vif}", vif=nic.vif)
+        nics[nic.vif] = nic
+
+    def set_memory(self, uuid: str, target: int) -> None:
+        guest = self.guest(uuid)
+        if target > guest.spec.memory_static_max:
+            raise BadConfig(f"{uuid} has no more than {guest.spec.memory_static_max} bytes", key="memory")
+        guest.memory = target
+
+    def set_vcpus(self, uuid: str, count: int) -> None:
+        guest = self.guest(uuid)
+        if not 1 <= count <= guest.spec.vcpus_max:
+            raise BadConfig(f"{uuid} has between 1 and {guest.spec.vcpus_max} processors", key="vcpus")
+        guest.vcpus = count
+
+    # What guests do by themselves
+
+    def happen(self, uuid: str, kind: DomainEventKind) -> None:
+        """Let a guest do something of its own accord: stop, crash, reboot. What follows is as its spec says."""
+        with self._changing:
+            guest = self.guest(uuid)
+            match kind:
+                case DomainEventKind.rebooted if guest.spec.on_reboot == "restart":
+                    self._tell(guest, DomainEventKind.rebooted)
+                case DomainEventKind.crashed if guest.spec.on_crash == "restart":
+                    self._tell(guest, DomainEventKind.rebooted)
+                case DomainEventKind.crashed if guest.spec.on_crash == "preserve":
+                    self._set_state(guest, DomainState.paused, DomainEventKind.paused, "panicked")
+                case DomainEventKind.crashed:
+                    self._end(guest, DomainEventKind.crashed, "crashed")
+                case DomainEventKind.stopped | DomainEventKind.rebooted:
+                    self._end(guest, DomainEventKind.stopped, "shutdown")
+                case _:
+                    raise ValueError(f"a guest does not do that by itself: {kind}")
+
+    def _begin(self, spec: DomainSpec, paused: bool, reason: str) -> Domain:
+        with self._changing:
+            if spec.uuid in self._guests:
+                raise AlreadyExists(f"{spec.uuid} runs already", uuid=spec.uuid)
+            guest = Guest(
+                spec,
+                next(self._ids),
+                DomainState.paused if paused else DomainState.running,
+                spec.memory_target,
+                spec.vcpus,
+                time.time(),
+                {disk.vbd: disk.disk for disk in spec.disks},
+                {nic.vif: nic for nic in spec.nics},
+            )
+            self._guests[spec.uuid] = guest
+            self._tell(guest, DomainEventKind.started, reason)
+            if paused:
+                self._tell(guest, DomainEventKind.paused, "paused")
+            return self._domain(guest)
+
+    def _end(self, guest: Guest, kind: DomainEventKind, reason: str) -> None:
+        del self._guests[guest.spec.uuid]
+        self._tell(guest, kind, reason)
+
+    def _set_state(self, guest: Guest, state: DomainState, kind: DomainEventKind, reason: str) -> None:
+        if guest.state is not state:
+            guest.state = state
+            self._tell(guest, kind, reason)
+
+    def _tell(self, guest: Guest, kind: DomainEventKind, reason: str = "") -> None:
+        event = DomainEvent(guest.spec.uuid, kind, reason, guest.id)
+        for tell in self._watchers:
+            tell(event)
+
+    def _answering(self, uuid: str) -> Guest:
+        guest = self.guest(uuid)
+        if not guest.answers:
+            raise NotSupported(f"the guest of {uuid} has no drivers")
+        return guest
+
+    def _listens(self, uuid: str, what: str) -> bool:
+        guest = self.guest(uuid)
+        if not guest.answers:
+            raise NotSupported(f"the guest of {uuid} has no drivers: it cannot be asked to {what}")
+        return guest.state is DomainState.running and guest.spec.platform.get(GUEST_KEY) != DEAF
+
+    def _domain(self, guest: Guest) -> Domain:
+        spec = guest.spec
+        full = guest.with_drivers
+        return Domain(
+            uuid=spec.uuid,
+            id=guest.id,
+            state=guest.state,
+            kind=spec.kind,
+            name=spec.name,
+            memory=guest.memory,
+            vcpus=guest.vcpus,
+            start_time=guest.start_time,
+            consoles=self._consoles.endpoints() if full else (),
+            disks=tuple(guest.disks),
+            nics=tuple(guest.nics),
+            features=GUEST_FEATURES if full else NO_FEATURES,
+        )
