@@ -9,7 +9,6 @@ from xapid.backends.interface import BackendError
 
 if TYPE_CHECKING:
     from xapid.runtime.agents import Agent
-
     from xapid.store.store import Store
 
 P = ParamSpec("P")

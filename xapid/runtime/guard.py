@@ -41,7 +41,7 @@ class Guard:
             check(self._store, row, operation)
 
     async def enter(self, row: Object, operation: str, task: TaskHandle, patience: float) -> None:
-        """Wait for the turn, then mark the operation. Raises what forbids it, or what still stands in the way at the end.
+        """Wait for the turn, then mark the operation. Raises what forbids it, or what still stands in the way.
 
         While it waits the task can be cancelled.
         """
