@@ -16,14 +16,12 @@ USAGE
 die() { echo "xapid: $*" >&2; exit 1; }
 log=var/log/prepare.log
 
-as_root() { # Runs a command as root, or says what it would have been for.
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        die "this needs root, and there is no sudo: $*"
-    fi
+as_root() { # Runs a command as root.
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -- "$@"; fi
+}
+
+need_root() { # $@: what for. Asks for a password now, while somebody can see it.
+    [ "$(id -u)" = 0 ] || sudo -v 2>/dev/null || die "this needs root, and sudo is not there or refuses: $*"
 }
 
 packages() { # $@: names of lists
@@ -47,6 +45,7 @@ names() { (cd make.d/packages && cat "$@"); }
 
 apt_install() {
     mkdir -p "$(dirname $log)"
+    need_root "apt-get install $*"
     apt install --yes --no-install-recommends "$@" && return
     # The lists are missing, or older than what the mirror has.
     apt update || die "no Debian mirror can be reached: $(complaint '^E:')"
@@ -69,8 +68,9 @@ pip_complaint() { # Where the index cannot be reached, pip's last word is that t
 }
 
 libvirt_user() { # libvirt does not open without it; the package that makes it brings a systemd.
-    getent passwd libvirt-qemu >/dev/null ||
-        as_root useradd --system --user-group --no-create-home --shell /usr/sbin/nologin libvirt-qemu
+    getent passwd libvirt-qemu >/dev/null && return
+    need_root "a user libvirt-qemu"
+    as_root useradd --system --user-group --no-create-home --shell /usr/sbin/nologin libvirt-qemu
 }
 
 has_headers() { # Whether C extensions can be built for the Python in use.

@@ -89,7 +89,7 @@ def up(address: str, tls_address: str, drivers: str) -> None:
         wait_ready(process, address)
         tell(running)
         if process.wait() != 0:
-            raise RunError(f"the daemon ended with status {process.returncode}: {last_line(LOG.read_text())}")
+            raise RunError(f"the daemon ended with status {process.returncode}: {log_end()}")
     print(f"xapid has ended; its log is {LOG.relative_to(ROOT)}.")
 
 
@@ -127,6 +127,8 @@ def refuse_trouble(doctor: list[str]) -> None:
 @contextmanager
 def daemon(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """The daemon, in the same terminal: its Ctrl-C reaches the daemon too, which then ends by itself."""
+    if LOG.exists():
+        LOG.rename(LOG.with_suffix(".old"))
     with LOG.open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
     try:
@@ -141,16 +143,17 @@ def daemon(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_ready(process: subprocess.Popen[bytes], address: str) -> None:
+    """Wait until the API answers, and say from time to time what it is at. Raises RunError."""
     begun = time.monotonic()
     news = begun + NEWS_EVERY
     while not answers(address):
         if process.poll() is not None:
-            raise RunError(f"the daemon did not start: {last_line(LOG.read_text(errors='replace'))}")
+            raise RunError(f"the daemon did not start: {log_end()}")
         now = time.monotonic()
         if now > begun + PATIENCE:
             raise RunError(f"the daemon does not answer after {PATIENCE:.0f} s; see {LOG.relative_to(ROOT)}")
         if now > news:
-            print(f"xapid is still starting after {now - begun:.0f} s: {last_line(LOG.read_text(errors='replace'))}")
+            print(f"xapid is still starting after {now - begun:.0f} s: {log_end()}")
             news = now + NEWS_EVERY
         time.sleep(0.1)
 
@@ -255,9 +258,13 @@ def send(pid: int, number: signal.Signals) -> None:
         subprocess.run([*as_root(), "kill", f"-{number.name.removeprefix('SIG')}", str(pid)], check=False)  # noqa: S603
 
 
+def log_end() -> str:
+    return last_line(LOG.read_text(errors="replace"))
+
+
 def last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "(it says nothing)"
+    return lines[-1].removeprefix("xapid: ") if lines else "(it says nothing)"
 
 
 def main() -> int:

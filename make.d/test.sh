@@ -17,7 +17,7 @@ everything() { # Makes ready what all tests need.
 if [ "$(id -u)" = 0 ]; then
     everything
     .venv/bin/pytest -q -m "not lab" tests
-elif command -v sudo >/dev/null; then
+elif sudo -v 2>/dev/null; then
     everything
     .venv/bin/pytest -q -m "not lab and not ($needs_root)" tests
     sudo -- env PYTHONDONTWRITEBYTECODE=1 .venv/bin/pytest -q -p no:cacheprovider -m "not lab and ($needs_root)" tests
