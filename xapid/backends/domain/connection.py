@@ -13,7 +13,7 @@ import libvirt
 from xapid.backends.domain import embed
 from xapid.backends.domain.libvirt_errors import told
 from xapid.backends.domain.orphans import Orphans
-from xapid.backends.interface import BackendError, Unavailable
+from xapid.backends.interface import BackendError, InUse, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +85,15 @@ class Connection:
         """Of an embedded libvirt."""
         self._listener = listener
         self._returned = returned
+        self._lost = threading.Event()
         self._ending = threading.Event()
         if self.root is not None:
             _Roots.take(self.root)
             Orphans.adopt()
         _EventLoop.ensure()
         self._live: libvirt.virConnect | None = self._open()
+        if self.root is None:
+            threading.Thread(target=self._keep, args=(self._live,), name="libvirt-keep", daemon=True).start()
 
     def get(self) -> libvirt.virConnect:
         """The open connection. Raises Unavailable."""
@@ -102,17 +105,21 @@ class Connection:
     def close(self) -> None:
         """Let go; guests run on."""
         self._ending.set()
+        self._lost.set()
         live, self._live = self._live, None
         if live is not None:
             self._let_go(live)
 
     def _open(self) -> libvirt.virConnect:
-        with told(f"opening {self.uri}{' (another process may use it)' if self.root else ''}"):
-            connection = libvirt.open(self.uri)
-            if self.root is None:
-                connection.registerCloseCallback(self._closed, None)
-                connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSED)
-            self._register(connection)
+        try:
+            with told(f"opening {self.uri}"):
+                connection = libvirt.open(self.uri)
+                if self.root is None:
+                    connection.registerCloseCallback(self._closed, None)
+                    connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSED)
+                self._register(connection)
+        except InUse as error:
+            raise InUse(f"{self.root} belongs to another process as long as that runs", path=str(self.root)) from error
         return connection
 
     def _register(self, connection: libvirt.virConnect) -> None:
@@ -137,26 +144,29 @@ class Connection:
             connection.domainEventRegisterAny(None, event, callback, None)
 
     def _closed(self, connection: libvirt.virConnect, reason: int, _: Any) -> None:
-        if self._ending.is_set() or self._live is not connection:
-            return
-        log.warning("%s closed the connection (reason %d)", self.uri, reason)
         self._live = None
-        threading.Thread(target=self._return, args=(connection,), name="libvirt-return", daemon=True).start()
+        self._lost.set()
 
-    def _return(self, lost: libvirt.virConnect) -> None:
-        """Connect anew, however long it takes."""
-        self._let_go(lost)
-        attempt = 0
-        while not self._ending.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]):
-            attempt += 1
-            try:
-                self._live = self._open()
-            except BackendError as error:
-                log.info("still without libvirt: %s", error.message)
-                continue
-            log.info("%s answers again", self.uri)
-            self._returned()
-            return
+    def _keep(self, connection: libvirt.virConnect) -> None:
+        """Connect anew whenever the daemon went, however long it takes."""
+        while True:
+            self._lost.wait()
+            if self._ending.is_set():
+                return
+            self._lost.clear()
+            log.warning("%s does not answer any more", self.uri)
+            self._let_go(connection)
+            attempt = 0
+            while not self._ending.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]):
+                attempt += 1
+                try:
+                    self._live = connection = self._open()
+                except BackendError as error:
+                    log.info("still without libvirt: %s", error.message)
+                    continue
+                log.info("%s answers again", self.uri)
+                self._returned()
+                break
 
     def _let_go(self, connection: libvirt.virConnect) -> None:
         try:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from xapid.backends.domain.domain_xml import GuestFolder
 from xapid.backends.domain.embed import SOCKET_PATH_LIMIT
 from xapid.backends.interface import BadConfig
-
-log = logging.getLogger(__name__)
 
 LOG_LIMIT = 4 << 20
 """Bytes; above what virtlogd lets a log grow to, where there is one."""
@@ -65,11 +62,10 @@ class GuestFolders:
             if uuid not in self._opening and not runs(uuid):
                 self._delete(self.of(uuid).path)
 
-    def keep_only(self, running: Collection[str]) -> None:
+    def sweep(self, runs: Callable[[str], bool]) -> None:
         """Remove what guests left behind that stopped while nobody looked."""
         for path in self._run_dir.iterdir():
-            if path.name not in running:
-                self.remove(path.name, lambda _: False)
+            self.remove(path.name, runs)
 
     def shorten_logs(self) -> None:
         """Start each log anew that got too long: a guest can print for ever. Its end is kept as ``serial.log.0``."""

@@ -7,8 +7,9 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -74,7 +75,11 @@ class LibvirtDomains:
         self._watch = Watch(self._stopped, self._folders.shorten_logs)
         self._connection = Connection(uri, self._watch, self._returned)
         self._watch.start()
-        self._look_anew()
+        try:
+            self._look_anew()
+        except BaseException:
+            self.close()
+            raise
         threading.Thread(target=self._probe, name="xapid-probe-qemu", daemon=True).start()
 
     def watch(self, tell: Tell) -> None:
@@ -97,8 +102,7 @@ class LibvirtDomains:
 
     def foreign(self) -> list[str]:
         with told("listing the domains"):
-            domains = self._connection.get().listAllDomains()
-            return [domain.name() for domain in domains if not _is_ours(domain)]
+            return [domain.name() for domain in self._connection.get().listAllDomains() if _is_foreign(domain)]
 
     # Life
 
@@ -107,7 +111,9 @@ class LibvirtDomains:
         preflight.require(spec)
         xml = qemu_xml.domain(spec, self._hosting(spec))
         flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
-        return self._begin(spec.uuid, lambda connection: connection.createXML(xml, flags))
+        with self._beginning(spec.uuid) as connection:
+            connection.createXML(xml, flags)
+        return self._begun(spec.uuid)
 
     def pause(self, uuid: str) -> None:
         with told(f"pausing {uuid}"):
@@ -132,7 +138,7 @@ class LibvirtDomains:
         domain = self.running(uuid)
         with told(f"resetting {uuid}"):
             domain.reset()
-        return self._now(domain)
+        return self._begun(uuid)
 
     def destroy(self, uuid: str) -> None:
         domain = self._active(uuid)
@@ -164,12 +170,9 @@ class LibvirtDomains:
             saved = self._saved(path)
         xml = qemu_xml.resumed(saved, spec, self._hosting(spec))
         flags = libvirt.VIR_DOMAIN_SAVE_PAUSED if paused else libvirt.VIR_DOMAIN_SAVE_RUNNING
-
-        def restore(connection: libvirt.virConnect) -> libvirt.virDomain:
+        with self._beginning(spec.uuid) as connection:
             connection.restoreFlags(str(path), xml, flags)
-            return connection.lookupByUUIDString(spec.uuid)
-
-        return self._begin(spec.uuid, restore)
+        return self._begun(spec.uuid)
 
     # Devices of a running machine
 
@@ -292,13 +295,6 @@ class LibvirtDomains:
                 return None
             raise backend_error(error, "looking at a domain") from error
 
-    def _now(self, domain: libvirt.virDomain) -> Domain:
-        """A domain that must be there. Raises Failed with QEMU's last words when it is not."""
-        found = self._ours(domain)
-        if found is None:
-            raise Failed(f"{domain.name()} ended at once: {self._last_words(domain.name())}")
-        return found
-
     def _last_words(self, uuid: str) -> str:
         path = embed.qemu_log(self._connection.root, uuid)
         try:
@@ -320,13 +316,20 @@ class LibvirtDomains:
     def _hosting(self, spec: DomainSpec) -> Hosting:
         return Hosting(self._accel, self._folders.of(spec.uuid), int(time.time()), preflight.buffered(spec.disks))
 
-    def _begin(self, uuid: str, go: Callable[[libvirt.virConnect], libvirt.virDomain]) -> Domain:
-        """Let a machine come to be, with a folder of its own."""
+    @contextmanager
+    def _beginning(self, uuid: str) -> Iterator[libvirt.virConnect]:
+        """For letting a machine come to be, in a folder of its own; its events are told from now on."""
         self._watch.own(uuid)
         connection = self._connection.get()
         with self._folders.opened(uuid), told(f"starting {uuid}"):
-            domain = go(connection)
-        return self._now(domain)
+            yield connection
+
+    def _begun(self, uuid: str) -> Domain:
+        """A machine that must run now. Raises Failed with QEMU's last words when it does not."""
+        found = self.find(uuid)
+        if found is None:
+            raise Failed(f"{uuid} ended at once: {self._last_words(uuid)}")
+        return found
 
     def _detach(self, domain: libvirt.virDomain, uuid: str, device: str) -> None:
         """Ask the guest to let go of a device, and wait until it did. Raises InUse when it does not."""
@@ -352,14 +355,15 @@ class LibvirtDomains:
 
     def _look_anew(self) -> None:
         """Learn which machines are ours, when libvirt has found out what became of each."""
-        for domain in self.domains():
+        listed = self.domains()
+        for domain in listed:
             self._watch.own(domain.uuid)
         with ThreadPoolExecutor(SETTLING_AT_ONCE, "xapid-settling") as pool:
-            running = {domain.uuid for domain in pool.map(self._settled, self.domains()) if domain is not None}
-        self._folders.keep_only(running)
+            list(pool.map(self._settle, listed))
+        self._folders.sweep(self._runs)
 
-    def _settled(self, domain: Domain) -> Domain | None:
-        """The domain once libvirt, just started, has joined its QEMU; until then it looks as it did when libvirt ended.
+    def _settle(self, domain: Domain) -> None:
+        """Wait until libvirt, just started, has joined a machine's QEMU; until then it shows what was when it ended.
 
         What was about to start or to be saved then is still listed, and will be ended or set going again.
         """
@@ -370,10 +374,13 @@ class LibvirtDomains:
                 found.memoryStats()
         except libvirt.libvirtError as error:
             log.log(logging.DEBUG if is_gone(error) else logging.WARNING, "looking at %s: %s", domain.uuid, error)
-        return self.find(domain.uuid)
 
     def _returned(self) -> None:
-        self._look_anew()
+        try:
+            self._look_anew()
+        except BackendError as error:
+            # It went again, and will be looked at when it comes back.
+            log.warning("libvirt answered and cannot say what runs: %s", error.message)
         self._watch.lost()
 
     def _probe(self) -> None:
@@ -401,6 +408,15 @@ def _is_ours(domain: libvirt.virDomain) -> bool:
             return False
         raise
     return True
+
+
+def _is_foreign(domain: libvirt.virDomain) -> bool:
+    try:
+        return not _is_ours(domain)
+    except libvirt.libvirtError as error:
+        if is_gone(error):
+            return False
+        raise
 
 
 def _image_path(image: Disk) -> Path:

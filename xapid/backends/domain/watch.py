@@ -56,7 +56,7 @@ class Watch:
         self._events.put(DomainEvent("", DomainEventKind.lost))
 
     def stop(self) -> None:
-        """Tell nothing more."""
+        """Tell nothing more; to be called from another thread."""
         self._events.put(None)
         self._thread.join()
 

@@ -2,6 +2,8 @@
 
 DRIVERS = {
     "file": "xapid.backends.storage.file:File",
+    "iso": "xapid.backends.storage.iso:Iso",
+    "udev": "xapid.backends.storage.udev:Udev",
     "sim": "xapid.backends.storage.sim:Sim",
 }
 """The class of each kind's driver; ``sim`` stands in for every kind with ``--drivers sim``."""

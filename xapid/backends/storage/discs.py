@@ -1,0 +1,115 @@
+"""Repositories that only show what is there: discs that nobody makes, changes or copies through them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NoReturn
+
+from xapid.backends.interface import DriverInfo, NotFound, NotSupported
+from xapid.backends.storage.interface import (
+    Branch,
+    Disk,
+    NewVolume,
+    Progress,
+    Sr,
+    SrFigures,
+    SrFound,
+    SrScan,
+    Volume,
+    VolumeFormat,
+)
+
+
+class Discs:
+    """What such repositories share. A kind says which images there are."""
+
+    info: DriverInfo
+    kind = "file"
+    """How a disc is opened: file or block."""
+
+    def images(self, sr: Sr) -> Iterable[Path]:
+        """The discs of a repository."""
+        raise NotImplementedError
+
+    def watch(self, tell: Callable[[Progress], None]) -> None:
+        """Nothing here takes long."""
+
+    def probe(self, config: dict[str, str]) -> list[SrFound]:
+        return []
+
+    def create_sr(self, sr: Sr, size: int) -> None:
+        """There is nothing to prepare."""
+
+    def destroy_sr(self, sr: Sr) -> None:
+        """The discs stay."""
+
+    def attach_sr(self, sr: Sr) -> None:
+        """There is nothing to prepare."""
+
+    def detach_sr(self, sr: Sr) -> None:
+        """There is nothing to let go."""
+
+    def scan(self, sr: Sr) -> SrScan:
+        volumes = tuple(self._volume(sr, path) for path in self.images(sr))
+        return SrScan(volumes, _figures(volumes))
+
+    def figures(self, sr: Sr) -> SrFigures:
+        return self.scan(sr).figures
+
+    def stat(self, volume: Volume) -> Volume:
+        return self._volume(volume.sr, self._path(volume))
+
+    def attach(self, volume: Volume, owner: str, write: bool) -> Disk:
+        if write:
+            raise NotSupported(f"{volume.key} can only be read")
+        return Disk(str(self._path(volume)), VolumeFormat.raw, self.kind, read_only=True)
+
+    def detach(self, volume: Volume, owner: str) -> None:
+        """A disc that is only read needs no lease."""
+
+    def create(self, sr: Sr, new: NewVolume) -> NoReturn:
+        raise NotSupported("discs cannot be made here")
+
+    def snapshot(self, volume: Volume, new: NewVolume, base_uuid: str) -> NoReturn:
+        raise NotSupported("discs cannot be snapshotted")
+
+    def clone(self, volume: Volume, new: NewVolume, base_uuid: str) -> NoReturn:
+        raise NotSupported("discs cannot be cloned")
+
+    def unbranch(self, branch: Branch, before: Volume) -> None:
+        """There was no branch."""
+
+    def copy(self, volume: Volume, sr: Sr, new: NewVolume, progress: str = "") -> NoReturn:
+        raise NotSupported("nothing can be copied into a repository of discs")
+
+    def resize(self, volume: Volume, size: int) -> NoReturn:
+        raise NotSupported("discs cannot be resized")
+
+    def destroy(self, volume: Volume) -> None:
+        raise NotSupported("discs cannot be destroyed here")
+
+    def _path(self, volume: Volume) -> Path:
+        for path in self.images(volume.sr):
+            if path.name == volume.key:
+                return path
+        raise NotFound(f"there is no {volume.key}")
+
+    def _volume(self, sr: Sr, path: Path) -> Volume:
+        size = self.size(path)
+        # The same disc has the same uuid at every scan, without anything being written.
+        identity = str(uuid.uuid5(uuid.UUID(sr.uuid), path.name))
+        return Volume(sr, path.name, identity, size, VolumeFormat.raw, physical=size, name=path.name, read_only=True)
+
+    def size(self, path: Path) -> int:
+        """Bytes of a disc."""
+        try:
+            return path.stat().st_size
+        except OSError as error:
+            raise NotFound(f"{path}: {error.strerror}") from error
+
+
+def _figures(volumes: tuple[Volume, ...]) -> SrFigures:
+    total = sum(volume.size for volume in volumes)
+    return SrFigures(total, total, total)

@@ -1,0 +1,42 @@
+"""Repositories of disc images: the ISO files in a directory of this host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from xapid.backends.interface import BadConfig, DriverInfo
+from xapid.backends.storage.discs import Discs
+from xapid.backends.storage.interface import Feature, Sr
+
+
+class Iso(Discs):
+    """The ISO images of ``location``. Links and what is no plain file are passed over."""
+
+    info = DriverInfo(
+        "iso",
+        "Disc images in a directory",
+        frozenset({str(Feature.VDI_ATTACH), str(Feature.VDI_DETACH)}),
+        shared=True,
+        configuration={"location": "The directory."},
+    )
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root
+
+    def create_sr(self, sr: Sr, size: int) -> None:
+        self._directory(sr)
+
+    def images(self, sr: Sr) -> Iterable[Path]:
+        directory = self._directory(sr)
+        if not directory.is_dir():
+            return []
+        found = (path for path in directory.iterdir() if path.suffix.lower() == ".iso")
+        return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+    @staticmethod
+    def _directory(sr: Sr) -> Path:
+        location = sr.device_config.get("location", "")
+        if not location.startswith("/"):
+            raise BadConfig("the location of disc images must be an absolute path", key="location")
+        return Path(location)
