@@ -23,7 +23,7 @@ elif sudo -v 2>/dev/null; then
     sudo -- env PYTHONDONTWRITEBYTECODE=1 .venv/bin/pytest -q -p no:cacheprovider -m "not lab and ($needs_root)" tests
 else
     make.d/prepare.sh venv dev
-    .venv/bin/pytest -q -m "not lab and not ($needs_root)" tests
+    .venv/bin/pytest -q -m "not lab and not ($needs_root)" tests || true
     echo "xapid: left out, for want of root:" >&2
     .venv/bin/pytest -q --collect-only -m "not lab and ($needs_root)" tests | sed -n 's/^tests/  &/p' >&2
     exit 1

@@ -45,6 +45,7 @@ def test_kvm_on_which_the_guest_gets_ready_is_usable(check: Callable[..., KvmVer
     "guest, reason",
     [
         ("exec sleep 100", "a guest on it printed nothing for 0 s"),
+        ("echo 'no CPUID' >&2; exec sleep 100", "a guest on it printed nothing for 0 s"),
         ("echo Probing; exec sleep 100", "a guest on it stopped after printing: Probing"),
         ("echo 'no MSR' >&2; exit 1", "QEMU ended: no MSR"),
         ("exit 3", "QEMU ended: status 3"),
@@ -72,7 +73,7 @@ def test_that_it_hung_is_kept_too(check: Callable[..., KvmVerdict]) -> None:
 
 
 def test_that_qemu_ended_is_not_kept_for_it_may_have_been_the_moment(check: Callable[..., KvmVerdict]) -> None:
-    first = check("echo 'no memory'; exit 1")
+    first = check("echo 'no memory' >&2; exit 1")
 
     assert not first.usable
     assert check(BOOTS).usable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from tempfile import mkdtemp
 from xapid.demo import cpio
 from xapid.demo.modules import in_load_order
 from xapid.demo.packages import PackageError, Packages
+
+log = logging.getLogger(__name__)
 
 KERNEL_META_PACKAGE = "linux-image-cloud-amd64"
 KERNEL_PACKAGE = r"linux-image-\d.*-cloud-amd64"
@@ -63,6 +66,7 @@ def ensure(cache_dir: Path) -> DemoGuest:
     guest = find(cache_dir)
     if guest is not None:
         return guest
+    log.info("making the demo guest of Debian packages")
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         return _build(cache_dir)

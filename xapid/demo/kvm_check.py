@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import selectors
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from pathlib import Path
 from xapid.backends.interface import BackendError
 from xapid.backends.process import run
 from xapid.demo.build import READY, DemoGuest
+
+log = logging.getLogger(__name__)
 
 QEMU = "qemu-system-x86_64"
 SILENCE = 8.0
@@ -54,6 +58,7 @@ def kvm_usable(
     kept = _Kept(cache_dir / "kvm-check.json", f"Linux {platform.release()}, {version}")
     verdict = kept.read()
     if verdict is None:
+        log.info("trying whether a guest boots on KVM; once, and for some seconds")
         try:
             verdict = _try_boot(demo, qemu, timeout)
         except _QemuEnded as error:
@@ -93,6 +98,7 @@ class _Kept:
 
 
 def _try_boot(demo: DemoGuest, qemu: str, silence: float) -> KvmVerdict:
+    """Raises _QemuEnded if it did before the guest was ready."""
     command = [
         # Ends QEMU with this process, should that be killed meanwhile: a hung guest would stay for ever.
         *("setpriv", "--pdeathsig", "KILL", "--", qemu),
@@ -103,18 +109,26 @@ def _try_boot(demo: DemoGuest, qemu: str, silence: float) -> KvmVerdict:
         *("-serial", "stdio"),
     ]
     begun = time.monotonic()
-    with subprocess.Popen(  # noqa: S603 - a list of arguments of our own
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(  # noqa: S603 - a list of arguments of our own
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
         try:
             output = b""
             for piece in _pieces(process, silence):
                 output += piece
                 if READY.encode() in output:
                     return KvmVerdict(True, f"a guest booted on it in {time.monotonic() - begun:.1f} s")
-            return KvmVerdict(False, _how_it_stopped(process, output, silence))
+            if process.poll() is not None:
+                errors.seek(0)
+                raise _QemuEnded(_last_line(errors.read()) or f"status {process.returncode}")
         finally:
             process.kill()
+    if last := _last_line(output):
+        return KvmVerdict(False, f"a guest on it stopped after printing: {last}")
+    return KvmVerdict(False, f"a guest on it printed nothing for {silence:.0f} s")
 
 
 def _pieces(process: subprocess.Popen[bytes], silence: float) -> Iterator[bytes]:
@@ -131,11 +145,6 @@ def _pieces(process: subprocess.Popen[bytes], silence: float) -> Iterator[bytes]
             yield piece
 
 
-def _how_it_stopped(process: subprocess.Popen[bytes], output: bytes, silence: float) -> str:
-    """Raises _QemuEnded if there is no guest any more."""
+def _last_line(output: bytes) -> str:
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
-    if process.poll() is not None:
-        raise _QemuEnded(lines[-1] if lines else f"status {process.returncode}")
-    if not lines:
-        return f"a guest on it printed nothing for {silence:.0f} s"
-    return f"a guest on it stopped after printing: {lines[-1]}"
+    return lines[-1] if lines else ""
