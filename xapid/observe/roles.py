@@ -22,13 +22,13 @@ PERMISSION = "Allows one call, one key of a map, or one way over HTTP."
 def write_roles(store: Store) -> None:
     """Make the roles. A permission that belongs to no role, because only the local superuser has it, is none."""
     granted = {name: each for name, each in permissions().items() if each.roles}
-    refs = {name: _ref(md5_uuid(each.original)) for name, each in granted.items()}
+    uuids = {name: md5_uuid(each.original) for name, each in granted.items()}
     with store.write() as tx:
-        for name, each in granted.items():
+        for name, uuid in uuids.items():
             tx.create(
                 Role,
-                ref=refs[name],
-                uuid=md5_uuid(each.original),
+                ref=_ref(uuid),
+                uuid=uuid,
                 name_label=name,
                 name_description=PERMISSION,
                 is_internal=True,
@@ -40,7 +40,7 @@ def write_roles(store: Store) -> None:
                 uuid=uuid,
                 name_label=name,
                 name_description=DESCRIPTIONS[name],
-                subroles=tuple(refs[each] for each in granted if each in permissions_of_role(name)),
+                subroles=tuple(_ref(uuids[each]) for each in granted if each in permissions_of_role(name)),
                 is_internal=name in CLIENT_CERT,
             )
 

@@ -102,7 +102,7 @@ def _later(messages: Iterable[Message], since: DateTime) -> list[Message]:
 
 
 def _newest_first(messages: Iterable[Message]) -> list[Message]:
-    return list(reversed(list(messages)))
+    return sorted(messages, key=lambda message: message._created, reverse=True)
 
 
 # --- Forgetting --------------------------------------------------------------------------------------

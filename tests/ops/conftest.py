@@ -1,0 +1,127 @@
+"""A simulated host after its first start, in memory, and a client of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.xapi import Xapi
+from xapid.api.dispatch import Dispatcher
+from xapid.api.implicit import implicit_run
+from xapid.api.methods import Method, find_operations, method_table
+from xapid.backends.host.interface import HostDriver
+from xapid.backends.network.interface import NetworkDriver
+from xapid.datamodel import Host
+from xapid.datamodel.types import Object
+from xapid.hardware import SIMULATED_TYPES, SIMULATED_XEN, simulated
+from xapid.http.rpc import Endpoint
+from xapid.main import build_runtime
+from xapid.observe.first_start import first_start
+from xapid.observe.machine import Machine
+from xapid.observe.startup import startup
+from xapid.ops import MODULES
+from xapid.rules.registry import DERIVATIONS
+from xapid.runtime.agents import LocalBackends
+from xapid.runtime.config import Config, Drivers
+from xapid.runtime.context import Runtime
+from xapid.store.rows import copy_row
+from xapid.store.store import Store
+from xapid.wire import xmlrpc
+
+HOST = "localhost"
+"""As agents call the host that they are on before it has a reference."""
+
+
+@dataclass(frozen=True)
+class FreshHost:
+    """A host that nobody has used yet."""
+
+    xapi: Xapi
+    runtime: Runtime
+
+    @property
+    def store(self) -> Store:
+        return self.runtime.store
+
+    async def the(self, cls: str) -> str:
+        """The reference of the only object of a class."""
+        (ref,) = await self.xapi.call(f"{cls}.get_all")
+        return str(ref)
+
+
+@pytest.fixture(scope="session")
+def methods() -> Mapping[str, Method]:
+    return method_table(find_operations(MODULES), implicit_run)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+    """All rows after a first start. Made once, for it takes longer than most tests."""
+
+    async def install() -> list[Object]:
+        backends = LocalBackends(simulated(), apart=False)
+        runtime = build_runtime(_config(tmp_path_factory.mktemp("installed")), Store(DERIVATIONS), backends)
+        await backends.start()
+        try:
+            machine = await _machine(backends)
+            await first_start(runtime, machine)
+            await startup(runtime, machine)
+        finally:
+            await backends.stop()
+        return [row for table in runtime.store.tables.values() for row in table.rows.values()]
+
+    return asyncio.run(install())
+
+
+@pytest.fixture
+async def fresh(tmp_path: Path, methods: Mapping[str, Method], installed: list[Object]) -> AsyncIterator[FreshHost]:
+    backends = LocalBackends(simulated(), apart=False)
+    store = Store(DERIVATIONS, generation=max(row._gen for row in installed))
+    for row in installed:
+        store.adopt(copy_row(row))
+    runtime = build_runtime(_config(tmp_path), store, backends)
+    runtime.localhost = runtime.tasks.localhost = store.one(Host).ref
+    await backends.start()
+    try:
+        dispatcher = Dispatcher(runtime, methods, runtime.services["sessions"], _text(runtime))
+        xapi = Xapi(Endpoint(dispatcher), runtime)
+        await xapi.log_in()
+        yield FreshHost(xapi, runtime)
+        await dispatcher.stop()
+    finally:
+        await backends.stop()
+
+
+def _config(state_dir: Path) -> Config:
+    return replace(Config(), state_dir=state_dir, drivers=Drivers.sim, http=(), https=(), unix=())
+
+
+def _text(runtime: Runtime) -> Any:
+    return lambda kind, value: xmlrpc.value_text(kind, value, runtime.store.members)
+
+
+async def _machine(backends: LocalBackends) -> Machine:
+    facts = await backends.agent(HOST, "host").call(HostDriver.facts)
+    nics = await backends.agent(HOST, "network").call(NetworkDriver.nics)
+    storage = {kind: await backends.agent(HOST, f"storage:{kind}").info() for kind in SIMULATED_TYPES}
+    return Machine(facts, tuple(nics), storage, SIMULATED_XEN, simulated=True)
+
+
+@pytest.fixture
+def xapi(fresh: FreshHost) -> Xapi:
+    return fresh.xapi
+
+
+@pytest.fixture
+async def host(fresh: FreshHost) -> str:
+    return await fresh.the("host")
+
+
+@pytest.fixture
+async def pool(fresh: FreshHost) -> str:
+    return await fresh.the("pool")

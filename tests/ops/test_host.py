@@ -1,0 +1,308 @@
+"""Hosts: taking guests or not, clocks and certificate, settings with their checks."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import DateTime
+
+import pytest
+
+from tests.ops.conftest import FreshHost
+from tests.xapi import Xapi
+from xapid.datamodel import VM, Host, HostMetrics, Secret
+from xapid.datamodel.errors import (
+    CANNOT_EVACUATE_HOST,
+    HA_NOT_ENABLED,
+    HOST_IS_LIVE,
+    HOST_NAME_INVALID,
+    HOST_NOT_DISABLED,
+    HOST_OFFLINE,
+    INTERNAL_ERROR,
+    INVALID_VALUE,
+    LICENSE_PROCESSING_ERROR,
+    MESSAGE_METHOD_UNKNOWN,
+    NOT_IMPLEMENTED,
+    NOT_IN_EMERGENCY_MODE,
+    VALUE_NOT_SUPPORTED,
+    WLB_NOT_INITIALIZED,
+    XENAPI_MISSING_PLUGIN,
+    OtherError,
+)
+from xapid.datamodel.host import HostDisplay
+from xapid.datamodel.vm import VmPowerState
+from xapid.ops.host.plugins import is_program
+
+
+def run_a_guest(fresh: FreshHost, host: str) -> str:
+    with fresh.store.write() as tx:
+        return tx.create(VM, name_label="guest", power_state=VmPowerState.Running, resident_on=host).ref
+
+
+# --- Taking guests -----------------------------------------------------------------------------------
+
+
+async def test_a_disabled_host_is_enabled_again(xapi: Xapi, host: str) -> None:
+    await xapi.host.disable(host)
+    during = await xapi.host.get_enabled(host)
+
+    await xapi.host.enable(host)
+
+    assert (during, await xapi.host.get_enabled(host)) == (False, True)
+
+
+@pytest.mark.parametrize("auto_enable, kept", [(True, None), (False, "false")])
+async def test_a_host_can_be_disabled_beyond_a_restart(
+    xapi: Xapi, host: str, auto_enable: bool, kept: str | None
+) -> None:
+    await xapi.host.disable(host, auto_enable)
+    during = await xapi.host.get_other_config(host)
+
+    await xapi.host.enable(host)
+
+    assert during.get("auto_enable") == kept
+    assert "auto_enable" not in await xapi.host.get_other_config(host)
+
+
+async def test_an_empty_host_can_be_evacuated(xapi: Xapi, host: str) -> None:
+    await xapi.host.assert_can_evacuate(host)
+
+    assert await xapi.host.evacuate(host) == ""
+    assert await xapi.host.get_vms_which_prevent_evacuation(host) == {}
+    assert await xapi.host.get_uncooperative_resident_VMs(host) == []
+
+
+async def test_guests_of_an_only_host_have_no_other(fresh: FreshHost, host: str) -> None:
+    vm = run_a_guest(fresh, host)
+
+    assert await fresh.xapi.host.get_vms_which_prevent_evacuation(host) == {vm: ["NO_HOSTS_AVAILABLE", vm]}
+    with pytest.raises(CANNOT_EVACUATE_HOST) as error:
+        await fresh.xapi.host.assert_can_evacuate(host)
+    assert error.value.args == (f"NO_HOSTS_AVAILABLE,{vm}",)
+    with pytest.raises(OtherError) as evacuation:
+        await fresh.xapi.host.evacuate(host)
+    assert evacuation.value.description == ["NO_HOSTS_AVAILABLE", vm]
+
+
+@pytest.mark.parametrize("message", ["shutdown", "reboot"])
+async def test_a_host_that_takes_guests_is_not_switched_off(xapi: Xapi, host: str, message: str) -> None:
+    with pytest.raises(HOST_NOT_DISABLED):
+        await xapi.call(f"host.{message}", host)
+
+
+@pytest.mark.parametrize("message", ["power_on", "destroy"])
+async def test_a_living_host_is_neither_switched_on_nor_forgotten(xapi: Xapi, host: str, message: str) -> None:
+    with pytest.raises(HOST_IS_LIVE) as error:
+        await xapi.call(f"host.{message}", host)
+
+    assert error.value.args == (host,)
+
+
+@pytest.mark.parametrize(
+    "message, params",
+    [("get_servertime", ()), ("call_plugin", ("p", "f", {})), ("disable", ()), ("has_extension", ("x",))],
+)
+async def test_a_host_that_is_down_or_unknown_does_nothing(
+    fresh: FreshHost, host: str, pool: str, message: str, params: tuple[Any, ...]
+) -> None:
+    with fresh.store.write() as tx:
+        tx.set(fresh.store.get(HostMetrics, fresh.store.get(Host, host).metrics), live=False)
+
+    for ref in (host, "OpaqueRef:ghost", "OpaqueRef:NULL", pool):
+        with pytest.raises(HOST_OFFLINE) as error:
+            await fresh.xapi.call(f"host.{message}", ref, *params)
+        assert error.value.args == (ref,)
+
+
+# --- What a host tells -------------------------------------------------------------------------------
+
+
+async def test_a_host_has_two_clocks(xapi: Xapi, host: str) -> None:
+    utc = await xapi.host.get_servertime(host)
+    local = await xapi.host.get_server_localtime(host)
+
+    assert isinstance(utc, DateTime)
+    assert str(utc).endswith("Z")
+    assert len(str(local)) == len("20260101T00:00:00")
+
+
+async def test_a_host_shows_its_certificate(fresh: FreshHost, host: str, tmp_path: Path) -> None:
+    file = tmp_path / "shown.pem"
+    file.write_text("the certificate")
+    fresh.runtime.services["server_certificate"] = file
+
+    assert await fresh.xapi.host.get_server_certificate(host) == "the certificate"
+
+
+async def test_without_https_there_is_no_certificate(xapi: Xapi, host: str) -> None:
+    with pytest.raises(INTERNAL_ERROR):
+        await xapi.host.get_server_certificate(host)
+
+
+async def test_the_interface_of_the_management_is_known(fresh: FreshHost, host: str) -> None:
+    assert await fresh.xapi.host.get_management_interface(host) == await fresh.the("PIF")
+
+
+async def test_a_host_knows_its_memory(fresh: FreshHost, host: str) -> None:
+    free = int(await fresh.xapi.host.compute_free_memory(host))
+
+    assert 0 < free < 16 * 1024**3
+    assert await fresh.xapi.host.compute_memory_overhead(host) == "0"
+
+
+async def test_a_host_knows_the_time_zones(xapi: Xapi, host: str) -> None:
+    assert "Europe/Berlin" in await xapi.host.list_timezones(host)
+
+
+async def test_plain_answers_of_a_host(xapi: Xapi, host: str) -> None:
+    assert await xapi.host.get_sched_gran(host) == "cpu"
+    assert await xapi.host.get_data_sources(host) == []
+    with pytest.raises(WLB_NOT_INITIALIZED):
+        await xapi.host.retrieve_wlb_evacuate_recommendations(host)
+
+
+@pytest.mark.parametrize(
+    "message, named", [("get_log", "get_log"), ("dmesg_clear", "dmesg_clear"), ("list_methods", "list_method")]
+)
+async def test_what_the_original_does_not_implement_either(xapi: Xapi, host: str, message: str, named: str) -> None:
+    params = () if message == "list_methods" else (host,)
+
+    with pytest.raises(NOT_IMPLEMENTED) as error:
+        await xapi.call(f"host.{message}", *params)
+
+    assert error.value.args == (named,)
+
+
+# --- Settings ----------------------------------------------------------------------------------------
+
+
+async def test_passwords_of_a_former_power_on_mode_are_forgotten(fresh: FreshHost, host: str) -> None:
+    with fresh.store.write() as tx:
+        old, kept = tx.create(Secret, value="old"), tx.create(Secret, value="kept")
+    await fresh.xapi.host.set_power_on_mode(
+        host, "DRAC", {"a_password_secret": old.uuid, "b_password_secret": kept.uuid}
+    )
+
+    await fresh.xapi.host.set_power_on_mode(host, "iLO", {"c_password_secret": kept.uuid})
+
+    assert await fresh.xapi.host.get_power_on_mode(host) == "iLO"
+    assert fresh.store.find(Secret, old.ref) is None
+    assert fresh.store.find(Secret, kept.ref) is not None
+
+
+async def test_an_initiator_has_a_name(xapi: Xapi, host: str) -> None:
+    await xapi.host.set_iscsi_iqn(host, "iqn.2026-01.example:one")
+
+    assert await xapi.host.get_iscsi_iqn(host) == "iqn.2026-01.example:one"
+    assert (await xapi.host.get_other_config(host))["iscsi_iqn"] == "iqn.2026-01.example:one"
+    with pytest.raises(INVALID_VALUE) as error:
+        await xapi.host.set_iscsi_iqn(host, "")
+    assert error.value.args == ("value", "")
+
+
+async def test_multipathing_shows_in_both_places(xapi: Xapi, host: str) -> None:
+    await xapi.host.set_multipathing(host, True)
+
+    assert await xapi.host.get_multipathing(host) is True
+    assert (await xapi.host.get_other_config(host))["multipathing"] == "true"
+
+
+async def test_the_policy_for_memory_nodes_can_be_set(xapi: Xapi, host: str) -> None:
+    await xapi.host.set_numa_affinity_policy(host, "best_effort")
+
+    assert await xapi.host.get_numa_affinity_policy(host) == "best_effort"
+
+
+@pytest.mark.parametrize(
+    "before, message, after",
+    [
+        ("enabled", "disable_display", "disable_on_reboot"),
+        ("disable_on_reboot", "enable_display", "enabled"),
+        ("disabled", "enable_display", "enable_on_reboot"),
+        ("enable_on_reboot", "disable_display", "disabled"),
+        ("enabled", "enable_display", "enabled"),
+        ("disabled", "disable_display", "disabled"),
+    ],
+)
+async def test_the_screen_changes_hands_at_a_reboot(
+    fresh: FreshHost, host: str, before: str, message: str, after: str
+) -> None:
+    with fresh.store.write() as tx:
+        tx.set(fresh.store.get(Host, host), display=HostDisplay(before))
+
+    assert await fresh.xapi.call(f"host.{message}", host) == after
+    assert await fresh.xapi.host.get_display(host) == after
+
+
+@pytest.mark.parametrize("name", ["", "bad name", "-begins", "ends-", "x" * 256])
+async def test_a_host_is_not_called_just_anything(xapi: Xapi, host: str, name: str) -> None:
+    with pytest.raises(HOST_NAME_INVALID):
+        await xapi.host.set_hostname_live(host, name)
+
+
+async def test_settings_that_are_refused(xapi: Xapi, host: str) -> None:
+    with pytest.raises(INVALID_VALUE):
+        await xapi.host.set_max_cstate(host, "C9")
+    with pytest.raises(VALUE_NOT_SUPPORTED):
+        await xapi.host.set_ssl_legacy(host, True)
+    with pytest.raises(HA_NOT_ENABLED):
+        await xapi.host.emergency_ha_disable()
+    with pytest.raises(NOT_IN_EMERGENCY_MODE):
+        await xapi.host.local_management_reconfigure("eth0")
+
+
+async def test_settings_that_change_nothing(xapi: Xapi, host: str) -> None:
+    assert await xapi.host.set_ssl_legacy(host, False) == ""
+    assert await xapi.host.emergency_ha_disable(True) == ""
+    assert await xapi.host.apply_edition(host, "nosuch") == ""
+    assert await xapi.host.license_remove(host) == ""
+    assert await xapi.host.license_add(host, base64.b64encode(b"a licence").decode()) == ""
+
+
+@pytest.mark.parametrize("contents", ["", "x", "!!!!"])
+async def test_a_licence_must_be_readable(xapi: Xapi, host: str, contents: str) -> None:
+    with pytest.raises(LICENSE_PROCESSING_ERROR):
+        await xapi.host.license_add(host, contents)
+
+
+async def test_a_host_has_blobs(xapi: Xapi, host: str) -> None:
+    blob = await xapi.host.create_new_blob(host, "b", "", True)
+
+    assert await xapi.host.get_blobs(host) == {"b": blob}
+    assert await xapi.blob.get_public(blob) is True
+
+
+# --- Programs ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["nosuch", "../etc/passwd", ""])
+async def test_a_plugin_that_is_not_there_is_named(xapi: Xapi, host: str, name: str) -> None:
+    with pytest.raises(XENAPI_MISSING_PLUGIN) as error:
+        await xapi.host.call_plugin(host, name, "fn", {})
+
+    assert error.value.args == (name,)
+
+
+async def test_an_extension_that_is_not_there(xapi: Xapi, host: str, pool: str) -> None:
+    assert await xapi.host.has_extension(host, "no.such") is False
+    assert await xapi.pool.has_extension(pool, "no.such") is False
+    with pytest.raises(MESSAGE_METHOD_UNKNOWN) as error:
+        await xapi.host.call_extension(host, '{"method": "no.such", "params": []}')
+    assert error.value.args == ("no.such",)
+
+
+@pytest.mark.parametrize("call", ["no JSON", "[]", "{}", '{"method": 5}'])
+async def test_a_call_of_an_extension_must_be_readable(xapi: Xapi, host: str, call: str) -> None:
+    with pytest.raises(INTERNAL_ERROR):
+        await xapi.host.call_extension(host, call)
+
+
+def test_programs_lie_in_their_directory_itself(tmp_path: Path) -> None:
+    (tmp_path / "programs" / "below").mkdir(parents=True)
+    for name in ("outside", "programs/inside", "programs/below/deeper"):
+        (tmp_path / name).touch()
+
+    names = ("inside", "../outside", "below/deeper", "below", ".", "..", "", "/etc/passwd")
+
+    assert [name for name in names if is_program(tmp_path / "programs", name)] == ["inside"]
