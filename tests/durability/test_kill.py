@@ -68,26 +68,3 @@ def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path: Path) -> None:
         assert sum(writer.acknowledged for writer in writers) > sum(reached)
         reached = found
     daemon.stop()
-
-
-def test_no_task_stays_pending_after_kill_9(tmp_path: Path) -> None:
-    daemon = Daemon(tmp_path, environment={"XAPID_SIM_DELAY": "30"})
-    daemon.start()
-    client = daemon.client()
-    template = client.call("VM.get_by_name_label", "Other install media")[0]
-    vm = client.call("VM.clone", template, "slow")
-    client.call("VM.set_is_a_template", vm, False)
-    task = client.call("Async.VM.start", vm, False, False)
-
-    daemon.kill()
-    daemon.start()
-    record = daemon.client().call("task.get_record", task)
-    state = daemon.client().call("VM.get_record", vm)
-    daemon.stop()
-
-    assert record["status"] == "failure"
-    assert record["error_info"][0] == "INTERNAL_ERROR"
-    assert record["error_info"][1]
-    assert record["progress"] == 1.0
-    assert state["power_state"] == "Halted"
-    assert state["current_operations"] == {}
