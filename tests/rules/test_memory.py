@@ -180,6 +180,10 @@ def test_a_machine_takes_more_than_its_guest_sees(
     assert vm_overhead(vm) == expected
 
 
+def test_a_part_of_a_mib_takes_all_of_it() -> None:
+    assert overhead(DomainType.hvm, 2, 1000000, 1.0) == 6 * MIB
+
+
 @pytest.mark.parametrize(
     "fields, total, approximate, expected",
     [

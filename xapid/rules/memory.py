@@ -131,7 +131,7 @@ def ocaml_float(value: float) -> str:
 
 def overhead(domain_type: DomainType, vcpus: int, static_max: int, multiplier: float) -> int:
     """Memory that a machine takes besides what its guest sees, in bytes."""
-    mib = static_max // MIB
+    mib = _mib_in(static_max)
     shadow = int(_mib_of_pages(SHADOW_VCPU_PAGES * vcpus + SHADOW_PAGES_PER_MIB * mib) * multiplier)
     total = DOMAIN_MIB + max(1, shadow) + _mib_of_pages(VCPU_PAGES * vcpus)
     if domain_type is not DomainType.pv:
@@ -139,6 +139,11 @@ def overhead(domain_type: DomainType, vcpus: int, static_max: int, multiplier: f
     if domain_type is DomainType.pv_in_pvh:
         total += SHIM_MIB + mib // SHIM_SHARE
     return total * MIB
+
+
+def _mib_in(size: int) -> int:
+    """A size in MiB, counted up: a part of one takes all of it."""
+    return -(-size // MIB)
 
 
 def _mib_of_pages(pages: int) -> int:
@@ -154,7 +159,7 @@ def main_memory(vm: VM, counted: Counted = Counted.dynamic_min) -> int:
     """What a guest sees of the host's memory, in bytes: whole MiB. A PV kernel in its shim cannot be squeezed."""
     squeezed = counted is Counted.dynamic_min and vm.domain_type is not DomainType.pv_in_pvh
     size = vm.memory_dynamic_min if squeezed else vm.memory_static_max
-    return -(-size // MIB) * MIB
+    return _mib_in(size) * MIB
 
 
 def start_memory(vm: VM, counted: Counted = Counted.dynamic_min) -> int:

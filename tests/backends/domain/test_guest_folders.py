@@ -70,7 +70,7 @@ def test_what_guests_left_behind_goes(folders: GuestFolders) -> None:
         with folders.opened(uuid):
             pass
 
-    folders.keep_only([OTHER])
+    folders.sweep(lambda uuid: uuid == OTHER)
 
     assert not folders.of(GUEST).path.exists()
     assert folders.of(OTHER).path.is_dir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,146 +10,146 @@ from typing import Any
 
 from pyroute2 import IPRoute, NetlinkError
 
-from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse
+from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, Unavailable
+from xapid.backends.network.adapter import read_adapter
 from xapid.backends.network.interface import Bridge, Nic
+from xapid.backends.network.links import (
+    Link,
+    addressed,
+    bridge_of,
+    is_interface,
+    ports,
+    read_addresses,
+    read_gateways,
+    read_links,
+)
 
 OURS = "xapid:"
-SYSFS = Path("/sys/class/net")
-VIRTUAL_KINDS = frozenset({"bridge", "tun", "dummy", "macvtap", "macvlan", "vxlan", "ifb", "vlan", "bond", "ipvlan"})
-"""Kinds of link that are no interface of the host; a veth counts as one, so that containers have some."""
+"""What the alias of a bridge of ours begins with; the uuid of its network follows."""
+SETTINGS = {"br_forward_delay": 0, "br_mcast_snooping": 0}
+"""A guest is heard at once, and hears every multicast: nobody on an internal network asks who wants it."""
 
 
 class Bridges:
-    """Networks of this host. Each call opens netlink anew: calls come from several threads."""
+    """Networks of this host. Calls come from several threads: each opens netlink for itself, and changes take turns."""
 
     info = DriverInfo("bridge", "Linux bridges")
 
+    def __init__(self, sysfs: Path = Path("/sys/class/net")) -> None:
+        self._sysfs = sysfs
+        self._changing = threading.Lock()
+
     def nics(self) -> list[Nic]:
         with _netlink() as netlink:
-            links = netlink.get_links()
-            names = {link["index"]: link.get("ifname") for link in links}
-            addresses, gateways = _addresses(netlink), _gateways(netlink)
-        return [
-            _nic(link, names, addresses.get(link["index"], ()), gateways.get(link["index"], ""))
-            for link in links
-            if _is_interface(link)
-        ]
+            links, addresses, gateways = read_links(netlink), read_addresses(netlink), read_gateways(netlink)
+        found = []
+        for link in links.values():
+            if is_interface(link, links, link.index in addresses):
+                bridge = bridge_of(link, links)
+                where = addressed(link, bridge, addresses).index
+                found.append(self._nic(link, bridge, addresses.get(where, ()), gateways.get(where, "")))
+        return sorted(found, key=lambda nic: nic.device)
 
     def bridges(self) -> list[Bridge]:
         with _netlink() as netlink:
-            links = netlink.get_links()
-        return [_bridge(link, links) for link in links if _network_of(link)]
+            links = read_links(netlink)
+        return [
+            Bridge(link.name, _network_of(link), link.mtu, ports(links.values(), link))
+            for link in links.values()
+            if _network_of(link)
+        ]
 
     def ensure_bridge(self, bridge: Bridge) -> None:
-        with _netlink() as netlink:
-            found = _find(netlink, bridge.name)
-            if found is None:
-                netlink.link("add", ifname=bridge.name, kind="bridge", br_forward_delay=0, br_mcast_snooping=0)
-                found = _find(netlink, bridge.name)
-            elif _network_of(found) != bridge.uuid and not _is_half_made(found):
-                raise AlreadyExists(f"there is a link {bridge.name} that is not of network {bridge.uuid}")
-            if found is None:
+        with self._changing, _netlink() as netlink:
+            links = read_links(netlink)
+            there = _named(links, bridge.name)
+            if there is not None:
+                _check_free(there, bridge, ports(links.values(), there))
+                _set_up(netlink, there.index, bridge)
+                return
+            netlink.link("add", ifname=bridge.name, kind="bridge", **SETTINGS)
+            made = _named(read_links(netlink), bridge.name)
+            if made is None:
                 raise Failed(f"the bridge {bridge.name} went as soon as it was made")
-            index = found["index"]
-            netlink.link("set", index=index, ifalias=f"{OURS}{bridge.uuid}")
-            netlink.link("set", index=index, mtu=bridge.mtu, state="up")
+            try:
+                _set_up(netlink, made.index, bridge)
+            except NetlinkError:
+                netlink.link("del", index=made.index)
+                raise
 
     def remove_bridge(self, name: str) -> None:
-        with _netlink() as netlink:
-            found = _find(netlink, name)
-            if found is None or not _network_of(found):
+        with self._changing, _netlink() as netlink:
+            links = read_links(netlink)
+            bridge = _named(links, name)
+            if bridge is None or not _network_of(bridge):
                 return
-            ports = _ports(found, netlink.get_links())
-            if ports:
-                raise InUse(f"{', '.join(ports)} still joined to {name}")
-            netlink.link("del", index=found["index"])
+            joined = ports(links.values(), bridge)
+            if joined:
+                raise InUse(f"{', '.join(joined)} still joined to {name}", bridge=name)
+            netlink.link("del", index=bridge.index)
+
+    def _nic(self, link: Link, bridge: Link | None, addresses: tuple[str, ...], gateway: str) -> Nic:
+        adapter = read_adapter(self._sysfs / link.name)
+        return Nic(
+            device=link.name,
+            mac=link.mac,
+            mtu=link.mtu,
+            carrier=link.carrier,
+            speed=adapter.speed,
+            duplex=adapter.full_duplex,
+            addresses=addresses,
+            gateway=gateway,
+            vendor_id=adapter.vendor_id,
+            vendor_name=adapter.vendor_name,
+            device_id=adapter.device_id,
+            device_name=adapter.device_name,
+            pci_bus_path=adapter.pci_bus_path,
+            bridge=bridge.name if bridge else "",
+        )
 
 
 @contextmanager
 def _netlink() -> Iterator[Any]:
-    with IPRoute() as netlink:
+    """A connection to the kernel. Its refusals become Failed, and Unavailable if there is none to be had."""
+    try:
+        connection = IPRoute()
+    except OSError as error:
+        raise Unavailable(f"netlink cannot be opened: {error.strerror}") from error
+    with connection as netlink:
         try:
             yield netlink
         except NetlinkError as error:
-            raise Failed(f"the kernel refuses: {error.args[-1]}") from error
+            raise Failed(f"the kernel refuses: {error.args[-1]}", errno=str(error.code)) from error
 
 
-def _find(netlink: Any, name: str) -> Any | None:
-    return next(iter(netlink.link_lookup(ifname=name)), None) and next(
-        (link for link in netlink.get_links() if link.get("ifname") == name), None
-    )
+def _set_up(netlink: Any, index: int, bridge: Bridge) -> None:
+    """Mark a bridge as ours and bring it up, in one request: nobody sees it marked and not ready."""
+    alias = f"{OURS}{bridge.uuid}"
+    netlink.link("set", index=index, kind="bridge", ifalias=alias, mtu=bridge.mtu, state="up", **SETTINGS)
 
 
-def _kind(link: Any) -> str:
-    info = link.get("linkinfo")
-    return str(info.get("kind") or "") if info else ""
+def _check_free(link: Link, bridge: Bridge, joined: tuple[str, ...]) -> None:
+    """Raises AlreadyExists unless a link of that name may become, or is, the bridge.
+
+    A network may take over the empty bridge of one that is gone. Guests of another network would hear its guests.
+    """
+    network = _network_of(link)
+    if network == bridge.uuid or ((network or _is_half_made(link)) and not joined):
+        return
+    owner = f"the bridge of network {network}" if network else "a link that is not ours"
+    raise AlreadyExists(f"{bridge.name} is {owner}", bridge=bridge.name)
 
 
-def _network_of(link: Any) -> str:
+def _is_half_made(link: Link) -> bool:
+    """A bridge as it is between being made and being marked, where a crash may leave it; others rarely make such."""
+    return link.kind == "bridge" and not (link.alias or link.up or link.forward_delay or link.snooping)
+
+
+def _named(links: dict[int, Link], name: str) -> Link | None:
+    return next((link for link in links.values() if link.name == name), None)
+
+
+def _network_of(link: Link) -> str:
     """uuid of the network whose bridge a link is; empty: it is none of ours."""
-    alias = str(link.get("ifalias") or "")
-    return alias.removeprefix(OURS) if alias.startswith(OURS) else ""
-
-
-def _is_half_made(link: Any) -> bool:
-    """A bridge that we died over before it had its alias: without alias, address or port."""
-    return _kind(link) == "bridge" and not link.get("ifalias") and link.get("operstate") == "DOWN"
-
-
-def _ports(bridge: Any, links: Any) -> list[str]:
-    return [str(link.get("ifname")) for link in links if link.get("master") == bridge["index"]]
-
-
-def _bridge(link: Any, links: Any) -> Bridge:
-    return Bridge(str(link.get("ifname")), _network_of(link), int(link.get("mtu")), tuple(_ports(link, links)))
-
-
-def _is_interface(link: Any) -> bool:
-    name = str(link.get("ifname"))
-    return name != "lo" and _kind(link) not in VIRTUAL_KINDS and not name.startswith(("vif", "vnet", "tap"))
-
-
-def _addresses(netlink: Any) -> dict[int, tuple[str, ...]]:
-    found: dict[int, tuple[str, ...]] = {}
-    for each in netlink.get_addr():
-        address = f"{each.get('address')}/{each['prefixlen']}"
-        found[each["index"]] = (*found.get(each["index"], ()), address)
-    return found
-
-
-def _gateways(netlink: Any) -> dict[int, str]:
-    routes = netlink.get_default_routes(family=2)
-    return {route.get("oif"): str(route.get("gateway")) for route in routes if route.get("gateway")}
-
-
-def _nic(link: Any, names: dict[int, str], addresses: tuple[str, ...], gateway: str) -> Nic:
-    name = str(link.get("ifname"))
-    device = SYSFS / name / "device"
-    speed = _number(SYSFS / name / "speed")
-    return Nic(
-        device=name,
-        mac=str(link.get("address") or ""),
-        mtu=int(link.get("mtu")),
-        carrier=bool(link.get("carrier")),
-        speed=max(speed, 0),
-        duplex=_text(SYSFS / name / "duplex") == "full",
-        addresses=addresses,
-        gateway=gateway,
-        vendor_id=_text(device / "vendor"),
-        device_id=_text(device / "device"),
-        pci_bus_path=device.resolve().name if device.exists() else "",
-        bridge=names.get(link.get("master"), "") or "",
-    )
-
-
-def _text(path: Path) -> str:
-    """What a file of the kernel says; empty where it has none or refuses, as `speed` does for a link that is down."""
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
-
-
-def _number(path: Path) -> int:
-    text = _text(path)
-    return int(text) if text.lstrip("-").isdecimal() else 0
+    ours = link.kind == "bridge" and link.alias.startswith(OURS)
+    return link.alias.removeprefix(OURS) if ours else ""

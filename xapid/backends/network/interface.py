@@ -40,6 +40,7 @@ class Bridge:
     """uuid of its network; kept as the link's alias, so that ours are told from foreign ones."""
     mtu: int = 1500
     ports: tuple[str, ...] = ()
+    """What is joined to it now. Not looked at where a bridge is asked for: it comes without."""
 
 
 class NetworkDriver(Protocol):
@@ -48,13 +49,23 @@ class NetworkDriver(Protocol):
     info: DriverInfo
 
     def nics(self) -> list[Nic]:
-        """Interfaces that can carry traffic of guests: no loopback, no tap, no bridge, nothing of ours."""
+        """Interfaces that can carry traffic of guests: no loopback, no tap, no bridge, nothing of ours.
+
+        One that is a port of a bridge has the addresses and the gateway of that bridge.
+        """
 
     def bridges(self) -> list[Bridge]:
         """Those that we made."""
 
     def ensure_bridge(self, bridge: Bridge) -> None:
-        """Make it and bring it up, unless it is there. Raises AlreadyExists if a foreign link has that name."""
+        """Make it and bring it up; where it is there, see that it is as asked for.
+
+        The empty bridge of a network that is gone is taken over. Raises AlreadyExists (fact ``bridge``) if a foreign
+        link has that name, or a bridge on which guests of another network are.
+        """
 
     def remove_bridge(self, name: str) -> None:
-        """Remove it if it is ours and no guest is joined to it; raises InUse if one is."""
+        """Remove it if it is ours and no guest is joined to it; raises InUse if one is.
+
+        One that is gone already, and one that is not ours, are nothing to be done.
+        """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xapid.backends.faults import SimFaults
 from xapid.backends.interface import AlreadyExists, DriverInfo
 from xapid.backends.network.interface import Bridge, Nic
@@ -41,8 +43,8 @@ class Sim:
 
     def ensure_bridge(self, bridge: Bridge) -> None:
         if any(nic.device == bridge.name for nic in NICS):
-            raise AlreadyExists(f"{bridge.name} is an interface of the host")
-        self._bridges.setdefault(bridge.name, bridge)
+            raise AlreadyExists(f"{bridge.name} is an interface of the host", bridge=bridge.name)
+        self._bridges[bridge.name] = replace(bridge, ports=())
 
     def remove_bridge(self, name: str) -> None:
         self._bridges.pop(name, None)

@@ -1,0 +1,66 @@
+"""The drivers of networks: the simulator, and that of Linux in a network namespace that each test has to itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pyroute2 import netns
+
+from tests.backends.network.namespace import Namespace
+from xapid.backends.network.bridge import Bridges
+from xapid.backends.network.interface import NetworkDriver
+from xapid.backends.network.sim import Sim
+
+
+@contextmanager
+def made(name: str) -> Iterator[str]:
+    netns.create(name)
+    try:
+        yield name
+    finally:
+        netns.remove(name)
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """An empty network namespace; the thread of the test, and those that it makes, are in it. Needs root."""
+    with made(f"xapidtest{os.getpid()}") as near, made(f"xapidtest{os.getpid()}far") as far:
+        netns.pushns(near)
+        try:
+            yield Namespace(far)
+        finally:
+            netns.popns()
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Path:
+    """In place of /sys/class/net, which shows the interfaces of the namespace in which it was mounted."""
+    return tmp_path / "net"
+
+
+@pytest.fixture
+def bridges(namespace: Namespace, sysfs: Path) -> Bridges:
+    return Bridges(sysfs)
+
+
+@pytest.fixture
+def linux(bridges: Bridges, namespace: Namespace) -> Bridges:
+    """The same on a host with an interface eth0."""
+    namespace.add_interface("eth0", "192.0.2.1/24")
+    return bridges
+
+
+@pytest.fixture
+def simulated() -> Sim:
+    return Sim()
+
+
+@pytest.fixture(params=["simulated", pytest.param("linux", marks=pytest.mark.root)])
+def networks(request: pytest.FixtureRequest) -> NetworkDriver:
+    """Each driver in turn, on a host with an interface eth0 and without bridges."""
+    driver: NetworkDriver = request.getfixturevalue(request.param)
+    return driver

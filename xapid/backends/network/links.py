@@ -1,0 +1,118 @@
+"""The links of this host as netlink tells of them, and which of them are interfaces that can carry guests' traffic."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ETHERNET = 1
+"""ARPHRD_ETHER: what a bridge can have as a port."""
+UP = 1
+"""IFF_UP: switched on, whatever the cable says."""
+LINK_SCOPE = 253
+"""RT_SCOPE_LINK, of addresses that nobody can be reached by without naming the link too."""
+AGGREGATES = frozenset({"bond", "team"})
+"""Kinds that make one interface of several."""
+ENDS = frozenset({"veth", "macvlan"})
+"""Kinds of which a container has one end, and its host the other."""
+XEN_GUEST = re.compile(r"vif\d+\.\d+")
+"""The host's end of a Xen guest's interface: to the kernel it is a device like any other."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link, in the kernel's words."""
+
+    index: int
+    name: str
+    kind: str = ""
+    """bridge, veth, tun, ...; empty for the driver of a device"""
+    type: int = ETHERNET
+    alias: str = ""
+    mac: str = ""
+    mtu: int = 1500
+    master: int = 0
+    """index of the bridge or bond that it belongs to; 0: none"""
+    up: bool = False
+    carrier: bool = False
+    elsewhere: bool = False
+    """What it stands on is in another network namespace."""
+    forward_delay: int | None = None
+    """of a bridge, as its next one"""
+    snooping: bool | None = None
+
+
+def read_links(netlink: Any) -> dict[int, Link]:
+    """Every link by its index."""
+    return {each["index"]: _link(each) for each in netlink.get_links()}
+
+
+def _link(message: Any) -> Link:
+    snooping = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_BR_MCAST_SNOOPING")
+    return Link(
+        index=message["index"],
+        name=message.get_attr("IFLA_IFNAME"),
+        kind=message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") or "",
+        type=message["ifi_type"],
+        alias=message.get_attr("IFLA_IFALIAS") or "",
+        mac=message.get_attr("IFLA_ADDRESS") or "",
+        mtu=message.get_attr("IFLA_MTU"),
+        master=message.get_attr("IFLA_MASTER") or 0,
+        up=bool(message["flags"] & UP),
+        carrier=bool(message.get_attr("IFLA_CARRIER")),
+        elsewhere=message.get_attr("IFLA_LINK_NETNSID") is not None,
+        forward_delay=message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_BR_FORWARD_DELAY"),
+        snooping=None if snooping is None else bool(snooping),
+    )
+
+
+def read_addresses(netlink: Any) -> dict[int, tuple[str, ...]]:
+    """The addresses by which links are reached from elsewhere, with prefix length, by the index of the link."""
+    found: dict[int, tuple[str, ...]] = {}
+    for each in netlink.get_addr():
+        if each["scope"] < LINK_SCOPE:
+            # Where both are given the other one is the far end of a point-to-point connection.
+            address = each.get_attr("IFA_LOCAL") or each.get_attr("IFA_ADDRESS")
+            found[each["index"]] = (*found.get(each["index"], ()), f"{address}/{each['prefixlen']}")
+    return found
+
+
+def read_gateways(netlink: Any) -> dict[int, str]:
+    """The gateway of each link with an IPv4 way out; of several the one that the kernel takes."""
+    routes = [each for each in netlink.get_default_routes(family=socket.AF_INET) if each.get_attr("RTA_GATEWAY")]
+    # The last one stays, so the preferred ones (lowest number) come last.
+    routes.sort(key=lambda each: -(each.get_attr("RTA_PRIORITY") or 0))
+    return {each.get_attr("RTA_OIF"): each.get_attr("RTA_GATEWAY") for each in routes}
+
+
+def ports(links: Iterable[Link], bridge: Link) -> tuple[str, ...]:
+    """The names of what is joined to a bridge."""
+    return tuple(sorted(each.name for each in links if each.master == bridge.index))
+
+
+def is_interface(link: Link, links: Mapping[int, Link], has_address: bool) -> bool:
+    """Whether a link is an interface of the host: a device, several made one, or a container's way out.
+
+    The host's ends of its containers' ways out look like those ways out themselves, but the host reaches nobody by
+    their addresses: they are ports of a bridge or have none.
+    """
+    master = links.get(link.master)
+    if link.type != ETHERNET or XEN_GUEST.match(link.name) or (master is not None and master.kind in AGGREGATES):
+        return False
+    if link.kind in ENDS:
+        return link.elsewhere and has_address
+    return not link.kind or link.kind in AGGREGATES
+
+
+def bridge_of(link: Link, links: Mapping[int, Link]) -> Link | None:
+    """The bridge that a link is a port of."""
+    master = links.get(link.master)
+    return master if master is not None and master.kind == "bridge" else None
+
+
+def addressed(link: Link, bridge: Link | None, addresses: Mapping[int, object]) -> Link:
+    """Where the addresses of an interface are: on the bridge, if it is a port of one and has none itself."""
+    return link if bridge is None or link.index in addresses else bridge
