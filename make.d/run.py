@@ -11,15 +11,18 @@ import secrets
 import select
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xapid.auth.passwords import PasswordFile
+from xapid.backends.interface import BackendError
+from xapid.backends.network.bridge import Bridges
 from xapid.runtime.settings import Address
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,16 +83,18 @@ def up(address: str, tls_address: str, drivers: str) -> None:
         *("--state-dir", str(STATE), "--unix", str(SOCKET), "--password-file", str(PASSWORDS)),
         *("--http", address, "--https", tls_address, "--drivers", drivers),
     ]
-    # Byte code in the clone would be root's.
-    xapid = [*become, "env", "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-m", "xapid"]
+    xapid = [*become, *python(), "-m", "xapid"]
     refuse_trouble([*xapid, "doctor", *flags])
     with daemon([*xapid, "serve", *flags]) as process:
         running = Running(process.pid, address, tls_address, drivers)
         running.keep()
         wait_ready(process, address)
         tell(running)
-        if process.wait() != 0:
-            raise RunError(f"the daemon ended with status {process.returncode}: {log_end()}")
+        status = process.wait()
+        if status < 0:
+            raise RunError(f"the daemon was ended by signal {-status}; guests run on")
+        if status > 0:
+            raise RunError(f"the daemon ended with status {status}: {log_end()}")
     print(f"xapid has ended; its log is {LOG.relative_to(ROOT)}.")
 
 
@@ -102,6 +107,11 @@ def as_root() -> list[str]:
     if subprocess.run(["sudo", "-v"]).returncode != 0:  # noqa: S607 - the sudo that is found is the one meant
         raise RunError("guests need root, and sudo refuses: run as root, or `make run DRIVERS=sim`")
     return ["sudo", "--"]
+
+
+def python() -> list[str]:
+    """The words that run this Python as whoever it may be: byte code in the clone would be root's."""
+    return ["env", "PYTHONDONTWRITEBYTECODE=1", sys.executable]
 
 
 def make_password() -> None:
@@ -213,12 +223,21 @@ def stop() -> None:
 def clean() -> None:
     """Stop the daemon, end its guests, and remove all that they had."""
     stop()
+    if not VAR.exists():
+        return
+    ours = all(path.lstat().st_uid == os.geteuid() for path in (VAR, *VAR.iterdir()))
+    if ours:
+        wipe()
+    else:
+        subprocess.run([*as_root(), *python(), __file__, "wipe"], check=True)  # noqa: S603 - our own command
+
+
+def wipe() -> None:
+    """What of cleaning needs to be whoever the daemon was."""
     for pid in guests():
         end(pid)
-    if VAR.exists():
-        owners = {path.lstat().st_uid for path in (VAR, *VAR.iterdir())}
-        become = as_root() if owners != {os.geteuid()} else []
-        subprocess.run([*become, "rm", "-rf", "--one-file-system", str(VAR)], check=True)  # noqa: S603
+    remove_bridges()
+    shutil.rmtree(VAR)
 
 
 def guests() -> list[int]:
@@ -230,9 +249,22 @@ def guests() -> list[int]:
         except OSError:
             # It has ended meanwhile.
             continue
-        if words.startswith((b"/usr/bin/qemu-system", b"qemu-system")) and str(STATE).encode() in words:
+        if b"qemu-system" in words.split(b"\0")[0] and str(STATE).encode() in words:
             found.append(int(path.parent.name))
     return found
+
+
+def remove_bridges() -> None:
+    """Remove the bridges of the networks in the database: their guests cannot do it any more."""
+    database = STATE / "xapid.db"
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database)) as connection:
+        networks = {uuid for (uuid,) in connection.execute("SELECT uuid FROM network")}
+    driver = Bridges()
+    for bridge in driver.bridges():
+        if bridge.uuid in networks:
+            driver.remove_bridge(bridge.name)
 
 
 def end(pid: int) -> None:
@@ -276,6 +308,7 @@ def main() -> int:
     upwards.add_argument("--drivers", default="auto")
     commands.add_parser("stop")
     commands.add_parser("clean")
+    commands.add_parser("wipe")
     arguments = parser.parse_args()
     try:
         match arguments.command:
@@ -283,9 +316,11 @@ def main() -> int:
                 up(arguments.http, arguments.https, arguments.drivers)
             case "stop":
                 stop()
-            case _:
+            case "clean":
                 clean()
-    except (RunError, OSError, subprocess.SubprocessError) as error:
+            case _:
+                wipe()
+    except (RunError, OSError, subprocess.SubprocessError, sqlite3.Error, BackendError) as error:
         print(f"xapid: {error}", file=sys.stderr)
         return 1
     return 0

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from xapid.api.methods import Method
 from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
 from xapid.auth.sessions import Sessions, SessionState
-from xapid.datamodel import Host, HostMetrics
+from xapid.datamodel import Host
 from xapid.datamodel.errors import (
     HOST_OFFLINE,
     INTERNAL_ERROR,
@@ -25,6 +25,7 @@ from xapid.datamodel.errors import (
     OtherError,
 )
 from xapid.datamodel.types import NULL, STRING, VOID, SetType, Type
+from xapid.rules.host import is_live
 from xapid.runtime.context import Context, Origin, Runtime
 from xapid.runtime.logs import originator, task_name
 from xapid.runtime.tasks import TaskHandle
@@ -315,8 +316,7 @@ def _split(method: str) -> tuple[str, str]:
 def live_host(store: Store, ref: str) -> Host:
     """The host that is to do something. Raises HOST_OFFLINE, for whatever else the reference may name too."""
     host = store.find(Host, ref)
-    metrics = store.find(HostMetrics, host.metrics) if host is not None else None
-    if host is None or metrics is None or not metrics.live:
+    if host is None or not is_live(store, host):
         raise HOST_OFFLINE(ref)
     return host
 

@@ -13,17 +13,15 @@ from xapid.observe.networks import demo_network, refresh_physical
 from xapid.observe.repositories import plug_all
 from xapid.observe.roles import write_roles
 from xapid.observe.storage_kinds import write_storage_kinds
+from xapid.rules.host import enabled_at_start
 from xapid.runtime.context import Runtime
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
-AUTO_ENABLE = "auto_enable"
-"""Key of host.other_config; ``false``: somebody disabled the host until further notice."""
 
-
-def local_host(store: Store, uuid: str = "") -> Host:
-    """The host that this daemon runs on: the one with the uuid that was configured, or the only one."""
-    return store.by_uuid(Host, uuid) if uuid else store.one(Host)
+def local_host(store: Store, uuid: str) -> Host:
+    """The host that this daemon runs on: the one with the uuid that was configured, else the only one."""
+    return store.find_uuid(Host, uuid) or store.one(Host)
 
 
 async def startup(runtime: Runtime, machine: Machine) -> None:
@@ -78,5 +76,5 @@ def _write_demo(store: Store, tx: Transaction, machine: Machine) -> None:
 
 def _enable(runtime: Runtime, tx: Transaction, host: Host) -> None:
     host = runtime.store.get(Host, host.ref)
-    tx.set(host, enabled=host.other_config.get(AUTO_ENABLE) != "false")
+    tx.set(host, enabled=enabled_at_start(host))
     tx.set(runtime.store.get(HostMetrics, host.metrics), live=True, last_updated=DateTime.of(runtime.clock.now()))

@@ -26,6 +26,9 @@ from xapid.runtime.context import Context
 from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 
+UNKNOWN = -1
+"""Space of a repository that was never looked at."""
+
 
 def sm_of(store: Store, sr_type: str) -> SM:
     """The driver of a type of repository. Raises SR_UNKNOWN_DRIVER."""
@@ -100,6 +103,8 @@ def introduce(
             content_type=content_type,
             shared=shared,
             sm_config=sm_config,
+            physical_size=UNKNOWN,
+            physical_utilisation=UNKNOWN,
         )
     return str(sr.ref)
 

@@ -38,6 +38,15 @@ EXCLUDES: dict[Op, frozenset[Op]] = {
 DURING_UPGRADE = frozenset({Op.evacuate, Op.provision})
 
 
+AUTO_ENABLE = "auto_enable"
+"""Key of Host.other_config; ``false``: somebody disabled the host until further notice."""
+
+
+def enabled_at_start(host: Host) -> bool:
+    """Whether a host takes guests as soon as its daemon has started."""
+    return host.other_config.get(AUTO_ENABLE) != "false"
+
+
 def is_live(store: Store, host: Host) -> bool:
     """Whether the host was heard of lately."""
     metrics = store.find(HostMetrics, host.metrics)

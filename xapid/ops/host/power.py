@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xapid.datamodel import VM, Host, HostMetrics
+from xapid.datamodel import VM, Host
 from xapid.datamodel.errors import (
     CANNOT_EVACUATE_HOST,
     HA_NOT_ENABLED,
@@ -13,16 +13,14 @@ from xapid.datamodel.errors import (
     OtherError,
 )
 from xapid.datamodel.host import HostAllowedOperations
+from xapid.rules.host import AUTO_ENABLE, is_live
 from xapid.runtime.context import Context
 from xapid.store.store import Store
-
-AUTO_ENABLE = "auto_enable"
-"""Key of host.other_config; ``false``: the host stays disabled when its daemon starts anew."""
 
 
 def disable(ctx: Context, host: Host, auto_enable: bool) -> None:
     """No guest starts on the host from now on; those that run are left alone."""
-    other_config = {key: value for key, value in host.other_config.items() if key != AUTO_ENABLE}
+    other_config = _without_auto_enable(host)
     if not auto_enable:
         other_config[AUTO_ENABLE] = "false"
     with ctx.write() as tx:
@@ -31,9 +29,12 @@ def disable(ctx: Context, host: Host, auto_enable: bool) -> None:
 
 def enable(ctx: Context, host: Host) -> None:
     ctx.check(host, HostAllowedOperations.enable)
-    other_config = {key: value for key, value in host.other_config.items() if key != AUTO_ENABLE}
     with ctx.write() as tx:
-        tx.set(host, enabled=True, other_config=other_config)
+        tx.set(host, enabled=True, other_config=_without_auto_enable(host))
+
+
+def _without_auto_enable(host: Host) -> dict[str, str]:
+    return {key: value for key, value in host.other_config.items() if key != AUTO_ENABLE}
 
 
 # --- Emptying ----------------------------------------------------------------------------------------
@@ -69,16 +70,11 @@ def _guests(store: Store, host: Host) -> list[VM]:
 
 
 def _obstacles(store: Store, host: Host) -> list[tuple[VM, ApiError]]:
-    elsewhere = any(other.ref != host.ref and other.enabled and _is_live(store, other) for other in store.all(Host))
+    elsewhere = any(other.ref != host.ref and other.enabled and is_live(store, other) for other in store.all(Host))
     if elsewhere:
         return []
     # In a plan this error names the guest, elsewhere it has no parameters.
     return [(vm, OtherError("NO_HOSTS_AVAILABLE", vm.ref)) for vm in _guests(store, host)]
-
-
-def _is_live(store: Store, host: Host) -> bool:
-    metrics = store.find(HostMetrics, host.metrics)
-    return metrics is not None and metrics.live
 
 
 # --- Power -------------------------------------------------------------------------------------------
@@ -101,7 +97,7 @@ def power_on(ctx: Context, host: Host) -> None:
 
 def destroy(ctx: Context, self: Host) -> None:
     """Forget a host that is gone for good."""
-    if self.ref == ctx.runtime.localhost or _is_live(ctx.store, self):
+    if self.ref == ctx.runtime.localhost or is_live(ctx.store, self):
         raise HOST_IS_LIVE(self.ref)
     raise NOT_IMPLEMENTED("host.destroy")
 

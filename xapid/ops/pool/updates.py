@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from xapid.datamodel import Host, HostMetrics, Pool, Repository, Secret
+from xapid.datamodel import Host, Pool, Repository, Secret
 from xapid.datamodel.errors import (
     INVALID_REPOSITORY_PROXY_URL,
     INVALID_UPDATE_SYNC_DAY,
@@ -17,6 +17,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.pool import UpdateSyncFrequency
 from xapid.datamodel.types import NULL, DateTime
+from xapid.rules.host import is_live
 from xapid.runtime.context import Context
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -55,7 +56,7 @@ def sync_updates(
 
 def check_update_readiness(ctx: Context, self: Pool, requires_reboot: bool) -> list[list[str]]:
     """What stands in the way of updating the hosts, as errors: those that are down."""
-    down = [host.ref for host in ctx.store.all(Host) if not ctx.store.get(HostMetrics, host.metrics).live]
+    down = [host.ref for host in ctx.store.all(Host) if not is_live(ctx.store, host)]
     return [["HOST_OFFLINE", ref] for ref in down]
 
 

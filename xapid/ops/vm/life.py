@@ -243,6 +243,8 @@ async def power_state_reset(ctx: Context, vm: VM) -> None:
     """Record that a machine is off, after making sure that it does not run."""
     if vm.is_control_domain:
         raise CANNOT_RESET_CONTROL_DOMAIN(vm.ref)
+    if vm.is_a_template:
+        return  # It is off: templates never run.
     async with changing(ctx, vm, VmOperations.power_state_reset):
         latest = ctx.now(vm)
         host = ctx.store.find(Host, latest.resident_on)

@@ -99,10 +99,9 @@ async def set_HVM_shadow_multiplier(ctx: Context, self: VM, value: float) -> Non
 
 
 async def set_shadow_multiplier_live(ctx: Context, self: VM, multiplier: float) -> None:
-    """QEMU needs no shadow memory; the number is kept for hypervisors that do."""
+    """Only checks: no hypervisor here gives machines shadow memory, and what they start with stays."""
     async with ctx.operation(self, VmOperations.changing_shadow_memory_live):
         memory.check_shadow_multiplier(multiplier)
-        write_settings(ctx, self, HVM_shadow_multiplier=multiplier)
 
 
 async def set_memory_target_live(ctx: Context, self: VM, target: int) -> None:

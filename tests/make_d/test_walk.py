@@ -1,0 +1,333 @@
+"""What the README promises, done as it says: `make run`, the pasted lines, and a guest's life watched by a second client.
+
+Everything happens in a network of its own, so that ports and bridges are free whatever else runs on this machine.
+"""
+
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon import Client
+from tests.demo_guest import CACHE, demo_guest
+from tests.make_d.test_readme import pasted
+from tests.make_d.tree import LIMIT, Tree
+
+pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
+
+READY = "xapid demo guest: ready"
+LOGINS = """
+import ssl, XenAPI
+password = open("var/password").read().strip()
+for url in "http://127.0.0.1:8080", "https://127.0.0.1:8443":
+    session = XenAPI.Session(url, ignore_ssl=True)
+    session.login_with_password("root", password, "1.0", "walk")
+    print(url, session.xenapi.session.get_this_user is not None and session.xenapi.pool.get_all() != [])
+try:
+    XenAPI.Session(url, ignore_ssl=True).login_with_password("root", "wrong", "1.0", "walk")
+except XenAPI.Failure as failure:
+    print(failure.details[0])
+"""
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[tuple[str, ...]]:
+    """The words before a command that run it in a network of its own."""
+    script = "ip link set lo up && mount -t sysfs sysfs /sys && echo there && exec sleep infinity"
+    command = ["unshare", "--net", "--mount", "sh", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "there\n"
+        yield ("nsenter", f"--net=/proc/{holder.pid}/ns/net", f"--mount=/proc/{holder.pid}/ns/mnt", "--")
+        holder.kill()
+
+
+@pytest.fixture(scope="module")
+def tree(network: tuple[str, ...]) -> Iterator[Tree]:
+    """A clone in which `make run` runs. Its path is short: there are sockets below it."""
+    folder = Path(tempfile.mkdtemp(prefix="xw-", dir="/tmp"))
+    demo_guest()
+    (folder / "var/state").mkdir(parents=True, mode=0o700)
+    (folder / "var/state/demo").symlink_to(CACHE)
+    tree = Tree(folder, "127.0.0.1:8080", "127.0.0.1:8443", "auto", network)
+    tree.up()
+    yield tree
+    cleaned = tree.command("clean")
+    for each in tree.started:
+        each.end()
+    shutil.rmtree(folder)
+    assert cleaned.returncode == 0, cleaned.stderr
+
+
+@pytest.fixture(scope="module")
+def first_words(tree: Tree) -> str:
+    """What a newcomer sees who pastes the README's lines into Python, until the guest is ready."""
+    session = Terminal([*tree.within, sys.executable, "-i", "-q"], tree)
+    session.type(f"{pasted()}\n")
+    session.wait_for(READY)
+    session.close()
+    return session.said
+
+
+@pytest.fixture
+def client(tree: Tree, first_words: str) -> Iterator[Client]:
+    """The second client, on the Unix socket."""
+    client = Client(tree.folder / "var/xapi")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def vm(client: Client) -> str:
+    return str(client.call("VM.get_by_name_label", "my first guest")[0])
+
+
+class Reader:
+    """What comes out of a stream, gathered in a thread, so that a test can wait for a text in it."""
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self.said = ""
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._gather, args=(read,))
+        self._thread.start()
+
+    def _gather(self, read: Callable[[], bytes]) -> None:
+        while data := read():
+            with self._news:
+                self.said += data.decode(errors="replace")
+                self._news.notify_all()
+
+    def wait_for(self, text: str, after: int = 0) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: text in self.said[after:], LIMIT), f"no {text!r} in:\n{self.said}"
+
+    def join(self) -> None:
+        self._thread.join(LIMIT)
+
+
+class Terminal(Reader):
+    """A Python that somebody types into."""
+
+    def __init__(self, command: list[str], tree: Tree) -> None:
+        self._process = subprocess.Popen(
+            command,
+            cwd=tree.folder,
+            env=tree.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert self._process.stdout
+        super().__init__(self._process.stdout.readline)
+
+    def type(self, text: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+
+    def close(self) -> None:
+        self._process.kill()
+        self.join()
+        self._process.communicate()
+
+
+class SerialLine(Reader):
+    """The text console of a guest, through the API."""
+
+    def __init__(self, tree: Tree, client: Client, vm: str) -> None:
+        self._sock = connect(tree, client, console(client, vm, "vt100"))
+        super().__init__(lambda: self._sock.recv(65536))
+
+    def close(self) -> None:
+        self._sock.shutdown(socket.SHUT_RDWR)
+        self.join()
+        self._sock.close()
+
+
+def console(client: Client, vm: str, protocol: str) -> str:
+    return next(
+        str(ref) for ref in client.call("VM.get_consoles", vm) if client.call("console.get_protocol", ref) == protocol
+    )
+
+
+def connect(tree: Tree, client: Client, ref: str) -> socket.socket:
+    """A byte stream to a console, by CONNECT over the Unix socket."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(LIMIT)
+    sock.connect(str(tree.folder / "var/xapi"))
+    sock.sendall(f"CONNECT /console?ref={ref}&session_id={client.session} HTTP/1.0\r\n\r\n".encode())
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += exactly(sock, 1)
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    return sock
+
+
+def exactly(sock: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        piece = sock.recv(count - len(data))
+        assert piece, "the console ended"
+        data += piece
+    return data
+
+
+class Screen:
+    """A viewer of RFB 3.8: a picture as it is now, and keys."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        assert exactly(sock, 12) == b"RFB 003.008\n"
+        sock.sendall(b"RFB 003.008\n")
+        assert 1 in exactly(sock, exactly(sock, 1)[0]), "no login without a password is offered"
+        sock.sendall(b"\x01")
+        assert exactly(sock, 4) == bytes(4)
+        sock.sendall(b"\x01")
+        self.width, self.height = struct.unpack(">HH", exactly(sock, 4))
+        self.pixel_bytes = exactly(sock, 16)[0] // 8
+        exactly(sock, struct.unpack(">I", exactly(sock, 4))[0])
+
+    def picture(self) -> bytes:
+        """The whole screen, raw."""
+        self._sock.sendall(struct.pack(">BxHi", 2, 1, 0))
+        self._sock.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, self.width, self.height))
+        kind, count = struct.unpack(">BxH", exactly(self._sock, 4))
+        assert kind == 0
+        pixels = b""
+        for _ in range(count):
+            _, _, width, height, encoding = struct.unpack(">HHHHi", exactly(self._sock, 12))
+            assert encoding == 0
+            pixels += exactly(self._sock, width * height * self.pixel_bytes)
+        return pixels
+
+    def press(self, key: str) -> None:
+        for down in (1, 0):
+            self._sock.sendall(struct.pack(">BBxxI", 4, down, ord(key)))
+
+
+class Watch:
+    """A second session that follows one machine by ``event.from``."""
+
+    def __init__(self, client: Client, vm: str) -> None:
+        self._client = client
+        self._classes = [f"VM/{vm}"]
+        self._token = client.call("event.from", self._classes, "", 0.0)["token"]
+        self.gone = False
+
+    def until(self, **wanted: Any) -> None:
+        """Wait for an event whose snapshot shows these values; with none named, for the one that says it is gone."""
+        while True:
+            batch = self._client.call("event.from", self._classes, self._token, LIMIT)
+            assert batch["events"], f"no event that shows {wanted}"
+            self._token = batch["token"]
+            for event in batch["events"]:
+                if event["operation"] == "del":
+                    assert not wanted, "the machine is gone"
+                    return
+                shown = event.get("snapshot", {})
+                if wanted and all(shown.get(name) == value for name, value in wanted.items()):
+                    return
+
+
+def test_the_pasted_lines_boot_a_guest(first_words: str) -> None:
+    assert "Traceback" not in first_words
+    assert "https://127.0.0.1:8443/console?uuid=" in first_words
+
+
+def test_clients_log_in_over_http_and_https_with_the_right_password_only(tree: Tree) -> None:
+    command = [*tree.within, sys.executable, "-c", LOGINS]
+
+    done = subprocess.run(
+        command, cwd=tree.folder, env=tree.environment(), capture_output=True, text=True, timeout=LIMIT
+    )
+
+    assert done.stdout.splitlines() == [
+        "http://127.0.0.1:8080 True",
+        "https://127.0.0.1:8443 True",
+        "SESSION_AUTHENTICATION_FAILED",
+    ], done.stderr
+
+
+def test_the_screen_is_seen_and_a_key_reaches_the_guest(tree: Tree, client: Client, vm: str) -> None:
+    serial = SerialLine(tree, client, vm)
+    with connect(tree, client, console(client, vm, "rfb")) as sock:
+        screen = Screen(sock)
+
+        picture = screen.picture()
+        screen.press("k")
+
+        serial.wait_for("xapid demo guest: key k")
+    serial.close()
+    assert len(picture) == screen.width * screen.height * screen.pixel_bytes
+    assert len(set(picture)) > 1, "the screen is of one colour"
+
+
+def test_a_guest_is_paused_suspended_and_resumed_and_another_client_sees_it(
+    tree: Tree, client: Client, vm: str
+) -> None:
+    second = Client(tree.folder / "var/xapi")
+    watch = Watch(second, vm)
+
+    client.call("VM.pause", vm)
+    watch.until(power_state="Paused")
+    client.call("VM.unpause", vm)
+    watch.until(power_state="Running")
+    client.call("VM.suspend", vm)
+    watch.until(power_state="Suspended")
+    client.call("VM.resume", vm, False, False)
+    watch.until(power_state="Running")
+    second.close()
+
+    serial = SerialLine(tree, client, vm)
+    serial.wait_for("xapid demo guest: tick")
+    serial.close()
+
+
+def test_a_running_guest_survives_kill_9_of_the_daemon_with_its_record(tree: Tree, client: Client, vm: str) -> None:
+    before = client.call("VM.get_record", vm)
+    tree.kill_daemon(signal.SIGKILL)
+
+    tree.up()
+
+    again = Client(tree.folder / "var/xapi")
+    after = again.call("VM.get_record", vm)
+    again.close()
+    shown = ("uuid", "power_state", "domid", "resident_on", "VBDs", "VIFs", "consoles", "current_operations")
+    assert {name: after[name] for name in shown} == {name: before[name] for name in shown}
+    assert after["power_state"] == "Running"
+
+
+def test_a_guest_is_snapshot_while_it_runs(client: Client, vm: str) -> None:
+    snapshot = client.call("VM.snapshot", vm, "as it was")
+
+    assert client.call("VM.get_snapshots", vm) == [snapshot]
+    assert client.call("VM.get_power_state", vm) == "Running"
+    client.call("VM.destroy", snapshot)
+
+
+def test_a_guest_reboots_and_shuts_down_when_asked_and_is_destroyed(tree: Tree, client: Client, vm: str) -> None:
+    second = Client(tree.folder / "var/xapi")
+    watch = Watch(second, vm)
+    serial = SerialLine(tree, client, vm)
+    serial.wait_for("xapid demo guest: tick")
+    said = len(serial.said)
+
+    client.call("VM.clean_reboot", vm)
+    serial.wait_for(READY, said)
+    client.call("VM.clean_shutdown", vm)
+    watch.until(power_state="Halted")
+    client.call("VM.destroy", vm)
+    watch.until()
+    serial.join()
+    second.close()
+
+    assert client.call("VM.get_by_name_label", "my first guest") == []
