@@ -1,4 +1,4 @@
-"""What the README promises, done as it says: `make run`, the pasted lines, and a guest's life that another client watches.
+"""What the README promises, done as it says: `make run`, the pasted lines, a guest's life that another client watches.
 
 Everything happens in a network of its own, so that ports and bridges are free whatever else runs on this machine.
 """
