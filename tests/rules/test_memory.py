@@ -275,3 +275,7 @@ def test_a_running_guest_grows_into_what_its_host_has_left(store: Store) -> None
     with pytest.raises(HOST_NOT_ENOUGH_FREE_MEMORY) as error:
         check_can_grow(store, vm, 2 * GIB)
     assert error.value.args == (str(1792 * 1024), str(768 * 1024))
+
+
+def test_the_overhead_of_an_absurd_multiplier_still_fits_a_number_of_the_api() -> None:
+    assert overhead(DomainType.hvm, 1, 2**30, 1e20) == 2**63 - 1

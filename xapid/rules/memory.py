@@ -129,8 +129,12 @@ def ocaml_float(value: float) -> str:
 # Overhead and need
 
 
+LARGEST = 2**63 - 1
+"""The largest number of 64 bits: a shadow multiplier may be anything."""
+
+
 def overhead(domain_type: DomainType, vcpus: int, static_max: int, multiplier: float) -> int:
-    """Memory that a machine takes besides what its guest sees, in bytes."""
+    """Memory that a machine takes besides what its guest sees, in bytes; never more than a number of the API holds."""
     mib = _mib_in(static_max)
     shadow = int(_mib_of_pages(SHADOW_VCPU_PAGES * vcpus + SHADOW_PAGES_PER_MIB * mib) * multiplier)
     total = DOMAIN_MIB + max(1, shadow) + _mib_of_pages(VCPU_PAGES * vcpus)
@@ -138,7 +142,7 @@ def overhead(domain_type: DomainType, vcpus: int, static_max: int, multiplier: f
         total += VIDEO_MIB
     if domain_type is DomainType.pv_in_pvh:
         total += SHIM_MIB + mib // SHIM_SHARE
-    return total * MIB
+    return min(total * MIB, LARGEST)
 
 
 def _mib_in(size: int) -> int:

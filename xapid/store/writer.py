@@ -128,7 +128,9 @@ class Writer:
         while True:
             try:
                 self._write(connection, batches, generation)
-            except sa.exc.SQLAlchemyError as error:
+            except (sa.exc.SQLAlchemyError, OverflowError) as error:
+                # A value that no column holds is told to those who wait, as a disk that refuses is: a thread that
+                # died of it would leave them waiting for ever.
                 failing = self._refused(error, failing)
                 if self._stopping.wait(RETRY):
                     return
@@ -154,7 +156,7 @@ class Writer:
             if each is not None:
                 found.append(each)
 
-    def _refused(self, error: sa.exc.SQLAlchemyError, failing: bool) -> bool:
+    def _refused(self, error: Exception, failing: bool) -> bool:
         """The disk refused: give back the ballast once, so that what already happened can be recorded."""
         reason = str(error.__cause__ or error)
         if not failing:
