@@ -226,4 +226,4 @@ class SR(Object, roles=POOL_OPERATOR):
         has_async=False,
         since="dundee",
     )
-    get_live_hosts = message("", Param("sr", ref("SR"), late=True), hidden=True)
+    get_live_hosts = message("", Param("sr", ref("SR"), late=True), result=set_of(ref("host")), hidden=True)
