@@ -295,9 +295,13 @@ class MEMORY_CONSTRAINT_VIOLATION_MAXPIN(ApiError):
 class SESSION_AUTHENTICATION_FAILED(ApiError):
     """"""
 
+    varied = True
+
 
 class SESSION_AUTHORIZATION_FAILED(ApiError):
     """"""
+
+    varied = True
 
     params = (
         "username",
