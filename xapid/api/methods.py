@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xapid.auth.permissions import keyed_roles, roles_of
+from xapid.auth.permissions import keyed_roles
 from xapid.datamodel.implicit import all_messages, removed
 from xapid.datamodel.types import CLASSES, MessageSpec, Object, Param, RefType, Type
 from xapid.runtime.texts import cut_text
@@ -126,7 +126,3 @@ def method_table(operations: Mapping[str, Run], implicit: Callable[[MessageSpec]
         table[name] = method
         table[name.replace(".", "_", 1)] = method
     return table
-
-
-def permitted_roles(method: Method) -> tuple[str, ...]:
-    return roles_of(method.spec)

@@ -8,7 +8,7 @@ import enum
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
@@ -676,7 +676,3 @@ class Object:
 
 CLASSES: dict[str, type[Object]] = {}
 """Every declared class by its name in the API, in the order of declaration."""
-
-
-def fields_where(cls: type[Object], wanted: Callable[[Field], bool]) -> list[Field]:
-    return [each for each in cls.spec.fields.values() if wanted(each)]

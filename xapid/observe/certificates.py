@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-
+from xapid.auth.certificate import CertificateFacts, read_certificate
 from xapid.datamodel import Certificate
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.types import DateTime
@@ -18,7 +15,7 @@ from xapid.store.transaction import Transaction
 
 def write_host_certificate(store: Store, tx: Transaction, host: str, file: Path | None) -> None:
     """The row of the certificate that a host shows. It is a new object when the certificate is another one."""
-    wanted = facts(x509.load_pem_x509_certificate(file.read_bytes())) if file is not None else None
+    wanted = _fields(read_certificate(file)) if file is not None else None
     kept = False
     for row in store.where(Certificate, host=host):
         if row.type != CertificateType.host:
@@ -31,21 +28,12 @@ def write_host_certificate(store: Store, tx: Transaction, host: str, file: Path 
         tx.create(Certificate, type=CertificateType.host, host=host, **wanted)
 
 
-def facts(certificate: x509.Certificate) -> dict[str, Any]:
+def _fields(facts: CertificateFacts) -> dict[str, Any]:
     """What a Certificate object says of a certificate."""
-    sha256 = _spelled(certificate.fingerprint(hashes.SHA256()))
     return {
-        "not_before": _moment(certificate.not_valid_before_utc),
-        "not_after": _moment(certificate.not_valid_after_utc),
-        "fingerprint": sha256,
-        "fingerprint_sha256": sha256,
-        "fingerprint_sha1": _spelled(certificate.fingerprint(hashes.SHA1())),  # noqa: S303 - names it, guards nothing
+        "not_before": DateTime.of(facts.not_before.timestamp()),
+        "not_after": DateTime.of(facts.not_after.timestamp()),
+        "fingerprint": facts.sha256,
+        "fingerprint_sha256": facts.sha256,
+        "fingerprint_sha1": facts.sha1,
     }
-
-
-def _spelled(fingerprint: bytes) -> str:
-    return fingerprint.hex(":").upper()
-
-
-def _moment(moment: datetime) -> DateTime:
-    return DateTime.of(moment.timestamp())

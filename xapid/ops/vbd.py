@@ -18,7 +18,6 @@ from xapid.datamodel.errors import (
     VBD_CDS_MUST_BE_READONLY,
     VBD_NOT_REMOVABLE_MEDIA,
     VDI_READONLY,
-    VM_BAD_POWER_STATE,
 )
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vbd import VbdMode, VbdOperations, VbdType
@@ -29,6 +28,7 @@ from xapid.ops.vm.change import host_of
 from xapid.rules import devices
 from xapid.rules.domain_spec import disk_spec, is_hvm
 from xapid.rules.vbd import check_disk, check_type
+from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
 
 BACKEND_KIND = "backend-kind"
@@ -174,8 +174,7 @@ async def _change_medium(ctx: Context, vm: VM, drive: VBD, disk: Disk | None) ->
 
 def set_mode(ctx: Context, self: VBD, value: VbdMode) -> None:
     vm = ctx.store.get(VM, self.VM)
-    if vm.power_state is not VmPowerState.Halted:
-        raise VM_BAD_POWER_STATE(vm.ref, VmPowerState.Halted.lower(), vm.power_state.lower())
+    check_power_state(vm, VmPowerState.Halted)
     with ctx.write() as tx:
         tx.set(self, mode=value)
 

@@ -6,7 +6,7 @@ import uuid as uuids
 from typing import Any, TypeVar
 
 import xapid.datamodel  # noqa: F401 - declares the classes
-from xapid.datamodel.types import CLASSES, Field, Object, SetType
+from xapid.datamodel.types import CLASSES, Field, Object
 
 R = TypeVar("R", bound=Object)
 
@@ -80,7 +80,3 @@ def copy_row(row: R) -> R:
 
 def is_stored_field(cls: type[Object], name: str) -> bool:
     return name in _NAMES[cls.spec.name]
-
-
-def is_set_field(field: Field) -> bool:
-    return isinstance(field.type, SetType)

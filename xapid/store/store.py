@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from xapid.datamodel.errors import HANDLE_INVALID, UUID_INVALID
-from xapid.datamodel.types import CLASSES, NULL, Object
+from xapid.datamodel.types import CLASSES, Object
 from xapid.store.derive import Derivation, Derivations
 from xapid.store.feed import Change, Feed
 from xapid.store.index import LOOKED_UP, RELATED, Table
@@ -187,7 +187,3 @@ class Store:
         for derivation in self.derivations.all:
             for row in list(self.tables[derivation.cls].rows.values()):
                 row.__dict__[derivation.field] = derivation.compute(self, row)
-
-
-def is_null(ref: str) -> bool:
-    return ref == NULL

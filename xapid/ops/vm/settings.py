@@ -13,7 +13,6 @@ from xapid.datamodel.errors import (
     MESSAGE_REMOVED,
     OPERATION_NOT_ALLOWED,
     TOO_MANY_GROUPS,
-    VM_BAD_POWER_STATE,
     VM_BIOS_STRINGS_ALREADY_SET,
     VM_IS_TEMPLATE,
 )
@@ -22,6 +21,7 @@ from xapid.datamodel.vm import DomainType, OnCrashBehaviour, VmOperations, VmPow
 from xapid.ops.vm.create import PLATFORM_VERSION_FOR_VENDOR_DEVICE
 from xapid.ops.vm.memory import write_settings
 from xapid.rules.domain_spec import GENERIC_BIOS_STRINGS
+from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
 from xapid.runtime.texts import check_text
 
@@ -49,8 +49,7 @@ def set_HVM_boot_policy(ctx: Context, self: VM, value: str) -> None:
 
 
 def set_has_vendor_device(ctx: Context, self: VM, value: bool) -> None:
-    if self.power_state is not VmPowerState.Halted:
-        raise VM_BAD_POWER_STATE(self.ref, VmPowerState.Halted.lower(), self.power_state.lower())
+    check_power_state(self, VmPowerState.Halted)
     least = PLATFORM_VERSION_FOR_VENDOR_DEVICE if value else 0
     with ctx.write() as tx:
         version = max(self.hardware_platform_version, least)

@@ -13,7 +13,6 @@ from xapid.datamodel.errors import (
     HANDLE_INVALID,
     HOST_NOT_LIVE,
     SR_SUSPEND_SPACE_INSUFFICIENT,
-    VM_BAD_POWER_STATE,
     VM_HAS_NO_SUSPEND_VDI,
     VM_NO_SUSPEND_SR,
     OtherError,
@@ -29,6 +28,7 @@ from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import attached_drives, bring_back, release_networks
 from xapid.ops.vm.change import changing, host_of
 from xapid.rules import memory, placement, volume_spec
+from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
 from xapid.store.rows import new_uuid
 
@@ -170,8 +170,7 @@ def _image_of(ctx: Context, vm: VM) -> VDI:
 
 def set_suspend_VDI(ctx: Context, self: VM, value: str) -> None:
     """Another disk with the same image takes the place of the present one."""
-    if self.power_state is not VmPowerState.Suspended:
-        raise VM_BAD_POWER_STATE(self.ref, VmPowerState.Suspended.lower(), self.power_state.lower())
+    check_power_state(self, VmPowerState.Suspended)
     image = ctx.store.find(VDI, value)
     if image is None:
         raise HANDLE_INVALID("VDI", value)
