@@ -527,7 +527,8 @@ class Talk:
                 status, _, reply = self.post("/", body.encode("utf-8", "surrogateescape"), fresh=fresh)
             else:
                 self.serial += 1
-                message = {"method": method, "params": json_value(args), "id": self.serial}
+                serial = self.serial  # ours: calls in the background go on while this connection makes others
+                message = {"method": method, "params": json_value(args), "id": serial}
                 if via == "jsonrpc2":
                     message["jsonrpc"] = "2.0"
                 body = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogateescape")
@@ -535,7 +536,7 @@ class Talk:
             code = int(status.split()[1])
             if code != 200:
                 return {"http": code}
-            return self.outcome(read_reply(reply), via)
+            return self.outcome(read_reply(reply), via, None if via == "xmlrpc" else serial)
         except Closed as error:
             return {"bad": f"connection closed: {error}"}
         except OSError as error:
@@ -543,15 +544,15 @@ class Talk:
         except (ValueError, LookupError, AttributeError, TypeError, ElementTree.ParseError) as error:
             return {"bad": f"unreadable answer: {error!r}"}
 
-    def outcome(self, reply, via):
+    def outcome(self, reply, via, serial):
         if via == "xmlrpc":
             if not isinstance(reply, dict) or "Status" not in reply:
                 return {"bare": reply}
             if reply["Status"] == "Success":
                 return {"ok": reply["Value"]}
             return {"err": reply["ErrorDescription"]}
-        if reply["id"] != self.serial:
-            return {"bad": f"id {reply['id']!r} instead of {self.serial}"}
+        if reply["id"] != serial:
+            return {"bad": f"id {reply['id']!r} instead of {serial}"}
         if reply.get("error") is None:
             return {"ok": reply["result"]}
         error = reply["error"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xapid.datamodel.diagnostics import Diagnostics
 from xapid.datamodel.errors import EVENTS_LOST
 from xapid.datamodel.types import CLASSES
 from xapid.ops.event.subscription import Subscription, Token
@@ -61,4 +62,4 @@ def _messages(store: Store, wanted: Subscription, since: Token) -> tuple[list[Ev
 
 def counts(store: Store) -> dict[str, int]:
     """How many objects of each class there are, under lower-case names; 0 for classes without a table."""
-    return {name.lower(): store.count(name) for name in CLASSES}
+    return {name.lower(): store.count(name) for name in (*CLASSES, Diagnostics.spec.name)}
