@@ -54,7 +54,7 @@ class Tree:
         self.folder = folder
         self.http = http
         self.flags = ("--drivers", drivers, "--http", http, "--https", https)
-        self.within = within
+        self._within = within
         (folder / "make.d").mkdir()
         shutil.copy(ROOT / "make.d/run.py", folder / "make.d")
         shutil.copy(ROOT / "README.md", folder)
@@ -63,13 +63,17 @@ class Tree:
     def command(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run one of the commands to its end."""
         return subprocess.run(
-            self._words(name, options), env=self.environment(), capture_output=True, text=True, timeout=LIMIT
+            self.python("make.d/run.py", name, *options),
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
         )
 
     def up(self) -> Started:
         """Start `up`, and return when it has said what to paste."""
         process = subprocess.Popen(
-            self._words("up", self.flags), env=self.environment(), stdout=subprocess.PIPE, text=True
+            self.python("make.d/run.py", "up", *self.flags), env=self.environment(), stdout=subprocess.PIPE, text=True
         )
         started = Started(process)
         self.started.append(started)
@@ -88,8 +92,9 @@ class Tree:
         assert isinstance(answer, dict)
         return str(answer["Status"])
 
-    def _words(self, name: str, options: tuple[str, ...]) -> list[str]:
-        return [*self.within, sys.executable, str(self.folder / "make.d/run.py"), name, *options]
+    def python(self, *arguments: str) -> list[str]:
+        """The words that run Python in this directory."""
+        return [*self._within, "env", f"--chdir={self.folder}", sys.executable, *arguments]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
