@@ -9,7 +9,7 @@ from xmlrpc.client import DateTime
 
 import pytest
 
-from tests.ops.conftest import FreshHost
+from tests.conftest import FreshHost
 from tests.xapi import Xapi
 from xapid.datamodel import VM, Host, HostMetrics, Secret
 from xapid.datamodel.errors import (

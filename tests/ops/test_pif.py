@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ops.conftest import FreshHost
+from tests.conftest import FreshHost
 from tests.xapi import Xapi
 from xapid.datamodel import PIF, VLAN, PIF_metrics
 from xapid.datamodel.errors import (

@@ -7,7 +7,7 @@ from xmlrpc.client import DateTime
 
 import pytest
 
-from tests.ops.conftest import FreshHost
+from tests.conftest import FreshHost
 from tests.xapi import Xapi
 from xapid.datamodel import VM, HostMetrics, Pool, Secret
 from xapid.datamodel.errors import (

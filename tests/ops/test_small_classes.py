@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.ops.conftest import FreshHost
+from tests.conftest import FreshHost
 from tests.xapi import Xapi
 from xapid.datamodel import PGPU, PUSB, Subject
 from xapid.datamodel.errors import (
