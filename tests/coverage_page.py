@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.api.implicit_messages import implicit_methods
 from tests.replay.selection import SELECTED, VECTORS
 from xapid.api.implicit import implicit_run
 from xapid.api.methods import Method, find_operations, method_table
@@ -83,6 +84,12 @@ def _called(node: ast.AST) -> Iterator[str]:
         yield from _called(child)
 
 
+def from_declarations() -> dict[str, str]:
+    """Method -> the test that calls every message made from a declaration."""
+    name = "tests/api/test_implicit.py::test_messages_made_from_fields_do_what_their_names_say"
+    return {method.name: f"{name}[{cls}]" for cls, methods in implicit_methods().items() for method in methods}
+
+
 def never_implemented() -> frozenset[str]:
     """Messages that the recordings show to answer NOT_IMPLEMENTED in the original too."""
     found: set[str] = set()
@@ -108,7 +115,7 @@ def state_of(method: Method, tested: dict[str, str], never: frozenset[str]) -> t
 def page() -> str:
     table = method_table(find_operations(MODULES), implicit_run)
     methods = [method for name, method in table.items() if name == method.name]
-    tested = {**from_tests(), **from_recordings()}
+    tested = {**from_declarations(), **from_tests(), **from_recordings()}
     never = never_implemented()
     lines, counts = [], Counter[str]()
     for method in sorted(methods, key=lambda each: each.name.lower()):
