@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.machines import Workshop
 from tests.xapi import Xapi
 from xapid.api.dispatch import Dispatcher
 from xapid.api.implicit import implicit_run
@@ -21,10 +22,12 @@ from xapid.datamodel.types import Object
 from xapid.hardware import SIMULATED_TYPES, SIMULATED_XEN, simulated
 from xapid.http.rpc import Endpoint
 from xapid.main import build_runtime
+from xapid.observe.domains import DomainWatch
 from xapid.observe.first_start import first_start
 from xapid.observe.machine import Machine
 from xapid.observe.startup import startup
 from xapid.ops import MODULES
+from xapid.ops.vm import aftermath
 from xapid.rules.registry import DERIVATIONS
 from xapid.runtime.agents import LocalBackends
 from xapid.runtime.config import Config, Drivers
@@ -43,6 +46,12 @@ class FreshHost:
 
     xapi: Xapi
     runtime: Runtime
+    backends: LocalBackends
+    watch: DomainWatch
+
+    def driver(self, kind: str) -> Any:
+        """A simulator, to be told what to do and asked what it was told: domain, datapath, network, storage:TYPE."""
+        return self.backends.driver(kind)
 
     @property
     def store(self) -> Store:
@@ -86,13 +95,17 @@ async def fresh(tmp_path: Path, methods: Mapping[str, Method], installed: list[O
         store.adopt(copy_row(row))
     runtime = build_runtime(_config(tmp_path), store, backends)
     runtime.localhost = runtime.tasks.localhost = store.one(Host).ref
+    watch = DomainWatch(runtime, aftermath)
+    runtime.services["domain_events"] = watch
+    backends.agent(HOST, "domain").watch(watch.heard)
     await backends.start()
     try:
         dispatcher = Dispatcher(runtime, methods, runtime.services["sessions"], _text(runtime))
         xapi = Xapi(Endpoint(dispatcher), runtime)
         await xapi.log_in()
-        yield FreshHost(xapi, runtime)
+        yield FreshHost(xapi, runtime, backends, watch)
         await dispatcher.stop()
+        await watch.close()
     finally:
         await backends.stop()
 
@@ -125,3 +138,8 @@ async def host(fresh: FreshHost) -> str:
 @pytest.fixture
 async def pool(fresh: FreshHost) -> str:
     return await fresh.the("pool")
+
+
+@pytest.fixture
+def workshop(fresh: FreshHost, tmp_path: Path) -> Workshop:
+    return Workshop(fresh, tmp_path)

@@ -8,42 +8,25 @@ from xapid.datamodel import Message
 from xapid.datamodel.errors import INTERNAL_ERROR, UUID_INVALID, OtherError
 from xapid.datamodel.message import Cls
 from xapid.datamodel.types import DateTime
+from xapid.ops import alerts
 from xapid.runtime.context import Context
 from xapid.store.query import select
 from xapid.store.store import Store
-from xapid.wire.decode import xml_illegal
 from xapid.wire.records import Rows
 
 CLASSES_BY_LABEL = {Cls.Host: "host", Cls.Pool: "pool"}
 """Classes that a message spells otherwise than the API."""
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def create(ctx: Context, name: str, priority: int, cls: Cls, obj_uuid: str, body: str) -> str:
     """Leave a message about an object. Characters that XML cannot carry are replaced."""
     if not _exists(ctx.store, cls, obj_uuid):
         raise UUID_INVALID(cls, obj_uuid)
-    with ctx.write() as tx:
-        message = tx.create(
-            Message,
-            name=_legible(name),
-            priority=priority,
-            cls=cls,
-            obj_uuid=obj_uuid,
-            timestamp=ctx.clock.date(),
-            body=_legible(body),
-        )
-    return str(message.ref)
+    return str(alerts.leave(ctx, name, priority, cls, obj_uuid, body).ref)
 
 
 def _exists(store: Store, cls: Cls, uuid: str) -> bool:
     return store.uuids.get(uuid, ("", ""))[0] == CLASSES_BY_LABEL.get(cls, str(cls))
-
-
-def _legible(text: str) -> str:
-    if not xml_illegal(text):
-        return text
-    return "".join(REPLACEMENT if xml_illegal(character) else character for character in text)
 
 
 # --- Reading: newest first ---------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -209,6 +210,26 @@ class SimDomains:
                     self._end(guest, DomainEventKind.stopped, "shutdown")
                 case _:
                     raise ValueError(f"a guest does not do that by itself: {kind}")
+
+    def vanish(self, uuid: str) -> None:
+        """Let a machine be gone without a word, as when its process dies while nobody listens."""
+        with self._changing:
+            self._guests.pop(uuid, None)
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """What happens in the block is told to nobody, as while the daemon is not there."""
+        with self._changing:
+            watchers, self._watchers = self._watchers, []
+            try:
+                yield
+            finally:
+                self._watchers = watchers
+
+    def lose(self) -> None:
+        """Say that events may have been missed."""
+        for tell in self._watchers:
+            tell(DomainEvent("", DomainEventKind.lost))
 
     def _begin(self, spec: DomainSpec, paused: bool, reason: str) -> Domain:
         with self._changing:

@@ -298,6 +298,18 @@ class Sim:
             self._remove(world, parent)
             parent = world.volumes.get(parent.parent)
 
+    # For tests
+
+    def contents(self, sr: str) -> list[Volume]:
+        """What is in a repository now, by its uuid; nothing in one that is not known."""
+        world = self._worlds.get(sr)
+        return list(world.volumes.values()) if world else []
+
+    def holders(self, sr: str) -> dict[str, str]:
+        """Who may write: uuids of volumes and of the owners of their leases."""
+        world = self._worlds.get(sr)
+        return {world.volumes[key].uuid: owner for key, owner in world.leases.items()} if world else {}
+
     # How
 
     def _check(self, config: dict[str, str]) -> None:

@@ -9,12 +9,14 @@ from xapid.datamodel import VDI, VM, Host
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import OnCrashBehaviour, OnNormalExit, VmOperations, VmPowerState
-from xapid.ops import wires
+from xapid.ops import alerts, wires
+from xapid.ops.alerts import VmAlert
 from xapid.ops.drives import close_volumes
 from xapid.ops.vdi import destroy_disk
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import attached_drives, record_found, release_networks, take_down
-from xapid.ops.vm.life import start
+from xapid.ops.vm.bring_up import attached_drives, bring_up, record_found, release_networks, take_down
+from xapid.ops.vm.change import changing
+from xapid.rules import placement
 from xapid.runtime.context import Context
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ async def _is_gone(ctx: Context, vm: VM, host: Host, event: DomainEvent | None) 
         await take_down(ctx, vm, host)
     finally:
         guard.leave(vm, task)
+    if event is not None and event.kind is DomainEventKind.crashed:
+        alerts.of_vm(ctx, vm, VmAlert.VM_CRASHED, "crashed", on=host.ref)
     if event is not None and wants_restart(vm, event):
         await _start_again(ctx, vm)
 
@@ -91,7 +95,8 @@ def wants_restart(vm: VM, event: DomainEvent) -> bool:
 
 async def _start_again(ctx: Context, vm: VM) -> None:
     try:
-        await start(ctx, ctx.now(vm), False, True)
+        async with changing(ctx, vm, VmOperations.start):
+            await bring_up(ctx, vm, placement.choose_host(ctx.store, ctx.now(vm), force=True), paused=False)
     except ApiError as error:
         log.error("VM %s cannot be started again: %s", vm.uuid, error)
 

@@ -16,7 +16,8 @@ from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import Object
 from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import branches, repositories
+from xapid.ops import alerts, branches, repositories
+from xapid.ops.alerts import VmAlert
 from xapid.ops.vm.change import changing, host_of
 from xapid.ops.vm.copies import Copier, disks_of, image_of
 from xapid.ops.vm.create import remove
@@ -28,24 +29,29 @@ from xapid.store.transaction import Transaction
 async def checkpoint(ctx: Context, vm: VM, new_name: str) -> str:
     """A snapshot of disks and memory. A running machine sleeps meanwhile; a paused one is kept as if it were off."""
     async with changing(ctx, vm, VmOperations.checkpoint):
-        latest = ctx.now(vm)
-        if latest.power_state is VmPowerState.Suspended and not image_of(ctx.store, latest):
-            raise NO_HOSTS_AVAILABLE()
-        if latest.power_state is not VmPowerState.Running:
-            return (await _keep(ctx, latest, new_name, image_of(ctx.store, latest), None)).ref
-        host = host_of(ctx, latest)
-        image = await _asleep(ctx, latest)
-        try:
-            made = await _keep(ctx, latest, new_name, [], image)
-        except BaseException:
-            await wake(ctx, ctx.now(vm), host, paused=False)
-            raise
-        try:
-            # The image stays, as the snapshot's.
-            await wake(ctx, ctx.now(vm), host, paused=False, keep_image=True)
-        except ApiError as error:
-            raise VM_CHECKPOINT_RESUME_FAILED(vm.ref) from error
-        return made.ref
+        made = await _checkpointed(ctx, ctx.now(vm), new_name)
+    alerts.of_vm(ctx, vm, VmAlert.VM_CHECKPOINTED, f"has a new checkpoint, '{new_name}'")
+    return made.ref
+
+
+async def _checkpointed(ctx: Context, latest: VM, new_name: str) -> VM:
+    if latest.power_state is VmPowerState.Suspended and not image_of(ctx.store, latest):
+        raise NO_HOSTS_AVAILABLE()
+    if latest.power_state is not VmPowerState.Running:
+        return await _keep(ctx, latest, new_name, image_of(ctx.store, latest), None)
+    host = host_of(ctx, latest)
+    image = await _asleep(ctx, latest)
+    try:
+        made = await _keep(ctx, latest, new_name, [], image)
+    except BaseException:
+        await wake(ctx, ctx.now(latest), host, paused=False)
+        raise
+    try:
+        # The image stays, as the snapshot's.
+        await wake(ctx, ctx.now(latest), host, paused=False, keep_image=True)
+    except ApiError as error:
+        raise VM_CHECKPOINT_RESUME_FAILED(latest.ref) from error
+    return made
 
 
 async def _asleep(ctx: Context, vm: VM) -> VDI:

@@ -24,7 +24,8 @@ from xapid.datamodel.types import EPOCH, NULL, Object
 from xapid.datamodel.vbd import VbdType
 from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import branches, repositories
+from xapid.ops import alerts, branches, repositories
+from xapid.ops.alerts import VmAlert
 from xapid.ops.vdi import record_copy
 from xapid.ops.vm.bring_up import new_generation
 from xapid.ops.vm.create import DEFAULT_TEMPLATE, MAC_SEED, remove
@@ -85,7 +86,9 @@ async def snapshot(ctx: Context, vm: VM, new_name: str, ignore_vdis: tuple[str, 
         if vm.power_state is VmPowerState.Suspended and not image_of(ctx.store, vm):
             raise NO_HOSTS_AVAILABLE()
         disks = [vdi for vdi in disks_of(ctx.store, vm) if vdi.ref not in ignore_vdis]
-        return await _branched(ctx, vm, disks, VdiOperations.snapshot, Copier(ctx, new_name).snapshot)
+        made = await _branched(ctx, vm, disks, VdiOperations.snapshot, Copier(ctx, new_name).snapshot)
+    alerts.of_vm(ctx, vm, VmAlert.VM_SNAPSHOTTED, f"has a new snapshot, '{new_name}'")
+    return made
 
 
 async def _branched(

@@ -17,6 +17,8 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import VmOperations, VmPowerState
+from xapid.ops import alerts
+from xapid.ops.alerts import VmAlert
 from xapid.ops.drives import close_volumes
 from xapid.ops.vdi import destroy_disk
 from xapid.ops.vm import record
@@ -62,6 +64,7 @@ async def start(ctx: Context, vm: VM, start_paused: bool, force: bool) -> None:
     async with changing(ctx, vm, VmOperations.start):
         host = placement.choose_host(ctx.store, ctx.now(vm), force=force)
         await bring_up(ctx, vm, host, paused=start_paused)
+    alerts.of_vm(ctx, vm, VmAlert.VM_STARTED, "was started", on=host.ref)
     await _delay(vm.start_delay)
 
 
@@ -70,6 +73,7 @@ async def start_on(ctx: Context, vm: VM, host: Host, start_paused: bool, force: 
     async with changing(ctx, vm, VmOperations.start_on):
         placement.assert_can_start_on(ctx.store, ctx.now(vm), host)
         await bring_up(ctx, vm, host, paused=start_paused)
+    alerts.of_vm(ctx, vm, VmAlert.VM_STARTED, "was started", on=host.ref)
     await _delay(vm.start_delay)
 
 
@@ -86,6 +90,7 @@ async def pause(ctx: Context, vm: VM) -> None:
         await ctx.domains(host_of(ctx, ctx.now(vm))).call(DomainDriver.pause, vm.uuid)
         with ctx.write() as tx:
             tx.set(vm, power_state=VmPowerState.Paused)
+    alerts.of_vm(ctx, vm, VmAlert.VM_PAUSED, "was paused")
 
 
 async def unpause(ctx: Context, vm: VM) -> None:
@@ -93,6 +98,7 @@ async def unpause(ctx: Context, vm: VM) -> None:
         await ctx.domains(host_of(ctx, ctx.now(vm))).call(DomainDriver.unpause, vm.uuid)
         with ctx.write() as tx:
             tx.set(vm, power_state=VmPowerState.Running)
+    alerts.of_vm(ctx, vm, VmAlert.VM_UNPAUSED, "was unpaused")
 
 
 # --- Shutdown ----------------------------------------------------------------------------------------
@@ -102,6 +108,7 @@ async def clean_shutdown(ctx: Context, vm: VM) -> None:
     """Ask the guest to shut down, and wait until it has."""
     async with changing(ctx, vm, VmOperations.clean_shutdown) as change:
         await _shut_down_cleanly(ctx, change, vm, GUEST_TIMEOUT)
+    alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, "was shut down")
     await _delay(vm.shutdown_delay)
 
 
@@ -112,6 +119,7 @@ async def hard_shutdown(ctx: Context, vm: VM) -> None:
         latest = ctx.now(vm)
         if latest.power_state is not VmPowerState.Halted:
             await switch_off(ctx, latest)
+    alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, "was shut down forcibly")
     await _delay(vm.shutdown_delay)
 
 
@@ -119,15 +127,17 @@ async def shutdown(ctx: Context, vm: VM) -> None:
     """Shut down cleanly if the guest can and does, else switch off."""
     can = _may(ctx, vm, VmOperations.clean_shutdown)
     async with changing(ctx, vm, VmOperations.shutdown) as change:
-        latest = ctx.now(vm)
+        latest, how = ctx.now(vm), "was shut down"
         if can and latest.power_state is VmPowerState.Running:
             try:
                 await _shut_down_cleanly(ctx, change, vm, vm.shutdown_delay or GUEST_TIMEOUT)
+                alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, how)
                 return
             except VM_SHUTDOWN_TIMEOUT:
-                latest = ctx.now(vm)
+                latest, how = ctx.now(vm), "did not shut down in time, and was switched off"
         if latest.power_state is not VmPowerState.Halted:
             await switch_off(ctx, latest)
+    alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, how)
     await _delay(vm.shutdown_delay)
 
 
@@ -209,6 +219,7 @@ async def clean_reboot(ctx: Context, vm: VM) -> None:
             record_found(ctx, ctx.now(vm), host, domain)
         else:
             await _start_again(ctx, vm, host)
+    alerts.of_vm(ctx, vm, VmAlert.VM_REBOOTED, "was rebooted")
 
 
 async def hard_reboot(ctx: Context, vm: VM) -> None:
@@ -220,10 +231,11 @@ async def hard_reboot(ctx: Context, vm: VM) -> None:
             raise VM_BAD_POWER_STATE(vm.ref, VmPowerState.Running.lower(), latest.power_state.lower())
         if latest.power_state is VmPowerState.Halted:
             await bring_up(ctx, vm, placement.choose_host(ctx.store, latest, force=False), paused=False)
-            return
-        host = host_of(ctx, latest)
-        await ctx.domains(host).call(DomainDriver.destroy, vm.uuid)
-        await _start_again(ctx, vm, host)
+        else:
+            host = host_of(ctx, latest)
+            await ctx.domains(host).call(DomainDriver.destroy, vm.uuid)
+            await _start_again(ctx, vm, host)
+    alerts.of_vm(ctx, vm, VmAlert.VM_REBOOTED, "was rebooted forcibly")
 
 
 async def _start_again(ctx: Context, vm: VM, host: Host) -> None:

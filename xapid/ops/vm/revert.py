@@ -11,8 +11,9 @@ from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import branches, repositories
+from xapid.ops import alerts, branches, repositories
 from xapid.ops import vdi as disks
+from xapid.ops.alerts import VmAlert
 from xapid.ops.vdi import remove_drive
 from xapid.ops.vm.bring_up import new_generation
 from xapid.ops.vm.change import changing
@@ -45,6 +46,8 @@ async def revert(ctx: Context, snapshot: VM) -> None:
             if latest.power_state is not VmPowerState.Halted:
                 await switch_off(ctx, latest)
             await _go_back(ctx, ctx.now(vm), ctx.now(snapshot))
+    what = f"is again what its snapshot '{snapshot.name_label}' (uuid: {snapshot.uuid}) kept"
+    alerts.of_vm(ctx, vm, VmAlert.VM_SNAPSHOT_REVERTED, what)
 
 
 def _made_anew(ctx: Context, snapshot: VM) -> VM:

@@ -21,7 +21,8 @@ from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vdi import VdiType
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import repositories, vdi
+from xapid.ops import alerts, repositories, vdi
+from xapid.ops.alerts import VmAlert
 from xapid.ops.drives import close_volumes
 from xapid.ops.repositories import Repository
 from xapid.ops.vm import record
@@ -42,6 +43,7 @@ async def suspend(ctx: Context, vm: VM) -> None:
     """Save memory and state into a disk, and stop."""
     async with changing(ctx, vm, VmOperations.suspend):
         await save(ctx, ctx.now(vm))
+    alerts.of_vm(ctx, vm, VmAlert.VM_SUSPENDED, "was suspended")
 
 
 async def save(ctx: Context, vm: VM) -> VDI:
@@ -129,6 +131,7 @@ async def resume(ctx: Context, vm: VM, start_paused: bool, force: bool) -> None:
     async with changing(ctx, vm, VmOperations.resume):
         host = placement.choose_host(ctx.store, ctx.now(vm), force=force)
         await wake(ctx, ctx.now(vm), host, paused=start_paused)
+    alerts.of_vm(ctx, vm, VmAlert.VM_RESUMED, "was resumed", on=host.ref)
 
 
 async def resume_on(ctx: Context, vm: VM, host: str, start_paused: bool, force: bool) -> None:
@@ -140,6 +143,7 @@ async def resume_on(ctx: Context, vm: VM, host: str, start_paused: bool, force: 
             raise HOST_NOT_LIVE()
         placement.assert_can_start_on(ctx.store, ctx.now(vm), chosen)
         await wake(ctx, ctx.now(vm), chosen, paused=start_paused)
+    alerts.of_vm(ctx, vm, VmAlert.VM_RESUMED, "was resumed", on=chosen.ref)
 
 
 async def wake(ctx: Context, vm: VM, host: Host, *, paused: bool, keep_image: bool = False) -> None:

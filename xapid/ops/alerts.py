@@ -1,0 +1,66 @@
+"""Messages that the toolstack leaves for the administrator, each with its urgency, and where all messages begin."""
+
+from __future__ import annotations
+
+import enum
+
+from xapid.datamodel import VM, Host, Message
+from xapid.datamodel.message import Cls
+from xapid.runtime.context import Context
+from xapid.wire.decode import xml_illegal
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class VmAlert(enum.StrEnum):
+    """What is told of a machine once it happened."""
+
+    VM_STARTED = "VM_STARTED"
+    VM_SHUTDOWN = "VM_SHUTDOWN"
+    VM_REBOOTED = "VM_REBOOTED"
+    VM_SUSPENDED = "VM_SUSPENDED"
+    VM_RESUMED = "VM_RESUMED"
+    VM_PAUSED = "VM_PAUSED"
+    VM_UNPAUSED = "VM_UNPAUSED"
+    VM_SNAPSHOTTED = "VM_SNAPSHOTTED"
+    VM_CHECKPOINTED = "VM_CHECKPOINTED"
+    VM_SNAPSHOT_REVERTED = "VM_SNAPSHOT_REVERTED"
+    VM_CRASHED = "VM_CRASHED"
+
+
+MAJOR = 2
+INFORMATION = 5
+"""Urgency: 1 is the most urgent."""
+
+
+def of_vm(ctx: Context, vm: VM, alert: VmAlert, what: str, *, on: str = "") -> None:
+    """Tell what became of a machine; to be called once that is recorded. ``on``: the host, if that matters.
+
+    Clones and copies are not told of, nor what a guest does by itself, crashes aside.
+    """
+    body = f"VM '{vm.name_label}' (uuid: {vm.uuid}) {what}"
+    host = ctx.store.find(Host, on)
+    if host is not None:
+        body += f" on host '{host.name_label}' (uuid: {host.uuid})"
+    priority = MAJOR if alert is VmAlert.VM_CRASHED else INFORMATION
+    leave(ctx, alert, priority, Cls.VM, vm.uuid, body)
+
+
+def leave(ctx: Context, name: str, priority: int, cls: Cls, obj_uuid: str, body: str) -> Message:
+    """Leave a message about an object. Characters that XML cannot carry are replaced."""
+    with ctx.write() as tx:
+        return tx.create(
+            Message,
+            name=_legible(name),
+            priority=priority,
+            cls=cls,
+            obj_uuid=obj_uuid,
+            timestamp=ctx.clock.date(),
+            body=_legible(body),
+        )
+
+
+def _legible(text: str) -> str:
+    if not xml_illegal(text):
+        return text
+    return "".join(REPLACEMENT if xml_illegal(character) else character for character in text)
