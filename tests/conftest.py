@@ -19,7 +19,7 @@ from xapid.backends.host.interface import HostDriver
 from xapid.backends.network.interface import NetworkDriver
 from xapid.datamodel import Host
 from xapid.datamodel.types import Object
-from xapid.hardware import SIMULATED_TYPES, SIMULATED_XEN, simulated
+from xapid.hardware import SIMULATED_TYPES, simulated
 from xapid.http.rpc import Endpoint
 from xapid.main import build_runtime
 from xapid.observe.domains import DomainWatch
@@ -122,7 +122,7 @@ async def _machine(backends: LocalBackends) -> Machine:
     facts = await backends.agent(HOST, "host").call(HostDriver.facts)
     nics = await backends.agent(HOST, "network").call(NetworkDriver.nics)
     storage = {kind: await backends.agent(HOST, f"storage:{kind}").info() for kind in SIMULATED_TYPES}
-    return Machine(facts, tuple(nics), storage, SIMULATED_XEN, simulated=True)
+    return Machine(facts, tuple(nics), storage, simulated=True)
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ SYSTEM_LIBVIRT = Path("/run/libvirt/libvirt-sock")
 """There when the system's own libvirtd runs."""
 SIMULATED_TYPES = ("file", "dummy", "ext", "iso", "udev", "nfs", "lvm", "lvmoiscsi", "smb")
 """Types of repositories that the simulator plays."""
-SIMULATED_XEN = "4.17"
 
 
 class DriverChoiceError(Exception):
@@ -42,7 +41,6 @@ class Hardware:
     simulated: bool
     certificate: Path
     demo: DemoGuest | None = None
-    xen_version: str = "(unknown)"
     _host: str = field(default="localhost", init=False)
 
     def watch_domains(self, tell: Callable[[DomainEvent], None]) -> None:
@@ -61,7 +59,7 @@ class Hardware:
         }
         addresses = [each.partition("/")[0] for nic in nics for each in nic.addresses]
         ensure_certificate(self.certificate, [facts.hostname, "localhost"], ["127.0.0.1", *addresses])
-        return Machine(facts, tuple(nics), storage, self.xen_version, self.certificate, self.demo, self.simulated)
+        return Machine(facts, tuple(nics), storage, self.certificate, self.demo, self.simulated)
 
 
 async def chosen_hardware(config: Config) -> Hardware:
@@ -69,7 +67,7 @@ async def chosen_hardware(config: Config) -> Hardware:
     certificate = config.state_dir / "certificate.pem"
     if config.drivers is Drivers.sim:
         demo = await _demo(config, needed=False)
-        return Hardware(LocalBackends(simulated(), apart=False), True, certificate, demo, SIMULATED_XEN)
+        return Hardware(LocalBackends(simulated(), apart=False), True, certificate, demo)
     if _runs_xen():
         raise DriverChoiceError("this host runs Xen, whose driver is not there yet; try drivers = sim")
     try:

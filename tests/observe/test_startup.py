@@ -245,3 +245,55 @@ async def test_a_restart_tells_when_it_was(before: Runtime, make_runtime: MakeRu
     await startup(after, machine)
 
     assert after.store.one(Host).other_config["agent_start_time"] == "1700003700."
+
+
+async def started_on(make_runtime: MakeRuntime, machine: Machine) -> Runtime:
+    runtime = make_runtime()
+    await first_start(runtime, machine)
+    await startup(runtime, machine)
+    return runtime
+
+
+async def test_on_xen_the_record_says_what_the_hypervisor_says(make_runtime: MakeRuntime, machine: Machine) -> None:
+    xen = replace(machine.facts, capabilities=("xen-3.0-x86_64",), xen_version="4.17.5")
+
+    started = await started_on(make_runtime, replace(machine, facts=xen))
+
+    host = started.store.one(Host)
+    assert (host.capabilities, host.software_version["xen"]) == (("xen-3.0-x86_64",), "4.17.5")
+
+
+@pytest.mark.parametrize("helped", [True, False])
+async def test_under_qemu_guests_have_a_whole_machine_with_and_without_help(
+    make_runtime: MakeRuntime, machine: Machine, helped: bool
+) -> None:
+    facts = replace(machine.facts, virtualization=frozenset({"hvm", "kvm"} if helped else ()))
+
+    started = await started_on(make_runtime, replace(machine, facts=facts))
+
+    host = started.store.one(Host)
+    assert {"hvm-3.0-x86_64", "hvm-3.0-x86_32p"} <= set(host.capabilities)
+    assert host.software_version["xen"] == "(unknown)"
+
+
+async def test_the_oem_strings_of_the_machine_follow_those_of_the_toolstack(
+    make_runtime: MakeRuntime, machine: Machine
+) -> None:
+    strings = {"bios-vendor": "Maker", "oem-3": "Dell System"}
+
+    started = await started_on(make_runtime, replace(machine, facts=replace(machine.facts, bios_strings=strings)))
+
+    found = started.store.one(Host).bios_strings
+    assert (found["bios-vendor"], found["oem-1"], found["oem-3"], found["hp-rombios"]) == (
+        "Maker", "Xen", "Dell System", "",
+    )  # fmt: skip
+    assert found["oem-2"].startswith("MS_VM_CERT/SHA1/")
+
+
+async def test_the_management_interface_has_the_name_servers(make_runtime: MakeRuntime, machine: Machine) -> None:
+    facts = replace(machine.facts, name_servers=("192.0.2.1", "fd00::1"))
+
+    started = await started_on(make_runtime, replace(machine, facts=facts))
+
+    servers = {pif.device: pif.DNS for pif in started.store.all(PIF)}
+    assert servers == {"eth0": "192.0.2.1,fd00::1", "eth1": ""}

@@ -91,7 +91,7 @@ def software_version(machine: Machine, config: Config, now: float) -> dict[str, 
         "date": _installed(now),
         "xapi": api,
         "xapi_build": xapid.__version__,
-        "xen": machine.xen_version,
+        "xen": machine.facts.xen_version,
         "linux": machine.facts.kernel,
         "xencenter_min": api,
         "xencenter_max": api,
@@ -109,6 +109,8 @@ def _installed(now: float) -> str:
 
 def capabilities(facts: HostFacts) -> tuple[str, ...]:
     """The kinds of guests. Only Xen needs the processor's help for full virtualization: QEMU can emulate it."""
+    if facts.capabilities:
+        return facts.capabilities
     hvm = "hvm" in facts.virtualization or "xen" not in facts.virtualization
     return ("xen-3.0-x86_64", *(("hvm-3.0-x86_32", "hvm-3.0-x86_32p", "hvm-3.0-x86_64") if hvm else ()))
 

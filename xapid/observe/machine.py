@@ -23,8 +23,6 @@ class Machine:
     nics: tuple[Nic, ...] = ()
     storage: Mapping[str, DriverInfo] = field(default_factory=dict)
     """The storage drivers by the type of their repositories."""
-    xen_version: str = "(unknown)"
-    """Of the hypervisor; the simulator has one too. Left as it is on a host without Xen."""
     certificate: Path | None = None
     """PEM file of the certificate that HTTPS shows; None: there is none."""
     demo: DemoGuest | None = None

@@ -63,7 +63,9 @@ def demo_network(store: Store, tx: Transaction) -> Network:
     )
 
 
-def refresh_physical(store: Store, tx: Transaction, host: str, nics: tuple[Nic, ...], now: float) -> None:
+def refresh_physical(
+    store: Store, tx: Transaction, host: str, nics: tuple[Nic, ...], name_servers: tuple[str, ...], now: float
+) -> None:
     """Look at the interfaces anew. One that is gone keeps its PIF, without a carrier."""
     present = {nic.device: nic for nic in nics}
     for pif in store.where(PIF, host=host):
@@ -72,7 +74,8 @@ def refresh_physical(store: Store, tx: Transaction, host: str, nics: tuple[Nic, 
         nic = present.get(pif.device)
         metrics = store.find(PIF_metrics, pif.metrics)
         if nic is not None:
-            tx.set(pif, **pif_fields(nic))
+            # The machine asks for names by its management interface.
+            tx.set(pif, DNS=",".join(name_servers) if pif.management else "", **pif_fields(nic))
         if metrics is not None:
             changes = metrics_fields(nic, DateTime.of(now)) if nic is not None else {"carrier": False}
             tx.set(metrics, **changes)

@@ -62,7 +62,7 @@ def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Hos
     tx.set(store.one(Pool), cpu_info=host_record.pool_cpu_info(store))
     refresh_control_domain(store, tx, host, machine.facts, now)
     write_consoles(store, tx, host, host_record.console_base(host.address, config))
-    refresh_physical(store, tx, host.ref, machine.nics, now)
+    refresh_physical(store, tx, host.ref, machine.nics, machine.facts.name_servers, now)
     write_host_certificate(store, tx, host.ref, machine.certificate)
 
 

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from xapid.backends.interface import DriverInfo
 
+UNKNOWN_XEN = "(unknown)"
+"""The version of Xen where there is none."""
+
 
 @dataclass(frozen=True)
 class Cpu:
@@ -40,11 +43,16 @@ class HostFacts:
     boot_time: float = 0.0
     """seconds since 1970"""
     timezone: str = "UTC"
+    name_servers: tuple[str, ...] = ()
+    """addresses of those that this machine asks for names"""
     bios_strings: dict[str, str] = field(default_factory=dict)
-    """keys as in host.bios_strings"""
+    """keys as in host.bios_strings; ``oem-N`` from 3 up"""
     iommu: bool = False
     virtualization: frozenset[str] = frozenset()
-    """of: hvm (VT-x or AMD-V is there), kvm (/dev/kvm opens), xen"""
+    """of: hvm (the processor helps), kvm (/dev/kvm opens), xen (this is the control domain of a Xen host)"""
+    capabilities: tuple[str, ...] = ()
+    """kinds of guests, as the hypervisor names them; empty: it does not say"""
+    xen_version: str = UNKNOWN_XEN
     optical_drives: tuple[str, ...] = ()
 
 

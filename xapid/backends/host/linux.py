@@ -1,16 +1,16 @@
-"""Facts of this machine from /proc and /sys. What is missing, in a container say, is left at its default."""
+"""Facts of this machine from /proc, /sys and /etc. What is missing, in a container say, is left at its default."""
 
 from __future__ import annotations
 
-import os
-import platform
-import socket
+import re
+import shlex
 from pathlib import Path
 
-from xapid.backends.host.interface import Cpu, HostFacts
+from xapid.backends.host import processors
+from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts
+from xapid.backends.host.tree import Tree
 from xapid.backends.interface import DriverInfo
 
-DMI = Path("/sys/class/dmi/id")
 BIOS_STRINGS = {
     "bios-vendor": "bios_vendor",
     "bios-version": "bios_version",
@@ -24,95 +24,153 @@ BIOS_STRINGS = {
     "baseboard-serial-number": "board_serial",
 }
 """Keys of host.bios_strings, and the kernel's files for them."""
+FIRST_OEM = 3
+"""oem-1 and oem-2 are not the machine's own."""
+ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+NO_MEMORY_LIMIT = 1 << 60
+"""What the older control groups say where there is no limit is near the largest number there is."""
 
 
 class Linux:
-    """This machine."""
+    """This machine, or the one whose files lie below ``root``."""
 
     info = DriverInfo("linux", "The machine by /proc and /sys")
 
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._tree = Tree(root)
+
     def facts(self) -> HostFacts:
-        blocks = _cpu_blocks(_text(Path("/proc/cpuinfo")))
-        cpus = tuple(_cpu(number, block) for number, block in enumerate(blocks))
-        sockets = {block.get("physical id", "0") for block in blocks}
-        cores = {(block.get("physical id", "0"), block.get("core id", str(n))) for n, block in enumerate(blocks)}
+        tree = self._tree
+        found = processors.read(tree)
         total, free = self.memory()
+        capabilities = _xen_capabilities(tree)
         return HostFacts(
-            hostname=socket.gethostname(),
-            kernel=platform.release(),
-            os_release=_os_release(_text(Path("/etc/os-release"))),
-            cpus=cpus,
-            sockets=max(len(sockets), 1),
-            threads_per_core=max(len(cpus) // max(len(cores), 1), 1),
-            nodes=max(len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))), 1),
+            hostname=tree.line("proc/sys/kernel/hostname") or "localhost",
+            kernel=tree.line("proc/sys/kernel/osrelease"),
+            os_release=_os_release(tree.text("etc/os-release") or tree.text("usr/lib/os-release")),
+            cpus=found.cpus,
+            sockets=found.sockets,
+            threads_per_core=found.threads_per_core,
+            nodes=max(len(_numbered(tree, "sys/devices/system/node", "node")), 1),
             memory_total=total,
             memory_free=free,
-            boot_time=_boot_time(_text(Path("/proc/stat"))),
-            timezone=_text(Path("/etc/timezone")) or "UTC",
-            bios_strings={key: _text(DMI / name) for key, name in BIOS_STRINGS.items()},
-            iommu=any(Path("/sys/class/iommu").glob("*")),
-            virtualization=_virtualization(blocks),
-            optical_drives=tuple(sorted(str(Path("/dev") / each.name) for each in Path("/sys/block").glob("sr[0-9]*"))),
+            boot_time=_boot_time(tree.text("proc/stat")),
+            timezone=_timezone(tree),
+            name_servers=_name_servers(tree.text("etc/resolv.conf")),
+            bios_strings=_bios_strings(tree),
+            iommu=bool(tree.names("sys/class/iommu")),
+            virtualization=_virtualization(tree, found.cpus, capabilities),
+            capabilities=capabilities,
+            xen_version=_xen_version(tree) if _runs_xen(tree) else UNKNOWN_XEN,
+            optical_drives=tuple(f"/dev/{name}" for name in _numbered(tree, "sys/block", "sr")),
         )
 
     def memory(self) -> tuple[int, int]:
-        fields = dict(line.split(":", 1) for line in _text(Path("/proc/meminfo")).splitlines() if ":" in line)
-        return _kib(fields.get("MemTotal", "")), _kib(fields.get("MemAvailable", ""))
+        """What a container may not use is not there."""
+        lines = (line.partition(":") for line in self._tree.text("proc/meminfo").splitlines())
+        fields = {key: value for key, _, value in lines}
+        total = _kib(fields.get("MemTotal", ""))
+        free = _kib(fields.get("MemAvailable", fields.get("MemFree", "")))
+        limit, used = _memory_limit(self._tree)
+        if limit < total:
+            return limit, max(min(free, limit - used), 0)
+        return total, free
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
+def _numbered(tree: Tree, directory: str, prefix: str) -> list[str]:
+    return [name for name in tree.names(directory) if re.fullmatch(rf"{prefix}\d+", name)]
 
 
 def _kib(text: str) -> int:
     number = text.strip().partition(" ")[0]
-    return int(number) * 1024 if number.isdecimal() else 0
+    return int(number) * 1024 if number.isascii() and number.isdecimal() else 0
 
 
-def _cpu_blocks(text: str) -> list[dict[str, str]]:
-    blocks = [block for block in text.split("\n\n") if block.strip()]
-    return [{key.strip(): value.strip() for key, _, value in map(_split, block.splitlines())} for block in blocks]
-
-
-def _split(line: str) -> tuple[str, str, str]:
-    return line.partition(":")
-
-
-def _whole(text: str) -> int:
-    number = text.partition(".")[0]
-    return int(number) if number.isdecimal() else 0
-
-
-def _cpu(number: int, block: dict[str, str]) -> Cpu:
-    return Cpu(
-        number=number,
-        vendor=block.get("vendor_id", ""),
-        modelname=block.get("model name", ""),
-        family=_whole(block.get("cpu family", "")),
-        model=_whole(block.get("model", "")),
-        stepping=block.get("stepping", ""),
-        speed=_whole(block.get("cpu MHz", "")),
-        flags=block.get("flags", ""),
-    )
+def _memory_limit(tree: Tree) -> tuple[int, int]:
+    """How much the control group of this container may use, and uses without what it could give back at once."""
+    for directory, limit, used, idle in (
+        ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+        ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        most = tree.number(f"{directory}/{limit}")
+        if most is not None:
+            pairs = (line.split() for line in tree.text(f"{directory}/memory.stat").splitlines())
+            cache = next((int(pair[1]) for pair in pairs if len(pair) == 2 and pair[0] == idle), 0)
+            return most, (tree.number(f"{directory}/{used}") or 0) - cache
+    return NO_MEMORY_LIMIT, 0
 
 
 def _os_release(text: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    return {key: value.strip("\"'") for key, _, value in pairs}
+    return {key.strip(): _unquoted(value) for key, _, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return " ".join(shlex.split(value))
+    except ValueError:  # A quotation mark without its other half.
+        return value.strip().strip("\"'")
 
 
 def _boot_time(stat: str) -> float:
-    found = next((line for line in stat.splitlines() if line.startswith("btime ")), "btime 0")
-    return float(found.split()[1])
+    found = re.search(r"^btime (\d+)$", stat, re.MULTILINE | re.ASCII)
+    return float(found[1]) if found else 0.0
 
 
-def _virtualization(blocks: list[dict[str, str]]) -> frozenset[str]:
-    flags = set(blocks[0].get("flags", "").split()) if blocks else set[str]()
-    # QEMU emulates the processor where the real one does not help: guests have a whole machine all the same.
-    found = {"hvm"}
-    if flags & {"vmx", "svm"} and os.access("/dev/kvm", os.R_OK | os.W_OK):
-        found.add("kvm")
+def _timezone(tree: Tree) -> str:
+    """The link is what the C library goes by; Debian's file may be older."""
+    _, _, linked = tree.link("etc/localtime").rpartition("/zoneinfo/")
+    return next((zone for zone in (linked, tree.line("etc/timezone")) if ZONE.fullmatch(zone)), "UTC")
+
+
+def _name_servers(text: str) -> tuple[str, ...]:
+    words = (line.split() for line in text.splitlines())
+    return tuple(line[1] for line in words if len(line) > 1 and line[0] == "nameserver")
+
+
+def _bios_strings(tree: Tree) -> dict[str, str]:
+    found = {key: tree.line(f"sys/class/dmi/id/{name}") for key, name in BIOS_STRINGS.items()}
+    for number, text in enumerate(_oem_strings(tree), FIRST_OEM):
+        found[f"oem-{number}"] = text
+    return {key: "" if text == "Not Specified" else text for key, text in found.items()}
+
+
+def _oem_strings(tree: Tree) -> list[str]:
+    """The strings of the firmware's structures of type 11: a head with its own length, then texts that end in NUL."""
+    found = []
+    for name in tree.names("sys/firmware/dmi/entries"):
+        if not re.fullmatch(r"11-\d+", name):
+            continue
+        raw = tree.bytes(f"sys/firmware/dmi/entries/{name}/raw")
+        if len(raw) < 2:
+            continue
+        texts = raw[raw[1] :].partition(b"\0\0")[0].split(b"\0")
+        readable = ("".join(filter(str.isprintable, each.decode(errors="replace"))).strip() for each in texts)
+        found += [text for text in readable if text]
+    return found
+
+
+def _runs_xen(tree: Tree) -> bool:
+    """Whether this is the control domain of a Xen host; a guest of one is not."""
+    return "control_d" in tree.text("proc/xen/capabilities")
+
+
+def _xen_capabilities(tree: Tree) -> tuple[str, ...]:
+    return tuple(tree.text("sys/hypervisor/properties/capabilities").split()) if _runs_xen(tree) else ()
+
+
+def _xen_version(tree: Tree) -> str:
+    major, minor, extra = (tree.line(f"sys/hypervisor/version/{part}") for part in ("major", "minor", "extra"))
+    return f"{major}.{minor}{extra}" if major and minor else UNKNOWN_XEN
+
+
+def _virtualization(tree: Tree, cpus: tuple[Cpu, ...], capabilities: tuple[str, ...]) -> frozenset[str]:
+    found = set()
+    if _runs_xen(tree):
+        # The control domain does not see the processor's own flags.
+        found = {"xen", "hvm"} if any(each.startswith("hvm") for each in capabilities) else {"xen"}
+    elif tree.opens("dev/kvm"):
+        found = {"hvm", "kvm"}
+    elif cpus and {"vmx", "svm"} & set(cpus[0].flags.split()):
+        found = {"hvm"}
     return frozenset(found)

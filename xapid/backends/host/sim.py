@@ -43,6 +43,7 @@ class Sim:
             },
             iommu=True,
             virtualization=frozenset({"hvm", "xen"}),
+            xen_version="4.17",
         )
 
     def memory(self) -> tuple[int, int]:

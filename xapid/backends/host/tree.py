@@ -1,0 +1,51 @@
+"""The files of the kernel and the system, below a root that need not be ``/``. What cannot be read counts as empty."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class Tree:
+    """Files that describe a machine. Names are relative to the root."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self.root = root
+
+    def bytes(self, name: str) -> bytes:
+        """A file as it is."""
+        try:
+            return (self.root / name).read_bytes()
+        except OSError:
+            return b""
+
+    def text(self, name: str) -> str:
+        """A file of several lines; bytes that are no UTF-8 stand as question marks in a diamond."""
+        return self.bytes(name).decode(errors="replace").strip()
+
+    def line(self, name: str) -> str:
+        """A file of one value. Firmware writes what it likes: nothing unprintable is let through."""
+        return "".join(each for each in self.text(name) if each.isprintable()).strip()
+
+    def number(self, name: str) -> int | None:
+        """A file of one whole number; None: it has none."""
+        text = self.line(name)
+        return int(text) if text.isascii() and text.isdecimal() else None
+
+    def names(self, directory: str) -> list[str]:
+        """What is in a directory, sorted."""
+        try:
+            return sorted(each.name for each in (self.root / directory).iterdir())
+        except OSError:
+            return []
+
+    def link(self, name: str) -> str:
+        """Where a link points to, as it is written."""
+        try:
+            return str((self.root / name).readlink())
+        except OSError:
+            return ""
+
+    def opens(self, name: str) -> bool:
+        """Whether we may read and write a file."""
+        return os.access(self.root / name, os.R_OK | os.W_OK)
