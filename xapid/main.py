@@ -24,7 +24,7 @@ from xapid.datamodel.types import NULL
 from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, started
 from xapid.http.application import build_service
 from xapid.http.authentication import Authentication
-from xapid.http.listeners import Address, ListenerConfig, ListenError, Listeners
+from xapid.http.listeners import ListenerConfig, ListenError, Listeners
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
 from xapid.observe.domains import DomainWatch
@@ -212,12 +212,11 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
 
 def listener_configs(config: Config, hardware: Hardware) -> list[ListenerConfig]:
     """TCP and the first Unix socket together, each further socket by itself."""
-    http = tuple(Address(each.host, each.port) for each in config.http)
-    https = tuple(Address(each.host, each.port) for each in config.https)
     sockets: list[Path | None] = [*config.unix] or [None]
     for path in config.unix:
         path.parent.mkdir(parents=True, exist_ok=True)
-    first = ListenerConfig(http, https, hardware.certificate if https else None, sockets[0])
+    certificate = hardware.certificate if config.https else None
+    first = ListenerConfig(config.http, config.https, certificate, sockets[0])
     return [first, *(ListenerConfig(unix=path) for path in sockets[1:])]
 
 

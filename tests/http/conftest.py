@@ -20,8 +20,9 @@ import uvloop
 from tests.http.client import PATIENCE, Client
 from tests.http.service import echo_service
 from xapid.auth.certificate import ensure_certificate
-from xapid.http.listeners import Address, ListenerConfig, Listeners
+from xapid.http.listeners import ListenerConfig, Listeners
 from xapid.http.service import Service
+from xapid.runtime.settings import Address
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 LOCAL = (Address("127.0.0.1", 0),)

@@ -16,7 +16,8 @@ from tests.http.conftest import LOCAL, LoopFactory, ServerThread
 from tests.http.service import echo_service
 from tests.http.test_requests import call
 from xapid.auth.certificate import read_certificate, self_signed
-from xapid.http.listeners import Address, ListenerConfig, ListenError, Listeners
+from xapid.http.listeners import ListenerConfig, ListenError, Listeners
+from xapid.runtime.settings import Address
 
 SERVICE = echo_service()
 
@@ -34,26 +35,6 @@ def echoes(client: Client) -> bool:
 
 
 # Addresses
-
-
-@pytest.mark.parametrize(
-    "text, address",
-    [
-        ("0.0.0.0:80", Address("0.0.0.0", 80)),
-        ("[::1]:8443", Address("::1", 8443)),
-        ("[::]:0", Address("::", 0)),
-        ("localhost:8080", Address("localhost", 8080)),
-    ],
-)
-def test_an_address_is_read_and_written_alike(text: str, address: Address) -> None:
-    assert Address.parse(text) == address
-    assert str(address) == text
-
-
-@pytest.mark.parametrize("text", ["", "80", ":80", "::1:80", "[::1]", "[::1]80", "a:b", "a:65536", "a:-1", "[a]:80"])
-def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"ADDRESS:PORT"):
-        Address.parse(text)
 
 
 def test_several_addresses_are_served(loop_factory: LoopFactory) -> None:

@@ -532,12 +532,41 @@ def test_the_client_of_the_standard_library_keeps_its_connection(server: Running
     assert bodies == [b"one", b"two", b"later"]
 
 
-def test_a_tls_client_that_ends_its_side_gets_the_reply(server: Running) -> None:
+@pytest.mark.parametrize("body, answer", [(b"<last/>", b"<last/>"), (b"later", b"later"), (b"large", LARGE)])
+def test_a_tls_client_that_ends_its_side_gets_the_reply(server: Running, body: bytes, answer: bytes) -> None:
     """The end of its side comes with the call, as a TLS alert."""
     with TlsByHand(server) as tls:
-        tls.send(call(b"<last/>"), last=True)
+        tls.send(call(body), last=True)
 
-        assert tls.receive_until(b"<last/>").endswith(b"<last/>")
+        assert tls.rest().endswith(b"\r\n\r\n" + answer)
+
+
+def test_a_tls_client_that_ends_its_side_gets_every_reply_it_is_owed(server: Running) -> None:
+    bodies = (b"1", b"later", b"asgi", b"2", b"later", b"the last")
+    with TlsByHand(server) as tls:
+        tls.send(b"".join(call(body) for body in bodies), last=True)
+
+        received = tls.rest()
+
+    assert received.count(b"HTTP/1.1 200 ") == len(bodies)
+    assert received.endswith(b"the last")
+
+
+def test_an_idle_tls_client_that_ends_its_side_is_answered_by_the_end(server: Running) -> None:
+    with TlsByHand(server) as tls:
+        tls.send(call(b"x"))
+        tls.receive_until(b"\r\n\r\nx")
+
+        tls.send(b"", last=True)
+
+        assert tls.rest() == b""
+
+
+def test_a_raw_stream_over_tls_can_be_ended_by_halves(server: Running) -> None:
+    with TlsByHand(server) as tls:
+        tls.send(get("/console", method="CONNECT") + b"abc", last=True)
+
+        assert tls.rest() == b"HTTP/1.0 200 OK\r\n\r\nABCbye"
 
 
 class TlsByHand:
@@ -583,3 +612,16 @@ class TlsByHand:
                 assert data, received
                 self._incoming.write(data)
         return received
+
+    def rest(self) -> bytes:
+        """All that comes until the server ends its side, as TLS has it and not by hanging up."""
+        received = b""
+        while True:
+            try:
+                received += self._tls.read(65536)
+            except ssl.SSLZeroReturnError:
+                return received
+            except ssl.SSLWantReadError:
+                data = self._plain.recv(65536)
+                assert data, received[-200:]
+                self._incoming.write(data)

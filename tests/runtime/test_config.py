@@ -132,6 +132,12 @@ def test_an_address_is_written_as_it_was_read(text: str) -> None:
     assert str(Address.parse(text)) == text
 
 
+@pytest.mark.parametrize("text", ["", "80", ":80", "::1:80", "[::1]", "[::1]80", "a:b", "a:65536", "a:-1", "[a]:80"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"of the form|no port"):
+        Address.parse(text)
+
+
 def test_the_flags_are_those_that_scripts_use() -> None:
     assert {each.option for each in declared(Config) if each.flag} == FLAGS
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from xapid.http.authentication import Authentication
 from xapid.http.console import ConsoleHandler, FindEndpoint
-from xapid.http.exchange import send_reply
-from xapid.http.reply import error_page
 from xapid.http.routes import Handlers, standard_routes
 from xapid.http.service import Direct, Limits, Service
+from xapid.http.static import FileServer
 from xapid.store.store import Store
 
 
@@ -21,12 +18,6 @@ def build_service(
     """The application with its direct path for calls."""
     handlers: dict[str, ASGIApp] = {
         "connect_console": ConsoleHandler(store, authentication, endpoint),
-        "get_root": not_found,
+        "get_root": FileServer(None),
     }
-    application = Starlette(routes=[Mount("/", app=Handlers(handlers))])
-    return Service(application, calls, standard_routes(), limits)
-
-
-async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """There are no files to serve yet."""
-    await send_reply(send, error_page(404))
+    return Service(Handlers(handlers), calls, standard_routes(), limits)

@@ -20,9 +20,9 @@ import uvicorn
 from xapid.http.protocol import HttpProtocol
 from xapid.http.service import Service
 from xapid.http.tls import ServerTls
+from xapid.runtime.settings import Address
 
 log = logging.getLogger(__name__)
-
 
 KEEPALIVE_IDLE = 300
 """Seconds of silence after which the kernel asks whether the client is still there."""
@@ -30,27 +30,6 @@ KEEPALIVE_IDLE = 300
 
 class ListenError(Exception):
     """A listener cannot be opened; the text says which and why, in one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a TCP listener is: ``0.0.0.0:80``, ``[::1]:8443``. Port 0 takes a free one."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``ADDRESS:PORT``; an IPv6 address stands in brackets."""
-        host, colon, port = text.rpartition(":")
-        bracketed = host.startswith("[") and host.endswith("]")
-        host = host[1:-1] if bracketed else host
-        if not colon or not host or not port.isdecimal() or int(port) > 65535 or (":" in host) is not bracketed:
-            raise ValueError(f"{text!r} is not ADDRESS:PORT, like 0.0.0.0:80 or [::1]:8443")
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

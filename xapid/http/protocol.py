@@ -19,6 +19,7 @@ from xapid.http.raw import RawStream
 from xapid.http.reply import Reply, cross_origin, encode_reply, encode_reply_head, error_page
 from xapid.http.routes import Kind, Route
 from xapid.http.service import Direct, Limits, Request, Service
+from xapid.http.tls import ServerConnection
 
 __all__ = ["Direct", "HttpProtocol", "Limits", "Peer", "RawStream", "Reply", "Request", "Service", "error_page"]
 
@@ -98,6 +99,9 @@ class HttpProtocol(asyncio.Protocol):
         own = transport.get_extra_info("sockname")
         self._server: tuple[str, int] | None = own[:2] if isinstance(own, tuple) else None
         self._connections.add(self)
+        tls = transport.get_extra_info("ssl_object")
+        if isinstance(tls, ServerConnection):
+            tls.on_end = self._tls_ended
         limits = self._limits
         self._longest_head = limits.unix_head if self._peer.unix else limits.tcp_head
         if len(self._connections) > (limits.unix_connections if self._peer.unix else limits.tcp_connections):
@@ -120,12 +124,20 @@ class HttpProtocol(asyncio.Protocol):
             self._advance()
 
     def eof_received(self) -> bool:
+        self._client_ended()
+        # Replies are still wanted. TLS whose client hung up without a word ends here: asyncio warns of another answer.
+        return self._phase is not CLOSED and not self._peer.tls
+
+    def _tls_ended(self) -> None:
+        """The client has said that its side of TLS ends. What was read before that is handed to us after this."""
+        if not self.ended:
+            self._loop.call_soon(self._client_ended)
+
+    def _client_ended(self) -> None:
         self.ended = True
         self._arrived.set()
         if self._phase is not REPLY:
             self._advance()
-        # Replies are still wanted. TLS ends here, and asyncio warns of any other answer.
-        return self._phase is not CLOSED and not self._peer.tls
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
@@ -278,9 +290,6 @@ class HttpProtocol(asyncio.Protocol):
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Answer in a task. Until then what arrives is kept."""
         self._phase = REPLY
-        if self._peer.tls:
-            # When asyncio reads the end of a TLS client's side, it ends ours too; so it shall not read that yet.
-            self._pause_reading()
         task = self._loop.create_task(work, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -17,6 +17,7 @@ from xapid.http.reply import Reply, error_page
 from xapid.http.service import Request
 from xapid.runtime.context import Origin
 from xapid.wire import jsonrpc, xmlrpc
+from xapid.wire.jsonrpc import NoJsonForm
 from xapid.wire.raw import MalformedRequest
 from xapid.wire.records import EventBatch, Members, Rows
 
@@ -77,12 +78,12 @@ class Endpoint:
             return error_page(500)
         try:
             answer = self._call(call.method, call.params, request)
+            if isinstance(answer, Answer) and not _is_large(answer.value):
+                return _reply(jsonrpc.success(call, answer.kind, answer.value, self._members), JSON)
         except ApiError as error:
             return _reply(jsonrpc.failure(call, error.description), JSON)
-        except Unsupported:
+        except (Unsupported, NoJsonForm):
             return error_page(500)
-        if isinstance(answer, Answer) and not _is_large(answer.value):
-            return _reply(jsonrpc.success(call, answer.kind, answer.value, self._members), JSON)
         success, slices = partial(jsonrpc.success, call), partial(jsonrpc.success_slices, call)
         return self._later(answer, JSON, success, slices, partial(jsonrpc.failure, call))
 
@@ -106,6 +107,8 @@ class Endpoint:
             return _reply(body, content_type)
         except ApiError as error:
             return _reply(failure(error.description), content_type)
+        except NoJsonForm:
+            return error_page(500)
         except Exception as error:
             return _reply(failure(_unforeseen(error)), content_type)
 

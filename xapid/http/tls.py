@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 log = logging.getLogger(__name__)
 
 # What clients of the original can speak; some of them know nothing but AES-GCM with an RSA certificate.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+class ServerConnection(ssl.SSLObject):
+    """TLS of one connection, which goes on for us when the client has ended its side.
+
+    The transports of asyncio and of uvloop end both sides when they read of that, and lose every later reply. So they
+    read that nothing has come, and the protocol is told instead.
+    """
+
+    on_end: Callable[[], None] | None = None
+    """Called each time it is read that the client has ended its side."""
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        try:
+            data = super().read(len, buffer) if buffer is not None else super().read(len)
+        except ssl.SSLZeroReturnError:
+            data = b""
+        if data or not len or self.on_end is None:
+            return data
+        self.on_end()
+        raise ssl.SSLWantReadError
 
 
 class ServerTls:
@@ -25,6 +48,7 @@ class ServerTls:
         self.context = server_context(certificate)
         """The listener's own. It only chooses, for each client, the one to go on with."""
         self.context.sni_callback = self._choose
+        self.context.sslobject_class = ServerConnection
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         # OpenSSL calls this for clients that send no name, too.

@@ -23,7 +23,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen: a host name or address, and a port."""
+    """Where to listen: a host name or address, and a port. Port 0 takes a free one."""
 
     host: str
     port: int
