@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from xapid.datamodel import VM
+from xapid.datamodel import VBD, VDI, VM
 from xapid.datamodel.errors import OTHER_OPERATION_IN_PROGRESS, TASK_CANCELLED, VM_BAD_POWER_STATE
+from xapid.datamodel.types import NULL
 from xapid.runtime.clock import Clock
 from xapid.runtime.guard import AT_ONCE, STANDARD, Guard
 from xapid.runtime.tasks import TaskHandle, Tasks
 from xapid.store.store import Store
 
 
-def one_at_a_time(store: Store, row: Any, operation: str) -> None:
-    """Any operation excludes any other; one called `pause` is never allowed."""
-    if operation == "pause":
+def one_at_a_time(store: Store, row: Any, operation: str, *, strict: bool = True) -> None:
+    """Any operation excludes any other; one called `pause` is allowed only to those who force it."""
+    if operation == "pause" and strict:
         raise VM_BAD_POWER_STATE(row.ref, "running", "halted")
     for task, current in row.current_operations.items():
         raise OTHER_OPERATION_IN_PROGRESS("VM", row.ref, current, task)
@@ -102,6 +103,63 @@ async def test_what_is_not_allowed_fails_at_once(guard: Guard, tasks: Tasks, vm:
         await guard.enter(vm, "pause", tasks.create("VM.pause"), STANDARD)
 
 
+async def test_what_a_client_forces_is_let_pass(store: Store, guard: Guard, tasks: Tasks, vm: VM) -> None:
+    task = tasks.create("VM.pause")
+
+    guard.check(vm, "pause", strict=False)
+    await guard.enter(vm, "pause", task, STANDARD, strict=False)
+
+    assert store.get(VM, vm.ref).current_operations == {task.ref: "pause"}
+
+
+async def test_who_waits_for_a_disk_hears_when_its_drive_is_free(store: Store, tasks: Tasks) -> None:
+    with store.write() as tx:
+        vdi = tx.create(VDI)
+        vbd = tx.create(VBD, VDI=vdi.ref)
+
+    def not_while_its_drive_is_busy(store: Store, row: Any, operation: str, *, strict: bool = True) -> None:
+        for task, current in store.get(VBD, vbd.ref).current_operations.items():
+            raise OTHER_OPERATION_IN_PROGRESS("VDI", vdi.ref, current, task)
+
+    guard = Guard(store, {"VDI": not_while_its_drive_is_busy})
+    plugging = tasks.create("VBD.plug")
+    await guard.enter(vbd, "plug", plugging, STANDARD)
+    resizing = tasks.create("VDI.resize")
+    resizing.work = asyncio.ensure_future(guard.enter(vdi, "resize", resizing, STANDARD))
+    await until_it_waits(tasks, resizing)
+
+    guard.leave(vbd, plugging.ref)
+    async with asyncio.timeout(5):
+        await resizing.work
+
+    assert store.get(VDI, vdi.ref).current_operations == {resizing.ref: "resize"}
+
+
+async def test_a_drive_that_was_emptied_meanwhile_frees_the_disk_that_it_held(store: Store, tasks: Tasks) -> None:
+    with store.write() as tx:
+        vdi = tx.create(VDI)
+        vbd = tx.create(VBD, VDI=vdi.ref)
+
+    def not_while_the_drive_is_busy(store: Store, row: Any, operation: str, *, strict: bool = True) -> None:
+        for task, current in store.get(VBD, vbd.ref).current_operations.items():
+            raise OTHER_OPERATION_IN_PROGRESS("VDI", vdi.ref, current, task)
+
+    guard = Guard(store, {"VDI": not_while_the_drive_is_busy})
+    ejecting = tasks.create("VBD.eject")
+    await guard.enter(vbd, "eject", ejecting, STANDARD)
+    destroying = tasks.create("VDI.destroy")
+    destroying.work = asyncio.ensure_future(guard.enter(vdi, "destroy", destroying, STANDARD))
+    await until_it_waits(tasks, destroying)
+
+    with store.write() as tx:
+        tx.set(vbd, VDI=NULL)
+    guard.leave(vbd, ejecting.ref)
+    async with asyncio.timeout(5):
+        await destroying.work
+
+    assert store.get(VDI, vdi.ref).current_operations == {destroying.ref: "destroy"}
+
+
 async def test_without_patience_a_conflict_fails_at_once(guard: Guard, tasks: Tasks, vm: VM) -> None:
     first = tasks.create("VM.start")
     await guard.enter(vm, "start", first, STANDARD)
@@ -126,7 +184,7 @@ async def test_who_waits_can_be_cancelled(store: Store, guard: Guard, tasks: Tas
 
 
 async def test_a_hard_shutdown_overtakes_those_who_wait(store: Store, tasks: Tasks, vm: VM) -> None:
-    def lets_hard_shutdown_in(store: Store, row: Any, operation: str) -> None:
+    def lets_hard_shutdown_in(store: Store, row: Any, operation: str, *, strict: bool = True) -> None:
         if operation != "hard_shutdown":
             one_at_a_time(store, row, operation)
 

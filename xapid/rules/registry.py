@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from xapid.rules import host, pool, sr, vbd, vdi, vif, vm, vm_appliance, vtpm, vusb
 from xapid.store.derive import Derivation
 from xapid.store.store import Store
 
-Check = Callable[[Store, Any, str], None]
-"""``check(store, row, operation)`` raises the error a client gets if the operation may not be started now."""
+
+class Check(Protocol):
+    """Raises the error that a client gets if an operation may not be started on a row now."""
+
+    def __call__(self, store: Store, row: Any, operation: str, *, strict: bool = True) -> None:
+        """Without ``strict`` rules that a client can force are passed over."""
+
 
 CHECKS: dict[str, Check] = {
     "VM": vm.check,

@@ -129,10 +129,15 @@ class Context:
         self.task.progress(fraction)
 
     @asynccontextmanager
-    async def operation(self, row: Object, operation: str, *, patience: float = STANDARD) -> AsyncIterator[Undo]:
-        """Wait for the turn, check, mark ``current_operations``; on the way out undo what failed and unmark."""
+    async def operation(
+        self, row: Object, operation: str, *, patience: float = STANDARD, strict: bool = True
+    ) -> AsyncIterator[Undo]:
+        """Wait for the turn, check, mark ``current_operations``; on the way out undo what failed and unmark.
+
+        Without ``strict`` what a client can force is let pass.
+        """
         guard = self.runtime.guard
-        await guard.enter(row, operation, self.task, patience)
+        await guard.enter(row, operation, self.task, patience, strict=strict)
         try:
             async with self.undoing() as undo:
                 yield undo
@@ -152,9 +157,9 @@ class Context:
         finally:
             self._undos.remove(undo)
 
-    def check(self, row: Object, operation: str) -> None:
-        """Raise what forbids an operation now; never waits."""
-        self.runtime.guard.check(self.now(row), operation)
+    def check(self, row: Object, operation: str, *, strict: bool = True) -> None:
+        """Raise what forbids an operation now; never waits. Without ``strict`` what a client can force is let pass."""
+        self.runtime.guard.check(self.now(row), operation, strict=strict)
 
     def lock(self, *rows: Object) -> AbstractAsyncContextManager[None]:
         """Hold these objects against others that ask for the same. Marks nothing."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xapid.datamodel.errors import OTHER_OPERATION_IN_PROGRESS
 from xapid.datamodel.types import Object
@@ -14,8 +13,13 @@ from xapid.store.store import Store
 if TYPE_CHECKING:
     from xapid.runtime.tasks import TaskHandle
 
-Check = Callable[[Store, Any, str], None]
-"""Raises the error that a client gets if the operation may not be started on a row now."""
+
+class Check(Protocol):
+    """Whether an operation may be started on a row now."""
+
+    def __call__(self, store: Store, row: Any, operation: str, *, strict: bool = True) -> None:
+        """Raise the error that a client gets if not. What a client can force is refused only if ``strict``."""
+
 
 URGENT = frozenset({"hard_shutdown", "hard_reboot"})
 """These overtake whoever waits: they are how a client gets out of a jam."""
@@ -34,13 +38,15 @@ class Guard:
         self._checks = checks
         self._waiting: dict[str, OrderedDict[asyncio.Future[None], None]] = {}
 
-    def check(self, row: Object, operation: str) -> None:
+    def check(self, row: Object, operation: str, *, strict: bool = True) -> None:
         """Raise what forbids the operation now, also if it is only that something else is going on."""
         check = self._checks.get(row.spec.name)
         if check is not None:
-            check(self._store, row, operation)
+            check(self._store, row, operation, strict=strict)
 
-    async def enter(self, row: Object, operation: str, task: TaskHandle, patience: float) -> None:
+    async def enter(
+        self, row: Object, operation: str, task: TaskHandle, patience: float, *, strict: bool = True
+    ) -> None:
         """Wait for the turn, then mark the operation. Raises what forbids it, or what still stands in the way.
 
         While it waits the task can be cancelled.
@@ -51,7 +57,7 @@ class Guard:
             row = self._store.get(type(row), row.ref)
             blocker = None
             try:
-                self.check(row, operation)
+                self.check(row, operation, strict=strict)
             except OTHER_OPERATION_IN_PROGRESS as error:
                 blocker = error
             if blocker is None and not queued:
@@ -78,13 +84,22 @@ class Guard:
             if current.pop(task, None) is not None:
                 with self._store.write() as tx:
                     tx.set(latest, current_operations=current)
-        self.released(row.ref)
+        self.released(row)
+        if latest is not None:
+            self.released(latest)
 
-    def released(self, ref: str) -> None:
-        """Something about the object ended: those who wait for it look again, in their order."""
-        for future in self._waiting.pop(ref, ()):
-            if not future.done():
-                future.set_result(None)
+    def released(self, row: Object) -> None:
+        """Something about an object ended: those who wait for it, or for one that it names, look again, in their order.
+
+        A disk waits for the drives that hold it, so that the end of what went on with a drive is news for its disk.
+        """
+        if not self._waiting:
+            return
+        named = [value for value in row.__dict__.values() if isinstance(value, str) and value in self._waiting]
+        for ref in named:
+            for future in self._waiting.pop(ref, ()):
+                if not future.done():
+                    future.set_result(None)
 
     async def _wait(self, ref: str, task: TaskHandle, seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

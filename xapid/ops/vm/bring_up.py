@@ -179,4 +179,4 @@ def _give_back(ctx: Context, vm: VM, devices: list[Object]) -> None:
         if latest is not None:
             tx.set(latest, scheduled_to_be_resident_on=NULL)
     for device in devices:
-        ctx.runtime.guard.released(device.ref)
+        ctx.runtime.guard.released(device)
