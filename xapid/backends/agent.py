@@ -134,7 +134,10 @@ class Backend:
         try:
             if self.faults is not None:
                 self.faults.strike(name)
-            return getattr(driver, name)(*args, **kwargs)
+            result = getattr(driver, name)(*args, **kwargs)
+            if self.faults is not None:
+                self.faults.follow(name)
+            return result
         except BackendError:
             raise
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xapid.backends.interface import BackendError
@@ -15,6 +16,8 @@ class SimFaults:
     """Seconds that each call of a method takes."""
     errors: dict[str, list[BackendError]] = field(default_factory=dict)
     """What the next calls of a method raise, one each, first to last."""
+    followers: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
+    """What is called after the next calls of a method that were done, one each, first to last."""
 
     def fail(self, method: str, error: BackendError, times: int = 1) -> None:
         """Let the next calls of a method raise an error."""
@@ -26,6 +29,16 @@ class SimFaults:
             self.delays[method] = seconds
         else:
             self.delays.pop(method, None)
+
+    def afterwards(self, method: str, function: Callable[[], None]) -> None:
+        """Once the next call of a method is done, and before its caller hears of it, call this; it may raise too."""
+        self.followers.setdefault(method, []).append(function)
+
+    def follow(self, method: str) -> None:
+        """Call what is due once a method is done, and strike it off."""
+        due = self.followers.get(method)
+        if due:
+            due.pop(0)()
 
     def strike(self, method: str) -> None:
         """Raise what is due for a method, and strike it off."""

@@ -15,6 +15,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.network import NetworkDefaultLockingMode, NetworkPurpose
 from xapid.ops.blob import attach_new_blob
+from xapid.ops.vm.create import remove_nic
 from xapid.rules import bridges
 from xapid.runtime.context import Context
 
@@ -41,7 +42,7 @@ def destroy(ctx: Context, self: str) -> None:
     """Remove a network that nobody uses, with the interfaces of guests that are plugged into it no more."""
     network = ctx.store.get(Network, self)
     vifs = ctx.store.where(VIF, network=self)
-    used = [vif.ref for vif in vifs if vif.currently_attached]
+    used = [vif.ref for vif in vifs if vif.currently_attached or vif.current_operations]
     if used:
         raise NETWORK_CONTAINS_VIF(*used)
     pifs = [pif.ref for pif in ctx.store.where(PIF, network=self)]
@@ -51,7 +52,7 @@ def destroy(ctx: Context, self: str) -> None:
         raise CANNOT_DESTROY_SYSTEM_NETWORK(self)
     with ctx.write() as tx:
         for vif in vifs:
-            tx.delete(vif)
+            remove_nic(tx, ctx.store, vif)
         tx.delete(network)
 
 

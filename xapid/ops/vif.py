@@ -49,13 +49,13 @@ def destroy(ctx: Context, self: VIF) -> None:
 
 async def plug(ctx: Context, self: VIF) -> None:
     """Give the interface to the running machine."""
-    async with ctx.operation(self, VifOperations.plug) as undo:
+    async with wires.letting_go(ctx, self), ctx.operation(self, VifOperations.plug) as undo:
         await wires.join(ctx, undo, ctx.now(self))
 
 
 async def unplug(ctx: Context, self: VIF) -> None:
     """Take the interface from the running machine."""
-    async with ctx.operation(self, VifOperations.unplug):
+    async with wires.letting_go(ctx, self), ctx.operation(self, VifOperations.unplug):
         await wires.part(ctx, ctx.now(self))
 
 
@@ -65,14 +65,17 @@ async def unplug_force(ctx: Context, self: VIF) -> None:
 
 
 async def move(ctx: Context, self: VIF, network: Network) -> None:
-    """Join the interface to another network, also while the machine runs."""
-    async with ctx.lock(self):
+    """Join the interface to another network, also while the machine runs.
+
+    It is marked as if it were being attached: a start of the machine waits for the move, and the move for a start.
+    """
+    async with wires.letting_go(ctx, self), ctx.operation(self, VifOperations.attach):
         vif = ctx.now(self)
         vm = ctx.store.get(VM, vif.VM)
         host = ctx.store.find(Host, vm.resident_on)
         if host is None or not vif.currently_attached:
             with ctx.write() as tx:
-                tx.set(vif, network=network.ref)
+                tx.set(vif, network=ctx.now(network).ref)
             return
         if not network_rules.reaches(ctx.store, network, host):
             raise HOST_CANNOT_ATTACH_NETWORK(host.ref, network.ref)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import BackendError, InUse
 from xapid.backends.network.interface import Bridge, NetworkDriver
 from xapid.datamodel import PIF, VIF, VM, Host, Network
+from xapid.datamodel.vm import VmPowerState
 from xapid.rules.domain_spec import mtu_of, nic_spec
+from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
@@ -19,19 +22,33 @@ log = logging.getLogger(__name__)
 
 
 async def ensure_bridges(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
-    """See to it that the bridges of these interfaces' networks are there."""
-    for network in {vif.network: ctx.store.get(Network, vif.network) for vif in vifs}.values():
+    """See to it that the bridges of these interfaces' networks are there.
+
+    The caller has marked the interfaces, so that nobody removes a bridge before they are joined to it. Bridges of
+    unmanaged networks are somebody else's affair.
+    """
+    for ref in sorted({vif.network for vif in vifs}):
+        network = ctx.store.get(Network, ref)
+        async with ctx.lock(network):
+            await _ensure_bridge(ctx, host, network)
+
+
+async def _ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
+    network = ctx.now(network)
+    if network.managed:
         bridge = Bridge(network.bridge, network.uuid, network.MTU)
         await ctx.network(host).call(NetworkDriver.ensure_bridge, bridge)
 
 
 async def release_bridges(ctx: Context, host: Host, networks: Iterable[str]) -> None:
     """Remove the bridges of internal networks that no guest on the host is joined to, or about to be."""
-    for ref in set(networks):
+    for ref in sorted(set(networks)):
         network = ctx.store.find(Network, ref)
-        if network is None or not is_internal(ctx.store, network, host) or wanted(ctx.store, network, host):
+        if network is None or not is_internal(ctx.store, network, host):
             continue
-        await remove_bridge(ctx, host, network.bridge)
+        async with ctx.lock(network):
+            if not wanted(ctx.store, network, host):
+                await remove_bridge(ctx, host, network.bridge)
 
 
 async def remove_bridge(ctx: Context, host: Host, bridge: str) -> None:
@@ -44,6 +61,18 @@ async def remove_bridge(ctx: Context, host: Host, bridge: str) -> None:
         log.error("bridge %s cannot be removed: %s", bridge, error)
 
 
+@asynccontextmanager
+async def letting_go(ctx: Context, vif: VIF) -> AsyncIterator[None]:
+    """After the block, however it ends, the bridge goes if nobody needs it. The marks of the block are off by then."""
+    host = ctx.store.find(Host, ctx.store.get(VM, vif.VM).resident_on)
+    try:
+        yield
+    finally:
+        if host is not None:
+            latest = ctx.store.find(VIF, vif.ref) or vif
+            await release_bridges(ctx, host, [vif.network, latest.network])
+
+
 async def join(ctx: Context, undo: Undo, vif: VIF) -> None:
     """Give a running machine an interface, and record it."""
     vm = ctx.store.get(VM, vif.VM)
@@ -51,11 +80,8 @@ async def join(ctx: Context, undo: Undo, vif: VIF) -> None:
     await ensure_bridges(ctx, host, [vif])
     channel = ctx.domains(host)
     undo.push(channel, DomainDriver.detach_nic, vm.uuid, vif.uuid)
-    try:
-        await channel.call(DomainDriver.attach_nic, vm.uuid, nic_spec(ctx.store, vif))
-    except BaseException:
-        await release_bridges(ctx, host, [vif.network])
-        raise
+    await channel.call(DomainDriver.attach_nic, vm.uuid, nic_spec(ctx.store, vif))
+    check_power_state(ctx.now(vm), VmPowerState.Running)  # It may have stopped by itself meanwhile.
     with ctx.write() as tx:
         tx.set(vif, currently_attached=True)
 
@@ -67,19 +93,22 @@ async def part(ctx: Context, vif: VIF) -> None:
     await ctx.domains(host).call(DomainDriver.detach_nic, vm.uuid, vif.uuid)
     with ctx.write() as tx:
         tx.set(vif, currently_attached=False)
-    await release_bridges(ctx, host, [vif.network])
 
 
 async def move(ctx: Context, vif: VIF, network: Network, host: Host) -> None:
     """Join the interface of a running machine to another network, and record it."""
     vm = ctx.store.get(VM, vif.VM)
-    bridge = Bridge(network.bridge, network.uuid, network.MTU)
-    await ctx.network(host).call(NetworkDriver.ensure_bridge, bridge)
-    spec = replace(nic_spec(ctx.store, vif), bridge=network.bridge, mtu=mtu_of(vif, network))
-    await ctx.domains(host).call(DomainDriver.move_nic, vm.uuid, spec)
-    with ctx.write() as tx:
-        tx.set(vif, network=network.ref)
-    await release_bridges(ctx, host, [vif.network])
+    async with ctx.lock(network):
+        try:
+            await _ensure_bridge(ctx, host, network)
+            spec = replace(nic_spec(ctx.store, vif), bridge=network.bridge, mtu=mtu_of(vif, network))
+            await ctx.domains(host).call(DomainDriver.move_nic, vm.uuid, spec)
+        except BaseException:
+            if is_internal(ctx.store, network, host) and not wanted(ctx.store, network, host):
+                await remove_bridge(ctx, host, network.bridge)
+            raise
+        with ctx.write() as tx:
+            tx.set(vif, network=network.ref)
 
 
 def is_internal(store: Store, network: Network, host: Host) -> bool:
@@ -103,5 +132,7 @@ async def remove_unused(ctx: Context, host: Host) -> None:
     networks = {network.uuid: network for network in ctx.store.all(Network)}
     for bridge in await ctx.network(host).call(NetworkDriver.bridges):
         network = networks.get(bridge.uuid)
-        if network is None or (is_internal(ctx.store, network, host) and not wanted(ctx.store, network, host)):
+        if network is None:
             await remove_bridge(ctx, host, bridge.name)
+        else:
+            await release_bridges(ctx, host, [network.ref])
