@@ -45,7 +45,6 @@ from xapid.runtime.notify import notify
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
 from xapid.store.database import Database, DatabaseError, StateDirectory
-from xapid.store.feed import Deletion
 from xapid.store.store import Store
 from xapid.store.writer import Ballast, Writer
 from xapid.wire import xmlrpc
@@ -149,8 +148,9 @@ def load(store: Store, database: Database) -> None:
     """Every row and the latest deletions; then what is derived from them."""
     for row in database.rows():
         store.adopt(row)
-    for gone_at, name, ref, created in database.deletions():
-        store.feed.classes[name].deleted.append(Deletion(gone_at, created, ref))
+    store.recall(database.deletions())
+    for name, generation in database.forgotten().items():
+        store.feed.classes[name].forgotten = generation
     store.derive_all()
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from xapid.datamodel import VBD, VM, Task
+from xapid.datamodel import VBD, VM, Console, Task, VBD_metrics
 from xapid.datamodel.types import CLASSES, DateTime
 from xapid.datamodel.vm import VmPowerState
-from xapid.store.database import Database, DatabaseError, StateDirectory
+from xapid.store.database import DELETIONS_KEPT, Database, DatabaseError, StateDirectory
 from xapid.store.rows import PERSISTENT, columns_of
 from xapid.store.store import Store
-from xapid.store.writer import Writer
+from xapid.store.writer import RESERVED, Writer
 
 Reopen = Callable[[], Store]
 
@@ -35,9 +37,10 @@ def reopen(tmp_path: Path) -> Reopen:
     def load() -> Store:
         database = Database(tmp_path / "xapid.db")
         database.open()
-        store = Store()
+        store = Store(generation=int(database.meta()["generation_ceiling"]))
         for row in database.rows():
             store.adopt(row)
+        store.recall(database.deletions())
         return store
 
     return load
@@ -195,3 +198,124 @@ def test_a_state_directory_has_one_daemon(tmp_path: Path) -> None:
     second = StateDirectory(tmp_path)
     second.open()
     second.close()
+
+
+async def test_rows_come_back_in_the_order_in_which_they_were_made(store: Store, reopen: Reopen) -> None:
+    made = []
+    for _ in range(3):
+        with store.write() as tx:
+            made.append(tx.create(VM).ref)
+    with store.write() as tx:
+        tx.set(store.get(VM, made[0]), name_label="changed later")
+    await store.settled()
+
+    assert [row.ref for row in reopen().all(VM)] == made
+
+
+async def test_a_client_without_a_token_is_told_of_every_object_after_a_restart(store: Store, reopen: Reopen) -> None:
+    with store.write() as tx:
+        vm, secret = tx.create(VM), tx.create(VBD_metrics)
+    await store.settled()
+
+    again = reopen()
+
+    assert list(again.feed.classes["VM"].changed_since(0)) == [vm.ref]
+    assert list(again.feed.classes["VBD_metrics"].changed_since(0)) == [secret.ref]
+
+
+async def test_what_a_restart_may_have_changed_is_told_to_who_has_a_token(store: Store, reopen: Reopen) -> None:
+    with store.write() as tx:
+        vm, console = tx.create(VM), tx.create(Console)
+    with store.write() as tx:
+        tx.set(vm, current_operations={"OpaqueRef:task": "start"})
+    await store.settled()
+    token = store.generation
+
+    again = reopen()
+
+    assert list(again.feed.classes["VM"].changed_since(token)) == [vm.ref]
+    assert not again.get(VM, vm.ref).current_operations
+    assert not list(again.feed.classes["console"].changed_since(token))
+    assert again.get(Console, console.ref)._gen == console._gen
+
+
+async def test_a_restart_never_gives_a_generation_again(tmp_path: Path) -> None:
+    store, writer = opened(tmp_path)
+    with store.write() as tx:
+        vm = tx.create(VM)
+    await store.settled()
+    store.generation += 3 * RESERVED
+
+    with store.write() as tx:
+        tx.set(vm, current_operations={"OpaqueRef:task": "start"})
+    writer.stop()
+
+    assert int(Database(tmp_path / "xapid.db").meta()["generation_ceiling"]) > store.generation
+
+
+async def test_only_the_latest_deletions_are_kept_and_that_is_known(tmp_path: Path) -> None:
+    store, writer = opened(tmp_path)
+    gone = []
+    for _ in range(DELETIONS_KEPT + 3):
+        with store.write() as tx:
+            vm = tx.create(VM)
+        with store.write() as tx:
+            tx.delete(vm)
+        gone.append(store.generation)
+    await store.settled()
+    writer.stop()
+
+    database = Database(tmp_path / "xapid.db")
+    database.open()
+
+    assert [line[0] for line in database.deletions()] == gone[3:]
+    assert database.forgotten() == {"VM": gone[2]}
+
+
+def test_a_first_start_that_is_killed_leaves_nothing_half_made(tmp_path: Path) -> None:
+    path = tmp_path / "xapid.db"
+    program = (
+        "import os, sys, sqlalchemy as sa\n"
+        "from pathlib import Path\n"
+        "from xapid.store.database import Database\n"
+        "database, made = Database(Path(sys.argv[1])), []\n"
+        "@sa.event.listens_for(database.engine, 'before_cursor_execute')\n"
+        "def count(connection, cursor, statement, *rest):\n"
+        "    made.append(statement)\n"
+        "    if len([each for each in made if 'CREATE TABLE' in each]) == 40:\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "database.open()\n"
+    )
+
+    killed = subprocess.run([sys.executable, "-c", program, str(path)], cwd=Path(__file__).parents[2], check=False)
+    Database(path).open()
+
+    assert killed.returncode == -9
+    assert Database(path).meta()["format"] == "1"
+
+
+async def test_an_undo_line_outlives_the_end_of_the_journal_before_it(tmp_path: Path) -> None:
+    store, writer = opened(tmp_path, started=False)
+    with store.write() as tx:
+        tx.journal("other", 1, "of another task")
+    for number in (1, 2):
+        with store.write() as tx:
+            tx.journal("task", 0, None)
+            tx.journal("task", number, f"step {number}")
+
+    writer.start(asyncio.get_running_loop())
+    await store.settled()
+    writer.stop()
+
+    found = Database(tmp_path / "xapid.db").journal()
+    assert [(line.task, line.payload) for line in found] == [("other", "of another task"), ("task", "step 2")]
+
+
+def opened(directory: Path, *, started: bool = True) -> tuple[Store, Writer]:
+    """A store of a fresh database."""
+    database = Database(directory / "xapid.db")
+    database.open()
+    writer = Writer(database.engine, 0)
+    if started:
+        writer.start(asyncio.get_running_loop())
+    return Store(sink=writer), writer

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from xapid.datamodel import VBD, VDI, VM
-from xapid.datamodel.errors import HANDLE_INVALID
+from xapid.datamodel import VBD, VDI, VIF, VM, VM_metrics
+from xapid.datamodel.errors import HANDLE_INVALID, VALUE_NOT_SUPPORTED
 from xapid.datamodel.types import NULL
 from xapid.store.feed import Change
 from xapid.store.store import Store
@@ -161,3 +163,51 @@ def test_no_two_objects_have_one_uuid(store: Store) -> None:
         tx.create(VDI, uuid=vm.uuid)
 
     assert not store.all(VDI)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1])
+def test_a_number_beyond_64_bits_is_refused_before_anything_happened(store: Store, number: int) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM)
+
+    with pytest.raises(VALUE_NOT_SUPPORTED) as error, store.write() as tx:
+        tx.set(vm, name_label="lost", memory_target=number)
+
+    assert error.value.args[:2] == ("memory_target", str(number))
+    assert store.get(VM, vm.ref) == vm
+    with pytest.raises(VALUE_NOT_SUPPORTED), store.write() as tx:
+        tx.create(VM, memory_target=number)
+    with store.write() as tx:
+        tx.set(vm, memory_target=2**63 - 1)
+
+
+@pytest.mark.parametrize("numbers", [{0: 2**63}, {2**63: 0}])
+def test_numbers_in_maps_and_sets_are_of_64_bits_too(store: Store, numbers: dict[int, int]) -> None:
+    with pytest.raises(VALUE_NOT_SUPPORTED), store.write() as tx:
+        tx.create(VM_metrics, numa_node_memory=numbers)
+    with pytest.raises(VALUE_NOT_SUPPORTED), store.write() as tx:
+        tx.create(VIF, trunks=(1, 2**63))
+
+
+@pytest.mark.parametrize("change", [{"name_label": "\udcff"}, {"tags": ("\udcff",)}, {"other_config": {"\udcff": ""}}])
+def test_names_of_files_that_are_no_text_are_refused(store: Store, change: dict[str, Any]) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM)
+
+    with pytest.raises(VALUE_NOT_SUPPORTED), store.write() as tx:
+        tx.set(vm, **change)
+
+    assert store.get(VM, vm.ref) == vm
+
+
+def test_what_was_deleted_in_vain_is_back_in_its_place(store: Store) -> None:
+    with store.write() as tx:
+        before = [tx.create(VM) for _ in range(4)]
+
+    with pytest.raises(KeyError), store.write() as tx:
+        tx.delete(before[1])
+        tx.create(VM)
+        tx.delete(before[0])
+        raise KeyError
+
+    assert list(store.all(VM)) == before

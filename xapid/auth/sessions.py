@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from xapid.auth.permissions import permissions_of_roles
@@ -35,6 +36,9 @@ class SessionState:
     """Of this host only; usable in emergencies, without a row."""
     pool: bool = False
     last_active: float = 0.0
+    """Seconds since 1970, to be shown."""
+    heard: float = 0.0
+    """The same moment by the clock that never jumps: idleness is measured by it."""
     started: float = 0.0
     registrations: dict[str, int] | None = None
     """Classes asked for by event.register; None: neither registered nor unregistered yet."""
@@ -89,7 +93,17 @@ class Sessions:
         permissions = frozenset() if superuser else permissions_of_roles(roles)
         now = self._clock.now()
         state = SessionState(
-            ref, user, originator, superuser, permissions, user_sid, local, pool, last_active=now, started=now
+            ref,
+            user,
+            originator,
+            superuser,
+            permissions,
+            user_sid,
+            local,
+            pool,
+            last_active=now,
+            started=now,
+            heard=self._clock.monotonic(),
         )
         self._make_room(state.group)
         self._states[ref] = state
@@ -125,11 +139,12 @@ class Sessions:
         state = self._states.get(ref)
         if state is None:
             raise SESSION_INVALID(ref)
-        now = self._clock.now()
-        if now - state.last_active > IDLE_LIMIT:
+        heard = self._clock.monotonic()
+        if heard - state.heard > IDLE_LIMIT:
             self.end(ref)
             raise SESSION_INVALID(ref)
-        state.last_active = now
+        state.heard = heard
+        state.last_active = self._clock.now()
         self._groups[state.group].move_to_end(ref)
         return state
 
@@ -158,7 +173,8 @@ class Sessions:
 
     def expire(self) -> None:
         """End every session that was idle too long."""
-        limit = self._clock.now() - IDLE_LIMIT
-        for state in self.all():
-            if state.last_active < limit:
-                self.end(state.ref)
+        limit = self._clock.monotonic() - IDLE_LIMIT
+        for members in list(self._groups.values()):
+            # The one longest idle stands first.
+            for ref in list(takewhile(lambda ref: self._states[ref].heard < limit, members)):
+                self.end(ref)

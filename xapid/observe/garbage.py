@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from xapid.auth.sessions import Sessions
 from xapid.datamodel import PBD, SR, VBD, VDI, VIF, VM, Console, Host, HostCpu, Network, Task
 from xapid.datamodel.task import TaskAllowedOperations
@@ -31,11 +29,12 @@ class Collector:
         self._runtime = runtime
         self._sessions = sessions
         self._progress: dict[str, float] = {}
+        self._dangling = Dangling(runtime.store)
 
     def collect(self) -> None:
         self._sessions.expire()
         self.collect_tasks()
-        collect_dangling(self._runtime.store)
+        self._dangling.collect()
 
     def collect_tasks(self) -> None:
         store, now = self._runtime.store, self._runtime.clock.now()
@@ -62,41 +61,62 @@ def _wanted_gone(row: Task) -> bool:
     return TaskAllowedOperations.destroy in row.current_operations.values()
 
 
-def collect_dangling(store: Store) -> None:
-    """Remove rows that join two objects of which one is gone. A CD drive whose disk is gone is empty instead."""
-    with store.write() as tx:
-        for drive in list(store.all(VBD)):
-            _collect_drive(store, tx, drive)
-        for row in list(_dangling(store)):
-            metrics = store.find_any(row.__dict__.get("metrics", NULL))
-            if metrics is not None:
-                tx.delete(metrics)
-            tx.delete(row)
+ENDS: dict[type[Object], dict[str, type[Object]]] = {
+    VBD: {"VM": VM, "VDI": VDI},
+    VIF: {"VM": VM, "network": Network},
+    PBD: {"host": Host, "SR": SR},
+    VDI: {"SR": SR},
+    Console: {"VM": VM},
+    HostCpu: {"host": Host},
+}
+"""Classes whose rows join others and go with them: class -> field -> class of the other end."""
 
 
-def _collect_drive(store: Store, tx: Transaction, drive: VBD) -> None:
-    if store.find(VM, drive.VM) is None:
-        return
-    if drive.type is VbdType.CD and not drive.empty and store.find(VDI, drive.VDI) is None:
-        tx.set(drive, VDI=NULL, empty=True)
+class Dangling:
+    """Finds the rows that lost an end, by what changed since the last pass: its cost follows the changes."""
 
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen = 0
+        """Generation up to which all was looked at."""
 
-def _dangling(store: Store) -> Iterator[Object]:
-    for drive in store.all(VBD):
-        if store.find(VM, drive.VM) is None or (not drive.empty and store.find(VDI, drive.VDI) is None):
-            yield drive
-    for vif in store.all(VIF):
-        if store.find(VM, vif.VM) is None or store.find(Network, vif.network) is None:
-            yield vif
-    for pbd in store.all(PBD):
-        if store.find(Host, pbd.host) is None or store.find(SR, pbd.SR) is None:
-            yield pbd
-    for vdi in store.all(VDI):
-        if store.find(SR, vdi.SR) is None:
-            yield vdi
-    for console in store.all(Console):
-        if store.find(VM, console.VM) is None:
-            yield console
-    for cpu in store.all(HostCpu):
-        if store.find(Host, cpu.host) is None:
-            yield cpu
+    def collect(self) -> None:
+        """Remove rows that join two objects of which one is gone. A CD drive whose disk is gone is empty instead."""
+        store = self._store
+        while suspects := self.suspects():
+            # What is removed now may be an end of others.
+            self._seen = store.generation
+            with store.write() as tx:
+                for row in suspects:
+                    self._judge(tx, row)
+        self._seen = store.generation
+
+    def suspects(self) -> list[Object]:
+        """The rows that were made or changed, and those that refer to an object that is gone."""
+        store, since = self._store, self._seen
+        classes = {*ENDS, *(end for ends in ENDS.values() for end in ends.values())}
+        feeds = {cls: store.feed.classes[cls.spec.name] for cls in classes}
+        if any(feed.forgotten > since for feed in feeds.values()):
+            return [row for cls in ENDS for row in store.all(cls)]
+        found: dict[str, Object] = {}
+        for cls, ends in ENDS.items():
+            found |= {ref: store.tables[cls.spec.name].rows[ref] for ref in feeds[cls].changed_since(since)}
+            for field, end in ends.items():
+                for gone in feeds[end].gone_since(since):
+                    found |= {row.ref: row for row in store.where(cls, **{field: gone})}
+        return list(found.values())
+
+    def _judge(self, tx: Transaction, row: Object) -> None:
+        store = self._store
+        lost = {field for field, end in ENDS[type(row)].items() if store.find(end, row.__dict__[field]) is None}
+        if isinstance(row, VBD) and row.empty:
+            lost.discard("VDI")
+        if not lost:
+            return
+        if isinstance(row, VBD) and row.type is VbdType.CD and lost == {"VDI"}:
+            tx.set(row, VDI=NULL, empty=True)
+            return
+        metrics = store.find_any(row.__dict__.get("metrics", NULL))
+        if metrics is not None:
+            tx.delete(metrics)
+        tx.delete(row)

@@ -7,6 +7,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,6 +26,8 @@ from xapid.store.tables import DELETED, FORMAT, JOURNAL, META, TABLES, from_sql
 
 DELETIONS_KEPT = 512
 """Per class, over a restart."""
+FORGOTTEN = "forgotten:"
+"""Beginning of the keys in ``_meta`` that say up to which generation the deletions of a class were dropped."""
 
 
 class DatabaseError(Exception):
@@ -93,13 +96,14 @@ class Database:
     def open(self) -> None:
         """Check and migrate. Raises DatabaseError for a file that is corrupt, newer, or cannot be written."""
         try:
-            with self.engine.connect() as connection:
+            with self.engine.connect() as connection, _whole(connection):
                 fresh = not sa.inspect(connection).get_table_names()
                 if not fresh:
                     self._check(connection)
                 self._migrate(connection)
                 if fresh:
                     connection.execute(sa.insert(META), [{"key": "format", "value": str(FORMAT)}])
+                forget_deletions(connection)
         except (sa.exc.DatabaseError, sqlite3.Error) as error:
             raise DatabaseError(f"database {self.path}: {error.__cause__ or error}") from error
 
@@ -145,14 +149,42 @@ class Database:
             return [JournalLine(*line) for line in connection.execute(query)]
 
     def deletions(self) -> list[tuple[int, str, str, int]]:
-        """The latest deletions, oldest first: generation, class, reference, created. Older ones are dropped."""
+        """The deletions that are known, oldest first: generation, class, reference, created."""
         query = sa.select(DELETED).order_by(DELETED.c.generation)
         with self.engine.connect() as connection:
-            found = [tuple(line) for line in connection.execute(query)]
-        kept: dict[str, list[tuple[int, str, str, int]]] = {}
-        for line in found:
-            kept.setdefault(line[1], []).append((line[0], line[1], line[2], line[3]))
-        return sorted(line for lines in kept.values() for line in lines[-DELETIONS_KEPT:])
+            return [(line[0], line[1], line[2], line[3]) for line in connection.execute(query)]
+
+    def forgotten(self) -> dict[str, int]:
+        """For each class the generation up to which deletions are known no longer."""
+        found = self.meta().items()
+        return {key.removeprefix(FORGOTTEN): int(value) for key, value in found if key.startswith(FORGOTTEN)}
+
+
+@contextmanager
+def _whole(connection: sa.Connection) -> Iterator[None]:
+    """The block happens as a whole or not at all: a first start that is killed leaves an empty file."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+
+
+def forget_deletions(connection: sa.Connection) -> None:
+    """Keep the latest deletions of each class, and remember up to where they were dropped."""
+    for name, generation in connection.exec_driver_sql(_SURPLUS, (DELETIONS_KEPT + 1,)).fetchall():
+        connection.execute(sa.delete(DELETED).where(DELETED.c["class"] == name, DELETED.c.generation <= generation))
+        note = sa.insert(META).prefix_with("OR REPLACE")
+        connection.execute(note, [{"key": FORGOTTEN + name, "value": str(generation)}])
+
+
+_SURPLUS = """
+    SELECT class, generation FROM (
+        SELECT class, generation, row_number() OVER (PARTITION BY class ORDER BY generation DESC) AS number
+        FROM _deleted
+    ) WHERE number = ?"""
 
 
 def migration_config() -> alembic.config.Config:
@@ -180,7 +212,7 @@ def _load(connection: sa.Connection, cls: type[Object], table: sa.Table) -> Iter
     fields = columns_of(cls)
     converters = [(field.name, from_sql(field)) for field in fields]
     query = sa.select(table.c["_ref"], table.c["_created"], table.c["_modified"], *(table.c[f.column] for f in fields))
-    for ref, created, modified, *values in connection.execute(query.order_by(table.c["_modified"])):
+    for ref, created, modified, *values in connection.execute(query.order_by(table.c["_created"])):
         row = make_row(
             cls, ref, {name: convert(value) for (name, convert), value in zip(converters, values, strict=True)}
         )

@@ -53,6 +53,13 @@ class ClassFeed:
             if each.created <= generation:
                 yield each
 
+    def gone_since(self, generation: int) -> Iterator[str]:
+        """References of all objects that were deleted after a generation, newest first."""
+        for each in reversed(self.deleted):
+            if each.generation <= generation:
+                return
+            yield each.ref
+
     def newest(self) -> int:
         """The generation of the latest change or deletion."""
         changed = self.changed[next(reversed(self.changed))] if self.changed else 0

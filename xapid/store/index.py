@@ -67,6 +67,12 @@ class Table:
         """Replace a row none of whose indexed fields changed."""
         self.rows[ref] = new
 
+    def restore_order(self) -> None:
+        """Rows stand in the order in which they were made; who put some back later calls this."""
+        ordered = sorted(self.rows.items(), key=lambda item: item[1].__dict__["_created"])
+        self.rows.clear()
+        self.rows.update(ordered)
+
     def filed(self, field: str, value: Any) -> dict[str, None]:
         """References of the rows that have this value, in the order they came to have it."""
         return self.indexes[field].get(value, {})

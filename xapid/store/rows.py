@@ -41,6 +41,11 @@ def columns_of(cls: type[Object]) -> tuple[Field, ...]:
     return tuple(field for field in stored_fields(cls) if field.persistent)
 
 
+FORGETFUL: frozenset[str] = frozenset(
+    name for name in PERSISTENT if len(columns_of(CLASSES[name])) < len(stored_fields(CLASSES[name]))
+)
+"""Classes with fields that are not on disk, and so begin anew with the daemon."""
+
 _DEFAULTS: dict[str, dict[str, Any]] = {
     name: {field.name: field.empty for field in stored_fields(CLASSES[name])} for name in STORED
 }

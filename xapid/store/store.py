@@ -8,9 +8,9 @@ from typing import Any, Protocol, TypeVar
 from xapid.datamodel.errors import HANDLE_INVALID, UUID_INVALID
 from xapid.datamodel.types import CLASSES, Object
 from xapid.store.derive import Derivation, Derivations
-from xapid.store.feed import Change, Feed
+from xapid.store.feed import Change, Deletion, Feed
 from xapid.store.index import LOOKED_UP, RELATED, Table
-from xapid.store.rows import MESSAGE, SILENT, STORED
+from xapid.store.rows import FORGETFUL, MESSAGE, SILENT, STORED
 from xapid.store.transaction import Batch, Transaction
 
 R = TypeVar("R", bound=Object)
@@ -21,6 +21,8 @@ class Sink(Protocol):
 
     durable: int
     """Everything up to this generation is on disk."""
+    reserved: int
+    """Beyond this generation a batch must be submitted, even an empty one."""
 
     def submit(self, batch: Batch) -> None: ...
     async def wait(self, generation: int) -> None:
@@ -31,6 +33,7 @@ class Nowhere:
     """A sink for a store without a disk."""
 
     durable = 0
+    reserved = 2**63
 
     def submit(self, batch: Batch) -> None:
         self.durable = batch.generation
@@ -160,6 +163,9 @@ class Store:
         if batch.writes or batch.journal:
             self.submitted = batch.generation
             self.sink.submit(batch)
+        elif self.generation > self.sink.reserved:
+            # Changes that are not written use up generations too: after a restart none may be given again.
+            self.sink.submit(Batch(self.generation, self.epoch))
         self.feed.published(changes)
 
     async def durable(self, generation: int) -> None:
@@ -181,6 +187,21 @@ class Store:
         self.tables[name].put(row.ref, None, row)
         self.uuids[row.__dict__["uuid"]] = (name, row.ref)
         self.classes[row.ref] = name
+
+    def recall(self, deletions: Iterable[tuple[int, str, str, int]]) -> None:
+        """Let the feed know every row that was adopted, and the deletions that are known: generation, class, reference,
+        created; oldest first.
+
+        What clients saw of fields that are not on disk may be true no longer, so rows with such fields appear changed.
+        """
+        for name, feed in self.feed.classes.items():
+            table = self.tables[name]
+            for row in sorted(table.rows.values(), key=lambda row: row._gen):
+                if name in FORGETFUL:
+                    row.__dict__["_gen"] = self.next_generation()
+                feed.change(row.ref, row._gen)
+        for generation, name, ref, created in deletions:
+            self.feed.classes[name].deleted.append(Deletion(generation, created, ref))
 
     def derive_all(self) -> None:
         """Compute every derived field from nothing, at start: no event, nothing written."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from xapid.datamodel.errors import HANDLE_INVALID
+from xapid.datamodel.errors import HANDLE_INVALID, VALUE_NOT_SUPPORTED
 from xapid.datamodel.types import Object
 from xapid.store.feed import Change
 from xapid.store.rows import MESSAGE, SILENT, columns_of, copy_row, is_stored_field, make_row, new_ref
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Object)
 
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+"""Of the whole numbers that the wire carries and a column holds."""
+
 _COLUMNS: dict[str, frozenset[str]] = {}
 
 
@@ -25,6 +28,40 @@ def _columns(cls: type[Object]) -> frozenset[str]:
     if name not in _COLUMNS:
         _COLUMNS[name] = frozenset(field.name for field in columns_of(cls))
     return _COLUMNS[name]
+
+
+def _check_values(values: dict[str, Any]) -> None:
+    """Refuse what neither the disk nor an answer can hold. Raises VALUE_NOT_SUPPORTED.
+
+    Here and not in the writer, where it would be too late: the row is in memory then, and its writing would be tried
+    for ever.
+    """
+    for name, value in values.items():
+        reason = _flaw(value)
+        if reason:
+            raise VALUE_NOT_SUPPORTED(name, ascii(value), reason)
+
+
+def _flaw(value: Any) -> str:
+    kind = type(value)
+    if kind is int:
+        return "" if LOWEST <= value <= HIGHEST else "it is no integer of 64 bits"
+    if kind is str:
+        return "" if value.isascii() or _is_unicode(value) else "it is no Unicode text"
+    if kind is tuple:
+        return next(filter(None, map(_flaw, value)), "")
+    if kind is dict:
+        return next(filter(None, map(_flaw, (*value, *value.values()))), "")
+    return ""
+
+
+def _is_unicode(text: str) -> bool:
+    """False for the lone surrogates by which names of files stand that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Write(NamedTuple):
@@ -119,6 +156,7 @@ class Transaction:
     def create(self, cls: type[R], /, *, ref: str = "", volatile: bool = False, **values: Any) -> R:
         """Make an object. Fields left out take their defaults; the uuid is random unless given."""
         store = self.store
+        _check_values(values)
         row = make_row(cls, ref or new_ref(), values)
         if row.ref in store.classes or row.__dict__["uuid"] in store.uuids:
             raise ValueError(f"there is an object {row.ref} or {row.__dict__['uuid']} already")
@@ -152,6 +190,7 @@ class Transaction:
                     raise TypeError(f"{name} has no field {key}")
             self._met = max(self._met, latest._wait)
             return latest
+        _check_values(real)
         draft = self._draft(latest)
         new: R = draft.new
         indexed = table.indexes.keys() & real.keys()
@@ -308,6 +347,7 @@ class Transaction:
 
     def _roll_back(self) -> None:
         store = self.store
+        disordered = set()
         for ref, draft in reversed(self._drafts.items()):
             row = draft.new if draft.new is not None else draft.old
             if row is None:
@@ -322,6 +362,10 @@ class Transaction:
             else:
                 store.classes[ref] = draft.old.spec.name
                 store.uuids[draft.old.__dict__["uuid"]] = (draft.old.spec.name, ref)
+                if current is None:
+                    disordered.add(table)
+        for table in disordered:
+            table.restore_order()
 
 
 __all__ = ["MESSAGE", "Batch", "JournalWrite", "Transaction", "Write"]

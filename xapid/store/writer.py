@@ -7,16 +7,17 @@ import heapq
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from xapid.datamodel.types import CLASSES
+from xapid.store.database import forget_deletions
 from xapid.store.rows import columns_of
 from xapid.store.tables import DELETED, JOURNAL, TABLES, to_sql
-from xapid.store.transaction import Batch, Write
+from xapid.store.transaction import Batch, JournalWrite, Write
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Writer:
         self._engine = engine
         self._ballast = ballast
         self._ceiling = generation
+        self.reserved = generation
+        """Beyond this generation a batch must be submitted, even an empty one, so that more are reserved."""
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._ticket = 0
@@ -79,6 +82,7 @@ class Writer:
 
     def _written(self, generation: int) -> None:
         self.durable = max(self.durable, generation)
+        self.reserved = self._ceiling - RESERVED // 4
         while self._waiting and self._waiting[0][0] <= self.durable:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():
@@ -104,10 +108,9 @@ class Writer:
     def _run(self) -> None:
         with self._engine.connect() as connection:
             while True:
-                batches = self._take()
-                if batches:
+                if batches := self._take():
                     self._write_until_done(connection, batches)
-                elif self._stopping.is_set():
+                if self._stopping.is_set() and self._queue.empty():
                     return
 
     def _take(self) -> list[Batch]:
@@ -124,16 +127,17 @@ class Writer:
 
     def _write_until_done(self, connection: sa.Connection, batches: list[Batch]) -> None:
         generation = max(batch.generation for batch in batches)
-        failing = False
+        failing, last = False, False
         while True:
             try:
                 self._write(connection, batches, generation)
-            except (sa.exc.SQLAlchemyError, OverflowError) as error:
-                # A value that no column holds is told to those who wait, as a disk that refuses is: a thread that
-                # died of it would leave them waiting for ever.
+            except Exception as error:
+                # Not only what the disk refuses: a thread that died would leave all who wait waiting for ever.
                 failing = self._refused(error, failing)
-                if self._stopping.wait(RETRY):
+                if self._stopping.wait(RETRY) and last:
+                    log.error("%d batches of changes were not recorded", len(batches))
                     return
+                last = self._stopping.is_set()
                 batches += self._more()
                 generation = max(batch.generation for batch in batches)
                 continue
@@ -181,16 +185,21 @@ class Writer:
         try:
             for statement, rows in self._statements.plan(batches):
                 connection.execute(statement, rows)
-            if generation > self._ceiling - RESERVED // 2:
-                self._reserve(connection, generation)
+            ceiling = self._ceiling
+            if generation > ceiling - RESERVED // 2:
+                ceiling = self._reserve(connection, generation)
             connection.exec_driver_sql("COMMIT")
         except BaseException:
             connection.exec_driver_sql("ROLLBACK") if _in_transaction(connection) else None
             raise
+        self._ceiling = ceiling
 
-    def _reserve(self, connection: sa.Connection, generation: int) -> None:
-        self._ceiling = generation + RESERVED
-        connection.execute(self._statements.meta, [{"key": "generation_ceiling", "value": str(self._ceiling)}])
+    def _reserve(self, connection: sa.Connection, generation: int) -> int:
+        """Let a restart count on above what this life may use. Returns the new ceiling, true once it is committed."""
+        ceiling = generation + RESERVED
+        connection.execute(self._statements.meta, [{"key": "generation_ceiling", "value": str(ceiling)}])
+        forget_deletions(connection)
+        return ceiling
 
 
 def _in_transaction(connection: sa.Connection) -> bool:
@@ -219,14 +228,27 @@ class _Statements:
             if write.kind == "delete" and write.cls.spec.events:
                 gone = {"generation": write.generation, "class": write.cls.spec.name, "ref": write.ref}
                 self._add(groups, self._deleted, {**gone, "created": write.created})
-        for batch in batches:
-            for line in batch.journal:
-                if line.payload is None:
-                    self._add(groups, self._journal_end, {"_task": line.task})
-                else:
-                    row = {"task": line.task, "number": line.number, "payload": line.payload}
-                    self._add(groups, self._journal, row)
+        for statement, row in self._journalled(batches):
+            self._add(groups, statement, row)
         return list(groups.values())
+
+    def _journalled(self, batches: list[Batch]) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """What becomes of the journal: the ends first, then the lines that no later end has dropped.
+
+        All rows of one statement go out at once, so a line that comes after its task's end must not go before it.
+        """
+        ended: dict[str, None] = {}
+        lines: dict[str, list[JournalWrite]] = {}
+        for line in (line for batch in batches for line in batch.journal):
+            if line.payload is None:
+                ended[line.task] = None
+                lines.pop(line.task, None)
+            else:
+                lines.setdefault(line.task, []).append(line)
+        for task in ended:
+            yield self._journal_end, {"_task": task}
+        for line in (line for each in lines.values() for line in each):
+            yield self._journal, {"task": line.task, "number": line.number, "payload": line.payload}
 
     @staticmethod
     def _add(groups: dict[int, tuple[Any, list[dict[str, Any]]]], statement: Any, row: dict[str, Any]) -> None:

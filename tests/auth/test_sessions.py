@@ -1,0 +1,79 @@
+"""Who is logged in, and when that ends by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from xapid.auth.sessions import IDLE_LIMIT, Sessions
+from xapid.datamodel.errors import SESSION_INVALID
+from xapid.runtime.clock import Clock
+from xapid.store.store import Store
+
+
+class SetClock(Clock):
+    """Shows what it was set to."""
+
+    def __init__(self) -> None:
+        self.wall = 1_700_000_000.0
+        self.steady = 0.0
+
+    def now(self) -> float:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.steady
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def sessions(clock: SetClock) -> Sessions:
+    return Sessions(Store(), clock)
+
+
+@pytest.mark.parametrize("jump", [10 * IDLE_LIMIT, -10 * IDLE_LIMIT])
+def test_a_session_bears_that_the_clock_of_the_wall_is_set(sessions: Sessions, clock: SetClock, jump: float) -> None:
+    state = sessions.start("root", "test", superuser=True)
+
+    clock.wall += jump
+    sessions.expire()
+
+    assert sessions.get(state.ref) is state
+    assert state.last_active == clock.wall
+
+
+def test_an_idle_session_ends_although_the_wall_clock_stood_still(sessions: Sessions, clock: SetClock) -> None:
+    sessions.start("root", "test", superuser=True)
+    busy = sessions.start("root", "test", superuser=True)
+    clock.steady = IDLE_LIMIT
+    sessions.get(busy.ref)
+
+    clock.steady = IDLE_LIMIT + 1
+    sessions.expire()
+
+    assert sessions.all() == [busy]
+
+
+def test_a_session_that_was_idle_too_long_is_refused_before_anybody_tidied_up(
+    sessions: Sessions, clock: SetClock
+) -> None:
+    state = sessions.start("root", "test", superuser=True)
+
+    clock.steady = IDLE_LIMIT + 1
+
+    with pytest.raises(SESSION_INVALID):
+        sessions.get(state.ref)
+    assert sessions.find(state.ref) is None
+
+
+def test_idle_sessions_of_every_user_end(sessions: Sessions, clock: SetClock) -> None:
+    for name in ("one", "two", "three"):
+        sessions.start(name, "test", superuser=False)
+
+    clock.steady = IDLE_LIMIT + 1
+    sessions.expire()
+
+    assert len(sessions) == 0
