@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from xapid.backends.interface import BackendError
 
@@ -14,14 +15,18 @@ class SimFaults:
 
     delays: dict[str, float] = field(default_factory=dict)
     """Seconds that each call of a method takes."""
-    errors: dict[str, list[BackendError]] = field(default_factory=dict)
-    """What the next calls of a method raise, one each, first to last."""
+    errors: dict[str, list[BackendError | None]] = field(default_factory=dict)
+    """What the next calls of a method raise, one each, first to last; None: that call succeeds."""
     followers: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
     """What is called after the next calls of a method that were done, one each, first to last."""
 
-    def fail(self, method: str, error: BackendError, times: int = 1) -> None:
-        """Let the next calls of a method raise an error."""
-        self.errors.setdefault(method, []).extend([error] * times)
+    def fail(self, method: str, error: BackendError, times: int = 1, *, skip: int = 0, done: bool = False) -> None:
+        """Let calls of a method raise an error, after ``skip`` that succeed; ``done``: although the work is done."""
+        coming = [None] * skip + [error] * times
+        if done:
+            self.followers.setdefault(method, []).extend(partial(_raise, each) for each in coming)
+        else:
+            self.errors.setdefault(method, []).extend(coming)
 
     def delay(self, method: str, seconds: float) -> None:
         """Let calls of a method take this long; 0: no longer."""
@@ -44,4 +49,9 @@ class SimFaults:
         """Raise what is due for a method, and strike it off."""
         due = self.errors.get(method)
         if due:
-            raise due.pop(0)
+            _raise(due.pop(0))
+
+
+def _raise(error: BackendError | None) -> None:
+    if error is not None:
+        raise error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,6 +23,8 @@ from xapid.store.store import Store
 GUEST_KERNELS = PurePosixPath("/var/lib/xcp/guest")
 """Where administrators put kernels for direct boot."""
 
+DEVICE_MODEL = "device-model"
+"""Key of platform."""
 DEVICE_MODELS = {"bios": "qemu-upstream-compat", "uefi": "qemu-upstream-uefi"}
 """By firmware: what ``platform:device-model`` says of a machine that was started."""
 
@@ -77,9 +79,10 @@ class BootSettings:
     bootloader_args: str = ""
     bios_strings: dict[str, str] = field(default_factory=dict)
 
-    def changes(self) -> dict[str, Any]:
-        """Fields of the VM that a start fills in."""
-        return {"platform": self.platform, "bios_strings": self.bios_strings}
+    def changes(self, vm: VM) -> dict[str, Any]:
+        """Fields that a start fills in, of the machine as it is once it has started."""
+        filled_in = {key: self.platform[key] for key in (DEVICE_MODEL,) if key in self.platform}
+        return {"platform": {**vm.platform, **filled_in}, "bios_strings": vm.bios_strings or self.bios_strings}
 
 
 def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = ()) -> BootSettings:
@@ -90,7 +93,7 @@ def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = ()) -> BootS
     if is_hvm(vm):
         firmware = _firmware(vm)
         order = "".join(each for each in vm.HVM_boot_params.get("order", "cd").lower() if each in BOOT_DEVICES)
-        platform = {**vm.platform, "device-model": _device_model(vm, firmware)}
+        platform = {**vm.platform, DEVICE_MODEL: _device_model(vm, firmware)}
         return BootSettings(platform, firmware, order, cores, bios_strings=bios_strings)
     settings = BootSettings(
         vm.platform,
@@ -124,7 +127,7 @@ def _firmware(vm: VM) -> str:
 
 
 def _device_model(vm: VM, firmware: str) -> str:
-    asked = vm.platform.get("device-model", "")
+    asked = vm.platform.get(DEVICE_MODEL, "")
     if firmware == "bios" and asked == DEVICE_MODELS["uefi"]:
         raise INVALID_VALUE("platform:device-model", f"{asked} does not boot from a BIOS")
     return DEVICE_MODELS[firmware]
@@ -147,10 +150,10 @@ def _kernel(what: str, path: str, folders: Iterable[PurePosixPath]) -> str:
     return path
 
 
-def drives_at_start(store: Store, vm: VM) -> list[VBD]:
-    """The VBDs that a machine is started with: all, but paravirtual machines have no empty drives."""
+def drives_at_start(vm: VM, drives: Iterable[VBD]) -> list[VBD]:
+    """Those of its drives that a machine is started with: all, but paravirtual machines have no empty drives."""
     hvm = is_hvm(vm)
-    return [vbd for vbd in store.where(VBD, VM=vm.ref) if hvm or not vbd.empty]
+    return [vbd for vbd in drives if hvm or not vbd.empty]
 
 
 def disk_spec(vbd: VBD, disk: Disk | None, *, hvm: bool) -> DiskSpec:
@@ -179,11 +182,8 @@ def nic_spec(store: Store, vif: VIF) -> NicSpec:
     return NicSpec(vif.uuid, int(vif.device), vif.MAC, network.bridge, mtu_of(vif, network))
 
 
-def domain_spec(store: Store, vm: VM, boot: BootSettings, disks: Mapping[str, Disk]) -> DomainSpec:
-    """The machine as a driver starts it. ``disks`` are the open volumes by the reference of their VBD."""
-    hvm = is_hvm(vm)
-    drives = [disk_spec(vbd, disks.get(vbd.ref), hvm=hvm) for vbd in drives_at_start(store, vm)]
-    nics = [nic_spec(store, vif) for vif in store.where(VIF, VM=vm.ref)]
+def domain_spec(vm: VM, boot: BootSettings, drives: Iterable[DiskSpec], nics: Iterable[NicSpec]) -> DomainSpec:
+    """The machine as a driver starts it."""
     return DomainSpec(
         uuid=vm.uuid,
         name=vm.name_label,

@@ -187,6 +187,12 @@ def assert_can_start_on(store: Store, vm: VM, host: Host, *, counted: Counted = 
     assert_can_boot_here(store, vm, host, counted=counted)
 
 
+def host_named(store: Store, host: Host, vm: VM) -> Host:
+    """The host that a client names, unless something keeps the VM from it."""
+    assert_can_start_on(store, vm, host)
+    return host
+
+
 def _evacuates(host: Host) -> bool:
     return HostAllowedOperations.evacuate in host.current_operations.values()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from xapid.backends.domain.interface import Domain, DomainDriver, DomainEvent, DomainEventKind
 from xapid.datamodel import VDI, VM, Host
@@ -12,10 +13,10 @@ from xapid.datamodel.vm import OnCrashBehaviour, OnNormalExit, VmOperations, VmP
 from xapid.ops import alerts, wires
 from xapid.ops.alerts import VmAlert
 from xapid.ops.drives import close_volumes
-from xapid.ops.vdi import destroy_disk
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import attached_drives, bring_up, record_found, release_networks, take_down
 from xapid.ops.vm.change import changing
+from xapid.ops.vm.suspend import discard_image
 from xapid.rules import placement
 from xapid.runtime.context import Context
 
@@ -57,7 +58,9 @@ async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain) -> None:
     record_found(ctx, vm, host, domain)
     if image is not None and not vm.is_a_snapshot:
         # It was on its way to sleep or awake; it is awake.
-        await destroy_disk(ctx, image)
+        with ctx.write() as tx:
+            tx.set(vm, suspend_VDI=NULL)
+        await discard_image(ctx, image)
 
 
 async def _is_gone(ctx: Context, vm: VM, host: Host, event: DomainEvent | None) -> None:
@@ -96,7 +99,7 @@ def wants_restart(vm: VM, event: DomainEvent) -> bool:
 async def _start_again(ctx: Context, vm: VM) -> None:
     try:
         async with changing(ctx, vm, VmOperations.start):
-            await bring_up(ctx, vm, placement.choose_host(ctx.store, ctx.now(vm), force=True), paused=False)
+            await bring_up(ctx, vm, partial(placement.choose_host, ctx.store, force=True), paused=False)
     except ApiError as error:
         log.error("VM %s cannot be started again: %s", vm.uuid, error)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec
@@ -17,7 +18,15 @@ from xapid.ops import drives, wires
 from xapid.ops.vm import record
 from xapid.ops.vm.change import domain_events
 from xapid.rules import memory
-from xapid.rules.domain_spec import BootSettings, boot_settings, domain_spec, drives_at_start
+from xapid.rules.domain_spec import (
+    BootSettings,
+    boot_settings,
+    disk_spec,
+    domain_spec,
+    drives_at_start,
+    is_hvm,
+    nic_spec,
+)
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
 from xapid.runtime.guard import QUICK
@@ -28,30 +37,46 @@ UNSET_GENERATION = "0:0"
 """A generation_id that asks for a real one at the next start."""
 
 
-async def bring_up(ctx: Context, vm: VM, host: Host, *, paused: bool) -> None:
-    """Start a machine on a host that was chosen for it, and record that it runs."""
-    async with reserved(ctx, vm, host), ctx.undoing() as undo:
+Choice = Callable[[VM], Host]
+"""Says where a machine is to run. Raises what forbids it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a machine comes up, and with what: what is added to it meanwhile has to wait."""
+
+    host: Host
+    drives: list[VBD]
+    nics: list[VIF]
+
+
+async def bring_up(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Host:
+    """Start a machine on a host, and record that it runs. Returns the host."""
+    async with reserved(ctx, vm, choose) as place, ctx.undoing() as undo:
         vm = ctx.now(vm)
         boot = boot_settings(vm, kernel_folders(ctx))
-        spec = await _prepared(ctx, undo, vm, host, boot)
-        channel = ctx.domains(host)
+        spec = await _prepared(ctx, undo, vm, place, boot)
+        channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
         domain = await _started(channel, spec, paused)
-        record_running(ctx, vm, host, domain, spec, boot)
+        record_started(ctx, vm, place.host, domain, boot)
+    return place.host
 
 
-async def bring_back(ctx: Context, vm: VM, host: Host, image: Disk) -> None:
+async def bring_back(ctx: Context, vm: VM, place: Place, image: Disk) -> None:
     """Let a suspended machine go on from its image, and record it as paused.
 
     Paused, so that it has written nothing if all this has to be taken back.
     """
-    async with reserved(ctx, vm, host), ctx.undoing() as undo:
+    async with ctx.undoing() as undo:
         vm = ctx.now(vm)
-        spec = await _prepared(ctx, undo, vm, host, boot_settings(vm, kernel_folders(ctx)))
-        channel = ctx.domains(host)
+        spec = await _prepared(ctx, undo, vm, place, boot_settings(vm, kernel_folders(ctx)))
+        channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
         domain = await channel.call(DomainDriver.resume, spec, image, True)
-        record_running(ctx, vm, host, domain, spec)
+        record_found(ctx, vm, place.host, domain)
+    # A drive that came while the machine slept is not in what was saved.
+    await drives.close_volumes(ctx, place.host, [vbd for vbd in place.drives if vbd.uuid not in domain.disks])
 
 
 def kernel_folders(ctx: Context) -> tuple[PurePosixPath, ...]:
@@ -59,11 +84,13 @@ def kernel_folders(ctx: Context) -> tuple[PurePosixPath, ...]:
     return (PurePosixPath(ctx.config.demo_cache),)
 
 
-async def _prepared(ctx: Context, undo: Undo, vm: VM, host: Host, boot: BootSettings) -> DomainSpec:
+async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSettings) -> DomainSpec:
     """Open the disks, make the bridges; returns the machine as the driver starts it."""
-    disks = await drives.open_volumes(ctx, undo, host, drives_at_start(ctx.store, vm))
-    await wires.ensure_bridges(ctx, host, ctx.store.where(VIF, VM=vm.ref))
-    return domain_spec(ctx.store, vm, boot, disks)
+    present = drives_at_start(vm, place.drives)
+    disks = await drives.open_volumes(ctx, undo, place.host, present)
+    await wires.ensure_bridges(ctx, place.host, place.nics)
+    nics = [nic_spec(ctx.store, vif) for vif in place.nics]
+    return domain_spec(vm, boot, [disk_spec(vbd, disks.get(vbd.ref), hvm=is_hvm(vm)) for vbd in present], nics)
 
 
 async def _started(channel: Channel, spec: DomainSpec, paused: bool) -> Domain:
@@ -78,25 +105,22 @@ async def _started(channel: Channel, spec: DomainSpec, paused: bool) -> Domain:
         raise channel.translated(error) from error
 
 
-def record_running(
-    ctx: Context, vm: VM, host: Host, domain: Domain, spec: DomainSpec, boot: BootSettings | None = None
-) -> None:
-    """Write down that a machine runs with what ``spec`` gave it; ``boot`` are the settings of a fresh start."""
-    drives_of = frozenset(disk.vbd for disk in spec.disks)
-    started = record.Started(host, domain, drives_of, frozenset(nic.vif for nic in spec.nics))
+def record_started(ctx: Context, vm: VM, host: Host, domain: Domain, boot: BootSettings) -> None:
+    """Write down that a machine runs that was off, and what the start made of its settings."""
     with ctx.write() as tx:
-        if boot is not None:
-            generation = new_generation() if vm.generation_id == UNSET_GENERATION else vm.generation_id
-            tx.set(vm, generation_id=generation, memory_overhead=memory.vm_overhead(vm), **boot.changes())
-        endpoints = record.running(tx, ctx.store, ctx.now(vm), started, ctx.clock.date())
-    domain_events(ctx).know_consoles(endpoints)
+        # What clients changed meanwhile stays.
+        latest = ctx.now(vm)
+        generation = new_generation() if latest.generation_id == UNSET_GENERATION else latest.generation_id
+        overhead = memory.vm_overhead(latest)
+        tx.set(latest, generation_id=generation, memory_overhead=overhead, **boot.changes(latest))
+        record_found(ctx, vm, host, domain)
 
 
 def record_found(ctx: Context, vm: VM, host: Host, domain: Domain) -> None:
     """Write down that a machine runs with what its hypervisor says it has."""
     started = record.Started(host, domain, frozenset(domain.disks), frozenset(domain.nics))
     with ctx.write() as tx:
-        endpoints = record.running(tx, ctx.store, vm, started, ctx.clock.date())
+        endpoints = record.running(tx, ctx.store, ctx.now(vm), started, ctx.clock.date())
     domain_events(ctx).know_consoles(endpoints)
 
 
@@ -126,30 +150,32 @@ async def release_networks(ctx: Context, vm: VM, host: Host) -> None:
 
 
 @asynccontextmanager
-async def reserved(ctx: Context, vm: VM, host: Host) -> AsyncIterator[None]:
-    """Within the block the machine's memory on the host is taken, and its drives and interfaces are its own.
+async def reserved(ctx: Context, vm: VM, choose: Choice) -> AsyncIterator[Place]:
+    """Within the block the machine's memory on a host is taken, and its drives and interfaces are its own.
 
-    Raises what forbids it: a disk that another machine writes, an operation on a drive that does not end soon. If the
-    block fails the memory is given back, and bridges that were made for the machine go.
+    Raises what forbids it: that no host will do, a disk that another machine writes, an operation on a drive that does
+    not end soon. If the block fails the memory is given back, and bridges that were made for the machine go.
     """
-    devices = await _reserve(ctx, vm, host)
+    place = await _reserve(ctx, vm, choose)
     try:
-        yield
+        yield place
     except BaseException:
-        _give_back(ctx, vm, devices)
-        await release_networks(ctx, vm, host)
+        _give_back(ctx, vm, place)
+        await release_networks(ctx, vm, place.host)
         raise
-    _give_back(ctx, vm, devices)
+    _give_back(ctx, vm, place)
 
 
-async def _reserve(ctx: Context, vm: VM, host: Host) -> list[Object]:
+async def _reserve(ctx: Context, vm: VM, choose: Choice) -> Place:
     guard, task = ctx.runtime.guard, ctx.task.ref
     while True:
-        devices: list[Object] = [*ctx.store.where(VBD, VM=vm.ref), *ctx.store.where(VIF, VM=vm.ref)]
+        drives_, nics = list(ctx.store.where(VBD, VM=vm.ref)), list(ctx.store.where(VIF, VM=vm.ref))
         blocked: Object = vm
         try:
             with ctx.store.write() as tx:
-                for blocked in devices:
+                # At each try anew: while this one waited others took the memory that it was to have.
+                host = choose(ctx.now(vm))
+                for blocked in (*drives_, *nics):
                     guard.check(blocked, VbdOperations.attach)
                     guard.mark(blocked, VbdOperations.attach, task)
                 tx.set(ctx.now(vm), scheduled_to_be_resident_on=host.ref)
@@ -157,7 +183,7 @@ async def _reserve(ctx: Context, vm: VM, host: Host) -> list[Object]:
             # Nothing is marked now. Wait for the turn on this one, then try all of them again.
             await _wait_for(ctx, blocked)
         else:
-            return devices
+            return Place(host, drives_, nics)
 
 
 async def _wait_for(ctx: Context, device: Object) -> None:
@@ -168,8 +194,9 @@ async def _wait_for(ctx: Context, device: Object) -> None:
         return
 
 
-def _give_back(ctx: Context, vm: VM, devices: list[Object]) -> None:
+def _give_back(ctx: Context, vm: VM, place: Place) -> None:
     task, latest = ctx.task.ref, ctx.store.find(VM, vm.ref)
+    devices: list[Object] = [*place.drives, *place.nics]
     with ctx.store.write() as tx:
         for device in devices:
             row = ctx.store.find(type(device), device.ref)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xapid.datamodel import SR, VDI, VM
+from xapid.datamodel import SR, VDI, VM, Host
 from xapid.datamodel.errors import (
     NO_HOSTS_AVAILABLE,
+    OTHER_OPERATION_IN_PROGRESS,
+    SR_OPERATION_NOT_SUPPORTED,
+    TASK_CANCELLED,
     VM_CHECKPOINT_RESUME_FAILED,
     VM_CHECKPOINT_SUSPEND_FAILED,
     VM_NO_SUSPEND_SR,
@@ -18,7 +21,7 @@ from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts, branches, repositories
 from xapid.ops.alerts import VmAlert
-from xapid.ops.vm.change import changing, host_of
+from xapid.ops.vm.change import News, changing, host_of
 from xapid.ops.vm.copies import Copier, disks_of, image_of
 from xapid.ops.vm.create import remove
 from xapid.ops.vm.suspend import save, wake
@@ -28,39 +31,52 @@ from xapid.store.transaction import Transaction
 
 async def checkpoint(ctx: Context, vm: VM, new_name: str) -> str:
     """A snapshot of disks and memory. A running machine sleeps meanwhile; a paused one is kept as if it were off."""
-    async with changing(ctx, vm, VmOperations.checkpoint):
-        made = await _checkpointed(ctx, ctx.now(vm), new_name)
+    async with changing(ctx, vm, VmOperations.checkpoint) as change:
+        made = await _checkpointed(ctx, change.news, ctx.now(vm), new_name)
     alerts.of_vm(ctx, vm, VmAlert.VM_CHECKPOINTED, f"has a new checkpoint, '{new_name}'")
     return made.ref
 
 
-async def _checkpointed(ctx: Context, latest: VM, new_name: str) -> VM:
+async def _checkpointed(ctx: Context, news: News, latest: VM, new_name: str) -> VM:
     if latest.power_state is VmPowerState.Suspended and not image_of(ctx.store, latest):
         raise NO_HOSTS_AVAILABLE()
     if latest.power_state is not VmPowerState.Running:
         return await _keep(ctx, latest, new_name, image_of(ctx.store, latest), None)
+    _assert_can_snapshot(ctx, latest)
     host = host_of(ctx, latest)
-    image = await _asleep(ctx, latest)
+    image = await _asleep(ctx, news, latest)
     try:
-        made = await _keep(ctx, latest, new_name, [], image)
-    except BaseException:
-        await wake(ctx, ctx.now(latest), host, paused=False)
-        raise
-    try:
-        # The image stays, as the snapshot's.
-        await wake(ctx, ctx.now(latest), host, paused=False, keep_image=True)
-    except ApiError as error:
-        raise VM_CHECKPOINT_RESUME_FAILED(latest.ref) from error
-    return made
+        # The image becomes the snapshot's too, so that it is there once the machine is awake.
+        return await _keep(ctx, latest, new_name, [], image)
+    finally:
+        await _awake(ctx, latest, host)
 
 
-async def _asleep(ctx: Context, vm: VM) -> VDI:
+def _assert_can_snapshot(ctx: Context, vm: VM) -> None:
+    """Before the machine is put to sleep for nothing. Raises SR_OPERATION_NOT_SUPPORTED."""
+    for vdi in disks_of(ctx.store, vm):
+        try:
+            ctx.check(ctx.store.get(SR, vdi.SR), StorageOperations.vdi_snapshot)
+        except SR_OPERATION_NOT_SUPPORTED as error:
+            raise SR_OPERATION_NOT_SUPPORTED(vm.ref) from error
+        except OTHER_OPERATION_IN_PROGRESS:
+            continue  # It is waited for.
+
+
+async def _asleep(ctx: Context, news: News, vm: VM) -> VDI:
     try:
-        return await save(ctx, vm)
-    except VM_NO_SUSPEND_SR:
+        return await save(ctx, news, vm)
+    except (VM_NO_SUSPEND_SR, TASK_CANCELLED):
         raise
     except ApiError as error:
         raise VM_CHECKPOINT_SUSPEND_FAILED(vm.ref) from error
+
+
+async def _awake(ctx: Context, vm: VM, host: Host) -> None:
+    try:
+        await wake(ctx, vm, lambda latest: host, paused=False)
+    except ApiError as error:
+        raise VM_CHECKPOINT_RESUME_FAILED(vm.ref) from error
 
 
 async def _keep(ctx: Context, vm: VM, name: str, cloned: list[VDI], image: VDI | None) -> VM:
@@ -77,7 +93,6 @@ async def _keep(ctx: Context, vm: VM, name: str, cloned: list[VDI], image: VDI |
 
     def unwrite(tx: Transaction, made: VM) -> None:
         remove(tx, ctx.store, made)
-        tx.set(vm, parent=vm.parent)
 
     async with repositories.marked(ctx, marks) as undo:
         twigs = await branches.grow(ctx, undo, sources, snapshot=True)

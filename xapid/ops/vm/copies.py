@@ -52,6 +52,7 @@ NOT_COPIED = frozenset({"uuid", "allowed_operations", "current_operations"})
 async def clone(ctx: Context, vm: VM, new_name: str) -> str:
     """A VM like this one; its disks share what is the same."""
     async with ctx.operation(vm, VmOperations.clone):
+        vm = ctx.now(vm)
         disks = [*disks_of(ctx.store, vm), *image_of(ctx.store, vm)]
         return await _branched(ctx, vm, disks, VdiOperations.clone, Copier(ctx, new_name).clone)
 
@@ -62,6 +63,7 @@ async def copy(ctx: Context, vm: VM, new_name: str, sr: str) -> str:
     if target is not None and target.type == "iso":
         raise OPERATION_NOT_ALLOWED("Cannot copy a VM's disks to an ISO SR")
     async with ctx.operation(vm, VmOperations.copy):
+        vm = ctx.now(vm)
         disks = [*disks_of(ctx.store, vm), *image_of(ctx.store, vm)]
         marks: list[tuple[Object, str]] = [(vdi, VdiOperations.copy) for vdi in disks]
         async with repositories.marked(ctx, marks) as undo:
@@ -83,6 +85,7 @@ async def copy(ctx: Context, vm: VM, new_name: str, sr: str) -> str:
 async def snapshot(ctx: Context, vm: VM, new_name: str, ignore_vdis: tuple[str, ...]) -> str:
     """A frozen likeness of a VM as of now; the machine may run meanwhile."""
     async with ctx.operation(vm, VmOperations.snapshot):
+        vm = ctx.now(vm)
         if vm.power_state is VmPowerState.Suspended and not image_of(ctx.store, vm):
             raise NO_HOSTS_AVAILABLE()
         disks = [vdi for vdi in disks_of(ctx.store, vm) if vdi.ref not in ignore_vdis]
@@ -106,13 +109,11 @@ async def _branched(
     on_sr = StorageOperations.vdi_snapshot if is_snapshot else StorageOperations.vdi_clone
     marks: list[tuple[Object, str]] = [(ctx.store.get(SR, vdi.SR), on_sr) for vdi in disks]
     marks += [(vdi, operation) for vdi in disks]
-    parent = ctx.now(vm).parent
     async with repositories.marked(ctx, marks) as undo:
         twigs = await branches.grow(ctx, undo, disks, snapshot=is_snapshot)
 
         def unwrite(tx: Transaction, made: VM) -> None:
             remove(tx, ctx.store, made)
-            tx.set(vm, parent=parent)
 
         made = await branches.finish(ctx, undo, twigs, lambda tx, copies: write(tx, ctx.now(vm), copies), unwrite)
         return str(made.ref)

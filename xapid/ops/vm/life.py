@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from xapid.backends.domain.interface import DomainDriver, DomainEventKind
 from xapid.datamodel import VDI, VM, Host
@@ -15,15 +16,14 @@ from xapid.datamodel.errors import (
     VM_SHUTDOWN_TIMEOUT,
     ApiError,
 )
-from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts
 from xapid.ops.alerts import VmAlert
 from xapid.ops.drives import close_volumes
-from xapid.ops.vdi import destroy_disk
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import attached_drives, bring_up, record_found, take_down
 from xapid.ops.vm.change import GONE, Change, changing, host_of
+from xapid.ops.vm.suspend import discard_image
 from xapid.rules import placement
 from xapid.runtime.context import Context
 
@@ -62,8 +62,7 @@ DISPLACED_BY_REBOOT = frozenset(
 async def start(ctx: Context, vm: VM, start_paused: bool, force: bool) -> None:
     """Start a machine on whichever host suits it best."""
     async with changing(ctx, vm, VmOperations.start):
-        host = placement.choose_host(ctx.store, ctx.now(vm), force=force)
-        await bring_up(ctx, vm, host, paused=start_paused)
+        host = await bring_up(ctx, vm, partial(placement.choose_host, ctx.store, force=force), paused=start_paused)
     alerts.of_vm(ctx, vm, VmAlert.VM_STARTED, "was started", on=host.ref)
     await _delay(vm.start_delay)
 
@@ -71,8 +70,7 @@ async def start(ctx: Context, vm: VM, start_paused: bool, force: bool) -> None:
 async def start_on(ctx: Context, vm: VM, host: Host, start_paused: bool, force: bool) -> None:
     """Start a machine on one host, or say what keeps it from there."""
     async with changing(ctx, vm, VmOperations.start_on):
-        placement.assert_can_start_on(ctx.store, ctx.now(vm), host)
-        await bring_up(ctx, vm, host, paused=start_paused)
+        await bring_up(ctx, vm, partial(placement.host_named, ctx.store, host), paused=start_paused)
     alerts.of_vm(ctx, vm, VmAlert.VM_STARTED, "was started", on=host.ref)
     await _delay(vm.start_delay)
 
@@ -173,9 +171,8 @@ async def _discard_image(ctx: Context, vm: VM) -> None:
     image = ctx.store.find(VDI, vm.suspend_VDI)
     with ctx.write() as tx:
         record.halted(tx, ctx.store, vm)
-        tx.set(vm, suspend_VDI=NULL)
     if image is not None:
-        await destroy_disk(ctx, image)
+        await discard_image(ctx, image)
 
 
 async def _displace(ctx: Context, vm: VM, operations: frozenset[VmOperations]) -> None:
@@ -230,7 +227,7 @@ async def hard_reboot(ctx: Context, vm: VM) -> None:
         if latest.power_state is VmPowerState.Suspended:
             raise VM_BAD_POWER_STATE(vm.ref, VmPowerState.Running.lower(), latest.power_state.lower())
         if latest.power_state is VmPowerState.Halted:
-            await bring_up(ctx, vm, placement.choose_host(ctx.store, latest, force=False), paused=False)
+            await bring_up(ctx, vm, partial(placement.choose_host, ctx.store), paused=False)
         else:
             host = host_of(ctx, latest)
             await ctx.domains(host).call(DomainDriver.destroy, vm.uuid)
@@ -242,7 +239,7 @@ async def _start_again(ctx: Context, vm: VM, host: Host) -> None:
     """The domain is gone, and a new one comes in its place. If that fails the machine is off."""
     await close_volumes(ctx, host, attached_drives(ctx, vm))
     try:
-        await bring_up(ctx, vm, host, paused=False)
+        await bring_up(ctx, vm, lambda latest: host, paused=False)
     except BaseException:
         await take_down(ctx, ctx.now(vm), host)
         raise

@@ -140,6 +140,7 @@ def halted(tx: Transaction, store: Store, vm: VM) -> None:
     tx.set(
         vm,
         power_state=VmPowerState.Halted,
+        suspend_VDI=NULL,
         requires_reboot=False,
         pending_guidances=(),
         pending_guidances_recommended=(),

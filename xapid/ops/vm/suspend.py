@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
-from xapid.backends.domain.interface import DomainDriver
+from xapid.backends.domain.interface import DomainDriver, DomainState
 from xapid.backends.interface import BackendError, NoSpace
-from xapid.backends.storage.interface import Disk, NewVolume, StorageDriver, VolumeFormat
+from xapid.backends.storage.interface import Disk, NewVolume, StorageDriver, Volume, VolumeFormat
 from xapid.datamodel import SR, VDI, VM, Host, Pool
 from xapid.datamodel.errors import (
     HANDLE_INVALID,
@@ -15,6 +17,7 @@ from xapid.datamodel.errors import (
     SR_SUSPEND_SPACE_INSUFFICIENT,
     VM_HAS_NO_SUSPEND_VDI,
     VM_NO_SUSPEND_SR,
+    ApiError,
     OtherError,
 )
 from xapid.datamodel.sr import StorageOperations
@@ -26,14 +29,21 @@ from xapid.ops.alerts import VmAlert
 from xapid.ops.drives import close_volumes
 from xapid.ops.repositories import Repository
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import attached_drives, bring_back, release_networks
-from xapid.ops.vm.change import changing, host_of
+from xapid.ops.vm.bring_up import Choice, attached_drives, bring_back, release_networks, reserved
+from xapid.ops.vm.change import GONE, News, changing, host_of
 from xapid.rules import memory, placement, volume_spec
 from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
+from xapid.runtime.undo import Undo
 from xapid.store.rows import new_uuid
 
+log = logging.getLogger(__name__)
+
 IMAGE_NAME = "Suspend image"
+SAVED = "saved"
+"""The hypervisor's word for a domain that went to sleep."""
+TELLING = 5.0
+"""Seconds within which a hypervisor tells how a domain ended that is gone."""
 
 
 # --- To sleep ----------------------------------------------------------------------------------------
@@ -41,12 +51,12 @@ IMAGE_NAME = "Suspend image"
 
 async def suspend(ctx: Context, vm: VM) -> None:
     """Save memory and state into a disk, and stop."""
-    async with changing(ctx, vm, VmOperations.suspend):
-        await save(ctx, ctx.now(vm))
+    async with changing(ctx, vm, VmOperations.suspend) as change:
+        await save(ctx, change.news, ctx.now(vm))
     alerts.of_vm(ctx, vm, VmAlert.VM_SUSPENDED, "was suspended")
 
 
-async def save(ctx: Context, vm: VM) -> VDI:
+async def save(ctx: Context, news: News, vm: VM) -> VDI:
     """The same within an operation of the caller's. Returns the disk with the image.
 
     That the machine has an image is recorded before the image is made: if the daemon dies in between, a machine
@@ -56,17 +66,49 @@ async def save(ctx: Context, vm: VM) -> VDI:
     repository = _place_for_image(ctx, vm, host)
     image = await _create_image(ctx, vm, repository)
     try:
-        with ctx.task.cancellable():
-            async with _opened(ctx, repository, image, vm, write=True) as disk:
-                await ctx.domains(host).call(DomainDriver.suspend, vm.uuid, disk)
-    except BaseException:
-        await _discard(ctx, vm, image)
+        async with ctx.undoing() as undo:
+            await _fill(ctx, undo, news, vm, host, repository, image)
+    except ApiError:
+        if await _is_told(ctx, vm, host):
+            _forget_image(ctx, vm)
+            await discard_image(ctx, image)
+        # Else the image stays with the machine: by it what became of it is seen once the hypervisor answers.
         raise
+    await release_networks(ctx, vm, host)
+    return image
+
+
+async def _fill(ctx: Context, undo: Undo, news: News, vm: VM, host: Host, repository: Repository, image: VDI) -> None:
+    """Have the image written, and record that the machine sleeps in it."""
+    volume = repository.volume(image)
+    undo.push(repository.channel, StorageDriver.detach, volume, vm.uuid)
+    disk = await repository.channel.call(StorageDriver.attach, volume, vm.uuid, True)
+    channel = ctx.domains(host)
+    try:
+        with ctx.task.cancellable():
+            await channel.call(DomainDriver.suspend, vm.uuid, disk)
+    except ApiError as error:
+        if await channel.call(DomainDriver.find, vm.uuid) is not None or not await _was_saved(news):
+            raise
+        log.info("VM %s was suspended although: %s", vm.uuid, error)
+    await _close(repository, volume, vm)
     await close_volumes(ctx, host, attached_drives(ctx, vm))
     with ctx.write() as tx:
         record.suspended(tx, ctx.store, ctx.now(vm))
-    await release_networks(ctx, vm, host)
-    return image
+
+
+async def _was_saved(news: News) -> bool:
+    event = await news.until(GONE, TELLING)
+    return event is not None and event.reason == SAVED
+
+
+async def _is_told(ctx: Context, vm: VM, host: Host) -> bool:
+    """Whether the hypervisor tells what became of a machine."""
+    try:
+        await ctx.domains(host).call(DomainDriver.find, vm.uuid)
+    except ApiError:
+        return False
+    return True
 
 
 def _place_for_image(ctx: Context, vm: VM, host: Host) -> Repository:
@@ -103,24 +145,41 @@ async def _create_image(ctx: Context, vm: VM, repository: Repository) -> VDI:
 
 
 @asynccontextmanager
-async def _opened(ctx: Context, repository: Repository, image: VDI, vm: VM, *, write: bool) -> AsyncIterator[Disk]:
-    """Within the block the image is open for the machine."""
-    volume, owner = repository.volume(image), vm.uuid
-    disk = await repository.channel.call(StorageDriver.attach, volume, owner, write)
+async def _opened(repository: Repository, image: VDI, vm: VM) -> AsyncIterator[Disk]:
+    """Within the block the image is open for the machine, to be read."""
+    volume = repository.volume(image)
     try:
-        yield disk
+        yield await repository.channel.call(StorageDriver.attach, volume, vm.uuid, False)
     finally:
-        await repository.channel.call(StorageDriver.detach, volume, owner)
+        await _close(repository, volume, vm)
 
 
-async def _discard(ctx: Context, vm: VM, image: VDI) -> None:
-    """The image is of no use: the machine does not sleep, or no longer."""
-    if ctx.store.find(VDI, image.ref) is not None:
-        await vdi.destroy_disk(ctx, image)
+async def _close(repository: Repository, volume: Volume, vm: VM) -> None:
+    """Close an image. If that fails nothing but the image is the worse for it."""
+    try:
+        await repository.channel.call(StorageDriver.detach, volume, vm.uuid)
+    except ApiError as error:
+        log.error("the image %s of VM %s cannot be closed: %s", volume.uuid, vm.uuid, error)
+
+
+def _forget_image(ctx: Context, vm: VM) -> None:
     latest = ctx.store.find(VM, vm.ref)
     if latest is not None:
         with ctx.write() as tx:
             tx.set(latest, suspend_VDI=NULL)
+
+
+async def discard_image(ctx: Context, image: VDI) -> None:
+    """Destroy an image once nobody sleeps in it: a machine may share it with its checkpoint.
+
+    If it cannot be destroyed it stays, for somebody to look at; the machine runs, or is off, all the same.
+    """
+    if ctx.store.find(VDI, image.ref) is None or any(vm.suspend_VDI == image.ref for vm in ctx.store.all(VM)):
+        return
+    try:
+        await vdi.destroy_disk(ctx, image)
+    except ApiError as error:
+        log.error("the image %s is of no use any more, but cannot be destroyed: %s", image.uuid, error)
 
 
 # --- Awake again -------------------------------------------------------------------------------------
@@ -129,8 +188,8 @@ async def _discard(ctx: Context, vm: VM, image: VDI) -> None:
 async def resume(ctx: Context, vm: VM, start_paused: bool, force: bool) -> None:
     """Let a suspended machine go on, on whichever host suits it best."""
     async with changing(ctx, vm, VmOperations.resume):
-        host = placement.choose_host(ctx.store, ctx.now(vm), force=force)
-        await wake(ctx, ctx.now(vm), host, paused=start_paused)
+        choose = partial(placement.choose_host, ctx.store, force=force)
+        host = await wake(ctx, vm, choose, paused=start_paused)
     alerts.of_vm(ctx, vm, VmAlert.VM_RESUMED, "was resumed", on=host.ref)
 
 
@@ -141,26 +200,41 @@ async def resume_on(ctx: Context, vm: VM, host: str, start_paused: bool, force: 
         chosen = ctx.store.find(Host, host)
         if chosen is None:
             raise HOST_NOT_LIVE()
-        placement.assert_can_start_on(ctx.store, ctx.now(vm), chosen)
-        await wake(ctx, ctx.now(vm), chosen, paused=start_paused)
+        await wake(ctx, vm, partial(placement.host_named, ctx.store, chosen), paused=start_paused)
     alerts.of_vm(ctx, vm, VmAlert.VM_RESUMED, "was resumed", on=chosen.ref)
 
 
-async def wake(ctx: Context, vm: VM, host: Host, *, paused: bool, keep_image: bool = False) -> None:
-    """The same within an operation of the caller's."""
-    image = _image_of(ctx, vm)
-    repository = repositories.on(ctx, ctx.store.get(SR, image.SR), host)
-    async with _opened(ctx, repository, image, vm, write=False) as disk:
-        await bring_back(ctx, vm, host, disk)
-    if not paused:
-        await ctx.domains(host).call(DomainDriver.unpause, vm.uuid)
+async def wake(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Host:
+    """The same within an operation of the caller's. Returns the host."""
+    async with reserved(ctx, vm, choose) as place:
+        vm = ctx.now(vm)
+        image = _image_of(ctx, vm)
+        repository = repositories.on(ctx, ctx.store.get(SR, image.SR), place.host)
+        async with _opened(repository, image, vm) as disk:
+            await bring_back(ctx, vm, place, disk)
+        if not paused:
+            await _set_going(ctx, vm, place.host)
         with ctx.write() as tx:
-            tx.set(ctx.now(vm), power_state=VmPowerState.Running)
-    if keep_image:
+            # In one: from its first moment on it is another one than the image remembers.
+            tx.set(vm, power_state=VmPowerState.Paused if paused else VmPowerState.Running, suspend_VDI=NULL)
+    await discard_image(ctx, image)
+    return place.host
+
+
+async def _set_going(ctx: Context, vm: VM, host: Host) -> None:
+    """Unpause a machine that came back from its image. If it does not go on, it sleeps again."""
+    channel = ctx.domains(host)
+    try:
+        await channel.call(DomainDriver.unpause, vm.uuid)
+    except ApiError:
+        domain = await channel.call(DomainDriver.find, vm.uuid)
+        if domain is not None and domain.state is DomainState.running:
+            return
+        await channel.call(DomainDriver.destroy, vm.uuid)
+        await close_volumes(ctx, host, attached_drives(ctx, vm))
         with ctx.write() as tx:
-            tx.set(ctx.now(vm), suspend_VDI=NULL)
-    else:
-        await _discard(ctx, vm, image)
+            record.suspended(tx, ctx.store, ctx.now(vm))
+        raise
 
 
 def _image_of(ctx: Context, vm: VM) -> VDI:
