@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,10 +33,9 @@ def bridge() -> Iterator[str]:
     """A bridge without ports. Needs root."""
     from pyroute2 import IPRoute
 
-    name = "xapidtest0"
+    # Other tests on this machine have theirs.
+    name = f"xapidt{os.getpid()}"
     with IPRoute() as links:
-        for old in links.link_lookup(ifname=name):
-            links.link("del", index=old)
         links.link("add", ifname=name, kind="bridge")
         (index,) = links.link_lookup(ifname=name)
         links.link("set", index=index, state="up")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.backends.domain.hypervisor import MIB, Hypervisor, links, lives, process_of, screen, serial
+from tests.backends.domain.hypervisor import MIB, Hypervisor, SerialLine, links, lives, process_of, screen, serial
 from xapid.backends.domain import embed
 from xapid.backends.domain.interface import DomainDriver, DomainEventKind, DomainState
 from xapid.backends.interface import Failed, InUse, NotFound, NotSupported
@@ -258,6 +259,26 @@ def test_drives_for_cds_cannot_be_plugged(real: Hypervisor) -> None:
         real.driver.attach_disk(spec.uuid, real.drive(3, device="cdrom", disk=real.medium()))
     with pytest.raises(NotSupported):
         real.driver.attach_disk(spec.uuid, real.drive(2, device="cdrom", disk=None))
+
+
+def test_a_medium_changes_although_the_machine_closed_the_open_tray_when_it_looked_for_its_drives(
+    real: Hypervisor, libvirt_connection: virConnect
+) -> None:
+    import libvirt_qemu
+
+    second = real.medium()
+    drive = real.drive(3, device="cdrom", disk=real.medium(), read_only=True)
+    spec = real.spec(disks=(drive,))
+    line = SerialLine(serial(real.driver.start(spec, paused=True)))
+    real.lines.append(line)
+    command = {"execute": "blockdev-open-tray", "arguments": {"id": f"ua-{drive.vbd}", "force": True}}
+    libvirt_qemu.qemuMonitorCommand(libvirt_connection.lookupByUUIDString(spec.uuid), json.dumps(command), 0)
+    real.driver.unpause(spec.uuid)
+    line.wait_for("ready")
+
+    real.driver.change_medium(spec.uuid, drive.vbd, second)
+
+    assert real.datapath.open_files(spec.uuid) == {drive.vbd: second.path}
 
 
 def test_machines_of_others_are_named_and_left_alone(real: Hypervisor, foreign: str) -> None:

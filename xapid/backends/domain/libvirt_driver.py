@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import libvirt
 
-from xapid.backends.domain import embed, preflight, qemu_xml, save_image
+from xapid.backends.domain import embed, preflight, qemu_xml, save_image, tray
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description, parse
 from xapid.backends.domain.domain_xml import ALIAS, NAMESPACE
@@ -201,11 +201,7 @@ class LibvirtDomains:
             preflight.require_paths([disk.path])
         qemu_xml.put_medium(drive, disk)
         with told(f"changing the medium of {vbd} in {uuid}"):
-            # A guest that has locked the drive does not keep its user from opening it.
-            domain.updateDeviceFlags(
-                ElementTree.tostring(drive, encoding="unicode"),
-                libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE | libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE,
-            )
+            tray.change_medium(domain, drive)
 
     def attach_nic(self, uuid: str, nic: NicSpec) -> None:
         domain = self.running(uuid)
