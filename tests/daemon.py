@@ -71,18 +71,29 @@ class Client:
 class Daemon:
     """``xapid serve`` in a process, with everything of it below one directory."""
 
-    def __init__(self, directory: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+    module = "xapid"
+    """What Python runs."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        environment: dict[str, str] | None = None,
+        within: tuple[str, ...] = (),
+    ) -> None:
+        """``within``: words before the command, which become the process that they name."""
         self.directory = directory
         self.socket = directory / "xapi.sock"
         self.log = directory / "log"
         self._options = options
         self._environment = environment or {}
+        self._within = within
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str, environment: dict[str, str] | None = None) -> None:
         """Start, and return when it answers. Raises RuntimeError with the end of its log."""
         command = [
-            sys.executable, "-m", "xapid", "serve", "--state-dir", str(self.directory / "state"),
+            *self._within, sys.executable, "-m", self.module, "serve", "--state-dir", str(self.directory / "state"),
             "--unix", str(self.socket), "--http", "", "--https", "", "--drivers", "sim", *self._options, *options,
         ]  # fmt: skip
         with self.log.open("ab") as log:

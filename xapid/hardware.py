@@ -11,6 +11,7 @@ from pathlib import Path
 
 from xapid.auth.certificate import ensure_certificate
 from xapid.backends.agent import AgentConfig, DriverSpec
+from xapid.backends.domain import embed
 from xapid.backends.domain.interface import DomainEvent
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.network.interface import NetworkDriver
@@ -136,7 +137,7 @@ def _runs_xen() -> bool:
 def _libvirt_uri(state_dir: Path) -> str:
     if SYSTEM_LIBVIRT.exists():
         return "qemu:///system"
-    return f"qemu:///embed?root={state_dir.resolve() / 'libvirt'}"
+    return embed.uri(state_dir.resolve() / "libvirt")
 
 
 async def _demo(config: Config, *, needed: bool) -> DemoGuest | None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -59,19 +59,23 @@ def serve(config: Config) -> int:
     """Run the daemon until it is told to stop. Returns the exit status; what keeps it from starting is one line."""
     set_up_logging(config.log)
     try:
-        uvloop.run(_serve(config))
+        uvloop.run(serve_with(config))
     except (DatabaseError, ListenError, CertificateError, DriverChoiceError, BackendError) as error:
         print(f"xapid: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _serve(config: Config) -> None:
+Choose = Callable[[Config], Awaitable[Hardware]]
+
+
+async def serve_with(config: Config, choose: Choose = chosen_hardware) -> None:
+    """Run the daemon until it is told to stop, on the drivers that ``choose`` finds."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with running(config) as daemon:
+    async with running(config, choose) as daemon:
         notify("READY=1")
         log.info("xapid %s is ready: %s", __version__, daemon.described())
         await stopping.wait()
@@ -96,11 +100,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Running]:
+async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIterator[Running]:
     """A daemon with its listeners open, inside ``async with``."""
     async with AsyncExitStack() as stack:
         store, database = await stack.enter_async_context(opened_store(config.state_dir))
-        hardware = await chosen_hardware(config)
+        hardware = await choose(config)
         runtime = build_runtime(config, store, hardware.backends)
         watch = DomainWatch(runtime, aftermath)
         runtime.services["domain_events"] = watch

@@ -9,31 +9,23 @@ import socket
 import struct
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.console_client import Reader, connect, console, exactly, serial_line
 from tests.daemon import Client
 from tests.demo_guest import CACHE, demo_guest
 from tests.make_d.test_readme import pasted
 from tests.make_d.tree import LIMIT, Tree
+from tests.own_network import own_network
+from tests.qemu_daemon import READY
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
 
-READY = "xapid demo guest: ready"
-OWN_NETWORK = """
-ip link set lo up
-# /sys shows the network of whoever mounted it; control groups are mounted in it, and must stay.
-mount --rbind /sys/fs/cgroup /mnt
-mount -t sysfs sysfs /sys
-mount --rbind /mnt /sys/fs/cgroup
-echo there
-exec sleep infinity
-"""
+SOCKET = "var/xapi"
 LOGINS = """
 import ssl, XenAPI
 password = open("var/password").read().strip()
@@ -51,12 +43,8 @@ except XenAPI.Failure as failure:
 @pytest.fixture(scope="module")
 def network() -> Iterator[tuple[str, ...]]:
     """The words before a command that run it in a network of its own."""
-    command = ["unshare", "--net", "--mount", "sh", "-ec", OWN_NETWORK]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "there\n"
-        yield ("nsenter", f"--net=/proc/{holder.pid}/ns/net", f"--mount=/proc/{holder.pid}/ns/mnt", "--")
-        holder.kill()
+    with own_network() as within:
+        yield within
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +77,7 @@ def first_words(tree: Tree) -> str:
 @pytest.fixture
 def client(tree: Tree, first_words: str) -> Iterator[Client]:
     """A client on the Unix socket."""
-    client = Client(tree.folder / "var/xapi")
+    client = Client(tree.folder / SOCKET)
     yield client
     client.close()
 
@@ -97,7 +85,7 @@ def client(tree: Tree, first_words: str) -> Iterator[Client]:
 @pytest.fixture
 def second(tree: Tree, first_words: str) -> Iterator[Client]:
     """Another one."""
-    client = Client(tree.folder / "var/xapi")
+    client = Client(tree.folder / SOCKET)
     yield client
     client.close()
 
@@ -105,29 +93,6 @@ def second(tree: Tree, first_words: str) -> Iterator[Client]:
 @pytest.fixture
 def vm(client: Client) -> str:
     return str(client.call("VM.get_by_name_label", "my first guest")[0])
-
-
-class Reader:
-    """What comes out of a stream, gathered in a thread, so that a test can wait for a text in it."""
-
-    def __init__(self, read: Callable[[], bytes]) -> None:
-        self.said = ""
-        self._news = threading.Condition()
-        self._thread = threading.Thread(target=self._gather, args=(read,))
-        self._thread.start()
-
-    def _gather(self, read: Callable[[], bytes]) -> None:
-        while data := read():
-            with self._news:
-                self.said += data.decode(errors="replace")
-                self._news.notify_all()
-
-    def wait_for(self, text: str, after: int = 0) -> None:
-        with self._news:
-            assert self._news.wait_for(lambda: text in self.said[after:], LIMIT), f"no {text!r} in:\n{self.said}"
-
-    def join(self) -> None:
-        self._thread.join(LIMIT)
 
 
 class Terminal(Reader):
@@ -153,44 +118,6 @@ class Terminal(Reader):
         self._process.kill()
         self.join()
         self._process.communicate()
-
-
-@contextmanager
-def serial_line(tree: Tree, client: Client, vm: str) -> Iterator[Reader]:
-    """The text console of a guest, through the API."""
-    with connect(tree, client, console(client, vm, "vt100")) as sock:
-        line = Reader(lambda: sock.recv(65536))
-        yield line
-        sock.shutdown(socket.SHUT_RDWR)
-        line.join()
-
-
-def console(client: Client, vm: str, protocol: str) -> str:
-    return next(
-        str(ref) for ref in client.call("VM.get_consoles", vm) if client.call("console.get_protocol", ref) == protocol
-    )
-
-
-def connect(tree: Tree, client: Client, ref: str) -> socket.socket:
-    """A byte stream to a console, by CONNECT over the Unix socket."""
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(LIMIT)
-    sock.connect(str(tree.folder / "var/xapi"))
-    sock.sendall(f"CONNECT /console?ref={ref}&session_id={client.session} HTTP/1.0\r\n\r\n".encode())
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += exactly(sock, 1)
-    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-    return sock
-
-
-def exactly(sock: socket.socket, count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        piece = sock.recv(count - len(data))
-        assert piece, "the console ended"
-        data += piece
-    return data
 
 
 class Screen:
@@ -268,7 +195,10 @@ def test_clients_log_in_over_http_and_https_with_the_right_password_only(tree: T
 
 
 def test_the_screen_is_seen_and_a_key_reaches_the_guest(tree: Tree, client: Client, vm: str) -> None:
-    with serial_line(tree, client, vm) as serial, connect(tree, client, console(client, vm, "rfb")) as sock:
+    with (
+        serial_line(tree.folder / SOCKET, client, vm) as serial,
+        connect(tree.folder / SOCKET, client, console(client, vm, "rfb")) as sock,
+    ):
         screen = Screen(sock)
 
         picture = screen.picture()
@@ -293,7 +223,7 @@ def test_a_guest_is_paused_suspended_and_resumed_and_another_client_sees_it(
     client.call("VM.resume", vm, False, False)
     watch.until(power_state="Running")
 
-    with serial_line(tree, client, vm) as serial:
+    with serial_line(tree.folder / SOCKET, client, vm) as serial:
         serial.wait_for("xapid demo guest: tick")
 
 
@@ -303,7 +233,7 @@ def test_a_running_guest_survives_kill_9_of_the_daemon_with_its_record(tree: Tre
 
     tree.up()
 
-    again = Client(tree.folder / "var/xapi")
+    again = Client(tree.folder / SOCKET)
     after = again.call("VM.get_record", vm)
     again.close()
     shown = ("uuid", "power_state", "domid", "resident_on", "VBDs", "VIFs", "consoles", "current_operations")
@@ -324,7 +254,7 @@ def test_a_guest_reboots_and_shuts_down_when_asked_and_is_destroyed(
 ) -> None:
     watch = Watch(second, vm)
 
-    with serial_line(tree, client, vm) as serial:
+    with serial_line(tree.folder / SOCKET, client, vm) as serial:
         serial.wait_for("xapid demo guest: tick")
         said = len(serial.said)
         client.call("VM.clean_reboot", vm)

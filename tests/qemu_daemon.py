@@ -1,0 +1,106 @@
+"""A daemon of a test's own on QEMU: in a network of its own, with the demo guest, and no guest is left at the end."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tests.console_client import LIMIT, serial_line
+from tests.daemon import Client, Daemon
+from tests.demo_guest import CACHE, demo_guest
+from tests.own_network import own_network
+
+READY = "xapid demo guest: ready"
+
+
+class QemuDaemon(Daemon):
+    """``xapid serve --drivers libvirt``, and its guests."""
+
+    def booted(self, name: str) -> str:
+        """A new demo guest, whose serial line says that it is up."""
+        with closing(self.client()) as client:
+            vm = new_guest(client, name)
+            client.call("VM.start", vm, False, False)
+            with serial_line(self.socket, client, vm) as line:
+                line.wait_for(READY)
+        return vm
+
+    @property
+    def guests(self) -> list[int]:
+        """The processes of the guests."""
+        everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+        return processes(str(self.directory).encode(), processes(b"qemu-system", everybody))
+
+    def end_guests(self) -> None:
+        for pid in self.guests:
+            end(pid, signal.SIGKILL)
+
+
+def agent_of(daemon: Daemon) -> int:
+    """The process of a daemon's agent."""
+    assert daemon.process is not None
+    tasks = Path(f"/proc/{daemon.process.pid}/task").iterdir()
+    (agent,) = processes(b"xapid.backends.agent", [int(pid) for task in tasks for pid in children(task)])
+    return agent
+
+
+def children(task: Path) -> list[str]:
+    return (task / "children").read_text().split()
+
+
+def processes(words: bytes, among: list[int]) -> list[int]:
+    """Those whose command line has these words in it."""
+    found = []
+    for pid in among:
+        try:
+            if words in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+        except OSError:
+            # It ended meanwhile.
+            continue
+    return found
+
+
+def new_guest(client: Client, name: str) -> str:
+    """A guest that is off, the demo guest where there is one. When it crashes it stays off."""
+    found = client.call("VM.get_by_name_label", "xapid demo guest")
+    template = found or client.call("VM.get_by_name_label", "Other install media")
+    vm = str(client.call("VM.clone", template[0], name))
+    client.call("VM.provision", vm)
+    client.call("VM.set_actions_after_crash", vm, "destroy")
+    return vm
+
+
+def end(pid: int, number: signal.Signals) -> None:
+    """Send a process a signal that ends it, and wait until it did."""
+    handle = os.pidfd_open(pid)
+    try:
+        os.kill(pid, number)
+        ended, _, _ = select.select([handle], [], [], LIMIT)
+    finally:
+        os.close(handle)
+    assert ended, f"process {pid} does not end"
+
+
+@contextmanager
+def qemu_daemon() -> Iterator[QemuDaemon]:
+    """The daemon, started. The path of its folder is short: there are sockets below it."""
+    demo_guest()
+    folder = Path(tempfile.mkdtemp(prefix="xq-", dir="/tmp"))
+    (folder / "state").mkdir(mode=0o700)
+    (folder / "state" / "demo").symlink_to(CACHE)
+    with own_network() as within:
+        daemon = QemuDaemon(folder, "--drivers", "libvirt", within=within)
+        try:
+            daemon.start()
+            yield daemon
+        finally:
+            daemon.stop()
+            daemon.end_guests()
+    shutil.rmtree(folder)
