@@ -124,8 +124,9 @@ class Workshop:
         return leases
 
     def idle(self) -> bool:
-        """Whether nothing goes on with any object."""
-        marked = (row for table in self.fresh.store.tables.values() for row in table.rows.values())
+        """Whether nothing goes on with any object. Tasks keep for ever that somebody cancelled them."""
+        tables = (table for name, table in self.fresh.store.tables.items() if name != "task")
+        marked = (row for table in tables for row in table.rows.values())
         return not any(row.__dict__.get("current_operations") for row in marked)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:

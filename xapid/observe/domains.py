@@ -47,6 +47,10 @@ class Hold:
 
     def __init__(self) -> None:
         self.events: list[DomainEvent] = []
+        self.before: DomainEvent | None = None
+        """What was heard just before, and came to nothing because the operation began."""
+        self.missed = False
+        """The records are to be compared at the end: events were lost, or what was done to the machine went wrong."""
         self._heard = asyncio.Event()
 
     def hear(self, event: DomainEvent) -> None:
@@ -81,8 +85,8 @@ class DomainWatch:
         self._work: dict[str, asyncio.Task[None]] = {}
         self._latest: dict[str, DomainEvent | None] = {}
         """Machines whose records are to be compared, with what was heard of them."""
-        self._undisturbed: set[str] = set()
-        """Machines that are being looked at, and no operation began to work on them meanwhile."""
+        self._looking: dict[str, DomainEvent | None] = {}
+        """Machines that are being looked at because of an event, and no operation began to work on them meanwhile."""
         self._lost = False
         self._endpoints: dict[str, Endpoint] = {}
 
@@ -104,19 +108,38 @@ class DomainWatch:
 
     @contextmanager
     def hold(self, uuid: str) -> Iterator[Hold]:
-        """While held, what happens to the machine is the holder's affair and changes no records by itself."""
+        """While held, what happens to the machine is the holder's affair and changes no records by itself.
+
+        A comparison that was under way is made up for at the end. So is one if the holder's work fails: the machine
+        may be gone without a word.
+        """
         hold = Hold()
+        hold.missed = uuid in self._latest or uuid in self._looking
+        looking = self._looking.pop(uuid, None)
+        hold.before = self._latest.pop(uuid, None) or looking
         holds = self._holds.setdefault(uuid, [])
         holds.append(hold)
-        self._undisturbed.discard(uuid)
         try:
             yield hold
+        except Exception:
+            hold.missed = True
+            raise
         finally:
             holds.remove(hold)
-            if not holds:
+            if holds:
+                holds[0].missed |= hold.missed
+                holds[0].before = holds[0].before or hold.before
+            else:
                 del self._holds[uuid]
-                for event in hold.events[-1:]:
-                    self.heard(event)
+                self._released(uuid, hold)
+
+    def _released(self, uuid: str, hold: Hold) -> None:
+        """What the holder heard last may be news for the records."""
+        event = hold.events[-1] if hold.events else hold.before
+        if hold.missed:
+            self._compare(uuid, event)
+        elif event is not None:
+            self.heard(event)
 
     def heard(self, event: DomainEvent) -> None:
         """Something happened to a domain; called in the loop."""
@@ -141,16 +164,17 @@ class DomainWatch:
         return vm.power_state in CONFIRMED.get(event.kind, ())
 
     def _start(self, key: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
-        self._work[key] = task
-
-        def ended(done: asyncio.Task[None]) -> None:
-            del self._work[key]
-            if not done.cancelled() and (error := done.exception()) is not None:
-                log.error("the records of %s may be wrong", key, exc_info=error)
-
-        task.add_done_callback(ended)
+        task = self._work[key] = asyncio.ensure_future(self._run(key, work))
         return task
+
+    async def _run(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("the records of %s may be wrong", key)
+        finally:
+            # At once, so that what is heard from now on begins work of its own.
+            del self._work[key]
 
     # Comparing
 
@@ -163,17 +187,25 @@ class DomainWatch:
         """Compare until nothing new was heard meanwhile. What an operation works on is left to it."""
         ctx, host = self._context(), self._host()
         while uuid in self._latest and uuid not in self._holds:
-            event = self._latest.pop(uuid)
-            self._undisturbed.add(uuid)
+            event = self._looking[uuid] = self._latest.pop(uuid)
             try:
                 domain = await ctx.domains(host).call(DomainDriver.find, uuid)
-                if uuid in self._undisturbed:
-                    await self._aftermath.settle(ctx, host, uuid, domain, event)
             except ApiError as error:
                 log.error("what became of domain %s cannot be told: %s", uuid, error)
+                continue
             finally:
-                self._undisturbed.discard(uuid)
-        self._latest.pop(uuid, None)
+                disturbed = uuid not in self._looking
+                self._looking.pop(uuid, None)
+            if not disturbed:
+                await self._settle(ctx, host, uuid, domain, event)
+
+    async def _settle(
+        self, ctx: Context, host: Host, uuid: str, domain: Domain | None, event: DomainEvent | None
+    ) -> None:
+        try:
+            await self._aftermath.settle(ctx, host, uuid, domain, event)
+        except ApiError as error:
+            log.error("the records of domain %s cannot be put right: %s", uuid, error)
 
     async def _catch_up(self) -> None:
         while self._lost:
@@ -193,6 +225,8 @@ class DomainWatch:
             return
         recorded = [vm.uuid for vm in ctx.store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
         uuids = {domain.uuid for domain in found}.union(recorded) - self._holds.keys()
+        for holds in self._holds.values():
+            holds[0].missed = True
         await asyncio.gather(*[self._compare(uuid, None) for uuid in uuids], return_exceptions=True)
         await self._aftermath.tidy(ctx, host)
         self._forget_consoles()

@@ -85,7 +85,7 @@ def test_a_deaf_guest_has_drivers_and_does_not_do_what_it_is_asked(simulated: Hy
         (
             {"on_reboot": "destroy"},
             DomainEventKind.rebooted,
-            DomainEvent("", DomainEventKind.stopped, "shutdown"),
+            DomainEvent("", DomainEventKind.stopped, "rebooted"),
             None,
         ),
         (

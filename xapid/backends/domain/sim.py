@@ -206,8 +206,10 @@ class SimDomains:
                     self._set_state(guest, DomainState.paused, DomainEventKind.paused, "panicked")
                 case DomainEventKind.crashed:
                     self._end(guest, DomainEventKind.crashed, "crashed")
-                case DomainEventKind.stopped | DomainEventKind.rebooted:
+                case DomainEventKind.stopped:
                     self._end(guest, DomainEventKind.stopped, "shutdown")
+                case DomainEventKind.rebooted:
+                    self._end(guest, DomainEventKind.stopped, "rebooted")
                 case _:
                     raise ValueError(f"a guest does not do that by itself: {kind}")
 

@@ -16,7 +16,7 @@ from xapid.ops.drives import close_volumes
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import attached_drives, bring_up, record_found, release_networks, take_down
 from xapid.ops.vm.change import changing
-from xapid.ops.vm.suspend import discard_image
+from xapid.ops.vm.suspend import SAVED, discard_image
 from xapid.rules import placement
 from xapid.runtime.context import Context
 
@@ -28,6 +28,8 @@ RESTARTING = frozenset(
 )
 BY_THE_GUEST = "shutdown"
 """The hypervisor's word for a guest that shut down by itself."""
+PANICKED = "panicked"
+"""Its word for a guest that crashed and is kept, paused."""
 
 
 async def settle(ctx: Context, host: Host, uuid: str, domain: Domain | None, event: DomainEvent | None = None) -> None:
@@ -42,7 +44,7 @@ async def settle(ctx: Context, host: Host, uuid: str, domain: Domain | None, eve
             await ctx.domains(host).call(DomainDriver.destroy, uuid)
         return
     if domain is not None:
-        await _is_there(ctx, vm, host, domain)
+        await _is_there(ctx, vm, host, domain, event)
     elif vm.power_state in LIVE and vm.resident_on == host.ref:
         await _is_gone(ctx, vm, host, event)
 
@@ -51,11 +53,13 @@ def _lives_elsewhere(ctx: Context, vm: VM, host: Host) -> bool:
     return vm.resident_on != host.ref and ctx.store.find(Host, vm.resident_on) is not None
 
 
-async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain) -> None:
+async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain, event: DomainEvent | None) -> None:
     if vm.power_state not in LIVE:
         log.info("VM %s runs although it was recorded as %s", vm.uuid, vm.power_state.lower())
     image = ctx.store.find(VDI, vm.suspend_VDI)
     record_found(ctx, vm, host, domain)
+    if event is not None and event.reason == PANICKED and vm.actions_after_crash is OnCrashBehaviour.preserve:
+        alerts.of_vm(ctx, vm, VmAlert.VM_CRASHED, "crashed, and is kept as it was", on=host.ref)
     if image is not None and not vm.is_a_snapshot:
         # It was on its way to sleep or awake; it is awake.
         with ctx.write() as tx:
@@ -64,17 +68,19 @@ async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain) -> None:
 
 
 async def _is_gone(ctx: Context, vm: VM, host: Host, event: DomainEvent | None) -> None:
-    if ctx.store.find(VDI, vm.suspend_VDI) is not None:
-        await _is_asleep(ctx, vm, host)
-        return
     log.info("VM %s is off: %s", vm.uuid, event.reason if event is not None else "it has no domain")
-    guard, task = ctx.runtime.guard, ctx.task.ref
+    guard, task, image = ctx.runtime.guard, ctx.task.ref, ctx.store.find(VDI, vm.suspend_VDI)
     # Without asking the rules: that it is off is a fact. The mark keeps others from it until all is closed.
     guard.mark(vm, VmOperations.hard_shutdown, task)
     try:
+        if image is not None and (event is None or event.reason == SAVED):
+            await _is_asleep(ctx, vm, host)
+            return
         await take_down(ctx, vm, host)
     finally:
         guard.leave(vm, task)
+    if image is not None:
+        await discard_image(ctx, image)  # It is older than what the guest wrote since.
     if event is not None and event.kind is DomainEventKind.crashed:
         alerts.of_vm(ctx, vm, VmAlert.VM_CRASHED, "crashed", on=host.ref)
     if event is not None and wants_restart(vm, event):
@@ -104,16 +110,20 @@ async def _start_again(ctx: Context, vm: VM) -> None:
         log.error("VM %s cannot be started again: %s", vm.uuid, error)
 
 
-# --- At the start of a host --------------------------------------------------------------------------
+# --- At the start of a host, and when events were lost -----------------------------------------------
 
 
 async def tidy(ctx: Context, host: Host) -> None:
-    """Put right what a crash may have left in the records of machines that do not run, and bridges nobody needs."""
+    """Put right what a crash may have left in the records of machines that do not run, and bridges nobody needs.
+
+    What an operation works on is left to it.
+    """
     with ctx.write() as tx:
-        for vm in [vm for vm in ctx.store.all(VM) if vm.scheduled_to_be_resident_on != NULL]:
-            tx.set(vm, scheduled_to_be_resident_on=NULL)
-        for vm in [vm for vm in ctx.store.all(VM) if _is_wrong(ctx, vm)]:
-            record.halted(tx, ctx.store, vm)
+        for vm in [vm for vm in ctx.store.all(VM) if not vm.current_operations]:
+            if vm.scheduled_to_be_resident_on != NULL:
+                tx.set(vm, scheduled_to_be_resident_on=NULL)
+            if _is_wrong(ctx, vm):
+                record.halted(tx, ctx.store, vm)
     await wires.remove_unused(ctx, host)
 
 
