@@ -73,8 +73,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
     """All rows after a first start. Made once, for it takes longer than most tests."""
 
     async def install() -> list[Object]:
-        backends = LocalBackends(simulated(), apart=False)
-        runtime = build_runtime(_config(tmp_path_factory.mktemp("installed")), Store(DERIVATIONS), backends)
+        config = _config(tmp_path_factory.mktemp("installed"))
+        backends = LocalBackends(simulated(config), apart=False)
+        runtime = build_runtime(config, Store(DERIVATIONS), backends)
         await backends.start()
         try:
             machine = await _machine(backends)
@@ -89,11 +90,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
 
 @pytest.fixture
 async def fresh(tmp_path: Path, methods: Mapping[str, Method], installed: list[Object]) -> AsyncIterator[FreshHost]:
-    backends = LocalBackends(simulated(), apart=False)
+    config = _config(tmp_path)
+    backends = LocalBackends(simulated(config), apart=False)
     store = Store(DERIVATIONS, generation=max(row._gen for row in installed))
     for row in installed:
         store.adopt(copy_row(row))
-    runtime = build_runtime(_config(tmp_path), store, backends)
+    runtime = build_runtime(config, store, backends)
     runtime.localhost = runtime.tasks.localhost = store.one(Host).ref
     watch = DomainWatch(runtime, aftermath)
     runtime.services["domain_events"] = watch
@@ -111,7 +113,9 @@ async def fresh(tmp_path: Path, methods: Mapping[str, Method], installed: list[O
 
 
 def _config(state_dir: Path) -> Config:
-    return replace(Config(), state_dir=state_dir, drivers=Drivers.sim, http=(), https=(), unix=())
+    return replace(
+        Config(), state_dir=state_dir, drivers=Drivers.sim, http=(), https=(), unix=(), programs=state_dir / "xapi.d"
+    )
 
 
 def _text(runtime: Runtime) -> Any:

@@ -68,7 +68,7 @@ async def chosen_hardware(config: Config) -> Hardware:
     certificate = config.state_dir / "certificate.pem"
     if config.drivers is Drivers.sim:
         demo = await _demo(config, needed=False)
-        return Hardware(LocalBackends(simulated(), apart=False), True, certificate, demo)
+        return Hardware(LocalBackends(simulated(config), apart=False), True, certificate, demo)
     if _runs_xen():
         raise DriverChoiceError("this host runs Xen, whose driver is not there yet; try drivers = sim")
     try:
@@ -93,13 +93,14 @@ async def started(hardware: Hardware) -> AsyncIterator[None]:
         await hardware.backends.stop()
 
 
-def simulated() -> AgentConfig:
-    """Everything in memory, in this process."""
+def simulated(config: Config) -> AgentConfig:
+    """Everything in memory, in this process; only programs are those of this machine."""
     drivers = [
         DriverSpec("domain", "xapid.backends.domain.sim:SimDomains", immediate=True),
         DriverSpec("datapath", "xapid.backends.datapath.sim:SimDatapath", uses={"domains": "domain"}, immediate=True),
         DriverSpec("network", "xapid.backends.network.sim:Sim", immediate=True),
         DriverSpec("host", "xapid.backends.host.sim:Sim", immediate=True),
+        _programs(config),
         *(DriverSpec(f"storage:{kind}", DRIVERS["sim"], {"type": kind}, immediate=True) for kind in SIMULATED_TYPES),
     ]
     return AgentConfig(tuple(drivers))
@@ -117,6 +118,7 @@ def real(config: Config, uri: str, accel: str) -> AgentConfig:
         DriverSpec("datapath", "xapid.backends.datapath.qemu:QemuDatapath", uses={"domains": "domain"}),
         DriverSpec("network", "xapid.backends.network.bridge:Bridges"),
         DriverSpec("host", "xapid.backends.host.linux:Linux"),
+        _programs(config),
         *(
             DriverSpec(f"storage:{kind}", driver, {"root": str(state / "sr")})
             for kind, driver in DRIVERS.items()
@@ -124,6 +126,12 @@ def real(config: Config, uri: str, accel: str) -> AgentConfig:
         ),
     ]
     return AgentConfig(tuple(drivers))
+
+
+def _programs(config: Config) -> DriverSpec:
+    return DriverSpec(
+        "programs", "xapid.backends.programs.local:Programs", {"directory": str(config.programs)}, threads=32
+    )
 
 
 def _runs_xen() -> bool:

@@ -32,7 +32,6 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.host import HostDisplay
 from xapid.datamodel.vm import VmPowerState
-from xapid.ops.host.plugins import is_program
 
 
 def run_a_guest(fresh: FreshHost, host: str) -> str:
@@ -296,13 +295,3 @@ async def test_an_extension_that_is_not_there(xapi: Xapi, host: str, pool: str) 
 async def test_a_call_of_an_extension_must_be_readable(xapi: Xapi, host: str, call: str) -> None:
     with pytest.raises(INTERNAL_ERROR):
         await xapi.host.call_extension(host, call)
-
-
-def test_programs_lie_in_their_directory_itself(tmp_path: Path) -> None:
-    (tmp_path / "programs" / "below").mkdir(parents=True)
-    for name in ("outside", "programs/inside", "programs/below/deeper"):
-        (tmp_path / name).touch()
-
-    names = ("inside", "../outside", "below/deeper", "below", ".", "..", "", "/etc/passwd")
-
-    assert [name for name in names if is_program(tmp_path / "programs", name)] == ["inside"]

@@ -31,6 +31,7 @@ from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import BackendError, DriverInfo, Failed, Unavailable
 from xapid.backends.network.interface import NetworkDriver
 from xapid.backends.process import Cancellation
+from xapid.backends.programs.interface import ProgramDriver
 from xapid.backends.storage.interface import StorageDriver
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ INTERFACES: dict[str, type] = {
     "storage": StorageDriver,
     "network": NetworkDriver,
     "host": HostDriver,
+    "programs": ProgramDriver,
 }
 """By the first word of the kind of a back end: ``storage:nfs`` is of the interface ``storage``."""
 
@@ -53,7 +55,7 @@ class DriverSpec:
     """A driver and how its calls are run."""
 
     kind: str
-    """domain, datapath, network, host, or storage:TYPE"""
+    """domain, datapath, network, host, programs, or storage:TYPE"""
     driver: str
     """``module:Class``"""
     args: dict[str, str | int | float | bool | list[str] | None] = field(default_factory=dict)

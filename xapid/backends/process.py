@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from xapid.backends.interface import BackendError, Failed, NoSpace, Unavailable
 
@@ -50,6 +51,15 @@ current: contextvars.ContextVar[Cancellation] = contextvars.ContextVar("current"
 """The cancellation of the call that this thread works on."""
 
 
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    """As of subprocess: below 0 it is the number of the signal that ended it."""
+    output: bytes
+    errors: bytes
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -57,25 +67,42 @@ def run(
     directory: Path | None = None,
     on_output: Callable[[bytes], None] | None = None,
 ) -> str:
-    """Run a command to its end, in a directory, and return what it printed.
+    """Run a command that must succeed, in a directory, and return what it printed.
 
     ``on_output`` gets its output as it comes. Raises Failed with the last lines of its errors, NoSpace if they speak of
     a full device, Unavailable if the program is not installed or took too long.
     """
-    cancellation = current.get(None) or Cancellation()
-    log.debug("running %s", argv)
     try:
-        # An argument list, never a shell; what comes from outside stands behind `--` or in a value.
-        process = subprocess.Popen(  # noqa: S603
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=directory,
-            env={**os.environ, "LC_ALL": "C"},
-        )
+        done = ended(argv, timeout=timeout, directory=directory, on_output=on_output)
     except FileNotFoundError as error:
         raise Unavailable(f"{argv[0]} is not installed") from error
+    if done.status:
+        raise _failure(argv, done.status, done.errors.decode(errors="replace"))
+    return done.output.decode(errors="replace")
+
+
+def ended(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    directory: Path | None = None,
+    on_output: Callable[[bytes], None] | None = None,
+) -> Ended:
+    """Run a command to its end, whatever that is.
+
+    Raises Failed if it was cancelled, Unavailable if it took too long, and what subprocess raises if it cannot start.
+    """
+    cancellation = current.get(None) or Cancellation()
+    log.debug("running %s", argv[0])
+    # An argument list, never a shell; what comes from outside stands behind `--` or in a value.
+    process = subprocess.Popen(  # noqa: S603
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=directory,
+        env={**os.environ, "LC_ALL": "C"},
+    )
     with process:
         cancellation.add(process)
         try:
@@ -89,9 +116,7 @@ def run(
         raise Failed(f"{argv[0]} was cancelled")
     if not in_time:
         raise Unavailable(f"{argv[0]} took longer than {timeout:.0f} s")
-    if process.returncode:
-        raise _failure(argv, process.returncode, errors.decode(errors="replace"))
-    return output.decode(errors="replace")
+    return Ended(process.returncode, output, errors)
 
 
 def _read(

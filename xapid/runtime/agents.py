@@ -18,6 +18,7 @@ from xapid.backends.agent import INFO, AgentConfig, Backend, DriverSpec, backend
 from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import BackendError, DriverInfo, Unavailable
 from xapid.backends.process import Cancellation
+from xapid.backends.programs.interface import ProgramDriver
 from xapid.backends.storage.interface import StorageDriver
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER, ApiError
 from xapid.runtime.agent_process import AgentProcess, Restarts
@@ -26,8 +27,10 @@ from xapid.runtime.backend_errors import to_api_error
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ENDLESS: frozenset[Callable[..., Any]] = frozenset({StorageDriver.copy, DomainDriver.suspend, DomainDriver.resume})
-"""Their time depends on how much there is to move; only their user knows when to give up."""
+ENDLESS: frozenset[Callable[..., Any]] = frozenset(
+    {StorageDriver.copy, DomainDriver.suspend, DomainDriver.resume, ProgramDriver.run}
+)
+"""Their time depends on how much there is to do; only their user knows when to give up."""
 
 
 class KillPoint:

@@ -138,6 +138,10 @@ class Config:
     password_file: Path | None = setting(
         None, "Users and hashes of their passwords. Empty: passwords in the state directory.", flag="FILE"
     )
+    programs: Path = setting(
+        Path("/etc/xapi.d"),
+        "Where programs of this host lie: plug-ins in plugins, extensions of the API in extensions.",
+    )
     libvirt: LibvirtConfig = table(LibvirtConfig)
     log: LogConfig = table(LogConfig)
     first_start: FirstStartConfig = table(FirstStartConfig)

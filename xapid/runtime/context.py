@@ -30,7 +30,7 @@ class Backends(Protocol):
     """The agents of all hosts."""
 
     def agent(self, host: str, kind: str) -> Agent:
-        """The agent of a back end of a host: domain, datapath, network, host, or storage:TYPE."""
+        """The agent of a back end of a host: domain, datapath, network, host, programs, or storage:TYPE."""
 
     def translate(self, kind: str) -> Callable[[BackendError], Exception]:
         """What an error of that kind of back end is in the API."""
@@ -175,6 +175,9 @@ class Context:
 
     def network(self, host: Host) -> Channel:
         return self._channel(host.ref, "network")
+
+    def programs(self, host: Host) -> Channel:
+        return self._channel(host.ref, "programs")
 
     def storage(self, host: Host, sr: SR) -> Channel:
         return self.storage_type(host, sr.type)

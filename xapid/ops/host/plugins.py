@@ -1,41 +1,73 @@
-"""Programs that a host lends to clients: plug-ins, and extensions of the API. None can be run yet."""
+"""Programs that a host lends to clients: plug-ins, and extensions of the API, which cannot be run yet."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import xmlrpc.client
 from typing import Any, NoReturn
+from xml.parsers.expat import ExpatError
 
 import orjson
 
+from xapid.backends.interface import Failed, NotFound
+from xapid.backends.programs.interface import EXTENSIONS, PLUGINS, Outcome, ProgramDriver
 from xapid.datamodel import Host
 from xapid.datamodel.errors import (
     INTERNAL_ERROR,
     MESSAGE_METHOD_UNKNOWN,
     NOT_IMPLEMENTED,
     XENAPI_MISSING_PLUGIN,
+    XENAPI_PLUGIN_FAILURE,
+    OtherError,
 )
 from xapid.runtime.context import Context
 
-PLUGINS = Path("/etc/xapi.d/plugins")
-EXTENSIONS = Path("/etc/xapi.d/extensions")
+
+async def call_plugin(ctx: Context, host: Host, plugin: str, fn: str, args: dict[str, str]) -> str:
+    """Run a plug-in of a host: one argument, a call in XML-RPC with the caller's session, and it prints the answer."""
+    call = xmlrpc.client.dumps((ctx.session.ref, args), fn)
+    programs = ctx.programs(host)
+    try:
+        with ctx.task.cancellable():
+            outcome = await programs.attempt(ProgramDriver.run, PLUGINS, plugin, (call,))
+    except NotFound as error:
+        raise XENAPI_MISSING_PLUGIN(plugin) from error
+    except Failed as error:
+        raise XENAPI_PLUGIN_FAILURE("non-zero exit", "", error.message) from error
+    return _answer(outcome)
 
 
-def is_program(directory: Path, name: str) -> bool:
-    """Whether a directory itself, and none above or below it, has a program of this name."""
-    return Path(name).name == name and (directory / name).is_file()
+def _answer(outcome: Outcome) -> str:
+    """What a plug-in answered. Raises XENAPI_PLUGIN_FAILURE, or the error that it answered with."""
+    if outcome.signal:
+        raise XENAPI_PLUGIN_FAILURE(f"signal: {outcome.signal}", outcome.stdout, outcome.stderr)
+    if outcome.status:
+        raise XENAPI_PLUGIN_FAILURE("non-zero exit", outcome.stdout, outcome.stderr)
+    match _parsed(outcome.stdout):
+        case {"Status": "Success", "Value": str(value)}:
+            return value
+        case {"Status": "Failure", "ErrorDescription": [str(code), *details]}:
+            raise OtherError(code, *map(str, details))
+    raise XENAPI_PLUGIN_FAILURE("unexpected XMLRPC result", outcome.stdout, "")
 
 
-def call_plugin(ctx: Context, host: Host, plugin: str, fn: str, args: dict[str, str]) -> NoReturn:
-    if not is_program(PLUGINS, plugin):
-        raise XENAPI_MISSING_PLUGIN(plugin)
-    raise NOT_IMPLEMENTED("host.call_plugin")
+def _parsed(stdout: str) -> Any:
+    if "<!DOCTYPE" in stdout:
+        raise XENAPI_PLUGIN_FAILURE("failed to parse plugin output", stdout, "it has a DOCTYPE")
+    try:
+        (value,), _ = xmlrpc.client.loads(stdout)
+    except xmlrpc.client.Fault as fault:
+        raise XENAPI_PLUGIN_FAILURE("fault", str(fault.faultCode), fault.faultString) from fault
+    # Its parser raises whatever it stumbles over.
+    except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise XENAPI_PLUGIN_FAILURE("failed to parse plugin output", stdout, str(error)) from error
+    return value
 
 
-def has_extension(ctx: Context, host: Host, name: str) -> bool:
-    return is_program(EXTENSIONS, name)
+async def has_extension(ctx: Context, host: Host, name: str) -> bool:
+    return await ctx.programs(host).call(ProgramDriver.exists, EXTENSIONS, name)
 
 
-def call_extension(ctx: Context, host: Host, call: str) -> NoReturn:
+async def call_extension(ctx: Context, host: Host, call: str) -> NoReturn:
     """Call an extension by a call in JSON-RPC."""
     try:
         parsed: Any = orjson.loads(call)
@@ -44,6 +76,6 @@ def call_extension(ctx: Context, host: Host, call: str) -> NoReturn:
     name = parsed.get("method") if isinstance(parsed, dict) else None
     if not isinstance(name, str):
         raise INTERNAL_ERROR("the call names no method")
-    if not is_program(EXTENSIONS, name):
+    if not await has_extension(ctx, host, name):
         raise MESSAGE_METHOD_UNKNOWN(name)
     raise NOT_IMPLEMENTED("host.call_extension")

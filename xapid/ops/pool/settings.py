@@ -17,7 +17,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.pool import PoolGuestSecurebootReadiness
 from xapid.ops.blob import attach_new_blob
-from xapid.ops.host.plugins import EXTENSIONS, is_program
+from xapid.ops.host import plugins
 from xapid.runtime.context import Context
 
 
@@ -25,9 +25,9 @@ def create_new_blob(ctx: Context, pool: Pool, name: str, mime_type: str, public:
     return attach_new_blob(ctx, pool, name, mime_type, public)
 
 
-def has_extension(ctx: Context, self: str, name: str) -> bool:
-    """Whether every host has the extension; there is one host."""
-    return is_program(EXTENSIONS, name)
+async def has_extension(ctx: Context, self: str, name: str) -> bool:
+    """Whether every host has the extension."""
+    return all([await plugins.has_extension(ctx, host, name) for host in ctx.store.all(Host)])
 
 
 def test_archive_target(ctx: Context, self: Pool, config: dict[str, str]) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Programs of the host that clients may run: plug-ins, and extensions of the API."""
