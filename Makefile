@@ -50,9 +50,9 @@ check: ## Lint, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_layering.py
 
-bench: ## Speed, as ratios to a baseline of the same run
+bench: ## Speed, as ratios to a baseline of the same run; QUICK=1: in a minute
 	@$(PREPARE) venv dev
-	@for each in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$each .py) || exit; done
+	@for each in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$each .py) $(if $(QUICK),--quick) || exit; done
 
 proof: ## Run what shows each point of the first issue, and say ok or FAIL
 	@$(BIN)/python make.d/proof.py

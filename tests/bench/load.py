@@ -18,6 +18,7 @@ LENGTH = re.compile(rb"content-length: *(\d+)\r\n", re.IGNORECASE)
 class Rate:
     """Answers a second, and how long one took."""
 
+    count: int
     per_second: float
     median: float
     """seconds"""
@@ -27,6 +28,13 @@ class Rate:
 def request_bytes(path: str, body: bytes, content_type: str) -> bytes:
     head = (f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {content_type}", f"Content-Length: {len(body)}")
     return "\r\n".join((*head, "", "")).encode() + body
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
 
 
 def connect(target: tuple[str, int] | Path) -> socket.socket:
@@ -64,7 +72,8 @@ def drive(
     for line in lines:
         line.sock.close()
     times.sort()
-    return Rate(len(times) * depth / elapsed, times[len(times) // 2], times[int(len(times) * 0.99)])
+    count = len(times) * depth
+    return Rate(count, count / elapsed, times[len(times) // 2], times[int(len(times) * 0.99)])
 
 
 class Line:

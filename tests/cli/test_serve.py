@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.bench_api import free_port
+from tests.bench.load import free_port
 from tests.daemon import Daemon
 
 pytestmark = pytest.mark.slow

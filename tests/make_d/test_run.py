@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.bench_api import free_port
+from tests.bench.load import free_port
 from tests.make_d.tree import Tree
 
 pytestmark = pytest.mark.slow
