@@ -31,7 +31,7 @@ class SimApart(Daemon):
 
 async def hardware(config: Config) -> Hardware:
     timeout = float(os.environ[TIMEOUT])
-    drivers = tuple(replace(each, timeout=timeout) for each in simulated().drivers)
+    drivers = tuple(replace(each, timeout=timeout) for each in simulated(config).drivers)
     backends = LocalBackends(AgentConfig(drivers), apart=True)
     return Hardware(backends, True, config.state_dir / "certificate.pem")
 
