@@ -66,7 +66,7 @@ def test_a_command_ends_when_nobody_waits_any_more(tmp_path: Path) -> None:
     def call() -> None:
         current.set(cancellation)
         try:
-            run(python(f"open({str(tmp_path / 'begun')!r}, 'w').close(); import time; time.sleep(60)"))
+            run(python(f"open({str(tmp_path / 'begun')!r}, 'w').close(); import signal; signal.pause()"))
         except Failed as error:
             errors.append(error)
 

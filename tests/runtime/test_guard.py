@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -112,30 +113,17 @@ async def test_what_a_client_forces_is_let_pass(store: Store, guard: Guard, task
     assert store.get(VM, vm.ref).current_operations == {task.ref: "pause"}
 
 
-async def test_who_waits_for_a_disk_hears_when_its_drive_is_free(store: Store, tasks: Tasks) -> None:
-    with store.write() as tx:
-        vdi = tx.create(VDI)
-        vbd = tx.create(VBD, VDI=vdi.ref)
+@dataclass(frozen=True)
+class Drive:
+    """A drive, the disk in it, and a guard that lets no operation at the disk while the drive is busy."""
 
-    def not_while_its_drive_is_busy(store: Store, row: Any, operation: str, *, strict: bool = True) -> None:
-        for task, current in store.get(VBD, vbd.ref).current_operations.items():
-            raise OTHER_OPERATION_IN_PROGRESS("VDI", vdi.ref, current, task)
-
-    guard = Guard(store, {"VDI": not_while_its_drive_is_busy})
-    plugging = tasks.create("VBD.plug")
-    await guard.enter(vbd, "plug", plugging, STANDARD)
-    resizing = tasks.create("VDI.resize")
-    resizing.work = asyncio.ensure_future(guard.enter(vdi, "resize", resizing, STANDARD))
-    await until_it_waits(tasks, resizing)
-
-    guard.leave(vbd, plugging.ref)
-    async with asyncio.timeout(5):
-        await resizing.work
-
-    assert store.get(VDI, vdi.ref).current_operations == {resizing.ref: "resize"}
+    disk: VDI
+    drive: VBD
+    guard: Guard
 
 
-async def test_a_drive_that_was_emptied_meanwhile_frees_the_disk_that_it_held(store: Store, tasks: Tasks) -> None:
+@pytest.fixture
+def drive(store: Store) -> Drive:
     with store.write() as tx:
         vdi = tx.create(VDI)
         vbd = tx.create(VBD, VDI=vdi.ref)
@@ -144,20 +132,37 @@ async def test_a_drive_that_was_emptied_meanwhile_frees_the_disk_that_it_held(st
         for task, current in store.get(VBD, vbd.ref).current_operations.items():
             raise OTHER_OPERATION_IN_PROGRESS("VDI", vdi.ref, current, task)
 
-    guard = Guard(store, {"VDI": not_while_the_drive_is_busy})
-    ejecting = tasks.create("VBD.eject")
-    await guard.enter(vbd, "eject", ejecting, STANDARD)
-    destroying = tasks.create("VDI.destroy")
-    destroying.work = asyncio.ensure_future(guard.enter(vdi, "destroy", destroying, STANDARD))
+    return Drive(vdi, vbd, Guard(store, {"VDI": not_while_the_drive_is_busy}))
+
+
+async def test_who_waits_for_a_disk_hears_when_its_drive_is_free(store: Store, tasks: Tasks, drive: Drive) -> None:
+    plugging, resizing = tasks.create("VBD.plug"), tasks.create("VDI.resize")
+    await drive.guard.enter(drive.drive, "plug", plugging, STANDARD)
+    resizing.work = asyncio.ensure_future(drive.guard.enter(drive.disk, "resize", resizing, STANDARD))
+    await until_it_waits(tasks, resizing)
+
+    drive.guard.leave(drive.drive, plugging.ref)
+    async with asyncio.timeout(5):
+        await resizing.work
+
+    assert store.get(VDI, drive.disk.ref).current_operations == {resizing.ref: "resize"}
+
+
+async def test_a_drive_that_was_emptied_meanwhile_frees_the_disk_that_it_held(
+    store: Store, tasks: Tasks, drive: Drive
+) -> None:
+    ejecting, destroying = tasks.create("VBD.eject"), tasks.create("VDI.destroy")
+    await drive.guard.enter(drive.drive, "eject", ejecting, STANDARD)
+    destroying.work = asyncio.ensure_future(drive.guard.enter(drive.disk, "destroy", destroying, STANDARD))
     await until_it_waits(tasks, destroying)
 
     with store.write() as tx:
-        tx.set(vbd, VDI=NULL)
-    guard.leave(vbd, ejecting.ref)
+        tx.set(drive.drive, VDI=NULL)
+    drive.guard.leave(drive.drive, ejecting.ref)
     async with asyncio.timeout(5):
         await destroying.work
 
-    assert store.get(VDI, vdi.ref).current_operations == {destroying.ref: "destroy"}
+    assert store.get(VDI, drive.disk.ref).current_operations == {destroying.ref: "destroy"}
 
 
 async def test_without_patience_a_conflict_fails_at_once(guard: Guard, tasks: Tasks, vm: VM) -> None:
