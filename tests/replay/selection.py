@@ -35,9 +35,21 @@ def _over(transport: str) -> Selection:
     return Selection(f"objects-{transport}", OTHERS, options, 2000)
 
 
+WHOLE = {
+    "alerts": 50,
+    "messages": 140,
+    "net-host": 80,
+    "net-networks": 60,
+    "net-vifs": 110,
+    "network": 70,
+    "vm-groups": 170,
+}
+"""Files of which every step is the same, and about how many they have."""
+
 SELECTED = (
     *(Selection(name, (name,), at_least=100) for name in _dispatch()),
     Selection("tasks", ("tasks",), at_least=250),
+    *(Selection(name, (name,), at_least=steps) for name, steps in WHOLE.items()),
     *(_over(transport) for transport in ("xmlrpc", "jsonrpc2", "jsonrpc1")),
 )
 

@@ -27,14 +27,23 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon.stop()
 
 
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Directories for what the recordings make: repositories, and a library of two discs."""
+    repositories, discs = tmp_path_factory.mktemp("repositories"), tmp_path_factory.mktemp("discs")
+    for name in ("disc-a.iso", "disc-b.iso"):
+        (discs / name).write_bytes(bytes(65536))
+    return ["--set", f"sr_location={repositories}", "--set", f"iso_location={discs}"]
+
+
 @pytest.mark.parametrize("selection", SELECTED, ids=str)
-def test_the_recording_replays(selection: Selection, daemon: Daemon, tmp_path: Path) -> None:
+def test_the_recording_replays(selection: Selection, daemon: Daemon, places: list[str], tmp_path: Path) -> None:
     result = tmp_path / "result.json"
 
     finished = subprocess.run(
         [
             sys.executable, str(VECTORS / "replay.py"), "--unix", str(daemon.socket), "--json", str(result), "-q",
-            *selection.options, *(str(VECTORS / f"{name}.json.gz") for name in selection.files),
+            *places, *selection.options, *(str(VECTORS / f"{name}.json.gz") for name in selection.files),
         ],
         capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "default"}, check=False,
     )  # fmt: skip
