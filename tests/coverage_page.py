@@ -36,7 +36,7 @@ def from_recordings() -> dict[str, str]:
         for name in selection.files:
             content = json.loads(gzip.decompress((VECTORS / f"{name}.json.gz").read_bytes()))
             for scenario in content["scenarios"]:
-                if only is not None and not _classes(scenario) <= only:
+                if scenario["name"] in selection.without or (only is not None and not _classes(scenario) <= only):
                     continue
                 for step in scenario["steps"]:
                     if "ok" in step and "call" in step:

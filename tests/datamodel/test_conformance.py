@@ -164,8 +164,9 @@ def test_the_roles_are_in_the_order_of_strength() -> None:
 
 
 def test_every_hidden_message_is_declared_with_as_many_parameters() -> None:
+    # The contract counts those that must be given; the recordings show that more may be.
     declared = {
-        method: len(message.params) if message.arity is None else message.arity
+        method: sum(not param.optional for param in message.params) if message.arity is None else message.arity
         for method, message in all_messages().items()
         if message.hidden and not message.implicit
     }

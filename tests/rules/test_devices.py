@@ -114,6 +114,8 @@ def test_a_place_has_a_name_in_the_guest_and_a_number_in_xenstore(where: Place, 
         ("xvdb", "1", True),
         ("xvda", "sda", False),
         ("0", "0", True),
+        ("-1", "xvd", False),
+        ("-1", "-1", False),
     ],
 )
 def test_a_number_stands_for_its_ide_disk_and_its_xen_disk(store: Store, taken: str, asked: str, clash: bool) -> None:
@@ -168,8 +170,7 @@ def test_there_are_two_floppy_drives(store: Store) -> None:
     add_drives(store, vm, "fda")
 
     assert resolve_vbd_device(store, vm, "autodetect", VbdType.Floppy) == "fdb"
-    with pytest.raises(INVALID_DEVICE):
-        resolve_vbd_device(store, vm, "0", VbdType.Floppy)
+    assert resolve_vbd_device(store, vm, "9", VbdType.Floppy) == "9"
 
 
 def test_when_every_place_is_taken_there_is_no_device_to_detect(store: Store) -> None:

@@ -151,7 +151,6 @@ def test_a_disk_whose_sr_is_not_attached_is_not_resized(world: World) -> None:
         ({"type": VdiType.rrd}, "destroy", ["VDI_HAS_RRDS", "vdi"]),
         ({"type": VdiType.rrd}, "forget", ["VDI_HAS_RRDS", "vdi"]),
         ({"is_a_snapshot": True}, "data_destroy", ["VDI_NO_CBT_METADATA", "vdi"]),
-        ({"sharable": True}, "snapshot", ["VDI_IS_SHARABLE", "vdi"]),
         ({"on_boot": OnBoot.reset}, "snapshot", ["VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION"]),
         ({"on_boot": OnBoot.reset}, "copy", ["VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION"]),
         ({"on_boot": OnBoot.reset}, "enable_cbt", ["VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION"]),
@@ -166,6 +165,13 @@ def test_some_disks_do_not_take_some_operations(
 
     assert refused(world, vdi, operation) == [vdi.ref if word == "vdi" else word for word in error]
     assert operation not in vdi.allowed_operations
+
+
+def test_a_sharable_disk_is_offered_a_snapshot_and_refuses_it(world: World) -> None:
+    vdi = disk(world, sharable=True)
+
+    assert refused(world, vdi, "snapshot") == ["VDI_IS_SHARABLE", vdi.ref]
+    assert VdiOperations.snapshot in vdi.allowed_operations
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,29 @@ class OnBoot(enum.StrEnum):
     persist = "persist"
 
 
+_KNOWN = (
+    Param("uuid", STRING),
+    Param("name_label", STRING),
+    Param("name_description", STRING),
+    Param("SR", ref("SR")),
+    Param("type", enum_of(VdiType)),
+    Param("sharable", BOOL),
+    Param("read_only", BOOL),
+    Param("other_config", STRING_MAP),
+    Param("location", STRING),
+    Param("xenstore_data", STRING_MAP, default={}),
+    Param("sm_config", STRING_MAP, default={}),
+    Param("managed", BOOL, default=True),
+    Param("virtual_size", INT, default=0),
+    Param("physical_utilisation", INT, default=0),
+    Param("metadata_of_pool", ref("pool"), default="OpaqueRef:NULL", late=True),
+    Param("is_a_snapshot", BOOL, default=False),
+    Param("snapshot_time", DATETIME, default=DateTime("19700101T00:00:00Z")),
+    Param("snapshot_of", ref("VDI"), default="OpaqueRef:NULL", late=True),
+)
+"""What is said of a volume that is there already."""
+
+
 class VDI(Object, roles=VM_ADMIN, constructor=True):
     """"""
 
@@ -159,32 +182,9 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
     clone = message("", Param("vdi", ref("VDI")), Param("driver_params", STRING_MAP, default={}), result=ref("VDI"))
     resize = message("", Param("vdi", ref("VDI")), Param("size", INT))
     resize_online = message("", Param("vdi", ref("VDI")), Param("size", INT), deprecated="inverness")
-    introduce = message(
-        "",
-        Param("uuid", STRING),
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("SR", ref("SR")),
-        Param("type", enum_of(VdiType)),
-        Param("sharable", BOOL),
-        Param("read_only", BOOL),
-        Param("other_config", STRING_MAP),
-        Param("location", STRING),
-        Param("xenstore_data", STRING_MAP, default={}),
-        Param("sm_config", STRING_MAP, default={}),
-        Param("managed", BOOL, default=True),
-        Param("virtual_size", INT, default=0),
-        Param("physical_utilisation", INT, default=0),
-        Param("metadata_of_pool", ref("pool"), default="OpaqueRef:NULL", late=True),
-        Param("is_a_snapshot", BOOL, default=False),
-        Param("snapshot_time", DATETIME, default=DateTime("19700101T00:00:00Z")),
-        Param("snapshot_of", ref("VDI"), default="OpaqueRef:NULL", late=True),
-        result=ref("VDI"),
-        errors=(SR_OPERATION_NOT_SUPPORTED,),
-        since="miami",
-    )
-    pool_introduce = message("", hidden=True, arity=9)
-    db_introduce = message("", roles=LOCAL_ROOT, hidden=True, arity=9)
+    introduce = message("", *_KNOWN, result=ref("VDI"), errors=(SR_OPERATION_NOT_SUPPORTED,), since="miami")
+    pool_introduce = message("", *_KNOWN, result=ref("VDI"), hidden=True)
+    db_introduce = message("", *_KNOWN, Param("cbt_enabled", BOOL, default=False), roles=LOCAL_ROOT, hidden=True)
     db_forget = message("", roles=LOCAL_ROOT, hidden=True, arity=1)
     update = message("", Param("vdi", ref("VDI")), errors=(SR_OPERATION_NOT_SUPPORTED,), since="symc")
     copy = message(

@@ -15,6 +15,7 @@ from xapid.datamodel.errors import (
     NOT_IMPLEMENTED,
     PERMISSION_DENIED,
     SR_OPERATION_NOT_SUPPORTED,
+    UUID_INVALID,
     VDI_INCOMPATIBLE_TYPE,
     VDI_MISSING,
     VDI_NEEDS_VM_FOR_MIGRATE,
@@ -259,8 +260,7 @@ async def introduce(
     async with ctx.operation(sr, StorageOperations.vdi_introduce):
         if not _UUID.fullmatch(uuid) or uuid in ctx.store.uuids:
             raise INTERNAL_ERROR(f"not a uuid, or one that is taken: {uuid}")
-        if any(row.location == location for row in ctx.store.where(VDI, SR=sr.ref)):
-            raise LOCATION_NOT_UNIQUE(sr.ref, location)
+        _check_free(ctx.store, sr, location)
         repository = repositories.of(ctx, sr)
         scan = await repository.channel.call(StorageDriver.scan, repository.spec)
         found = next((each for each in scan.volumes if each.key == location), None)
@@ -286,6 +286,61 @@ async def introduce(
                 **volume_spec.facts(found, sm_config),
             )
             return str(row.ref)
+
+
+def pool_introduce(
+    ctx: Context,
+    uuid: str,
+    name_label: str,
+    name_description: str,
+    sr: SR,
+    vdi_type: VdiType,
+    sharable: bool,
+    read_only: bool,
+    other_config: dict[str, str],
+    location: str,
+    xenstore_data: dict[str, str],
+    sm_config: dict[str, str],
+    managed: bool,
+    virtual_size: int,
+    physical_utilisation: int,
+    metadata_of_pool: str,
+    is_a_snapshot: bool,
+    snapshot_time: DateTime,
+    snapshot_of: str,
+) -> str:
+    """A record of a volume, as a host that joins a pool brings it along. The repository is not asked."""
+    if not _UUID.fullmatch(uuid) or uuid in ctx.store.uuids:
+        raise UUID_INVALID("VDI", uuid)
+    _check_free(ctx.store, sr, location)
+    with ctx.write() as tx:
+        row = tx.create(
+            VDI,
+            uuid=uuid,
+            SR=sr.ref,
+            name_label=name_label,
+            name_description=name_description,
+            type=vdi_type,
+            sharable=sharable,
+            read_only=read_only,
+            other_config=other_config,
+            location=location,
+            xenstore_data=xenstore_data,
+            sm_config=sm_config,
+            managed=managed,
+            virtual_size=virtual_size,
+            physical_utilisation=physical_utilisation,
+            metadata_of_pool=metadata_of_pool,
+            is_a_snapshot=is_a_snapshot,
+            snapshot_time=snapshot_time,
+            snapshot_of=snapshot_of,
+        )
+        return str(row.ref)
+
+
+def _check_free(store: Store, sr: SR, location: str) -> None:
+    if any(row.location == location for row in store.where(VDI, SR=sr.ref)):
+        raise LOCATION_NOT_UNIQUE(sr.ref, location)
 
 
 async def forget(ctx: Context, vdi: VDI) -> None:

@@ -110,7 +110,12 @@ def position(userdevice: str) -> int:
 
 
 def meanings(text: str) -> frozenset[Place]:
-    """The places a text may mean: a small number is an IDE disk for some guests. None for a text that is no device."""
+    """The places a text may mean: a small number is an IDE disk for some guests. None for a text that is no device.
+
+    A negative number is none either, though the original takes it for a userdevice.
+    """
+    if _NUMBER.fullmatch(text) and int(text) < 0:
+        return frozenset()
     try:
         return frozenset({place(text, device_model=True), place(text, device_model=False)})
     except INVALID_DEVICE:
@@ -138,7 +143,7 @@ def resolve_vbd_device(store: Store, vm: VM, userdevice: str, kind: VbdType) -> 
     if userdevice == AUTODETECT:
         userdevice = _first_free(store, vm, taken, kind)
     found = meanings(userdevice)
-    if not found or (kind is VbdType.Floppy and _NUMBER.fullmatch(userdevice)):
+    if not found and not _NUMBER.fullmatch(userdevice):
         raise INVALID_DEVICE(userdevice)
     if not found.isdisjoint(taken):
         raise DEVICE_ALREADY_EXISTS(userdevice)

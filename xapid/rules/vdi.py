@@ -214,7 +214,8 @@ RULES: Rules[VDI, Op] = Rules(
         lambda store, vdi, operation: OPERATION_NOT_ALLOWED("Only a snapshot can lose its data and keep its record"),
     ),
     Rule({Op.data_destroy}, lambda store, vdi: not vdi.cbt_enabled, naming(VDI_NO_CBT_METADATA)),
-    Rule({Op.snapshot}, lambda store, vdi: vdi.sharable, naming(VDI_IS_SHARABLE)),
+    # Not listed: the original fills the list before it knows that a new disk is sharable, and leaves it so.
+    Rule({Op.snapshot}, lambda store, vdi: vdi.sharable, naming(VDI_IS_SHARABLE), listed=False),
     Rule({Op.snapshot, Op.copy}, _rolled_back, plain(VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION)),
     Rule(
         {Op.copy},
@@ -238,7 +239,7 @@ DERIVATION = Derivation(
     "allowed_operations",
     RULES.allowed,
     (
-        "current_operations", "type", "sharable", "on_boot",
+        "current_operations", "type", "on_boot",
         "VBDs.currently_attached", "VBDs.mode", "VBDs.current_operations",
         "SR.type", "SR.is_tools_sr", "SR.PBDs.currently_attached",
         "*SM.features", "*SM.type", "*pool.ha_enabled", key("*pool.other_config", UPGRADING),

@@ -46,7 +46,8 @@ from xapid.backends.storage.interface import (
 log = logging.getLogger(__name__)
 
 STEP = 2 * sizes.MIB
-"""Sizes are multiples of this, as for the VHD files of the original, so that copies to them fit."""
+"""Sizes are multiples of this, as for the VHD files of the original, so that copies to them fit; not those of raw
+files, which have the size that was asked for."""
 LARGEST = 64 * sizes.TIB
 DEEPEST = 30
 """How many files one volume may be read through."""
@@ -139,9 +140,9 @@ class File:
     # Volume, in life-cycle order
 
     def create(self, sr: Sr, new: NewVolume) -> Volume:
-        size = sizes.rounded(new.size, STEP, LARGEST)
         folder = self._folder(sr)
         record = Record(new.uuid, _format(new), name=new.name)
+        size = sizes.rounded(new.size, _step(record), LARGEST)
         key = self._free_key(folder, new.uuid)
         file = f"{key}.{record.format}"
         with disk_errors(), folder.making(file) as [image]:
@@ -210,7 +211,7 @@ class File:
             holder = folder.holder(key)
             if holder:
                 raise InUse(f"the volume {key} is written by {holder}: its guest must grow it", key=key, owner=holder)
-            wanted = sizes.grown(_size(path, record), size, STEP, LARGEST)
+            wanted = sizes.grown(_size(path, record), size, _step(record), LARGEST)
             # In place: qemu-img makes the file longer first and writes the new size last.
             run(["qemu-img", "resize", "-q", "-f", str(record.format), "--", str(path), str(wanted)])
             _sync_file(path)
@@ -394,6 +395,10 @@ def _format(new: NewVolume) -> VolumeFormat:
     if new.format is not None:
         return new.format
     return VolumeFormat.raw if new.purpose == SUSPEND_IMAGE else VolumeFormat.qcow2
+
+
+def _step(record: Record) -> int:
+    return sizes.SECTOR if record.format is VolumeFormat.raw else STEP
 
 
 def _text(record: Record) -> str:

@@ -73,6 +73,8 @@ class Kind:
     """Keys of device_config without which there is none."""
     shared: bool = False
     step: int = 2 * sizes.MIB
+    raw_step: int = sizes.SECTOR
+    """The same for raw volumes."""
     limit: int = 2040 * sizes.MIB * 1024
     """The largest volume: that of the VHD format, where volumes have it."""
     capacity: int = 16 * sizes.TIB
@@ -89,9 +91,11 @@ KINDS = {
     ),
     "nfs": Kind(_SHARED_FILES, ("server", "serverpath"), shared=True),
     "smb": Kind(_SHARED_FILES, ("server",), shared=True),
-    "lvm": Kind(_BLOCKS | {Feature.SR_TRIM}, ("device",), step=4 * sizes.MIB),
-    "lvmoiscsi": Kind(_SHARED_BLOCKS, ("target", "targetIQN", "SCSIid"), shared=True, step=4 * sizes.MIB),
-    "lvmohba": Kind(_SHARED_BLOCKS, ("SCSIid",), shared=True, step=4 * sizes.MIB),
+    "lvm": Kind(_BLOCKS | {Feature.SR_TRIM}, ("device",), step=4 * sizes.MIB, raw_step=4 * sizes.MIB),
+    "lvmoiscsi": Kind(
+        _SHARED_BLOCKS, ("target", "targetIQN", "SCSIid"), shared=True, step=4 * sizes.MIB, raw_step=4 * sizes.MIB
+    ),
+    "lvmohba": Kind(_SHARED_BLOCKS, ("SCSIid",), shared=True, step=4 * sizes.MIB, raw_step=4 * sizes.MIB),
     "dummy": Kind(
         _BASE
         | {
@@ -105,6 +109,7 @@ KINDS = {
             Feature.VDI_MIRROR,
         },
         step=1,
+        raw_step=1,
         capacity=2 * 10**12,
     ),
     "iso": Kind(_BASE | {Feature.SR_SCAN, Feature.SR_ATTACH, Feature.SR_DETACH}, ("location",), shared=True, step=512),
@@ -213,7 +218,7 @@ class Sim:
 
     def create(self, sr: Sr, new: NewVolume) -> Volume:
         self._need(Feature.VDI_CREATE)
-        size = sizes.rounded(new.size, self._kind.step, self._kind.limit)
+        size = sizes.rounded(new.size, self._step(_format(new)), self._kind.limit)
         return self._add(self._world(sr), self._new(sr, new, size))
 
     def attach(self, volume: Volume, owner: str, write: bool) -> Disk:
@@ -275,7 +280,7 @@ class Sim:
         holder = world.leases.get(found.key)
         if holder:
             raise InUse(f"the volume {found.key} is written by {holder}", key=found.key, owner=holder)
-        wanted = sizes.grown(found.size, size, self._kind.step, self._kind.limit)
+        wanted = sizes.grown(found.size, size, self._step(found.format), self._kind.limit)
         more = wanted - found.size
         self._need_space(world, more)
         return self._replace(world, replace(found, size=wanted, physical=found.physical + more))
@@ -325,6 +330,9 @@ class Sim:
         if feature not in self._kind.features:
             raise NotSupported(f"repositories of type {self._type} cannot do {feature}")
 
+    def _step(self, kind: VolumeFormat) -> int:
+        return self._kind.raw_step if kind is VolumeFormat.raw else self._kind.step
+
     def _need_space(self, world: _World, more: int) -> None:
         if world.taken + more > self._capacity:
             raise NoSpace(f"{more} bytes do not fit into what is left of {self._capacity}")
@@ -356,8 +364,7 @@ class Sim:
 
     @staticmethod
     def _new(sr: Sr, new: NewVolume, size: int) -> Volume:
-        kind = new.format or (VolumeFormat.raw if new.purpose == "suspend" else VolumeFormat.qcow2)
-        return Volume(sr, new.uuid, new.uuid, size, kind, physical=size, name=new.name)
+        return Volume(sr, new.uuid, new.uuid, size, _format(new), physical=size, name=new.name)
 
     def _add(self, world: _World, volume: Volume) -> Volume:
         if volume.key in world.volumes:
@@ -423,6 +430,10 @@ class Sim:
                 uuid = str(uuids.uuid5(uuids.NAMESPACE_URL, f"{world.sr.uuid}/{name}"))
                 disc = Volume(world.sr, name, uuid, facts.st_size, VolumeFormat.raw, facts.st_size, name=name)
                 self._add(world, replace(disc, read_only=True))
+
+
+def _format(new: NewVolume) -> VolumeFormat:
+    return new.format or (VolumeFormat.raw if new.purpose == "suspend" else VolumeFormat.qcow2)
 
 
 def _remove_empty(directory: Path) -> None:

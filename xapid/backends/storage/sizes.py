@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xapid.backends.interface import BadConfig
 
+SECTOR = 512
+"""Bytes that a guest reads or writes at least."""
 MIB = 1024 * 1024
 TIB = 1024**4
 
