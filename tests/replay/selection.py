@@ -39,13 +39,17 @@ def _over(transport: str) -> Selection:
 
 WHOLE = {
     "alerts": 50,
+    "events": 190,
     "messages": 140,
     "net-host": 80,
     "net-networks": 60,
     "net-vifs": 110,
     "network": 70,
+    "queries": 320,
     "storage-vbd": 260,
+    "vm-devices": 230,
     "vm-groups": 170,
+    "vm-memory": 1480,
 }
 """Files of which every step is the same, and about how many they have."""
 
