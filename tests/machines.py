@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.xapi import Xapi
 from xapid.backends.domain.sim import FULL, Guest, SimDomains
 from xapid.backends.faults import SimFaults
 from xapid.datamodel import SR
+from xapid.datamodel.errors import OtherError
 
 if TYPE_CHECKING:
     from tests.conftest import FreshHost
@@ -134,3 +138,11 @@ class Workshop:
         async with asyncio.timeout(seconds):
             while not condition():
                 await self.fresh.store.feed.wait(None, 1.0)
+
+
+@contextmanager
+def in_use(vdi: str) -> Iterator[None]:
+    """VDI_IN_USE with one parameter, where the contract declares two."""
+    with pytest.raises(OtherError) as error:
+        yield
+    assert (error.value.code, error.value.args) == ("VDI_IN_USE", (vdi,))

@@ -146,7 +146,9 @@ async def insert(ctx: Context, vbd: VBD, vdi: VDI) -> None:
         _check(vm, vdi, drive.type, drive.mode)
         check_disk(ctx.store, drive, vdi)
         if drive.currently_attached:
-            disk = await open_volume(ctx, undo, host_of(ctx, vm), drive, vdi)
+            host = host_of(ctx, vm)
+            disk = await open_volume(ctx, undo, host, drive, vdi)
+            undo.push(ctx.domains(host), DomainDriver.change_medium, vm.uuid, drive.uuid, None)
             await _change_medium(ctx, vm, drive, disk)
         with ctx.write() as tx:
             tx.set(drive, VDI=vdi.ref, empty=False)
