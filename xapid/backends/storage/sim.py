@@ -315,6 +315,12 @@ class Sim:
         world = self._worlds.get(sr)
         return {world.volumes[key].uuid: owner for key, owner in world.leases.items()} if world else {}
 
+    def grown_by_guest(self, uuid: str, size: int) -> None:
+        """Let a volume have a size that a guest's own block layer gave it."""
+        for world in self._worlds.values():
+            if found := self._by_uuid(world, uuid):
+                self._replace(world, replace(found, size=size, physical=found.physical + size - found.size))
+
     # How
 
     def _check(self, config: dict[str, str]) -> None:
