@@ -41,7 +41,7 @@ from xapid.backends.interface import (
 from xapid.backends.storage.interface import Branch, Disk, Sr, Volume, VolumeFormat
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER
 from xapid.runtime.agent_process import Restarts
-from xapid.runtime.agents import Agent, KillPoint, LocalBackends, subject, to_api_error
+from xapid.runtime.agents import Agent, LocalBackends, subject, to_api_error
 
 SPEC = DomainSpec(
     uuid="u",
@@ -446,12 +446,6 @@ def test_a_daemon_dies_before_or_after_the_call_that_a_test_names(
     assert process.returncode == -signal.SIGKILL
     assert "done" not in output
     assert sorted(path.stem for path in tmp_path.iterdir()) == rebooted
-
-
-async def test_without_a_setting_no_call_is_counted() -> None:
-    point = KillPoint("")
-
-    assert not any(point.before() for _ in range(10))
 
 
 # Errors and subjects

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
-import os
-import signal
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from xapid.backends.storage.interface import StorageDriver
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER, ApiError
 from xapid.runtime.agent_process import AgentProcess, Restarts
 from xapid.runtime.backend_errors import to_api_error
+from xapid.store.kill_point import CALL, KillPoint
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,33 +30,6 @@ ENDLESS: frozenset[Callable[..., Any]] = frozenset(
     {StorageDriver.copy, DomainDriver.suspend, DomainDriver.resume, ProgramDriver.run}
 )
 """Their time depends on how much there is to do; only their user knows when to give up."""
-
-
-class KillPoint:
-    """Kills this process at a numbered call, for tests that ask what a crash at that very place leaves behind."""
-
-    def __init__(self, setting: str = "") -> None:
-        self._after = setting.endswith("+")
-        self._number = int(setting.removesuffix("+") or 0)
-        self._count = 0
-
-    @classmethod
-    def from_environment(cls) -> KillPoint:
-        """``XAPID_KILL_AT_CALL``: N kills before the Nth call of any agent goes out, ``N+`` when it has come back."""
-        return cls(os.environ.get("XAPID_KILL_AT_CALL", ""))
-
-    def before(self) -> bool:
-        """Whether ``after`` must be told when the call that is about to go out has come back."""
-        if not self._number:
-            return False
-        self._count += 1
-        if self._count == self._number and not self._after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return self._count == self._number
-
-    @staticmethod
-    def after() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -247,7 +219,7 @@ class LocalBackends:
         restarts: Restarts | None = None,
         kill_point: KillPoint | None = None,
     ) -> None:
-        kill_point = kill_point or KillPoint.from_environment()
+        kill_point = kill_point or KillPoint.from_environment(CALL)
         self._process: AgentProcess | None = None
         self._backends: dict[str, Backend] = {}
         self._watchers: dict[str, list[Callable[[Any], None]]] = {spec.kind: [] for spec in config.drivers}

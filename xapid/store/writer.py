@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from xapid.datamodel.types import CLASSES
 from xapid.store.database import forget_deletions
+from xapid.store.kill_point import BATCH, KillPoint
 from xapid.store.rows import columns_of
 from xapid.store.tables import DELETED, JOURNAL, TABLES, to_sql
 from xapid.store.transaction import Batch, JournalWrite, Write
@@ -49,6 +50,7 @@ class Writer:
         self._ticket = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._statements = _Statements()
+        self._kill_point = KillPoint.from_environment(BATCH)
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._stopping = threading.Event()
         self.commits = 0
@@ -188,7 +190,10 @@ class Writer:
             ceiling = self._ceiling
             if generation > ceiling - RESERVED // 2:
                 ceiling = self._reserve(connection, generation)
+            last = self._kill_point.before()
             connection.exec_driver_sql("COMMIT")
+            if last:
+                self._kill_point.after()
         except BaseException:
             connection.exec_driver_sql("ROLLBACK") if _in_transaction(connection) else None
             raise
