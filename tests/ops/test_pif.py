@@ -75,6 +75,15 @@ async def test_an_interface_is_forgotten_with_its_metrics(fresh: FreshHost, host
     assert fresh.store.find(PIF_metrics, metrics) is None
 
 
+async def test_only_the_object_of_an_interface_is_forgotten(fresh: FreshHost, host: str) -> None:
+    pif = await fresh.xapi.PIF.introduce(host, "", "eth1")
+
+    await fresh.xapi.PIF.db_forget(pif)
+
+    assert fresh.store.find(PIF, pif) is None
+    assert await fresh.xapi.PIF.introduce(host, "", "eth1") != pif
+
+
 async def test_the_interface_of_the_management_stays(fresh: FreshHost) -> None:
     pif = await fresh.the("PIF")
 

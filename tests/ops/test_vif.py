@@ -388,6 +388,19 @@ async def test_a_guest_is_told_its_address(
     assert kept == ["Static", [address], gateway]
 
 
+async def test_a_guest_is_told_to_find_its_addresses_itself(workshop: Workshop, vm: str, vif: str) -> None:
+    let_the_guest_take_addresses(workshop, vm)
+    await workshop.xapi.VIF.configure_ipv4(vif, "Static", "192.0.2.7/24", "192.0.2.1")
+    await workshop.xapi.VIF.configure_ipv6(vif, "Static", "2001:db8::7/64", "")
+
+    await workshop.xapi.VIF.configure_ipv4(vif, "None", "", "")
+    await workshop.xapi.VIF.configure_ipv6(vif, "None", "", "")
+
+    row = workshop.row(vif)
+    assert (row.ipv4_configuration_mode, row.ipv4_addresses, row.ipv4_gateway) == ("None", (), "")
+    assert (row.ipv6_configuration_mode, row.ipv6_addresses, row.ipv6_gateway) == ("None", (), "")
+
+
 async def test_a_guest_that_takes_no_addresses_is_told_none(xapi: Xapi, vm: str, vif: str) -> None:
     with pytest.raises(VM_LACKS_FEATURE) as error:
         await xapi.VIF.configure_ipv4(vif, "None", "", "")

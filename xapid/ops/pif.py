@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from xapid.backends.network.interface import NetworkDriver, Nic
 from xapid.datamodel import PIF, VLAN, Host, Network, NetworkSriov, PIF_metrics, Tunnel
@@ -116,14 +117,14 @@ def _assert_unused(store: Store, pif: PIF) -> None:
         raise PIF_SRIOV_STILL_EXISTS(pif.ref)
 
 
-def destroy(ctx: Context, self: PIF) -> None:
+def destroy(ctx: Context, self: PIF) -> NoReturn:
     """Once took VLANs away, which are objects of their own now."""
     if self.VLAN == NO_VLAN:
         raise PIF_IS_PHYSICAL()
     raise NOT_IMPLEMENTED("PIF.destroy")
 
 
-def create_VLAN(ctx: Context, device: str, network: str, host: Host, VLAN: int) -> str:
+def create_VLAN(ctx: Context, device: str, network: str, host: Host, VLAN: int) -> NoReturn:
     if not has_untagged_pif(ctx.store, device, host.ref):
         raise INVALID_VALUE("device", device)
     ctx.store.get(Network, network)
