@@ -39,6 +39,10 @@ def _over(transport: str) -> Selection:
 
 WHOLE = {
     "alerts": 50,
+    "disks-copies": 150,
+    "disks-life": 110,
+    "disks-provision": 70,
+    "disks-suspend": 65,
     "events": 190,
     "messages": 140,
     "net-host": 80,
@@ -47,9 +51,14 @@ WHOLE = {
     "network": 70,
     "queries": 320,
     "storage-vbd": 260,
+    "vm-copies": 400,
     "vm-devices": 230,
     "vm-groups": 170,
+    "vm-life": 600,
     "vm-memory": 1480,
+    "vm-operations": 1180,
+    "vm-settings": 210,
+    "vm-templates": 230,
 }
 """Files of which every step is the same, and about how many they have."""
 

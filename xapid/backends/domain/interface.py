@@ -138,6 +138,8 @@ class Domain:
     """uuids of the VIFs it has attached"""
     features: frozenset[str] = frozenset()
     """What can be done with this very guest (names of Feature)."""
+    xenstore_data: dict[str, str] | None = None
+    """What host and guest share under ``vm-data/``; None: the hypervisor has no such place."""
 
 
 class DomainEventKind(enum.StrEnum):

@@ -44,6 +44,8 @@ GUEST_FEATURES = frozenset(
     }
 )
 NO_FEATURES: frozenset[str] = frozenset()
+SHARED = "vm-data/"
+"""How the keys of VM.xenstore_data begin that a guest is shown."""
 
 
 @dataclass(slots=True)
@@ -295,4 +297,10 @@ class SimDomains:
             disks=tuple(guest.disks),
             nics=tuple(guest.nics),
             features=GUEST_FEATURES if full else NO_FEATURES,
+            xenstore_data=shared_data(spec) if full else {},
         )
+
+
+def shared_data(spec: DomainSpec) -> dict[str, str]:
+    """What a guest that can read it is given."""
+    return {key: value for key, value in spec.xenstore_data.items() if key.startswith(SHARED)}

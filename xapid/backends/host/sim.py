@@ -10,13 +10,13 @@ from xapid.backends.interface import DriverInfo
 
 CPUS = tuple(
     Cpu(number, "GenuineIntel", "Simulated processor", 6, 85, "7", 2000, "fpu vme de pse tsc msr pae vmx sse sse2")
-    for number in range(4)
+    for number in range(8)
 )
 MEMORY = 16 * 2**30
 
 
 class Sim:
-    """A machine of four processors and 16 GiB."""
+    """A machine of eight processors and 16 GiB."""
 
     info = DriverInfo("sim", "A machine that is not there")
 

@@ -45,9 +45,9 @@ from xapid.backends.storage.interface import (
 
 log = logging.getLogger(__name__)
 
-STEP = 2 * sizes.MIB
-"""Sizes are multiples of this, as for the VHD files of the original, so that copies to them fit; not those of raw
-files, which have the size that was asked for."""
+STEP = sizes.MIB
+"""Sizes are multiples of this, the block in which archives carry a disk; not those of raw files, which have the size
+that was asked for."""
 LARGEST = 64 * sizes.TIB
 DEEPEST = 30
 """How many files one volume may be read through."""

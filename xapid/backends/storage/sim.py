@@ -72,7 +72,7 @@ class Kind:
     required: tuple[str, ...] = ()
     """Keys of device_config without which there is none."""
     shared: bool = False
-    step: int = 2 * sizes.MIB
+    step: int = sizes.MIB
     raw_step: int = sizes.SECTOR
     """The same for raw volumes."""
     limit: int = 2040 * sizes.MIB * 1024

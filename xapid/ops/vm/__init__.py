@@ -3,11 +3,19 @@
 from xapid.ops.vm.checkpoint import checkpoint as checkpoint
 from xapid.ops.vm.copies import clone as clone
 from xapid.ops.vm.copies import copy as copy
+from xapid.ops.vm.copies import csvm as csvm
 from xapid.ops.vm.copies import snapshot as snapshot
 from xapid.ops.vm.create import create as create
 from xapid.ops.vm.create import destroy as destroy
 from xapid.ops.vm.create import set_is_a_template as set_is_a_template
 from xapid.ops.vm.create import set_is_default_template as set_is_default_template
+from xapid.ops.vm.data_sources import forget_data_source_archives as forget_data_source_archives
+from xapid.ops.vm.data_sources import get_data_sources as get_data_sources
+from xapid.ops.vm.data_sources import query_data_source as query_data_source
+from xapid.ops.vm.data_sources import record_data_source as record_data_source
+from xapid.ops.vm.guest import call_host_plugin as call_host_plugin
+from xapid.ops.vm.guest import call_plugin as call_plugin
+from xapid.ops.vm.guest import sysprep as sysprep
 from xapid.ops.vm.life import clean_reboot as clean_reboot
 from xapid.ops.vm.life import clean_shutdown as clean_shutdown
 from xapid.ops.vm.life import hard_reboot as hard_reboot
@@ -31,6 +39,11 @@ from xapid.ops.vm.memory import set_memory_static_min as set_memory_static_min
 from xapid.ops.vm.memory import set_memory_static_range as set_memory_static_range
 from xapid.ops.vm.memory import set_memory_target_live as set_memory_target_live
 from xapid.ops.vm.memory import set_shadow_multiplier_live as set_shadow_multiplier_live
+from xapid.ops.vm.memory import wait_memory_target_live as wait_memory_target_live
+from xapid.ops.vm.migrate import assert_can_migrate as assert_can_migrate
+from xapid.ops.vm.migrate import migrate_send as migrate_send
+from xapid.ops.vm.migrate import pool_migrate as pool_migrate
+from xapid.ops.vm.migrate import restart_device_models as restart_device_models
 from xapid.ops.vm.provision import provision as provision
 from xapid.ops.vm.queries import assert_agile as assert_agile
 from xapid.ops.vm.queries import assert_can_be_recovered as assert_can_be_recovered
@@ -55,6 +68,7 @@ from xapid.ops.vm.settings import add_to_NVRAM as add_to_NVRAM
 from xapid.ops.vm.settings import add_to_other_config as add_to_other_config
 from xapid.ops.vm.settings import add_to_platform as add_to_platform
 from xapid.ops.vm.settings import copy_bios_strings as copy_bios_strings
+from xapid.ops.vm.settings import create_new_blob as create_new_blob
 from xapid.ops.vm.settings import remove_from_blocked_operations as remove_from_blocked_operations
 from xapid.ops.vm.settings import remove_from_NVRAM as remove_from_NVRAM
 from xapid.ops.vm.settings import remove_from_other_config as remove_from_other_config
@@ -70,6 +84,7 @@ from xapid.ops.vm.settings import set_ha_restart_priority as set_ha_restart_prio
 from xapid.ops.vm.settings import set_has_vendor_device as set_has_vendor_device
 from xapid.ops.vm.settings import set_HVM_boot_policy as set_HVM_boot_policy
 from xapid.ops.vm.settings import set_NVRAM as set_NVRAM
+from xapid.ops.vm.settings import set_NVRAM_EFI_variables as set_NVRAM_EFI_variables
 from xapid.ops.vm.settings import set_order as set_order
 from xapid.ops.vm.settings import set_other_config as set_other_config
 from xapid.ops.vm.settings import set_platform as set_platform

@@ -49,9 +49,11 @@ class Change:
 
 
 @asynccontextmanager
-async def changing(ctx: Context, vm: VM, operation: VmOperations, patience: float = STANDARD) -> AsyncIterator[Change]:
+async def changing(
+    ctx: Context, vm: VM, operation: VmOperations, *, patience: float = STANDARD, strict: bool = True
+) -> AsyncIterator[Change]:
     """Wait for the turn, check, mark; meanwhile the news of the domain comes here."""
-    async with ctx.operation(vm, operation, patience=patience) as undo:
+    async with ctx.operation(vm, operation, patience=patience, strict=strict) as undo:
         with domain_events(ctx).hold(vm.uuid) as news:
             yield Change(undo, news)
 

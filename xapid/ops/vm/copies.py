@@ -52,9 +52,19 @@ NOT_COPIED = frozenset({"uuid", "allowed_operations", "current_operations"})
 async def clone(ctx: Context, vm: VM, new_name: str) -> str:
     """A VM like this one; its disks share what is the same."""
     async with ctx.operation(vm, VmOperations.clone):
-        vm = ctx.now(vm)
-        disks = [*disks_of(ctx.store, vm), *image_of(ctx.store, vm)]
-        return await _branched(ctx, vm, disks, VdiOperations.clone, Copier(ctx, new_name).clone)
+        return await _cloned(ctx, ctx.now(vm), new_name)
+
+
+async def csvm(ctx: Context, vm: str) -> str:
+    """A clone of a suspended VM, which is suspended too."""
+    row = ctx.store.get(VM, vm)
+    async with ctx.operation(row, VmOperations.csvm):
+        return await _cloned(ctx, ctx.now(row), f"{row.name_label}-cloned-suspended")
+
+
+async def _cloned(ctx: Context, vm: VM, new_name: str) -> str:
+    disks = [*disks_of(ctx.store, vm), *image_of(ctx.store, vm)]
+    return await _branched(ctx, vm, disks, VdiOperations.clone, Copier(ctx, new_name).clone)
 
 
 async def copy(ctx: Context, vm: VM, new_name: str, sr: str) -> str:

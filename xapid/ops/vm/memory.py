@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 from xapid.backends.domain.interface import DomainDriver
-from xapid.datamodel import VM
+from xapid.datamodel import VM, VM_metrics
+from xapid.datamodel.errors import OtherError
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops.vm.change import host_of
 from xapid.rules import memory
 from xapid.rules.memory import Limits
 from xapid.runtime.context import Context
+
+CLOSE_ENOUGH = 1 << 20
+"""Bytes by which a guest's memory may differ from its target."""
+TARGET_TIMEOUT = 256.0
+LOOK_AGAIN = 0.5
+"""Seconds: how long a guest may take to come close, and between two looks at it."""
 
 
 def write_settings(ctx: Context, vm: VM, **changes: Any) -> None:
@@ -89,7 +97,20 @@ async def _change_dynamic(ctx: Context, vm: VM, **changes: int) -> None:
     if vm.power_state is VmPowerState.Running and not vm.is_control_domain:
         memory.check_can_grow(ctx.store, vm, limits.dynamic_min)
         await ctx.domains(host_of(ctx, vm)).call(DomainDriver.set_memory, vm.uuid, limits.dynamic_max)
+        await _memory_now(ctx, vm)
     _write_limits(ctx, vm, limits)
+
+
+async def _memory_now(ctx: Context, vm: VM) -> int:
+    """How many bytes a guest that runs has now. Its metrics say so too from then on."""
+    domain = await ctx.domains(host_of(ctx, vm)).call(DomainDriver.find, vm.uuid)
+    metrics = ctx.store.find(VM_metrics, ctx.now(vm).metrics)
+    if domain is None or metrics is None:
+        return 0
+    if metrics.memory_actual != domain.memory:
+        with ctx.write() as tx:
+            tx.set(metrics, memory_actual=domain.memory)
+    return domain.memory
 
 
 async def set_HVM_shadow_multiplier(ctx: Context, self: VM, value: float) -> None:
@@ -108,6 +129,20 @@ async def set_memory_target_live(ctx: Context, self: VM, target: int) -> None:
     """Does nothing, as ever since dynamic ranges came; only the state of the machine is checked."""
     async with ctx.operation(self, VmOperations.changing_memory_live):
         return
+
+
+async def wait_memory_target_live(ctx: Context, self: VM) -> None:
+    """Return once a guest has about the memory that it was told to have."""
+    async with ctx.operation(self, VmOperations.awaiting_memory_live):
+        deadline = ctx.clock.monotonic() + TARGET_TIMEOUT
+        while (vm := ctx.now(self)).memory_target:
+            if abs(await _memory_now(ctx, vm) - vm.memory_target) <= CLOSE_ENOUGH:
+                return
+            if ctx.clock.monotonic() >= deadline:
+                raise OtherError("VM_MEMORY_TARGET_WAIT_TIMEOUT", ctx.task.ref)
+            # No hypervisor tells how far a balloon is.
+            with ctx.task.cancellable():
+                await asyncio.sleep(LOOK_AGAIN)
 
 
 def compute_memory_overhead(ctx: Context, vm: VM) -> int:

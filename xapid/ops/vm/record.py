@@ -51,6 +51,7 @@ def running(tx: Transaction, store: Store, vm: VM, started: Started, now: DateTi
         resident_on=started.host.ref,
         scheduled_to_be_resident_on=NULL,
         domid=domain.id,
+        xenstore_data=vm.xenstore_data if domain.xenstore_data is None else domain.xenstore_data,
     )
     for vbd in store.where(VBD, VM=vm.ref):
         attached = vbd.uuid in started.drives

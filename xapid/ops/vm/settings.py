@@ -18,6 +18,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour, VmOperations, VmPowerState, VmUefiMode
+from xapid.ops.blob import attach_new_blob
 from xapid.ops.vm.create import PLATFORM_VERSION_FOR_VENDOR_DEVICE
 from xapid.ops.vm.memory import write_settings
 from xapid.rules.domain_spec import GENERIC_BIOS_STRINGS
@@ -135,6 +136,12 @@ async def remove_from_NVRAM(ctx: Context, self: VM, key: str) -> None:
         _remove_from_map(ctx, self, "NVRAM", key)
 
 
+def set_NVRAM_EFI_variables(ctx: Context, self: str, value: str) -> None:
+    """What the firmware of a guest, which may run, keeps of its variables."""
+    vm = ctx.store.get(VM, self)
+    _set_map(ctx, vm, "NVRAM", {**vm.NVRAM, "EFI-variables": value})
+
+
 def set_uefi_mode(ctx: Context, self: VM, mode: VmUefiMode) -> str:
     """Acts on a firmware that is running; there is nothing to act on here, as in the recordings."""
     return ""
@@ -234,3 +241,10 @@ def copy_bios_strings(ctx: Context, vm: VM, host: Host) -> None:
         raise VM_BIOS_STRINGS_ALREADY_SET()
     with ctx.write() as tx:
         tx.set(vm, bios_strings={**GENERIC_BIOS_STRINGS, **host.bios_strings}, affinity=host.ref)
+
+
+# --- Blobs -------------------------------------------------------------------------------------------
+
+
+def create_new_blob(ctx: Context, vm: VM, name: str, mime_type: str, public: bool) -> str:
+    return attach_new_blob(ctx, vm, name, mime_type, public)
