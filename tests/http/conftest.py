@@ -18,6 +18,7 @@ import pytest
 import uvloop
 
 from tests.http.client import PATIENCE, Client
+from tests.http.live import Live, live_daemon
 from tests.http.service import echo_service
 from xapid.auth.certificate import ensure_certificate
 from xapid.http.listeners import ListenerConfig, Listeners
@@ -160,3 +161,10 @@ def client(server: Running, kind: str) -> Iterator[Client]:
     """A connection to it, of each kind."""
     with server.dial(kind) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A whole daemon, for all tests of what only a whole daemon does."""
+    with live_daemon(tmp_path_factory.mktemp("d")) as live:
+        yield live

@@ -66,7 +66,7 @@ class Live:
 
 @contextmanager
 def live_daemon(directory: Path) -> Iterator[Live]:
-    """A daemon for the tests of a module. None of them may make it write a traceback into its log."""
+    """A daemon for several tests. None of them may make it write a traceback into its log."""
     daemon = Daemon(directory, "--http", "127.0.0.1:0")
     daemon.start()
     try:

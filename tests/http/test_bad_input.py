@@ -10,7 +10,7 @@ import pytest
 from tests.daemon import Failure
 from tests.http.client import Client
 from tests.http.dialects import DIALECTS, JSON_RPC_1, JSON_RPC_2, XML_RPC, Dialect
-from tests.http.live import Live, live_daemon
+from tests.http.live import Live
 
 pytestmark = pytest.mark.slow
 
@@ -19,12 +19,6 @@ LIMIT = 307_200
 NOWHERE = "OpaqueRef:00000000-0000-0000-0000-000000000000"
 NULL = "OpaqueRef:NULL"
 NO_UUID = "00000000-0000-0000-0000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_daemon(tmp_path_factory.mktemp("d")) as live:
-        yield live
 
 
 @pytest.fixture(params=DIALECTS, ids=str)
