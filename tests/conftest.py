@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from tests.xapi import Xapi
 from xapid.api.dispatch import Dispatcher
 from xapid.api.implicit import implicit_run
 from xapid.api.methods import Method, find_operations, method_table
+from xapid.backends.agent import AgentConfig, DriverSpec
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.network.interface import NetworkDriver
+from xapid.backends.storage import DRIVERS
 from xapid.datamodel import Host
 from xapid.datamodel.types import Object
 from xapid.hardware import SIMULATED_TYPES, simulated
@@ -30,7 +33,7 @@ from xapid.ops import MODULES
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import DERIVATIONS
 from xapid.runtime.agents import LocalBackends
-from xapid.runtime.config import Config, Drivers
+from xapid.runtime.config import Config, Drivers, FirstStartConfig
 from xapid.runtime.context import Runtime
 from xapid.store.rows import copy_row
 from xapid.store.store import Store
@@ -91,9 +94,46 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
 @pytest.fixture
 async def fresh(tmp_path: Path, methods: Mapping[str, Method], installed: list[Object]) -> AsyncIterator[FreshHost]:
     config = _config(tmp_path)
-    backends = LocalBackends(simulated(config), apart=False)
-    store = Store(DERIVATIONS, generation=max(row._gen for row in installed))
-    for row in installed:
+    async with _serving(config, simulated(config), methods, installed) as host:
+        yield host
+
+
+@pytest.fixture
+async def on_disk(tmp_path: Path, methods: Mapping[str, Method]) -> AsyncIterator[FreshHost]:
+    """The same with the repositories of an installation, and the real drivers of such."""
+    config = replace(_config(tmp_path), first_start=FirstStartConfig(repositories=True))
+    drivers = _with_real_storage(config)
+    backends = LocalBackends(drivers, apart=False)
+    runtime = build_runtime(config, Store(DERIVATIONS), backends)
+    await backends.start()
+    try:
+        machine = await _machine(backends)
+        await first_start(runtime, machine)
+        await startup(runtime, machine)
+    finally:
+        await backends.stop()
+    rows = [row for table in runtime.store.tables.values() for row in table.rows.values()]
+    async with _serving(config, drivers, methods, rows) as host:
+        yield host
+
+
+def _with_real_storage(config: Config) -> AgentConfig:
+    real = {f"storage:{kind}": driver for kind, driver in DRIVERS.items() if kind != "sim"}
+    root = {"root": str(config.state_dir / "sr")}
+    specs = simulated(config).drivers
+    return AgentConfig(
+        tuple(DriverSpec(spec.kind, real[spec.kind], root) if spec.kind in real else spec for spec in specs)
+    )
+
+
+@asynccontextmanager
+async def _serving(
+    config: Config, drivers: AgentConfig, methods: Mapping[str, Method], rows: Sequence[Object]
+) -> AsyncIterator[FreshHost]:
+    """A daemon without listeners that found these objects when it started, and a client of it."""
+    backends = LocalBackends(drivers, apart=False)
+    store = Store(DERIVATIONS, generation=max(row._gen for row in rows))
+    for row in rows:
         store.adopt(copy_row(row))
     runtime = build_runtime(config, store, backends)
     runtime.localhost = runtime.tasks.localhost = store.one(Host).ref

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xapid.backends.storage.interface import SrFigures, SrScan, Volume
 from xapid.datamodel import SR, VDI
 from xapid.datamodel.vdi import VdiType
@@ -22,7 +24,8 @@ def set_figures(tx: Transaction, sr: SR, figures: SrFigures) -> None:
 
 
 def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan) -> None:
-    """Records of disks after a scan: vanished ones go, new ones come, the rest say what is true now."""
+    """Records of disks after a scan: vanished ones go, new ones come, damaged ones are marked as missing, and the rest
+    say what is true now."""
     rows = {vdi.ref: vdi for vdi in store.where(VDI, SR=sr.ref)}
     by_uuid = {vdi.uuid: vdi for vdi in rows.values()}
     by_location = {vdi.location: vdi for vdi in rows.values()}
@@ -34,10 +37,17 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan) -> None:
             _take_up(tx, store, sr, volume, parent)
             continue
         rows.pop(row.ref, None)
-        tx.set(row, read_only=volume.read_only, **volume_spec.facts(volume, row.sm_config, parent))
+        tx.set(row, missing=False, read_only=volume.read_only, **volume_spec.facts(volume, row.sm_config, parent))
+    damaged, unread = frozenset(found.damaged), 0
     for vdi in rows.values():
-        tx.delete(vdi)
-    set_figures(tx, store.get(SR, sr.ref), found.figures)
+        if vdi.location in damaged:
+            # Whoever mends the file gets the disk back as it was; a deleted record nobody can bring back.
+            tx.set(vdi, missing=True)
+            unread += vdi.virtual_size
+        else:
+            tx.delete(vdi)
+    virtual = found.figures.virtual_allocation + unread
+    set_figures(tx, store.get(SR, sr.ref), replace(found.figures, virtual_allocation=virtual))
     if "dirty" in sr.other_config:
         tx.set(sr, other_config={key: value for key, value in sr.other_config.items() if key != "dirty"})
 

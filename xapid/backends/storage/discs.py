@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +22,8 @@ from xapid.backends.storage.interface import (
     Volume,
     VolumeFormat,
 )
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Discs:
@@ -52,7 +56,7 @@ class Discs:
         """There is nothing to let go."""
 
     def scan(self, sr: Sr) -> SrScan:
-        volumes = tuple(self._volume(sr, path) for path in self.images(sr))
+        volumes = tuple(self._volumes(sr))
         return SrScan(volumes, _figures(volumes))
 
     def figures(self, sr: Sr) -> SrFigures:
@@ -88,7 +92,14 @@ class Discs:
         raise NotSupported("discs cannot be resized")
 
     def destroy(self, volume: Volume) -> None:
-        raise NotSupported("discs cannot be destroyed here")
+        """A disc that is not there needs no destroying: so it is with one that could not be made."""
+        if any(each.uuid == volume.uuid or each.key == volume.key for each in self._volumes(volume.sr)):
+            raise NotSupported("discs cannot be destroyed here")
+
+    def _volumes(self, sr: Sr) -> Iterator[Volume]:
+        for path in self.images(sr):
+            with contextlib.suppress(NotFound):  # Taken away since the discs were counted.
+                yield self._volume(sr, path)
 
     def _path(self, volume: Volume) -> Path:
         for path in self.images(volume.sr):
@@ -98,9 +109,9 @@ class Discs:
 
     def _volume(self, sr: Sr, path: Path) -> Volume:
         size = self.size(path)
-        # The same disc has the same uuid at every scan, without anything being written.
-        identity = str(uuid.uuid5(uuid.UUID(sr.uuid), path.name))
-        return Volume(sr, path.name, identity, size, VolumeFormat.raw, physical=size, name=path.name, read_only=True)
+        return Volume(
+            sr, path.name, _identity(sr, path), size, VolumeFormat.raw, physical=size, name=path.name, read_only=True
+        )
 
     def size(self, path: Path) -> int:
         """Bytes of a disc."""
@@ -108,6 +119,13 @@ class Discs:
             return path.stat().st_size
         except OSError as error:
             raise NotFound(f"{path}: {error.strerror}") from error
+
+
+def _identity(sr: Sr, path: Path) -> str:
+    """The same uuid at every scan, without anything being written; that of its name if it is named so."""
+    if UUID.fullmatch(path.stem):
+        return path.stem
+    return str(uuid.uuid5(uuid.UUID(sr.uuid), path.name))
 
 
 def _figures(volumes: tuple[Volume, ...]) -> SrFigures:

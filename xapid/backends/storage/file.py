@@ -7,7 +7,6 @@ the other is new. A guest that has the volume open writes to the inner node unti
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 import uuid as uuids
@@ -18,7 +17,6 @@ import msgspec
 
 from xapid.backends.interface import (
     AlreadyExists,
-    BackendError,
     BadConfig,
     DriverInfo,
     Failed,
@@ -42,8 +40,7 @@ from xapid.backends.storage.interface import (
     Volume,
     VolumeFormat,
 )
-
-log = logging.getLogger(__name__)
+from xapid.backends.storage.survey import Surveyor, virtual_size, volume_of
 
 STEP = sizes.MIB
 """Sizes are multiples of this, the block in which archives carry a disk; not those of raw files, which have the size
@@ -85,6 +82,7 @@ class File:
     def __init__(self, root: Path | None = None, before_step: Callable[[], None] = nothing) -> None:
         self._root = root
         self._before_step = before_step
+        self._surveyor = Surveyor()
         self._tell: Callable[[Progress], None] = lambda progress: None
 
     def watch(self, tell: Callable[[Progress], None]) -> None:
@@ -114,9 +112,11 @@ class File:
                 self._check_identity(folder, sr)
             except NotFound:
                 return
-            if any(not record.hidden for record in folder.records().values()):
+            records = folder.records()
+            if len(records) < len(folder.keys()) or any(not record.hidden for record in records.values()):
                 raise Failed(f"there are volumes in {folder.path}", code="39")
             folder.destroy()
+            self._surveyor.forget(folder)
 
     def attach_sr(self, sr: Sr) -> None:
         folder = self._folder(sr)
@@ -131,8 +131,9 @@ class File:
         folder = self._folder(sr)
         with disk_errors():
             self._check_identity(folder, sr)
-            volumes = tuple(self._volumes(sr, folder))
-            return SrScan(volumes, self._figures(folder, sum(volume.size for volume in volumes)))
+            found = self._surveyor.look(sr, folder)
+            figures = self._figures(folder, sum(volume.size for volume in found.volumes))
+            return SrScan(tuple(found.volumes), figures, tuple(found.damaged))
 
     def figures(self, sr: Sr) -> SrFigures:
         return self.scan(sr).figures
@@ -149,7 +150,7 @@ class File:
             _make_empty(image, record.format, size)
             with folder.locked():
                 folder.commit(Change([(f"tmp/{file}", file)], {f"{key}.json": _text(record)}))
-        return self._volume(sr, folder, key, record)
+        return volume_of(sr, folder, key, record)
 
     def attach(self, volume: Volume, owner: str, write: bool) -> Disk:
         with self._opened(volume) as (folder, key, record):
@@ -203,7 +204,7 @@ class File:
             self._convert(path, source.format, image, record.format, progress)
             with folder.locked():
                 folder.commit(Change([(f"tmp/{file}", file)], {f"{key}.json": _text(record)}))
-        return self._volume(sr, folder, key, record)
+        return volume_of(sr, folder, key, record)
 
     def resize(self, volume: Volume, size: int) -> Volume:
         with self._opened(volume) as (folder, key, record):
@@ -211,15 +212,15 @@ class File:
             holder = folder.holder(key)
             if holder:
                 raise InUse(f"the volume {key} is written by {holder}: its guest must grow it", key=key, owner=holder)
-            wanted = sizes.grown(_size(path, record), size, _step(record), LARGEST)
+            wanted = sizes.grown(virtual_size(path, record), size, _step(record), LARGEST)
             # In place: qemu-img makes the file longer first and writes the new size last.
             run(["qemu-img", "resize", "-q", "-f", str(record.format), "--", str(path), str(wanted)])
             _sync_file(path)
-            return self._volume(volume.sr, folder, key, record)
+            return volume_of(volume.sr, folder, key, record)
 
     def stat(self, volume: Volume) -> Volume:
         with self._opened(volume) as (folder, key, record):
-            return self._volume(volume.sr, folder, key, record)
+            return volume_of(volume.sr, folder, key, record)
 
     def destroy(self, volume: Volume) -> None:
         """Also the inner nodes that nobody needs without it."""
@@ -287,7 +288,7 @@ class File:
 
     def _branch(self, volume: Volume, new: NewVolume, base_uuid: str) -> Branch:
         with self._opened(volume) as (folder, key, record):
-            size = _size(folder.image(key, record), record)
+            size = virtual_size(folder.image(key, record), record)
             beside = self._may_branch_beside(folder, key, record)
             base = record.parent if beside else key
             if _depth(folder, base) >= DEEPEST:
@@ -300,10 +301,10 @@ class File:
             made[str(uuids.uuid4())] = Record(record.uuid, VolumeFormat.qcow2, base, name=record.name)
             changed[base] = Record(base_uuid, record.format, record.parent, hidden=True, name=record.name)
         self._lay_over(folder, base, base_format, size, made, changed)
-        volumes = {k: self._volume(volume.sr, folder, k, r) for k, r in (made | changed).items()}
+        volumes = {k: volume_of(volume.sr, folder, k, r) for k, r in (made | changed).items()}
         active = next((k for k in made if k != new_key), "")
         return Branch(
-            volumes[active] if active else self._volume(volume.sr, folder, key, record),
+            volumes[active] if active else volume_of(volume.sr, folder, key, record),
             volumes[new_key],
             volumes.get(base),
         )
@@ -361,30 +362,6 @@ class File:
         # fmt: on
         _sync_file(target)
 
-    def _volumes(self, sr: Sr, folder: Folder) -> Iterator[Volume]:
-        for key, record in folder.records().items():
-            try:
-                yield self._volume(sr, folder, key, record)
-            except BackendError as error:
-                # Destroyed since the directory was read, or damaged: the others are there all the same.
-                log.error("a volume is left out: %s", error.message)
-
-    @staticmethod
-    def _volume(sr: Sr, folder: Folder, key: str, record: Record) -> Volume:
-        path = folder.image(key, record)
-        return Volume(
-            sr,
-            key,
-            record.uuid,
-            _size(path, record),
-            record.format,
-            physical=path.stat().st_blocks * 512,
-            parent=record.parent,
-            hidden=record.hidden,
-            name=record.name,
-            read_only=record.hidden,
-        )
-
     @staticmethod
     def _figures(folder: Folder, virtual: int) -> SrFigures:
         space = os.statvfs(folder.path)
@@ -420,14 +397,12 @@ def _make_empty(image: Path, kind: VolumeFormat, size: int) -> None:
         os.fsync(file.fileno())
 
 
-def _size(path: Path, record: Record) -> int:
-    return qcow2.virtual_size(path) if record.format is VolumeFormat.qcow2 else path.lstat().st_size
-
-
 def _unwritten(folder: Folder, key: str, record: Record) -> bool:
     """Whether an overlay still has nothing but what its parent has."""
     path = folder.image(key, record)
-    return record.format is VolumeFormat.qcow2 and path.stat().st_size <= qcow2.pristine_size(_size(path, record))
+    if record.format is not VolumeFormat.qcow2:
+        return False
+    return path.stat().st_size <= qcow2.pristine_size(virtual_size(path, record))
 
 
 def _depth(folder: Folder, key: str) -> int:

@@ -135,16 +135,34 @@ class Folder:
 
     # Its volumes
 
+    def files(self) -> dict[str, os.stat_result]:
+        """The files of volumes by their names, each with what the file system says of it."""
+        found = {}
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                name = entry.name
+                if name[36:37] == "." and KEY.fullmatch(name[:36]):
+                    with contextlib.suppress(FileNotFoundError):  # Destroyed since the directory was read.
+                        found[name] = entry.stat(follow_symlinks=False)
+        return found
+
+    def keys(self) -> list[str]:
+        """Every volume, whether it can be read or not."""
+        names = (name.rpartition(".") for name in _names(self.path))
+        return [key for key, _, ending in names if ending == "json" and KEY.fullmatch(key)]
+
+    def has(self, key: str) -> bool:
+        """Whether there is such a volume, whether it can be read or not."""
+        return os.path.lexists(self.path / f"{key}.json")
+
     def records(self) -> dict[str, Record]:
         """Every volume by its key. One that cannot be read is left out, and the log says so."""
         found = {}
-        for name in _names(self.path):
-            key, _, ending = name.rpartition(".")
-            if ending == "json" and KEY.fullmatch(key):
-                try:
-                    found[key] = self.record(key)
-                except BackendError as error:
-                    log.error("a volume is left out: %s", error.message)
+        for key in self.keys():
+            try:
+                found[key] = self.record(key)
+            except BackendError as error:
+                log.error("a volume is left out: %s", error.message)
         return found
 
     def record(self, key: str) -> Record:
@@ -255,7 +273,8 @@ class Folder:
         return target
 
     def _read(self, name: str) -> bytes:
-        fd = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # A pipe of that name, which somebody else laid there, is not waited for.
+        fd = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as file:
             return file.read()
 

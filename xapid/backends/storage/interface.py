@@ -131,6 +131,8 @@ class SrScan:
 
     volumes: tuple[Volume, ...]
     figures: SrFigures
+    damaged: tuple[str, ...] = ()
+    """Keys of volumes that are there but cannot be read: their records stay."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Repositories of disc images: the ISO files in a directory of this host."""
+"""Repositories of disc images: the files of such in a directory of this host."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from xapid.backends.interface import BadConfig, DriverInfo
 from xapid.backends.storage.discs import Discs
 from xapid.backends.storage.interface import Feature, Sr
 
+ENDINGS = (".iso", ".img")
+
 
 class Iso(Discs):
-    """The ISO images of ``location``. Links and what is no plain file are passed over."""
+    """The images in ``location``. Links and what is no plain file are passed over."""
 
     info = DriverInfo(
         "iso",
@@ -31,7 +33,7 @@ class Iso(Discs):
         directory = self._directory(sr)
         if not directory.is_dir():
             return []
-        found = (path for path in directory.iterdir() if path.suffix.lower() == ".iso")
+        found = (path for path in directory.iterdir() if path.suffix.lower() in ENDINGS)
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @staticmethod

@@ -90,7 +90,7 @@ def create(path: Path, size: int, backing: Backing | None = None) -> None:
 
 def virtual_size(path: Path) -> int:
     """The size a guest sees. Raises Failed if this is no qcow2 image, FileNotFoundError; never follows a link."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         head = os.read(fd, 32)
     finally:

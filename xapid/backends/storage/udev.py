@@ -24,17 +24,19 @@ class Udev(Discs):
     )
     kind = "block"
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, block: Path = BLOCK) -> None:
+        """``block``: where the kernel shows the devices."""
         self._root = root
+        self._block = block
 
     def images(self, sr: Sr) -> Iterable[Path]:
         drives = sr.sm_config.get("type") == "cd"
-        found = (each for each in BLOCK.glob("*") if each.name.startswith("sr") == drives)
+        found = (each for each in self._block.glob("*") if each.name.startswith("sr") == drives)
         return sorted(Path("/dev") / each.name for each in found if drives or _is_removable(each))
 
     def size(self, path: Path) -> int:
         try:
-            return int((BLOCK / path.name / "size").read_text()) * SECTOR
+            return int((self._block / path.name / "size").read_text()) * SECTOR
         except (OSError, ValueError) as error:
             raise NotFound(f"{path} is no device any more") from error
 
