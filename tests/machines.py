@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,15 @@ from tests.xapi import Xapi
 from xapid.backends.domain.sim import FULL, Guest, SimDomains
 from xapid.backends.faults import SimFaults
 from xapid.datamodel import SR
-from xapid.datamodel.errors import OtherError
+from xapid.datamodel.errors import ApiError, OtherError
 
 if TYPE_CHECKING:
     from tests.conftest import FreshHost
 
 MIB = 1 << 20
 NULL = "OpaqueRef:NULL"
+SOMEBODY = "OpaqueRef:somebody"
+"""The task of another client."""
 WITH_DRIVERS = {"sim-guest": FULL}
 """platform of a guest that takes devices while it runs."""
 
@@ -89,6 +91,29 @@ class Workshop:
         await self.xapi.VM.start(vm, False, False)
         return vm
 
+    async def vm_in(self, state: str, **fields: Any) -> str:
+        """A machine in a power state."""
+        vm = await self.vm(**fields)
+        if state != "Halted":
+            await self.xapi.VM.start(vm, state == "Paused", False)
+        if state == "Suspended":
+            await self.xapi.VM.set_suspend_SR(vm, await self.sr())
+            await self.xapi.VM.suspend(vm)
+        return vm
+
+    @asynccontextmanager
+    async def waiting(self, vm: str, call: Coroutine[Any, Any, Any]) -> AsyncIterator[asyncio.Task[Any]]:
+        """Within the block a call that starts the machine waits for a drive of it; the operation is marked."""
+        drive, guard = self.row(await self.drive(vm)), self.fresh.runtime.guard
+        guard.mark(drive, "attach", SOMEBODY)
+        work = asyncio.create_task(call)
+        await self.until(lambda: bool(self.row(vm).current_operations))
+        try:
+            yield work
+        finally:
+            guard.leave(drive, SOMEBODY)
+            await asyncio.wait({work})
+
     # What there is behind the API
 
     def row(self, ref: str) -> Any:
@@ -146,3 +171,11 @@ def in_use(vdi: str) -> Iterator[None]:
     with pytest.raises(OtherError) as error:
         yield
     assert (error.value.code, error.value.args) == ("VDI_IN_USE", (vdi,))
+
+
+@contextmanager
+def raises_api(*description: str) -> Iterator[None]:
+    """The block fails with this error, code and parameters, declared so or not."""
+    with pytest.raises(ApiError) as error:
+        yield
+    assert error.value.description == list(description)
