@@ -73,7 +73,7 @@ async def test_a_large_file_comes_whole(root: Path) -> None:
 async def test_what_is_not_there_is_a_page_without_a_type(root: Path, path: str) -> None:
     status, headers, found = await ask(FileServer(root), path)
 
-    assert (status, headers) == (404, {})
+    assert (status, headers) == (404, {"connection": "close"})
     assert b"404" in found
 
 

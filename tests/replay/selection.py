@@ -22,10 +22,16 @@ class Selection:
     at_least: int = 0
     """Steps that must have been taken: an empty replay proves nothing."""
     without: frozenset[str] = frozenset()
-    """Names of scenarios whose answers are not looked at: what they are about is not there yet."""
+    """Scenarios, or one step of one (``name #7``), whose answers are not looked at: what they ask for is not there yet."""
+
+    over_tcp: bool = False
+    """Whether some scenarios are to be held over TCP, with a password."""
 
     def __str__(self) -> str:
         return self.name
+
+    def looks_at(self, scenario: str, step: int) -> bool:
+        return scenario not in self.without and f"{scenario} #{step}" not in self.without
 
 
 def _dispatch() -> tuple[str, ...]:
@@ -37,12 +43,17 @@ def _over(transport: str) -> Selection:
     return Selection(f"objects-{transport}", OTHERS, options, 2000)
 
 
+def _no_session(*paths: str) -> frozenset[str]:
+    return frozenset(f"no session: {path}" for path in paths)
+
+
 WHOLE = {
     "alerts": 50,
     "disks-copies": 150,
     "disks-life": 110,
     "disks-provision": 70,
     "disks-suspend": 65,
+    "encodings": 2200,
     "events": 190,
     "messages": 140,
     "net-host": 80,
@@ -70,12 +81,28 @@ WITHOUT_CBT = (
 )
 """Scenarios about changed blocks, the configuration of disks for offline use, and databases on disks."""
 
+STREAMS = (
+    *(f"request-lines #{step}" for step in (17, 39, 41, 42)),
+    "handlers-get-unix", "handlers-put-unix", "handlers-put-tcp", "handlers-tasks-unix", "handlers-tasks-tcp",
+    "basic-authentication",
+)  # fmt: skip
+"""In the recording of requests, those that ask for handlers of streams."""
+
+HANDLERS = (
+    "/export/x", "/console", "/vncsnapshot", "/vm_rrd", "/rrd_updates", "/pool/xmldbdump", "/host_backup",
+    "/wlb_report", "/audit_log",
+)  # fmt: skip
+"""Paths whose handlers are not there yet."""
+
 SELECTED = (
     *(Selection(name, (name,), at_least=100) for name in _dispatch()),
     Selection("tasks", ("tasks",), at_least=250),
     *(Selection(name, (name,), at_least=steps) for name, steps in WHOLE.items()),
     Selection("storage-sr", ("storage-sr",), at_least=200, without=frozenset({"create through a task"})),
     Selection("storage-vdi", ("storage-vdi",), at_least=220, without=frozenset(WITHOUT_CBT)),
+    Selection("http", ("http",), at_least=120, without=frozenset(STREAMS), over_tcp=True),
+    Selection("sessions", ("sessions",), at_least=580, without=frozenset({"records #71"}), over_tcp=True),
+    Selection("streams-handlers", ("streams-handlers",), at_least=20, without=_no_session(*HANDLERS)),
     *(_over(transport) for transport in ("xmlrpc", "jsonrpc2", "jsonrpc1")),
 )
 

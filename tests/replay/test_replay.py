@@ -11,17 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.load import free_port
 from tests.daemon import Daemon
 from tests.replay.selection import SELECTED, Selection, listed_differences
+from xapid.auth.passwords import PasswordFile
 
 VECTORS = Path(__file__).parent.parent / "vectors"
+PORT = free_port()
+PASSWORD = "right"
+OVER_TCP = ("--url", f"http://127.0.0.1:{PORT}", "--password", PASSWORD)
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     directory = tmp_path_factory.mktemp("replay")
-    daemon = Daemon(directory)
+    PasswordFile(directory / "passwords").set("root", PASSWORD)
+    daemon = Daemon(directory, "--password-file", str(directory / "passwords"), "--http", f"127.0.0.1:{PORT}")
     daemon.start()
     yield daemon
     daemon.stop()
@@ -43,14 +49,15 @@ def test_the_recording_replays(selection: Selection, daemon: Daemon, places: lis
     finished = subprocess.run(
         [
             sys.executable, str(VECTORS / "replay.py"), "--unix", str(daemon.socket), "--json", str(result), "-q",
-            *places, *selection.options, *(str(VECTORS / f"{name}.json.gz") for name in selection.files),
+            *places, *selection.options, *(OVER_TCP if selection.over_tcp else ()),
+            *(str(VECTORS / f"{name}.json.gz") for name in selection.files),
         ],
         capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "default"}, check=False,
     )  # fmt: skip
 
     assert result.exists(), finished.stdout + finished.stderr
     taken = json.loads(result.read_text())["steps"]
-    steps = [step for step in taken if step["scenario"] not in selection.without]
+    steps = [step for step in taken if selection.looks_at(step["scenario"], step["step"])]
     known = listed_differences()
     different = [
         f"{step['file']}/{step['scenario']} #{step['step']} {step['what']}: {step['differences'][:3]}"

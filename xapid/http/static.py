@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import BinaryIO
@@ -108,6 +108,5 @@ def _without_port(host: str) -> str:
 
 
 def _not_found() -> Reply:
-    """The page for people; unlike other pages it names no type and leaves the connection open."""
-    page = error_page(404)
-    return Reply(404, page.body, "", version="1.1")
+    """The page for people, which unlike other pages names no type."""
+    return replace(error_page(404), content_type="")
