@@ -158,9 +158,9 @@ def load(store: Store, database: Database) -> None:
     store.derive_all()
 
 
-def build_runtime(config: Config, store: Store, backends: Backends) -> Runtime:
+def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock | None = None) -> Runtime:
     """The objects that operations work with."""
-    clock = Clock()
+    clock = clock or Clock()
     runtime = Runtime(store, config, clock, Tasks(store, clock), Guard(store, CHECKS), backends)
     sessions = Sessions(store, clock, config.limits.sessions_per_user)
     event_log = EventLog(sessions, clock)

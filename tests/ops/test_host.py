@@ -259,7 +259,7 @@ async def test_settings_that_change_nothing(xapi: Xapi, host: str) -> None:
     assert await xapi.host.license_add(host, base64.b64encode(b"a licence").decode()) == ""
 
 
-@pytest.mark.parametrize("contents", ["", "x", "!!!!"])
+@pytest.mark.parametrize("contents", ["", "x", "!!!!", "\u00fc"])
 async def test_a_licence_must_be_readable(xapi: Xapi, host: str, contents: str) -> None:
     with pytest.raises(LICENSE_PROCESSING_ERROR):
         await xapi.host.license_add(host, contents)

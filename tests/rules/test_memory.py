@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -277,5 +278,11 @@ def test_a_running_guest_grows_into_what_its_host_has_left(store: Store) -> None
     assert error.value.args == (str(1792 * 1024), str(768 * 1024))
 
 
-def test_the_overhead_of_an_absurd_multiplier_still_fits_a_number_of_the_api() -> None:
-    assert overhead(DomainType.hvm, 1, 2**30, 1e20) == 2**63 - 1
+@pytest.mark.parametrize("multiplier", [1e20, 1e308, math.inf])
+def test_the_overhead_of_an_absurd_multiplier_still_fits_a_number_of_the_api(multiplier: float) -> None:
+    assert overhead(DomainType.hvm, 1, 2**30, multiplier) == 2**63 - 1
+
+
+@pytest.mark.parametrize("multiplier", [-1.0, -math.inf, math.nan])
+def test_a_multiplier_that_means_nothing_counts_as_little_as_can_be(multiplier: float) -> None:
+    assert overhead(DomainType.hvm, 1, 2**30, multiplier) == overhead(DomainType.hvm, 1, 2**30, 0.0)

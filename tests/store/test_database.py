@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import subprocess
 import sys
@@ -62,6 +63,15 @@ async def test_what_was_settled_is_found_again(store: Store, reopen: Reopen) -> 
     assert {name: found.__dict__[name] for name in fields} == {name: vm.__dict__[name] for name in fields}
     assert isinstance(found.power_state, VmPowerState)
     assert again.members(found, "VBDs") == (drive.ref,)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 1e308, 5e-324])
+async def test_a_number_is_found_again_whatever_it_is(store: Store, reopen: Reopen, number: float) -> None:
+    with store.write() as tx:
+        vm = tx.create(VM, HVM_shadow_multiplier=number)
+    await store.settled()
+
+    assert repr(reopen().get(VM, vm.ref).HVM_shadow_multiplier) == repr(number)
 
 
 async def test_what_was_deleted_stays_away(store: Store, reopen: Reopen) -> None:

@@ -42,7 +42,8 @@ class Collector:
         over = [row for row in rows if row.status not in PENDING]
         gone = [row for row in over if _wanted_gone(row) or row.finished.seconds() < now - TASK_KEPT]
         gone += [row for row in rows if row.status in PENDING and self._stale(row, now)]
-        kept = [row for row in over if row not in gone]
+        going = {row.ref for row in gone}
+        kept = [row for row in over if row.ref not in going]
         surplus = len(rows) - len(gone) - TASKS_KEPT
         if surplus > 0:
             gone += sorted(kept, key=lambda row: row.finished.seconds())[:surplus]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -136,13 +137,18 @@ LARGEST = 2**63 - 1
 def overhead(domain_type: DomainType, vcpus: int, static_max: int, multiplier: float) -> int:
     """Memory that a machine takes besides what its guest sees, in bytes; never more than a number of the API holds."""
     mib = _mib_in(static_max)
-    shadow = int(_mib_of_pages(SHADOW_VCPU_PAGES * vcpus + SHADOW_PAGES_PER_MIB * mib) * multiplier)
+    shadow = _whole(_mib_of_pages(SHADOW_VCPU_PAGES * vcpus + SHADOW_PAGES_PER_MIB * mib) * multiplier)
     total = DOMAIN_MIB + max(1, shadow) + _mib_of_pages(VCPU_PAGES * vcpus)
     if domain_type is not DomainType.pv:
         total += VIDEO_MIB
     if domain_type is DomainType.pv_in_pvh:
         total += SHIM_MIB + mib // SHIM_SHARE
     return min(total * MIB, LARGEST)
+
+
+def _whole(number: float) -> int:
+    """Without its fraction; infinity, and what is no number, become the largest there is, or nothing."""
+    return int(number) if math.isfinite(number) else LARGEST if number > 0 else 0
 
 
 def _mib_in(size: int) -> int:

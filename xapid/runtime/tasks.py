@@ -166,7 +166,6 @@ class Tasks:
 
     def forget(self, handle: TaskHandle) -> None:
         """The call that the task was for is over: its row goes."""
-        self.active.pop(handle.ref, None)
         self.dropped(handle.ref)
         row = self.store.find(Task, handle.ref) if handle.stored else None
         if row is not None:
@@ -174,6 +173,8 @@ class Tasks:
                 tx.delete(row)
 
     def dropped(self, ref: str) -> None:
+        """The row of a task is gone."""
+        self.active.pop(ref, None)
         self.sessions.pop(ref, None)
         self.owners.pop(ref, None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 DELETIONS_KEPT = 8192
@@ -101,29 +102,25 @@ class Feed:
         if self.stream is not None:
             self.stream(changes)
 
-    async def wait(self, names: frozenset[str] | None, seconds: float | None) -> bool:
-        """Wait until something of these classes (None: of any) is published. False when the time is over."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+    @contextmanager
+    def watch(self, names: frozenset[str] | None) -> Iterator[asyncio.Future[None]]:
+        """A future that is done once something of these classes (None: of any) is published, from this moment on."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         sets = [self._any] if names is None else [self._waiters.setdefault(name, set()) for name in names]
         for each in sets:
             each.add(future)
-        handle = None if seconds is None else loop.call_later(max(seconds, 0), _expire, future)
         try:
-            await future
-            return True
-        except TimeoutError:
-            return False
+            yield future
         finally:
-            if handle is not None:
-                handle.cancel()
+            future.cancel()
             for each in sets:
                 each.discard(future)
 
-
-def _expire(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_exception(TimeoutError())
+    async def wait(self, names: frozenset[str] | None, seconds: float | None) -> bool:
+        """Wait until something of these classes (None: of any) is published. False when the time is over."""
+        with self.watch(names) as news:
+            done, _ = await asyncio.wait((news,), timeout=None if seconds is None else max(seconds, 0))
+        return bool(done)
 
 
 StreamSink = Callable[[list[Change]], None]

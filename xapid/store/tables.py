@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -53,11 +54,22 @@ DELETED = sa.Table(
 )
 
 
+class Number(sa.Float[float]):
+    """SQLite has infinities, but makes NULL of what is no number; so that is written as a text."""
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[float | None], Any]:
+        return _number_to_sql
+
+
+def _number_to_sql(value: float | None) -> Any:
+    return "nan" if value is not None and math.isnan(value) else value
+
+
 def _sql_type(kind: Type) -> sa.types.TypeEngine[Any]:
     if isinstance(kind, IntType | BoolType):
         return sa.Integer()
     if isinstance(kind, FloatType):
-        return sa.Float()
+        return Number()
     return sa.Text()
 
 

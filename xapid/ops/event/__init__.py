@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Any
 
 from xapid.auth.sessions import Sessions
 from xapid.datamodel.errors import EVENTS_LOST, HANDLE_INVALID, SESSION_INVALID, SESSION_NOT_REGISTERED
@@ -47,19 +46,17 @@ async def _published(ctx: Context, names: frozenset[str] | None, seconds: float)
     sessions: Sessions = ctx.runtime.services["sessions"]
     if sessions.find(ctx.session.ref) is None:
         raise SESSION_INVALID(ctx.session.ref)
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     watchers = sessions.ended.setdefault(ctx.session.ref, [])
     watchers.append(ended)
-    change = asyncio.ensure_future(ctx.store.feed.wait(names, seconds))
     try:
-        waiting: set[asyncio.Future[Any]] = {change, ended}
-        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        # The watch begins before anything else can run: what is published right after the look is not missed.
+        with ctx.store.feed.watch(names) as news:
+            done, _ = await asyncio.wait((news, ended), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if ended in done:
             ended.result()
-        return change.result()
+        return bool(done)
     finally:
-        change.cancel()
         ended.cancel()
         if ended in watchers:
             watchers.remove(ended)

@@ -63,8 +63,11 @@ class EventLog:
         self._registered[session.ref] = (session, Subscription(tuple(names)))
 
     def lost(self, session: SessionState) -> bool:
-        """Whether notifications were dropped that the session has not read."""
-        return session.position < self._dropped
+        """Whether notifications were dropped that the session has not read. It is told once, and goes on from now."""
+        behind = session.position < self._dropped
+        if behind:
+            session.position = self.last
+        return behind
 
     def take(self, session: SessionState) -> list[EventOut]:
         """What the session has not read yet and wants."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 
 from xapid.datamodel import Host, Secret
@@ -129,7 +128,7 @@ def license_add(ctx: Context, host: Host, contents: str) -> None:
     """Any licence will do, as long as it can be read."""
     try:
         readable = bool(base64.b64decode(contents, validate=True))
-    except binascii.Error:
+    except ValueError:  # of what is no Base64, or no ASCII
         readable = False
     if not readable:
         raise LICENSE_PROCESSING_ERROR()
