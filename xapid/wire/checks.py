@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from xapid.datamodel.types import IntType, OptionType, Type
+from xapid.datamodel.types import IntType, Type
 from xapid.wire.raw import INT_HIGHEST, INT_LOWEST
 
 
@@ -38,11 +38,6 @@ def key_text(kind: Type) -> Callable[[Any], str]:
         return lambda key: str(checked_int(key))
     # Of a member of an enumeration this gives the plain text.
     return str.__str__
-
-
-def present(kind: Type) -> tuple[Type, bool]:
-    """The type of a member while it is there, and whether it is left out while its value is None."""
-    return (kind.item, True) if isinstance(kind, OptionType) else (kind, False)
 
 
 def sendable(text: str) -> str:

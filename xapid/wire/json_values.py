@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from xapid.datamodel.types import (
-    CLASSES,
-    BoolType,
-    DateTimeType,
-    EnumType,
-    FloatType,
-    IntType,
-    MapType,
-    RecordType,
-    RefType,
-    SetType,
-    StringType,
-    Type,
-    VoidType,
-)
-from xapid.wire.checks import checked_int, checked_items, checked_void, key_text, present
+from xapid.wire.checks import checked_int, checked_items, checked_void
+from xapid.wire.forms import Forms, compiler
 
 Plain = Callable[[Any], Any]
 """Raises TypeError or ValueError for a value that is not of its type."""
-
-
-@functools.cache
-def plain(kind: Type) -> Plain:
-    """The function that turns a value of this type into text, numbers, lists and dictionaries."""
-    match kind:
-        case StringType() | RefType() | DateTimeType():
-            return _text
-        case IntType():
-            return checked_int
-        case FloatType():
-            return _float
-        case BoolType():
-            return _bool
-        case EnumType():
-            return _enum(kind)
-        case SetType():
-            return _set(kind)
-        case MapType():
-            return _map(kind)
-        case RecordType():
-            return _record(kind)
-        case VoidType():
-            return _void
-    raise TypeError(f"no value on the wire is of type {kind}")
 
 
 def _text(value: Any) -> str:
@@ -72,8 +32,8 @@ def _bool(value: Any) -> bool:
     return value
 
 
-def _enum(kind: EnumType) -> Plain:
-    words = {member.value: member.value for member in kind.python}
+def _enum(values: Sequence[str]) -> Plain:
+    words = {value: value for value in values}
 
     def encode(value: Any) -> str:
         return words[str.__str__(value)]
@@ -81,30 +41,21 @@ def _enum(kind: EnumType) -> Plain:
     return encode
 
 
-def _set(kind: SetType) -> Plain:
-    item = plain(kind.item)
-
+def _set(item: Plain) -> Plain:
     def encode(value: Any) -> list[Any]:
         return [item(each) for each in checked_items(value)] if value != () else []
 
     return encode
 
 
-def _map(kind: MapType) -> Plain:
-    key, value_of = key_text(kind.key), plain(kind.value)
-
+def _map(key: Callable[[Any], str], value_of: Plain) -> Plain:
     def encode(value: Any) -> dict[str, Any]:
         return {key(name): value_of(each) for name, each in value.items()} if value != {} else {}
 
     return encode
 
 
-def _record(kind: RecordType) -> Plain:
-    members: list[tuple[str, Plain, bool]] = []
-    for field in CLASSES[kind.target].spec.fields.values():
-        member, may_lack = present(field.type)
-        members.append((field.name, plain(member), may_lack))
-
+def _record(members: Sequence[tuple[str, Plain, bool]]) -> Plain:
     def encode(value: Any) -> dict[str, Any]:
         return {
             name: value_of(value[name])
@@ -118,3 +69,20 @@ def _record(kind: RecordType) -> Plain:
 def _void(value: Any) -> str:
     checked_void(value)
     return ""
+
+
+plain = compiler(
+    Forms[Plain](
+        text=_text,
+        integer=checked_int,
+        number=_float,
+        boolean=_bool,
+        date=_text,
+        void=_void,
+        enum=_enum,
+        set=_set,
+        map=_map,
+        record=_record,
+    )
+)
+"""The function that turns a value of a type into text, numbers, lists and dictionaries."""

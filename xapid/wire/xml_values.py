@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from xapid.datamodel.types import (
-    CLASSES,
-    BoolType,
-    DateTimeType,
-    EnumType,
-    FloatType,
-    IntType,
-    MapType,
-    RecordType,
-    RefType,
-    SetType,
-    StringType,
-    Type,
-    VoidType,
-)
-from xapid.wire.checks import checked_int, checked_items, checked_void, key_text, present
+from xapid.wire.checks import checked_int, checked_items, checked_void
+from xapid.wire.forms import Forms, compiler
 
 XmlEncoder = Callable[[Any], str]
 """Raises TypeError or ValueError for a value that is not of its type: somebody's mistake, not the client's."""
@@ -46,33 +31,6 @@ def escaped(text: str) -> str:
     if "&" in text or "<" in text or ">" in text or '"' in text:
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return text
-
-
-@functools.cache
-def xml_encoder(kind: Type) -> XmlEncoder:
-    """The function that gives the fragment of a value of this type."""
-    match kind:
-        case StringType() | RefType():
-            return _text
-        case IntType():
-            return _int
-        case FloatType():
-            return _float
-        case BoolType():
-            return _bool
-        case DateTimeType():
-            return _date
-        case EnumType():
-            return _enum(kind)
-        case SetType():
-            return _set(kind)
-        case MapType():
-            return _map(kind)
-        case RecordType():
-            return _record(kind)
-        case VoidType():
-            return _void
-    raise TypeError(f"no value on the wire is of type {kind}")
 
 
 def _text(value: Any) -> str:
@@ -100,8 +58,8 @@ def _date(value: Any) -> str:
     return "<value><dateTime.iso8601>" + escaped(value) + "</dateTime.iso8601></value>"
 
 
-def _enum(kind: EnumType) -> XmlEncoder:
-    fragments = {member.value: f"<value>{escaped(member.value)}</value>" for member in kind.python}
+def _enum(values: Sequence[str]) -> XmlEncoder:
+    fragments = {value: f"<value>{escaped(value)}</value>" for value in values}
 
     def encode(value: Any) -> str:
         # By its text, whose hash is kept; that of the member would be computed each time, in Python.
@@ -110,9 +68,7 @@ def _enum(kind: EnumType) -> XmlEncoder:
     return encode
 
 
-def _set(kind: SetType) -> XmlEncoder:
-    item = xml_encoder(kind.item)
-
+def _set(item: XmlEncoder) -> XmlEncoder:
     def encode(value: Any) -> str:
         if value == ():
             return "<value><array><data></data></array></value>"
@@ -121,9 +77,7 @@ def _set(kind: SetType) -> XmlEncoder:
     return encode
 
 
-def _map(kind: MapType) -> XmlEncoder:
-    key, value_of = key_text(kind.key), xml_encoder(kind.value)
-
+def _map(key: Callable[[Any], str], value_of: XmlEncoder) -> XmlEncoder:
     def encode(value: Any) -> str:
         if value == {}:
             return "<value><struct></struct></value>"
@@ -136,16 +90,13 @@ def _map(kind: MapType) -> XmlEncoder:
     return encode
 
 
-def _record(kind: RecordType) -> XmlEncoder:
-    members: list[tuple[str, str, XmlEncoder, bool]] = []
-    for field in CLASSES[kind.target].spec.fields.values():
-        member, may_lack = present(field.type)
-        members.append((field.name, f"<member><name>{field.name}</name>", xml_encoder(member), may_lack))
+def _record(members: Sequence[tuple[str, XmlEncoder, bool]]) -> XmlEncoder:
+    headed = [(name, f"<member><name>{name}</name>", value_of, may_lack) for name, value_of, may_lack in members]
 
     def encode(value: Any) -> str:
         parts = [
             f"{head}{value_of(value[name])}</member>"
-            for name, head, value_of, may_lack in members
+            for name, head, value_of, may_lack in headed
             if not may_lack or value[name] is not None
         ]
         return f"<value><struct>{''.join(parts)}</struct></value>"
@@ -156,3 +107,20 @@ def _record(kind: RecordType) -> XmlEncoder:
 def _void(value: Any) -> str:
     checked_void(value)
     return "<value></value>"
+
+
+xml_encoder = compiler(
+    Forms[XmlEncoder](
+        text=_text,
+        integer=_int,
+        number=_float,
+        boolean=_bool,
+        date=_date,
+        void=_void,
+        enum=_enum,
+        set=_set,
+        map=_map,
+        record=_record,
+    )
+)
+"""The function that gives the fragment of a value of a type."""
