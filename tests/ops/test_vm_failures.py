@@ -14,7 +14,7 @@ from xapid.datamodel.errors import ApiError
 
 FORGETFUL = frozenset({"task", "session", "message"})
 """Classes whose rows come and go with calls."""
-TOLD_BY_DRIVERS = frozenset({"last_updated"})
+OF_THE_CLOCK = frozenset({"last_updated"})
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,14 @@ class Yard:
             await self.call.suspend(self.vm)
 
     def everything(self) -> dict[str, Any]:
-        """All that there is: every field of every row, and what the simulators hold."""
+        """All that there is: every field of every row but times, and what the simulators hold."""
         workshop = self.workshop
         rows = {
-            ref: {name: value for name, value in row.__dict__.items() if not name.startswith("_")}
+            ref: {
+                name: value
+                for name, value in row.__dict__.items()
+                if not name.startswith("_") and name not in OF_THE_CLOCK
+            }
             for name, table in workshop.fresh.store.tables.items()
             if name not in FORGETFUL
             for ref, row in table.rows.items()

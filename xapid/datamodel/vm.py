@@ -571,7 +571,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
         roles=role_set(VM_OPERATOR, CLIENT_CERT),
     )
-    csvm = message("", hidden=True, arity=1)
+    csvm = message("", hidden=True, arity=1, result=ref("VM"))
     resume = message(
         "",
         Param("vm", ref("VM")),
