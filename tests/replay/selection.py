@@ -75,11 +75,17 @@ WHOLE = {
 
 WITHOUT_CBT = (
     "changed blocks",
-    "changed blocks where the driver cannot",
-    "allowed operations while attached",
-    "on_boot, caching, revert on file",
+    *(f"changed blocks where the driver cannot #{step}" for step in (4, 5, 6, 7)),
+    "allowed operations while attached #17",
+    *(f"on_boot, caching, revert on file #{step}" for step in (13, 15)),
 )
-"""Scenarios about changed blocks, the configuration of disks for offline use, and databases on disks."""
+"""About changed blocks, the configuration of disks for offline use, and databases on disks."""
+
+BEYOND_THE_HOST = tuple(f"harmless #{step}" for step in (40, 44, 48, 57, 127, 128, 133, 138, 139, 140))
+"""Debug keys of Xen, workload balancing, client certificates, clusters, USB devices, drivers with variants."""
+
+PLUGGED = ("introduce, plug, configure, forget", "VLANs")
+"""About interfaces of the host that are plugged and given addresses, and VLANs on them."""
 
 STREAMS = (
     *(f"request-lines #{step}" for step in (17, 39, 41, 42)),
@@ -108,8 +114,10 @@ SELECTED = (
     *(Selection(name, (name,), at_least=100) for name in _dispatch()),
     Selection("tasks", ("tasks",), at_least=250),
     *(Selection(name, (name,), at_least=steps) for name, steps in WHOLE.items()),
-    Selection("storage-sr", ("storage-sr",), at_least=200, without=frozenset({"create through a task"})),
-    Selection("storage-vdi", ("storage-vdi",), at_least=220, without=frozenset(WITHOUT_CBT)),
+    Selection("storage-sr", ("storage-sr",), at_least=220, without=frozenset({"create through a task #4"})),
+    Selection("host-pool", ("host-pool",), at_least=180, without=frozenset(BEYOND_THE_HOST)),
+    Selection("net-pifs", ("net-pifs",), at_least=10, without=frozenset(PLUGGED)),
+    Selection("storage-vdi", ("storage-vdi",), at_least=270, without=frozenset(WITHOUT_CBT)),
     Selection("http", ("http",), at_least=120, without=frozenset(STREAMS), over_tcp=True),
     Selection("sessions", ("sessions",), at_least=580, without=frozenset({"records #71"}), over_tcp=True),
     Selection("objects", ("objects",), ("--transport", "jsonrpc1"), at_least=2700, without=frozenset(NOT_MADE)),
