@@ -12,6 +12,21 @@ PATIENCE = 10.0
 """Seconds after which a silent server has failed the test."""
 
 
+PAGE = {"content-type": "text/html", "connection": "close", "cache-control": "no-cache, no-store"}
+"""Headers of a page that refuses."""
+
+
+def call(body: bytes, *headers: str, version: str = "1.1", path: str = "/") -> bytes:
+    """A call, whole."""
+    lines = [f"POST {path} HTTP/{version}", "Host: x", f"Content-Length: {len(body)}", *headers]
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body
+
+
+def get(path: str, *headers: str, version: str = "1.1", method: str = "GET") -> bytes:
+    """A head without a body."""
+    return "".join(f"{line}\r\n" for line in (f"{method} {path} HTTP/{version}", *headers)).encode() + b"\r\n"
+
+
 class Hangup(Exception):
     """The server has ended the connection."""
 

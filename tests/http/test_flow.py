@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from tests.http.client import PATIENCE, Client, Hangup
+from tests.http.client import PATIENCE, Client, Hangup, call, get
 from tests.http.conftest import Serve
 from tests.http.service import body_of
-from tests.http.test_requests import TlsByHand, call, get
+from tests.http.tls_by_hand import TlsByHand
 from xapid.http.exchange import RAW, send_reply
 from xapid.http.reply import Reply
 from xapid.http.routes import standard_routes

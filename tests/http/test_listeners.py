@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.http.client import Client
+from tests.http.client import Client, call
 from tests.http.conftest import LOCAL, LoopFactory, ServerThread
 from tests.http.service import echo_service
-from tests.http.test_requests import call
 from xapid.auth.certificate import read_certificate, self_signed
 from xapid.http.listeners import ListenerConfig, ListenError, Listeners
 from xapid.runtime.settings import Address

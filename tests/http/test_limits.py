@@ -1,0 +1,127 @@
+"""What one client may take: of a head, a call, silence, connections."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.http.client import PAGE, Client, call
+from tests.http.conftest import Serve
+from tests.http.service import echo_service
+from xapid.http.service import Limits
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
+@pytest.mark.parametrize("size, status", [(1024, 200), (1025, 431)])
+@pytest.mark.parametrize("second", [False, True])
+def test_a_head_of_more_than_1024_bytes_is_refused_on_tcp(client: Client, size: int, status: int, second: bool) -> None:
+    start = b"POST / HTTP/1.1\r\nContent-Length: 1\r\nX: "
+    if second:
+        client.send(call(b"first"))
+        client.response()
+
+    client.send(start + b"a" * (size - len(start) - 4) + b"\r\n\r\n" + b"x")
+
+    assert client.response().status == status
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
+def test_an_endless_head_is_refused(client: Client) -> None:
+    client.send(b"POST / HTTP/1.1\r\nX: " + b"a" * 1100)
+
+    assert client.response().status == 431
+
+
+@pytest.mark.parametrize("kind", ["unix"])
+@pytest.mark.parametrize("lines, size, status", [(60, 900, 200), (1, 5000, 500), (80, 900, 431)])
+def test_the_unix_socket_takes_larger_heads(client: Client, lines: int, size: int, status: int) -> None:
+    client.send(call(b"x", *[f"X-Long: {'a' * size}"] * lines))
+
+    assert client.response().status == status
+
+
+@pytest.mark.parametrize("size, status", [(307200, 200), (307201, 500)])
+def test_a_call_has_at_most_307200_bytes(client: Client, size: int, status: int) -> None:
+    client.send(call(b"a" * size))
+
+    assert client.response().status == status
+
+
+@pytest.mark.parametrize("body", [b"later", b"asgi"])
+def test_a_long_call_may_follow_one_that_takes_time(client: Client, body: bytes) -> None:
+    long = b"size" * 76800
+
+    client.send(call(body) + call(long) * 3)
+
+    assert client.response().status == 200
+    assert [client.response().body for _ in range(3)] == [b"307200"] * 3
+
+
+def test_limits_are_settings(serve: Serve, kind: str) -> None:
+    limits = Limits(rpc_body=4, tcp_head=4096)
+    with serve(echo_service(limits)) as (_, running):
+        with running.dial(kind) as client:
+            client.send(call(b"1234", "X: " + "a" * 2000))
+            assert client.response().status == 200
+        with running.dial(kind) as client:
+            client.send(call(b"12345"))
+            assert client.response().status == 500
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
+@pytest.mark.parametrize("sent", [b"", b"POST / HT", b"POST / HTTP/1.1\r\nHost: x\r\n"])
+def test_a_silent_client_is_sent_away(serve: Serve, kind: str, sent: bytes) -> None:
+    with serve(echo_service(Limits(head_idle=0.1))) as (_, running), running.dial(kind) as client:
+        client.send(sent)
+
+        reply = client.response()
+
+        assert reply.status == 408
+        assert reply.headers.items() >= PAGE.items()
+        assert client.rest() == b""
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
+def test_a_client_that_dribbles_is_sent_away(serve: Serve, kind: str) -> None:
+    with serve(echo_service(Limits(head_idle=5, head_total=0.3))) as (_, running), running.dial(kind) as client:
+        client.send(b"POST / HTTP/1.1\r\nX: ")
+        while client.silent(0.02):
+            client.send(b"a")
+
+        assert client.response().status == 408
+
+
+def test_later_requests_may_take_their_time(serve: Serve, kind: str) -> None:
+    with serve(echo_service(Limits(head_idle=0.1, head_total=0.1))) as (_, running), running.dial(kind) as client:
+        client.send(call(b"first") + b"POST / HT")
+        assert client.response().body == b"first"
+        assert client.silent(0.3)
+
+        client.send(call(b"second").removeprefix(b"POST / HT"))
+
+        assert client.response().body == b"second"
+
+
+@pytest.mark.parametrize("kind", ["unix"])
+def test_the_unix_socket_waits_for_ever(serve: Serve, kind: str) -> None:
+    with serve(echo_service(Limits(head_idle=0.1, head_total=0.1))) as (_, running), running.dial(kind) as client:
+        assert client.silent(0.3)
+
+        client.send(call(b"x"))
+
+        assert client.response().status == 200
+
+
+def test_one_connection_too_many_is_turned_away(serve: Serve, kind: str) -> None:
+    limits = Limits(tcp_connections=1, unix_connections=1)
+    with serve(echo_service(limits)) as (_, running), running.dial(kind) as first:
+        first.send(call(b"x"))
+        assert first.response().status == 200
+
+        with running.dial(kind) as second:
+            reply = second.response()
+            assert reply.status == 503
+            assert reply.headers.items() >= PAGE.items()
+            assert second.rest() == b""
+
+        first.send(call(b"y"))
+        assert first.response().body == b"y"
