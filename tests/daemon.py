@@ -13,6 +13,8 @@ import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[1]
+"""Where the code under test is, wherever the daemon finds itself."""
 START_LIMIT = 60.0
 """Seconds for a start: the first one makes a database and a certificate."""
 
@@ -102,7 +104,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self._environment, **(environment or {})},
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self._environment, **(environment or {})},
             )
         self.wait_ready()
 

@@ -33,9 +33,9 @@ class QemuDaemon(Daemon):
 
     @property
     def guests(self) -> list[int]:
-        """The processes of the guests."""
+        """The processes of the guests; not those that libvirt asks what QEMU can do."""
         everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
-        return processes(str(self.directory).encode(), processes(b"qemu-system", everybody))
+        return processes(str(self.directory).encode(), processes(b"guest=", processes(b"qemu-system", everybody)))
 
     def end_guests(self) -> None:
         for pid in self.guests:

@@ -440,12 +440,23 @@ def test_the_agent_of_a_daemon_that_is_killed_ends(tmp_path: Path) -> None:
 def test_a_daemon_dies_before_or_after_the_call_that_a_test_names(
     tmp_path: Path, setting: str, rebooted: list[str]
 ) -> None:
-    with daemon(tmp_path, "inside", setting) as process:
+    kill_at, folder = tmp_path / "kill_at", tmp_path / "folder"
+    kill_at.write_text(setting)
+    folder.mkdir()
+    with daemon(folder, "inside", str(kill_at)) as process:
         output, _ = process.communicate()
 
     assert process.returncode == -signal.SIGKILL
     assert "done" not in output
-    assert sorted(path.stem for path in tmp_path.iterdir()) == rebooted
+    assert sorted(path.stem for path in folder.iterdir()) == rebooted
+
+
+def test_calls_are_counted_only_while_somebody_says_at_which_to_die(tmp_path: Path) -> None:
+    with daemon(tmp_path, "inside", str(tmp_path / "not there")) as process:
+        assert process.stdout
+        assert process.stdout.readlines(1)
+        assert process.stdout.readline() == "done\n"
+        process.kill()
 
 
 # Errors and subjects

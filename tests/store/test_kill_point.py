@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from xapid.store.kill_point import ARMED_BY, BATCH, KillPoint
-
 DAEMON = """
 import asyncio, sys
 from pathlib import Path
@@ -33,17 +31,18 @@ async def main():
             tx.create(VM, name_label=name)
         await store.settled()
         print(name, flush=True)
-        if name == "first":
-            (folder / "armed").touch()
+        if name == "first" and len(sys.argv) > 2:
+            (folder / "kill at").write_text(sys.argv[2])
 
 asyncio.run(main())
 """
 
 
-def run(folder: Path, setting: str, **more: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *after_the_first: str) -> subprocess.CompletedProcess[str]:
     """A process that writes three machines, each in a commit of its own."""
-    command = [sys.executable, "-c", DAEMON, str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), BATCH: setting, **more}
+    command = [sys.executable, "-c", DAEMON, str(folder), *after_the_first]
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path), "XAPID_KILL_AT_BATCH": str(folder / "kill at")}
+    environment = {**os.environ, **paths}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
@@ -64,7 +63,8 @@ def on_disk(folder: Path) -> list[str]:
 def test_a_daemon_dies_before_or_after_the_commit_that_a_test_names(
     tmp_path: Path, setting: str, told: list[str], kept: list[str]
 ) -> None:
-    done = run(tmp_path, setting)
+    (tmp_path / "kill at").write_text(setting)
+    done = run(tmp_path)
 
     assert done.returncode == -signal.SIGKILL
     assert done.stdout.split() == told
@@ -72,19 +72,20 @@ def test_a_daemon_dies_before_or_after_the_commit_that_a_test_names(
 
 
 def test_counting_begins_when_the_test_says(tmp_path: Path) -> None:
-    done = run(tmp_path, "1", **{ARMED_BY: str(tmp_path / "armed")})
+    done = run(tmp_path, "1")
 
     assert done.returncode == -signal.SIGKILL
     assert on_disk(tmp_path) == ["first"]
 
 
 def test_a_daemon_that_does_less_than_the_number_lives(tmp_path: Path) -> None:
-    done = run(tmp_path, "4")
+    (tmp_path / "kill at").write_text("4")
+    done = run(tmp_path)
 
     assert (done.returncode, on_disk(tmp_path)) == (0, ["first", "second", "third"])
 
 
-def test_without_a_setting_nothing_is_counted() -> None:
-    point = KillPoint("")
+def test_while_nobody_says_where_to_die_a_daemon_lives(tmp_path: Path) -> None:
+    done = run(tmp_path)
 
-    assert not any(point.before() for _ in range(10))
+    assert (done.returncode, on_disk(tmp_path)) == (0, ["first", "second", "third"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from xapid.backends.datapath.interface import DatapathDriver
 from xapid.backends.storage.interface import Branch, Disk, NewVolume, StorageDriver, Volume
 from xapid.datamodel import SR, VBD, VDI, VM, Host
+from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import EPOCH, NULL, DateTime
 from xapid.datamodel.vbd import VbdMode
 from xapid.datamodel.vm import VmPowerState
@@ -24,6 +26,7 @@ from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class Twig:
     made: Branch
     snapshot: bool
     """A snapshot; else a clone."""
+
+
+@dataclass(frozen=True)
+class _Lease:
+    """The right of a drive to write a file."""
+
+    channel: Channel
+    volume: Volume
+    owner: str
 
 
 @dataclass(frozen=True)
@@ -82,15 +94,20 @@ async def finish(
     then they write to what has become the snapshot.
     """
     moves = await _open_active(ctx, undo, twigs)
+    held = _held(ctx, twigs)
     with ctx.write(settle=False) as tx:
         made = {str(twig.source.ref): _record(tx, ctx.store, twig, ctx.clock.date()) for twig in twigs}
         result = write(tx, made)
         undo.settle(tx)
+        for lease in held:
+            undo.push(lease.channel, StorageDriver.detach, lease.volume, lease.owner)
         for move in moves:
             undo.push(move.channel, DatapathDriver.switch, move.domain, move.disks)
-    if moves:
-        await _move(ctx, undo, moves, lambda tx: _take_back(tx, ctx.store, undo, twigs, made, unwrite, result))
-    await _close_before(ctx, twigs)
+    await _move(ctx, undo, moves, lambda tx: _take_back(tx, ctx.store, undo, twigs, made, unwrite, result))
+    await _give_back(undo, held)
+    if held or moves:
+        with ctx.write():
+            pass  # Records that nothing is left to be made good.
     return result
 
 
@@ -109,8 +126,6 @@ async def _move(ctx: Context, undo: Undo, moves: Sequence[_Move], take_back: Cal
             undo.settle(tx)
             take_back(tx)
         raise
-    with ctx.write():
-        pass  # Records that nothing is left to be made good.
 
 
 def _take_back(
@@ -215,12 +230,26 @@ async def _open_active(ctx: Context, undo: Undo, twigs: Sequence[Twig]) -> list[
     return list(moves.values())
 
 
-async def _close_before(ctx: Context, twigs: Sequence[Twig]) -> None:
-    """Give back the leases of files that nobody writes any more."""
+def _held(ctx: Context, twigs: Sequence[Twig]) -> list[_Lease]:
+    """The leases of files that nobody writes any more once the guests have moved."""
+    found = []
     for twig in twigs:
         if twig.made.active.key == twig.before.key:
             continue
         for vm, vbd in open_in_guests(ctx.store, twig.source):
             host = ctx.store.get(Host, vm.resident_on)
-            storage = repositories.on(ctx, twig.repository.row, host).channel
-            await storage.call(StorageDriver.detach, twig.before, vbd.uuid)
+            found.append(_Lease(repositories.on(ctx, twig.repository.row, host).channel, twig.before, vbd.uuid))
+    return found
+
+
+async def _give_back(undo: Undo, held: Sequence[_Lease]) -> None:
+    """Give leases back. One that cannot be is only logged: the guest goes on elsewhere, and the disks are made."""
+    try:
+        for lease in held:
+            try:
+                await lease.channel.call(StorageDriver.detach, lease.volume, lease.owner)
+            except ApiError as error:
+                log.error("the lease of %s cannot be given back: %s", lease.volume.uuid, error)
+    except asyncio.CancelledError:
+        undo.leave()
+        raise

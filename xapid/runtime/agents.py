@@ -21,7 +21,7 @@ from xapid.backends.storage.interface import StorageDriver
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER, ApiError
 from xapid.runtime.agent_process import AgentProcess, Restarts
 from xapid.runtime.backend_errors import to_api_error
-from xapid.store.kill_point import CALL, KillPoint
+from xapid.store.kill_point import KillPoint
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -219,7 +219,7 @@ class LocalBackends:
         restarts: Restarts | None = None,
         kill_point: KillPoint | None = None,
     ) -> None:
-        kill_point = kill_point or KillPoint.from_environment(CALL)
+        kill_point = kill_point or KillPoint.calls()
         self._process: AgentProcess | None = None
         self._backends: dict[str, Backend] = {}
         self._watchers: dict[str, list[Callable[[Any], None]]] = {spec.kind: [] for spec in config.drivers}

@@ -81,13 +81,10 @@ def _arguments(method: Callable[..., Any], raw: list[msgspec.Raw]) -> list[Any]:
 
 
 def end_orphans(store: Store, finished: Any) -> int:
-    """Fail every pending task that this daemon was working on when it died. Those that clients keep themselves stay.
-
-    Returns how many there were.
+    """Fail every task that was pending when the daemon died: nobody works on it any more, and the session of a client
+    that kept one itself has ended too. Returns how many there were.
     """
-    orphans = [
-        row for row in store.all(Task) if row.status in PENDING and row.name_label.partition(".")[0] in _PREFIXES
-    ]
+    orphans = [row for row in store.all(Task) if row.status in PENDING]
     with store.write() as tx:
         for row in orphans:
             tx.set(
@@ -100,6 +97,3 @@ def end_orphans(store: Store, finished: Any) -> int:
                 current_operations={},
             )
     return len(orphans)
-
-
-_PREFIXES = ("Async.", "InternalAsync.")

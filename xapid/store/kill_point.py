@@ -1,4 +1,4 @@
-"""Places at which a test kills the daemon, by their number, to ask what a crash at that very place leaves behind."""
+"""Kills the daemon at a numbered step, for tests that ask what a crash at that very place leaves behind."""
 
 from __future__ import annotations
 
@@ -6,42 +6,45 @@ import os
 import signal
 from pathlib import Path
 
-CALL = "XAPID_KILL_AT_CALL"
-"""N kills before the Nth call of any agent goes out, ``N+`` when it has come back."""
-BATCH = "XAPID_KILL_AT_BATCH"
-"""N kills before the Nth commit of the database, ``N+`` when it is on disk and nobody has been told."""
-ARMED_BY = "XAPID_KILL_ARMED_BY"
-"""A file: counting begins once it is there. Without this setting it begins with the process."""
-
 
 class KillPoint:
-    """Kills this process at a numbered place."""
+    """Counts steps of one kind while a file is there, which says at which of them the process is to die."""
 
-    def __init__(self, setting: str = "", armed_by: str = "") -> None:
-        self._after = setting.endswith("+")
-        self._number = int(setting.removesuffix("+") or 0)
-        self._armed_by = armed_by
+    def __init__(self, file: str = "") -> None:
+        """``file`` holds N, to die before the Nth step from now on, or ``N+``, to die after it. Empty: never."""
+        self._file = Path(file) if file else None
         self._count = 0
 
     @classmethod
-    def from_environment(cls, name: str) -> KillPoint:
-        """As a variable of the environment says: ``CALL`` or ``BATCH``."""
-        return cls(os.environ.get(name, ""), os.environ.get(ARMED_BY, ""))
+    def calls(cls) -> KillPoint:
+        """``XAPID_KILL_AT_CALL``: steps are calls of agents."""
+        return cls(os.environ.get("XAPID_KILL_AT_CALL", ""))
+
+    @classmethod
+    def commits(cls) -> KillPoint:
+        """``XAPID_KILL_AT_BATCH``: steps are commits of the database, each of one batch."""
+        return cls(os.environ.get("XAPID_KILL_AT_BATCH", ""))
+
+    @property
+    def armed(self) -> bool:
+        return self._file is not None
 
     def before(self) -> bool:
-        """To be called at each place. Returns whether ``after`` must be called behind it."""
-        if not self._number or not self._is_armed():
+        """Whether ``after`` must be told when the step that now begins is done."""
+        if self._file is None:
+            return False
+        try:
+            setting = self._file.read_text()
+        except FileNotFoundError:
             return False
         self._count += 1
-        if self._count == self._number and not self._after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return self._count == self._number
-
-    def _is_armed(self) -> bool:
-        if self._armed_by and Path(self._armed_by).exists():
-            self._armed_by = ""
-        return not self._armed_by
+        if self._count != int(setting.removesuffix("+")):
+            return False
+        if not setting.endswith("+"):
+            self.after()
+        return True
 
     @staticmethod
     def after() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+        signal.pause()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from xapid.datamodel.types import CLASSES
 from xapid.store.database import forget_deletions
-from xapid.store.kill_point import BATCH, KillPoint
+from xapid.store.kill_point import KillPoint
 from xapid.store.rows import columns_of
 from xapid.store.tables import DELETED, JOURNAL, TABLES, to_sql
 from xapid.store.transaction import Batch, JournalWrite, Write
@@ -50,7 +50,7 @@ class Writer:
         self._ticket = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._statements = _Statements()
-        self._kill_point = KillPoint.from_environment(BATCH)
+        self._kill_point = KillPoint.commits()
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._stopping = threading.Event()
         self.commits = 0
@@ -119,13 +119,14 @@ class Writer:
         """Everything that waits; blocks while nothing does. Empty: to end."""
         first = self._queue.get()
         batches = [] if first is None else [first]
-        while True:
+        while not (batches and self._kill_point.armed):
             try:
                 each = self._queue.get_nowait()
             except queue.Empty:
-                return batches
+                break
             if each is not None:
                 batches.append(each)
+        return batches
 
     def _write_until_done(self, connection: sa.Connection, batches: list[Batch]) -> None:
         generation = max(batch.generation for batch in batches)
