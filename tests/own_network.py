@@ -22,7 +22,10 @@ def own_network() -> Iterator[tuple[str, ...]]:
     """The words before a command that run it in a network of its own."""
     command = ["unshare", "--net", "--mount", "sh", "-ec", HOLD]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "there\n"
-        yield ("nsenter", f"--net=/proc/{holder.pid}/ns/net", f"--mount=/proc/{holder.pid}/ns/mnt", "--")
-        holder.kill()
+        try:
+            assert holder.stdout
+            assert holder.stdout.readline() == "there\n"
+            yield ("nsenter", f"--net=/proc/{holder.pid}/ns/net", f"--mount=/proc/{holder.pid}/ns/mnt", "--")
+        finally:
+            # Popen waits for it, whatever went wrong.
+            holder.kill()

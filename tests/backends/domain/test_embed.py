@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,3 +53,24 @@ def test_a_root_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:
         embed.prepare(tmp_path / ("x" * 60))
 
     assert error.value.facts == {"key": "libvirt_uri"}
+
+
+def probe(root: Path) -> subprocess.Popen[bytes]:
+    """What stands for a QEMU that is asked what it can do."""
+    monitor = root / "lib" / "qemu" / "qmp-AB12Y3" / "qmp.monitor"
+    monitor.parent.mkdir(parents=True)
+    monitor.touch()
+    (root / "run" / "qemu").mkdir(parents=True)
+    (root / "run" / "qemu" / "driver.pid").touch()
+    return subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", f"unix:{monitor},server=on"])
+
+
+def test_a_qemu_that_was_being_asked_what_it_can_do_when_its_driver_was_killed_is_ended(tmp_path: Path) -> None:
+    with probe(tmp_path / "ours") as left, probe(tmp_path / "theirs") as other:
+        embed.clear_wreckage(tmp_path / "ours")
+
+        assert left.wait() == -signal.SIGKILL
+        assert other.poll() is None
+        other.kill()
+    assert list((tmp_path / "ours" / "lib" / "qemu").iterdir()) == []
+    assert [path.name for path in (tmp_path / "theirs" / "lib" / "qemu").iterdir()] == ["qmp-AB12Y3"]

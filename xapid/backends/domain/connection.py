@@ -69,7 +69,7 @@ class _Roots:
         with cls._lock:
             if root not in cls._known:
                 cls._known.add(root)
-                embed.forget_unborn(root)
+                embed.clear_wreckage(root)
 
 
 class Connection:

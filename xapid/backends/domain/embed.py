@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
+import os
 import shutil
+import signal
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -58,11 +61,12 @@ def prepare(root: Path) -> None:
         fresh.rename(settings)
 
 
-def forget_unborn(root: Path) -> None:
-    """Forget domains whose QEMU was about to be started when the process was killed that had this root before.
+def clear_wreckage(root: Path) -> None:
+    """Remove what libvirt never looks at again when the process was killed that had this root before.
 
-    libvirt notes a domain down before it starts QEMU, and QEMU waits until the number of its process is noted down too.
-    One without a number never ran, but libvirt would list it for ever and could not end it. To be called once in a
+    That is domains whose QEMU was about to be started: libvirt notes a domain down before it starts QEMU, and QEMU
+    waits until the number of its process is noted down too. One without a number never ran, but libvirt would list it
+    for ever and could not end it. And it is each QEMU that was being asked what it can do. To be called once in a
     process, before libvirt is opened. Does nothing while another process has this root.
     """
     states = root / "run" / "qemu"
@@ -78,6 +82,7 @@ def forget_unborn(root: Path) -> None:
             return
         for status in states.glob("*.xml"):
             _forget_if_unborn(status)
+        _end_probes(root / "lib" / "qemu")
 
 
 def _forget_if_unborn(status: Path) -> None:
@@ -90,6 +95,19 @@ def _forget_if_unborn(status: Path) -> None:
         shutil.rmtree(Path(path).parent, ignore_errors=True)
     status.with_suffix(".pid").unlink(missing_ok=True)
     status.unlink()
+
+
+def _end_probes(folder: Path) -> None:
+    """End what was started to be asked what QEMU can do. Each has a folder of its own, named in its command line."""
+    probes = list(folder.glob("qmp-*"))
+    if not probes:
+        return
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # It ended meanwhile.
+            if f"{folder}/qmp-".encode() in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+    for probe in probes:
+        shutil.rmtree(probe, ignore_errors=True)
 
 
 def qemu_log(root: Path | None, domain: str) -> Path:
