@@ -33,6 +33,7 @@ from xapid.ops import MODULES
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import DERIVATIONS
 from xapid.runtime.agents import LocalBackends
+from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config, Drivers, FirstStartConfig
 from xapid.runtime.context import Runtime
 from xapid.store.rows import copy_row
@@ -43,12 +44,26 @@ HOST = "localhost"
 """As agents call the host that they are on before it has a reference."""
 
 
+class PassingClock(Clock):
+    """The clocks of this machine, ahead by the time that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.passed
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed
+
+
 @dataclass(frozen=True)
 class FreshHost:
     """A host that nobody has used yet."""
 
     xapi: Xapi
     runtime: Runtime
+    clock: PassingClock
     backends: LocalBackends
     watch: DomainWatch
 
@@ -135,7 +150,9 @@ async def _serving(
     store = Store(DERIVATIONS, generation=max(row._gen for row in rows))
     for row in rows:
         store.adopt(copy_row(row))
-    runtime = build_runtime(config, store, backends)
+    store.recall(())
+    clock = PassingClock()
+    runtime = build_runtime(config, store, backends, clock)
     runtime.localhost = runtime.tasks.localhost = store.one(Host).ref
     watch = DomainWatch(runtime, aftermath)
     runtime.services["domain_events"] = watch
@@ -145,7 +162,7 @@ async def _serving(
         dispatcher = Dispatcher(runtime, methods, runtime.services["sessions"], _text(runtime))
         xapi = Xapi(Endpoint(dispatcher), runtime)
         await xapi.log_in()
-        yield FreshHost(xapi, runtime, backends, watch)
+        yield FreshHost(xapi, runtime, clock, backends, watch)
         await dispatcher.stop()
         await watch.close()
     finally:

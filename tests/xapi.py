@@ -15,6 +15,7 @@ from xapid.http.service import Request
 from xapid.runtime.context import Runtime
 
 TRUSTED = Peer("", 0, True, 0, 1, False)
+REMOTE = Peer("192.0.2.7", 50000, False, None, None, True)
 
 
 class Method:
@@ -42,16 +43,25 @@ class Class:
 class Xapi:
     """One client. Its session is put in front of the parameters; failures are raised as the errors they are."""
 
-    def __init__(self, endpoint: Endpoint, runtime: Runtime) -> None:
+    def __init__(self, endpoint: Endpoint, runtime: Runtime, peer: Peer = TRUSTED) -> None:
         self._endpoint = endpoint
         self.runtime = runtime
+        self.peer = peer
         self.session = ""
+        self.headers: tuple[tuple[str, str], ...] = ()
+        """Sent with each call, beside what every client sends."""
 
     def __getattr__(self, name: str) -> Class:
         return Class(self, name)
 
-    async def log_in(self) -> None:
-        self.session = await self.send("session.login_with_password", "root", "")
+    def beside(self, peer: Peer = TRUSTED) -> Xapi:
+        """Another client, which is not logged in."""
+        return Xapi(self._endpoint, self.runtime, peer)
+
+    async def log_in(self, *originator: str) -> None:
+        """As somebody whom the Unix socket trusts."""
+        version = ("1.0",) if originator else ()
+        self.session = await self.send("session.login_with_password", "root", "", *version, *originator)
 
     async def call(self, method: str, *params: Any) -> Any:
         return await self.send(method, self.session, *params)
@@ -68,7 +78,7 @@ class Xapi:
         raise known(*arguments)
 
     async def post(self, path: str, body: bytes) -> Reply:
-        request = Request("POST", path, "", (("host", "localhost"),), body, TRUSTED, "1.1")
+        request = Request("POST", path, "", (("host", "localhost"), *self.headers), body, self.peer, "1.1")
         answer = self._endpoint(request)
         return await answer if isinstance(answer, Awaitable) else answer
 
