@@ -118,9 +118,13 @@ class Feed:
 
     async def wait(self, names: frozenset[str] | None, seconds: float | None) -> bool:
         """Wait until something of these classes (None: of any) is published. False when the time is over."""
-        with self.watch(names) as news:
-            done, _ = await asyncio.wait((news,), timeout=None if seconds is None else max(seconds, 0))
-        return bool(done)
+        try:
+            with self.watch(names) as news:
+                async with asyncio.timeout(seconds):
+                    await news
+        except TimeoutError:
+            return False
+        return True
 
 
 StreamSink = Callable[[list[Change]], None]
