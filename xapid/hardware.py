@@ -94,9 +94,10 @@ async def started(hardware: Hardware) -> AsyncIterator[None]:
 
 
 def simulated(config: Config) -> AgentConfig:
-    """Everything in memory, in this process; only programs are those of this machine."""
+    """Everything in memory, in this process; only programs are those of this machine, and consoles are sockets."""
+    run = str(config.state_dir.resolve() / "run")
     drivers = [
-        DriverSpec("domain", "xapid.backends.domain.sim:SimDomains", immediate=True),
+        DriverSpec("domain", "xapid.backends.domain.sim:SimDomains", {"run_dir": run}, immediate=True),
         DriverSpec("datapath", "xapid.backends.datapath.sim:SimDatapath", uses={"domains": "domain"}, immediate=True),
         DriverSpec("network", "xapid.backends.network.sim:Sim", immediate=True),
         DriverSpec("host", "xapid.backends.host.sim:Sim", immediate=True),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def simulated(tmp_path: Path) -> Iterator[Hypervisor]:
-    driver = SimDomains(tmp_path)
+    driver = SimDomains(str(tmp_path))
     events = Events()
     driver.watch(events)
     yield Hypervisor(driver, SimDatapath(driver), tmp_path, events)

@@ -110,7 +110,7 @@ def _try_boot(demo: DemoGuest, qemu: str, silence: float) -> KvmVerdict:
     ]
     begun = time.monotonic()
     with (
-        tempfile.TemporaryFile() as errors,
+        tempfile.TemporaryFile(dir=demo.kernel.parent) as errors,
         subprocess.Popen(  # noqa: S603 - a list of arguments of our own
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
         ) as process,

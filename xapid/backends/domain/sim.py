@@ -77,8 +77,8 @@ class SimDomains:
 
     info = DriverInfo("sim", "Simulated machines", GUEST_FEATURES)
 
-    def __init__(self, run_dir: Path | None = None) -> None:
-        """``run_dir``: where the sockets of the consoles lie, once there are any; None: in a temporary directory."""
+    def __init__(self, run_dir: str = "") -> None:
+        """``run_dir``: where the sockets of the consoles lie, once there are any; empty: in a temporary directory."""
         self.faults = SimFaults()
         self.foreign_machines: list[str] = []
         """Names of machines that somebody else runs."""
@@ -86,7 +86,7 @@ class SimDomains:
         self._ids = itertools.count(1)
         self._watchers: list[Callable[[DomainEvent], None]] = []
         self._changing = threading.RLock()
-        self._consoles = SimConsoles(run_dir)
+        self._consoles = SimConsoles(Path(run_dir, "sim") if run_dir else None)
 
     def watch(self, tell: Callable[[DomainEvent], None]) -> None:
         self._watchers.append(tell)

@@ -77,8 +77,9 @@ class PixelFormat:
 class SimConsoles:
     """One screen and one line, that all guests share. Nothing of it is there until somebody asks where it is."""
 
-    def __init__(self, run_dir: Path | None) -> None:
-        self._run_dir = run_dir
+    def __init__(self, folder: Path | None) -> None:
+        """``folder``: of nobody else; its sockets are those of one who died. None: a temporary one."""
+        self._folder = folder
         self._opening = threading.Lock()
         self._endpoints: tuple[Endpoint, ...] = ()
         self._listeners: list[socket.socket] = []
@@ -99,10 +100,12 @@ class SimConsoles:
             listener.close()
 
     def _open(self) -> tuple[Endpoint, ...]:
-        folder = Path(tempfile.mkdtemp(prefix="sim-", dir=self._run_dir))
+        folder = self._folder or Path(tempfile.mkdtemp(prefix="sim-"))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         services: dict[str, Callable[[socket.socket], None]] = {"rfb": show_picture, "vt100": echo}
         for protocol, serve in services.items():
+            (folder / protocol).unlink(missing_ok=True)
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             listener.bind(str(folder / protocol))
             listener.listen()
