@@ -285,6 +285,31 @@ async def test_a_clean_shutdown_meets_a_guest_that_goes_by_itself(workshop: Work
     assert workshop.row(vm).power_state == "Halted"
 
 
+@pytest.mark.parametrize("message", ["clean_shutdown", "hard_shutdown", "shutdown", "suspend"])
+async def test_high_availability_wants_a_machine_until_a_client_does_not(workshop: Workshop, message: str) -> None:
+    xapi, vm = workshop.xapi, await workshop.vm(ha_restart_priority="restart")
+    await xapi.VM.set_suspend_SR(vm, await workshop.sr())
+    before = workshop.row(vm).ha_always_run
+    await workshop.started(vm)
+    during = workshop.row(vm).ha_always_run
+
+    await xapi.call(f"VM.{message}", vm)
+
+    assert (before, during, workshop.row(vm).ha_always_run) == (False, True, False)
+
+
+async def test_what_was_known_of_a_guest_stays_until_its_next_start(workshop: Workshop, xapi: Xapi) -> None:
+    vm = await workshop.vm_in("Running")
+    known = workshop.row(vm).guest_metrics
+
+    await xapi.VM.hard_shutdown(vm)
+    off = workshop.row(known)
+    await xapi.VM.start(vm, False, False)
+
+    assert (off.live, off.PV_drivers_detected) == (False, True)
+    assert workshop.row(workshop.row(vm).guest_metrics).live
+
+
 # --- Reboot ------------------------------------------------------------------------------------------
 
 

@@ -81,6 +81,7 @@ async def test_a_template_may_ask_for_nothing(workshop: Workshop, config: dict[s
     await workshop.xapi.VM.provision(vm)
 
     assert workshop.row(vm).is_a_template is False
+    assert str(workshop.row(workshop.row(vm).metrics).install_time) > "1971"
     assert await workshop.xapi.VM.get_VBDs(vm) == []
 
 

@@ -40,6 +40,15 @@ async def test_a_resumed_machine_goes_on_and_needs_its_image_no_more(
     assert not workshop.is_there(image)
 
 
+async def test_a_resumed_machine_is_wanted_by_high_availability_again(workshop: Workshop, xapi: Xapi) -> None:
+    vm = await workshop.vm_in("Suspended", ha_restart_priority="restart")
+    asleep = workshop.row(vm).ha_always_run
+
+    await xapi.VM.resume(vm, False, False)
+
+    assert (asleep, workshop.row(vm).ha_always_run) == (False, True)
+
+
 async def test_a_machine_resumes_on_the_host_that_is_named(workshop: Workshop, xapi: Xapi, host: str) -> None:
     vm = await workshop.vm_in("Suspended")
 

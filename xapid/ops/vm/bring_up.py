@@ -112,7 +112,13 @@ def record_started(ctx: Context, vm: VM, host: Host, domain: Domain, boot: BootS
         latest = ctx.now(vm)
         generation = new_generation() if latest.generation_id == UNSET_GENERATION else latest.generation_id
         overhead = memory.vm_overhead(latest)
-        tx.set(latest, generation_id=generation, memory_overhead=overhead, **boot.changes(latest))
+        tx.set(
+            latest,
+            generation_id=generation,
+            memory_overhead=overhead,
+            ha_always_run=record.always_runs(latest),
+            **boot.changes(latest),
+        )
         record_found(ctx, vm, host, domain)
 
 

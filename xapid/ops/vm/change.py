@@ -58,6 +58,13 @@ async def changing(
             yield Change(undo, news)
 
 
+def stay_off(ctx: Context, vm: VM) -> None:
+    """A client wants the machine off: high availability is not to start it again."""
+    if ctx.now(vm).ha_always_run:
+        with ctx.write() as tx:
+            tx.set(vm, ha_always_run=False)
+
+
 def host_of(ctx: Context, vm: VM) -> Host:
     """The host that a machine runs on. Raises HOST_OFFLINE."""
     host = ctx.store.find(Host, vm.resident_on)

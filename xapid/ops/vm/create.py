@@ -13,6 +13,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vm import DomainType, VmOperations, VmPowerState
 from xapid.ops.vdi import remove_drive
+from xapid.ops.vm.record import PROTECTED
 from xapid.rules import memory
 from xapid.runtime.context import Context
 from xapid.store.rows import new_ref, new_uuid
@@ -22,8 +23,6 @@ from xapid.store.transaction import Transaction
 DEFAULT_TEMPLATE = "default_template"
 """Key of other_config: the template came with the product."""
 MAC_SEED = "mac_seed"
-PROTECTED = "restart"
-"""The ha_restart_priority of a machine that high availability starts again."""
 PLATFORM_VERSION_FOR_VENDOR_DEVICE = 2
 
 NOT_ASKED = ("blocked_operations", "protection_policy", "snapshot_schedule", "is_snapshot_from_vmpp")
@@ -111,7 +110,7 @@ def _delete_if_there(tx: Transaction, row: Object | None) -> None:
 async def set_is_a_template(ctx: Context, self: VM, value: bool) -> None:
     """Make a VM of a template, or a template of a VM that nothing depends on."""
     if not value:
-        _make_into_machine(ctx, self)
+        make_into_machine(ctx, self)
         return
     async with ctx.operation(self, VmOperations.make_into_template):
         vm = ctx.now(self)
@@ -127,7 +126,8 @@ async def set_is_a_template(ctx: Context, self: VM, value: bool) -> None:
             tx.set(vm, is_a_template=True, ha_always_run=False, groups=(), metrics=NULL)
 
 
-def _make_into_machine(ctx: Context, vm: VM) -> None:
+def make_into_machine(ctx: Context, vm: VM) -> None:
+    """From a template; it counts as installed now."""
     with ctx.write() as tx:
         metrics = ctx.store.find(VM_metrics, vm.metrics)
         if metrics is not None:

@@ -22,7 +22,7 @@ from xapid.ops.alerts import VmAlert
 from xapid.ops.drives import close_volumes
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import attached_drives, bring_up, record_found, take_down
-from xapid.ops.vm.change import GONE, Change, changing, host_of
+from xapid.ops.vm.change import GONE, Change, changing, host_of, stay_off
 from xapid.ops.vm.suspend import discard_image
 from xapid.rules import placement
 from xapid.runtime.context import Context
@@ -105,6 +105,7 @@ async def unpause(ctx: Context, vm: VM) -> None:
 async def clean_shutdown(ctx: Context, vm: VM) -> None:
     """Ask the guest to shut down, and wait until it has."""
     async with changing(ctx, vm, VmOperations.clean_shutdown) as change:
+        stay_off(ctx, vm)
         await _shut_down_cleanly(ctx, change, vm, GUEST_TIMEOUT)
     alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, "was shut down")
     await _delay(vm.shutdown_delay)
@@ -113,6 +114,7 @@ async def clean_shutdown(ctx: Context, vm: VM) -> None:
 async def hard_shutdown(ctx: Context, vm: VM) -> None:
     """Switch a machine off. What it was doing in between is cancelled."""
     async with changing(ctx, vm, VmOperations.hard_shutdown):
+        stay_off(ctx, vm)
         await _displace(ctx, vm, DISPLACED_BY_SHUTDOWN)
         latest = ctx.now(vm)
         if latest.power_state is not VmPowerState.Halted:
@@ -125,6 +127,7 @@ async def shutdown(ctx: Context, vm: VM) -> None:
     """Shut down cleanly if the guest can and does, else switch off."""
     can = _may(ctx, vm, VmOperations.clean_shutdown)
     async with changing(ctx, vm, VmOperations.shutdown) as change:
+        stay_off(ctx, vm)
         latest, how = ctx.now(vm), "was shut down"
         if can and latest.power_state is VmPowerState.Running:
             try:

@@ -15,6 +15,7 @@ from xapid.datamodel.vdi import VdiType
 from xapid.datamodel.vm import VmOperations
 from xapid.ops import repositories, vdi
 from xapid.ops.vm.copies import OWNER
+from xapid.ops.vm.create import make_into_machine
 from xapid.rules import volume_spec
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
@@ -50,8 +51,7 @@ async def provision(ctx: Context, vm: VM) -> None:
         latest = ctx.now(vm)
         text = latest.other_config.get(DISKS)
         wanted = read_disks(text) if text is not None else []
-        with ctx.write() as tx:
-            tx.set(latest, is_a_template=False)
+        make_into_machine(ctx, latest)
         if latest.other_config.get(POSTINSTALL):
             raise PERMISSION_DENIED("illegal provision script: there is no folder of scripts")
         if wanted:

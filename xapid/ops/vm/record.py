@@ -19,6 +19,8 @@ from xapid.store.transaction import Transaction
 
 POWER_STATES = {DomainState.running: VmPowerState.Running, DomainState.paused: VmPowerState.Paused}
 HALTED = VmPowerState.Halted.lower()
+PROTECTED = "restart"
+"""The ha_restart_priority of a machine that high availability starts again."""
 
 DRIVERS_VERSION = {"major": "9", "minor": "4", "micro": "0", "build": "1"}
 """What a guest without an agent of its own is said to have, where the hypervisor serves instead (ACPI, virtio)."""
@@ -40,6 +42,11 @@ class Started:
     """uuids of the VBDs it has"""
     nics: frozenset[str]
     """uuids of the VIFs it has"""
+
+
+def always_runs(vm: VM) -> bool:
+    """VM.ha_always_run once a client had the machine started."""
+    return vm.ha_always_run or vm.ha_restart_priority == PROTECTED
 
 
 def running(tx: Transaction, store: Store, vm: VM, started: Started, now: DateTime) -> dict[str, Endpoint]:
@@ -162,4 +169,7 @@ def suspended(tx: Transaction, store: Store, vm: VM) -> None:
 def _nowhere(tx: Transaction, store: Store, vm: VM) -> None:
     for console in store.where(Console, VM=vm.ref):
         tx.delete(console)
+    guest = store.find(VM_guest_metrics, vm.guest_metrics)
+    if guest is not None:
+        tx.set(guest, live=False)
     tx.set(vm, resident_on=NULL, scheduled_to_be_resident_on=NULL, domid=-1, attached_PCIs=())

@@ -30,7 +30,7 @@ from xapid.ops.drives import close_volumes
 from xapid.ops.repositories import Repository
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import Choice, attached_drives, bring_back, release_networks, reserved
-from xapid.ops.vm.change import GONE, News, changing, host_of
+from xapid.ops.vm.change import GONE, News, changing, host_of, stay_off
 from xapid.rules import memory, placement, volume_spec
 from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
@@ -52,6 +52,7 @@ TELLING = 5.0
 async def suspend(ctx: Context, vm: VM) -> None:
     """Save memory and state into a disk, and stop."""
     async with changing(ctx, vm, VmOperations.suspend) as change:
+        stay_off(ctx, vm)
         await save(ctx, change.news, ctx.now(vm))
     alerts.of_vm(ctx, vm, VmAlert.VM_SUSPENDED, "was suspended")
 
@@ -216,7 +217,12 @@ async def wake(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Host:
             await _set_going(ctx, vm, place.host)
         with ctx.write() as tx:
             # In one: from its first moment on it is another one than the image remembers.
-            tx.set(vm, power_state=VmPowerState.Paused if paused else VmPowerState.Running, suspend_VDI=NULL)
+            tx.set(
+                vm,
+                power_state=VmPowerState.Paused if paused else VmPowerState.Running,
+                suspend_VDI=NULL,
+                ha_always_run=record.always_runs(ctx.now(vm)),
+            )
     await discard_image(ctx, image)
     return place.host
 
