@@ -24,6 +24,7 @@ class Live:
         port = _PORT.search(daemon.tail())
         assert port is not None, daemon.tail()
         self._http = "127.0.0.1", int(port[1])
+        self.url = f"http://127.0.0.1:{port[1]}"
         client = daemon.client()
         self.session = client.session
         self.pool = client.call("pool.get_all")[0]
