@@ -41,5 +41,5 @@ class VTPM(Object, roles=VM_ADMIN, since="22.26.0", state="prototyped"):
 
     create = message("", Param("vM", ref("VM")), Param("is_unique", BOOL), result=ref("VTPM"), state="prototyped")
     destroy = message("", Param("self", ref("VTPM")), state="prototyped")
-    get_contents = message("", Param("self", ref("VTPM")), roles=LOCAL_ROOT, hidden=True)
+    get_contents = message("", Param("self", ref("VTPM")), result=STRING, roles=LOCAL_ROOT, hidden=True)
     set_contents = message("", Param("self", ref("VTPM")), Param("contents", STRING), roles=LOCAL_ROOT, hidden=True)

@@ -19,6 +19,7 @@ MODULES: dict[str, str] = {
     "VM_appliance": "xapid.ops.vm_appliance",
     "VM_group": "xapid.ops.vm_group",
     "VMSS": "xapid.ops.vmss",
+    "VTPM": "xapid.ops.vtpm",
     "network": "xapid.ops.network",
     "PIF": "xapid.ops.pif",
     "Bond": "xapid.ops.bond",

@@ -11,7 +11,7 @@ from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec
 from xapid.backends.interface import BackendError, NotFound
 from xapid.backends.storage.interface import Disk
 from xapid.datamodel import VBD, VIF, VM, Host
-from xapid.datamodel.errors import HANDLE_INVALID, INVALID_VALUE, OTHER_OPERATION_IN_PROGRESS
+from xapid.datamodel.errors import HANDLE_INVALID, INVALID_VALUE, NOT_IMPLEMENTED, OTHER_OPERATION_IN_PROGRESS
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vbd import VbdOperations
 from xapid.ops import drives, wires
@@ -86,6 +86,8 @@ def kernel_folders(ctx: Context) -> tuple[PurePosixPath, ...]:
 
 async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSettings) -> DomainSpec:
     """Open the disks, make the bridges; returns the machine as the driver starts it."""
+    if ctx.store.has_any(vm, "VTPMs"):
+        raise NOT_IMPLEMENTED("VTPM")
     present = drives_at_start(vm, place.drives)
     disks = await drives.open_volumes(ctx, undo, place.host, present)
     await wires.ensure_bridges(ctx, place.host, place.nics)

@@ -12,6 +12,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vm import DomainType, VmOperations, VmPowerState
+from xapid.ops import vtpm
 from xapid.ops.vdi import remove_drive
 from xapid.ops.vm.record import PROTECTED
 from xapid.rules import memory
@@ -83,7 +84,9 @@ def remove(tx: Transaction, store: Store, vm: VM) -> None:
         remove_drive(tx, store, vbd)
     for vif in store.where(VIF, VM=vm.ref):
         remove_nic(tx, store, vif)
-    for cls in (VTPM, VUSB, Console):
+    for tpm in store.where(VTPM, VM=vm.ref):
+        vtpm.remove(tx, store, tpm)
+    for cls in (VUSB, Console):
         for row in store.where(cls, VM=vm.ref):
             tx.delete(row)
     for blob in vm.blobs.values():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from xapid.datamodel import SR, VBD, VDI, VIF, VM, VUSB, VM_metrics
+from xapid.datamodel import SR, VBD, VDI, VIF, VM, VTPM, VUSB, VM_metrics
 from xapid.datamodel.errors import VM_REVERT_FAILED, ApiError
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import alerts, branches, repositories
+from xapid.ops import alerts, branches, repositories, vtpm
 from xapid.ops import vdi as disks
 from xapid.ops.alerts import VmAlert
 from xapid.ops.vdi import remove_drive
@@ -103,6 +103,9 @@ def _write(ctx: Context, tx: Transaction, vm: VM, snapshot: VM, made: Mapping[st
     vm = tx.set(vm, **values)
     copier.drives(tx, snapshot, vm, made, leave_out=())
     copier.nics(tx, snapshot, vm)
+    for tpm in store.where(VTPM, VM=vm.ref):
+        vtpm.remove(tx, store, tpm)
+    vtpm.copy_all(tx, store, snapshot.ref, vm.ref)
     for ref, disk in made.items():
         _repoint(ctx, tx, store.get(VDI, ref), disk)
 
