@@ -305,3 +305,14 @@ async def test_a_copy_that_fails_leaves_nothing_behind(
     assert error.value.code == "SR_BACKEND_FAILURE_44"
     assert as_it_is(workshop, sr) == before
     assert workshop.idle()
+
+
+async def test_no_repository_takes_a_disk_back_in_place(workshop: Workshop, xapi: Xapi, sr: str, vdi: str) -> None:
+    snapshot = await xapi.VDI.snapshot(vdi, {})
+
+    for each in (snapshot, vdi):
+        with pytest.raises(SR_OPERATION_NOT_SUPPORTED) as error:
+            await xapi.VDI.revert(each)
+        assert error.value.args == (sr,)
+
+    assert workshop.idle()

@@ -186,6 +186,14 @@ def record_copy(tx: Transaction, store: Store, source: VDI, target: SR, made: Vo
     return tx.create(VDI, **(branches.new_disk(store, source, made, "") | {"SR": target.ref}))
 
 
+async def revert(ctx: Context, snapshot: VDI) -> NoReturn:
+    """Make a disk again, in place, what its snapshot kept. No type of repository here can: VM.revert takes clones."""
+    sr = ctx.store.get(SR, snapshot.SR)
+    marks = [(sr, StorageOperations.vdi_revert), (snapshot, VdiOperations.revert_from)]
+    async with repositories.marked(ctx, marks):
+        raise NOT_IMPLEMENTED("VDI.revert")
+
+
 # --- Size --------------------------------------------------------------------------------------------
 
 
