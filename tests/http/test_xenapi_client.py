@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,26 +69,6 @@ def test_the_client_sees_errors_as_they_are(live_with_password: Live) -> None:
             session.xenapi.VM.get_record(live_with_password.network)
 
     assert error.value.details == ["HANDLE_INVALID", "VM", live_with_password.network]
-
-
-LOCAL = """
-import XenAPI
-session = XenAPI.xapi_local()
-session.xenapi.login_with_password("", "")
-print(len(session.xenapi.pool.get_all()), session.xenapi.host.get_API_version_vendor(session.xenapi.host.get_all()[0]))
-session.xenapi.session.logout()
-"""
-
-
-@pytest.mark.root
-def test_xapi_local_finds_the_socket_where_it_always_is(live: Live) -> None:
-    """In a mount namespace of its own, where /var/lib is empty but for the way to the socket."""
-    script = 'mount -t tmpfs none /var/lib && mkdir /var/lib/xcp && ln -s "$1" /var/lib/xcp/xapi && exec "$2" -c "$3"'
-    command = ["unshare", "--mount", "sh", "-c", script, "sh", str(live.daemon.socket), sys.executable, LOCAL]
-
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
-
-    assert (done.stdout, done.stderr) == ("1 XenSource\n", "")
 
 
 @LEAKY
