@@ -84,6 +84,26 @@ async def test_what_was_deleted_stays_away(store: Store, reopen: Reopen) -> None
     assert reopen().find(VM, vm.ref) is None
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 64, 71, 200])
+async def test_rows_written_together_are_found_each_with_its_own(store: Store, reopen: Reopen, count: int) -> None:
+    with store.write() as tx:
+        machines = [tx.create(VM, name_label=str(number)) for number in range(count)]
+    await store.settled()
+
+    with store.write() as tx:
+        for number, vm in enumerate(machines[: count - count // 3]):
+            tx.set(vm, name_description=f"changed {number}", tags=(f"tag {number}",))
+        for vm in machines[count - count // 3 :]:
+            tx.delete(vm)
+    await store.settled()
+
+    again = reopen()
+    assert [(vm.name_label, vm.name_description, vm.tags) for vm in again.all(VM)] == [
+        (str(number), f"changed {number}", (f"tag {number}",)) for number in range(count - count // 3)
+    ]
+    assert [line.ref for line in again.feed.classes["VM"].deleted] == [vm.ref for vm in machines[count - count // 3 :]]
+
+
 async def test_many_changes_are_committed_in_few_goes(store: Store) -> None:
     with store.write() as tx:
         vm = tx.create(VM)

@@ -24,6 +24,8 @@ from xapid.datamodel.types import CLASSES, Object
 from xapid.store.rows import columns_of, make_row
 from xapid.store.tables import DELETED, FORMAT, JOURNAL, META, TABLES, from_sql
 
+STATEMENTS_KEPT = 1024
+"""Prepared by a connection: the writer has some for each set of columns that change together."""
 DELETIONS_KEPT = 512
 """Per class, over a restart."""
 FORGOTTEN = "forgotten:"
@@ -89,7 +91,9 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.engine = sa.create_engine(
-            f"sqlite:///{path}", poolclass=sa.pool.NullPool, connect_args={"check_same_thread": False, "timeout": 10}
+            f"sqlite:///{path}",
+            poolclass=sa.pool.NullPool,
+            connect_args={"check_same_thread": False, "timeout": 10, "cached_statements": STATEMENTS_KEPT},
         )
         sa.event.listen(self.engine, "connect", _prepare)
 

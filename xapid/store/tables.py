@@ -54,22 +54,11 @@ DELETED = sa.Table(
 )
 
 
-class Number(sa.Float[float]):
-    """SQLite has infinities, but makes NULL of what is no number; so that is written as a text."""
-
-    def bind_processor(self, dialect: sa.Dialect) -> Callable[[float | None], Any]:
-        return _number_to_sql
-
-
-def _number_to_sql(value: float | None) -> Any:
-    return "nan" if value is not None and math.isnan(value) else value
-
-
 def _sql_type(kind: Type) -> sa.types.TypeEngine[Any]:
     if isinstance(kind, IntType | BoolType):
         return sa.Integer()
     if isinstance(kind, FloatType):
-        return Number()
+        return sa.Float()
     return sa.Text()
 
 
@@ -103,10 +92,17 @@ def _to_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
+def _number_to_sql(value: float | None) -> Any:
+    """SQLite has infinities, but makes NULL of what is no number; so that is written as a text."""
+    return "nan" if value is not None and math.isnan(value) else value
+
+
 def to_sql(kind: Type) -> Convert:
     """From the value of a row to that of its column."""
     if isinstance(kind, BoolType):
         return int
+    if isinstance(kind, FloatType):
+        return _number_to_sql
     if isinstance(kind, SetType | MapType):
         return _to_json
     if isinstance(kind, EnumType | DateTimeType):

@@ -7,18 +7,17 @@ import heapq
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from xapid.datamodel.types import CLASSES
 from xapid.store.database import forget_deletions
 from xapid.store.kill_point import KillPoint
-from xapid.store.rows import columns_of
-from xapid.store.tables import DELETED, JOURNAL, TABLES, to_sql
-from xapid.store.transaction import Batch, JournalWrite, Write
+from xapid.store.statements import statements
+from xapid.store.tables import META
+from xapid.store.transaction import Batch
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,6 @@ class Writer:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._ticket = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._statements = _Statements()
         self._kill_point = KillPoint.commits()
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._stopping = threading.Event()
@@ -184,127 +182,33 @@ class Writer:
             self._recovered()
 
     def _write(self, connection: sa.Connection, batches: list[Batch], generation: int) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        sqlite: Any = connection.connection.driver_connection
+        # Made before the transaction, so that the log is locked for a short time.
+        work = list(statements(batches))
+        sqlite.execute("BEGIN IMMEDIATE")
         try:
-            for statement, rows in self._statements.plan(batches):
-                connection.execute(statement, rows)
+            for statement in work:
+                sqlite.execute(*statement)
             ceiling = self._ceiling
             if generation > ceiling - RESERVED // 2:
                 ceiling = self._reserve(connection, generation)
             last = self._kill_point.before()
-            connection.exec_driver_sql("COMMIT")
+            sqlite.execute("COMMIT")
             if last:
                 self._kill_point.after()
         except BaseException:
-            connection.exec_driver_sql("ROLLBACK") if _in_transaction(connection) else None
+            if sqlite.in_transaction:
+                sqlite.execute("ROLLBACK")
             raise
         self._ceiling = ceiling
 
     def _reserve(self, connection: sa.Connection, generation: int) -> int:
         """Let a restart count on above what this life may use. Returns the new ceiling, true once it is committed."""
         ceiling = generation + RESERVED
-        connection.execute(self._statements.meta, [{"key": "generation_ceiling", "value": str(ceiling)}])
+        note = sa.insert(META).prefix_with("OR REPLACE")
+        connection.execute(note, [{"key": "generation_ceiling", "value": str(ceiling)}])
         forget_deletions(connection)
         return ceiling
-
-
-def _in_transaction(connection: sa.Connection) -> bool:
-    raw: Any = connection.connection.driver_connection
-    return bool(raw.in_transaction)
-
-
-class _Statements:
-    """Prebuilt statements, and how a group of batches becomes few of them. One built per row would cost 64 us."""
-
-    def __init__(self) -> None:
-        self.meta = sa.text("INSERT OR REPLACE INTO _meta (key, value) VALUES (:key, :value)")
-        self._journal = sa.insert(JOURNAL)
-        self._journal_end = sa.delete(JOURNAL).where(JOURNAL.c.task == sa.bindparam("_task"))
-        self._deleted = sa.insert(DELETED).prefix_with("OR REPLACE")
-        self._cache: dict[tuple[str, str, tuple[str, ...]], Any] = {}
-        self._convert = {
-            name: {field.name: to_sql(field.type) for field in columns_of(CLASSES[name])} for name in TABLES
-        }
-
-    def plan(self, batches: list[Batch]) -> list[tuple[Any, list[dict[str, Any]]]]:
-        """The statements, each with its rows, that bring the database to the state after all these batches."""
-        groups: dict[int, tuple[Any, list[dict[str, Any]]]] = {}
-        for write, epoch in self._merged(batches).values():
-            self._add(groups, self._statement(write), self._parameters(write, epoch))
-            if write.kind == "delete" and write.cls.spec.events:
-                gone = {"generation": write.generation, "class": write.cls.spec.name, "ref": write.ref}
-                self._add(groups, self._deleted, {**gone, "created": write.created})
-        for statement, row in self._journalled(batches):
-            self._add(groups, statement, row)
-        return list(groups.values())
-
-    def _journalled(self, batches: list[Batch]) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """What becomes of the journal: the ends first, then the lines that no later end has dropped.
-
-        All rows of one statement go out at once, so a line that comes after its task's end must not go before it.
-        """
-        ended: dict[str, None] = {}
-        lines: dict[str, list[JournalWrite]] = {}
-        for line in (line for batch in batches for line in batch.journal):
-            if line.payload is None:
-                ended[line.task] = None
-                lines.pop(line.task, None)
-            else:
-                lines.setdefault(line.task, []).append(line)
-        for task in ended:
-            yield self._journal_end, {"_task": task}
-        for line in (line for each in lines.values() for line in each):
-            yield self._journal, {"task": line.task, "number": line.number, "payload": line.payload}
-
-    @staticmethod
-    def _add(groups: dict[int, tuple[Any, list[dict[str, Any]]]], statement: Any, row: dict[str, Any]) -> None:
-        groups.setdefault(id(statement), (statement, []))[1].append(row)
-
-    @staticmethod
-    def _merged(batches: list[Batch]) -> dict[str, tuple[Write, int]]:
-        """One write an object: later values over earlier ones."""
-        merged: dict[str, tuple[Write, int]] = {}
-        for batch in batches:
-            for write in batch.writes:
-                before = merged.get(write.ref)
-                if before is not None and write.kind == "update":
-                    kept = before[0]
-                    write = kept._replace(values={**kept.values, **write.values}, generation=write.generation)
-                merged[write.ref] = (write, batch.epoch)
-        return merged
-
-    def _statement(self, write: Write) -> Any:
-        columns = tuple(sorted(write.values))
-        key = (write.kind, write.cls.spec.name, columns)
-        statement = self._cache.get(key)
-        if statement is None:
-            statement = self._cache[key] = self._build(*key)
-        return statement
-
-    @staticmethod
-    def _build(kind: str, name: str, columns: tuple[str, ...]) -> Any:
-        table = TABLES[name]
-        if kind == "delete":
-            return sa.delete(table).where(table.c["_ref"] == sa.bindparam("b_ref"))
-        bound: dict[str, Any] = {
-            **{column: sa.bindparam(f"c_{column}") for column in columns},
-            "_modified": sa.bindparam("b_modified"),
-        }
-        bound["_epoch"] = sa.bindparam("b_epoch")
-        if kind == "update":
-            return sa.update(table).where(table.c["_ref"] == sa.bindparam("b_ref")).values(bound)
-        bound |= {"_ref": sa.bindparam("b_ref"), "_created": sa.bindparam("b_created")}
-        return sa.insert(table).prefix_with("OR REPLACE").values(bound)
-
-    def _parameters(self, write: Write, epoch: int) -> dict[str, Any]:
-        if write.kind == "delete":
-            return {"b_ref": write.ref}
-        convert = self._convert[write.cls.spec.name]
-        row = {f"c_{key}": convert[key](value) for key, value in write.values.items()}
-        row |= {"b_ref": write.ref, "b_modified": write.generation, "b_epoch": epoch}
-        if write.kind == "insert":
-            row["b_created"] = write.created
-        return row
 
 
 class Ballast:
