@@ -274,6 +274,22 @@ async def test_a_hard_shutdown_cancels_the_clean_one(workshop: Workshop, xapi: X
     assert workshop.row(vm).power_state == "Halted"
 
 
+@pytest.mark.parametrize("message", ["clean_shutdown", "clean_reboot"])
+async def test_a_hard_reboot_cancels_what_the_guest_was_asked_for(workshop: Workshop, message: str) -> None:
+    xapi, vm = workshop.xapi, await workshop.vm_in("Running", platform=DEAF_GUEST)
+    before = workshop.row(vm).domid
+    clean = asyncio.create_task(xapi.call(f"VM.{message}", vm))
+    await workshop.until(lambda: message in workshop.row(vm).current_operations.values())
+
+    await xapi.VM.hard_reboot(vm)
+
+    with pytest.raises(TASK_CANCELLED):
+        await clean
+    assert workshop.row(vm).power_state == "Running"
+    assert workshop.row(vm).domid == workshop.guest(vm).id != before
+    assert workshop.idle()
+
+
 async def test_a_clean_shutdown_meets_a_guest_that_goes_by_itself(workshop: Workshop, xapi: Xapi) -> None:
     vm = await workshop.vm_in("Running", platform=DEAF_GUEST)
     clean = asyncio.create_task(xapi.VM.clean_shutdown(vm))

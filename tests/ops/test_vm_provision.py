@@ -132,6 +132,39 @@ async def test_what_is_no_list_of_disks_makes_none(workshop: Workshop, text: str
     await workshop.xapi.VM.get_record(vm)
 
 
+@pytest.mark.parametrize(
+    "devices, error",
+    [
+        (("0", "0"), ("DEVICE_ALREADY_EXISTS", "0")),
+        (("1", "xvdb"), ("DEVICE_ALREADY_EXISTS", "xvdb")),
+        (("0", "3"), ("DEVICE_ALREADY_EXISTS", "3")),
+        (("nonsense",), ("INVALID_DEVICE", "nonsense")),
+        (("",), ("INVALID_DEVICE", "")),
+    ],
+)
+async def test_each_disk_has_a_place_of_its_own(
+    workshop: Workshop, devices: tuple[str, ...], error: tuple[str, str]
+) -> None:
+    sr = await workshop.sr()
+    vm = await template(workshop, f"<provision>{''.join(disk(device=each) for each in devices)}</provision>", sr)
+    await workshop.drive(vm, userdevice="3")
+
+    with raises_api(*error):
+        await workshop.xapi.VM.provision(vm)
+
+    assert workshop.volumes(sr) == set()
+    assert len(await workshop.xapi.VM.get_VBDs(vm)) == 1
+
+
+async def test_a_disk_may_leave_its_place_open(workshop: Workshop) -> None:
+    text = f"<provision>{disk(device='autodetect')}{disk(device='autodetect')}</provision>"
+    vm = await template(workshop, text, await workshop.sr())
+
+    await workshop.xapi.VM.provision(vm)
+
+    assert sorted(workshop.row(vbd).userdevice for vbd in await workshop.xapi.VM.get_VBDs(vm)) == ["0", "1"]
+
+
 @pytest.mark.parametrize("sr", ["", "no uuid", "00000000-0000-4000-8000-00000000dead"])
 async def test_a_repository_that_nobody_knows_is_named(workshop: Workshop, sr: str) -> None:
     vm = await template(workshop, f"<provision>{disk(sr=sr)}</provision>", await workshop.sr())

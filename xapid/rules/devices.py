@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xapid.datamodel import VBD, VIF, VM
@@ -142,12 +143,25 @@ def resolve_vbd_device(store: Store, vm: VM, userdevice: str, kind: VbdType) -> 
     taken = taken_places(store, vm)
     if userdevice == AUTODETECT:
         userdevice = _first_free(store, vm, taken, kind)
+    _check_place(userdevice, taken)
+    return userdevice
+
+
+def check_vbd_devices(store: Store, vm: VM, userdevices: Iterable[str]) -> None:
+    """Whether several new VBDs may have these. Raises INVALID_DEVICE, DEVICE_ALREADY_EXISTS."""
+    taken = taken_places(store, vm)
+    for userdevice in userdevices:
+        if userdevice != AUTODETECT:
+            _check_place(userdevice, taken)
+            taken |= meanings(userdevice)
+
+
+def _check_place(userdevice: str, taken: set[Place]) -> None:
     found = meanings(userdevice)
     if not found and not _NUMBER.fullmatch(userdevice):
         raise INVALID_DEVICE(userdevice)
     if not found.isdisjoint(taken):
         raise DEVICE_ALREADY_EXISTS(userdevice)
-    return userdevice
 
 
 def _first_free(store: Store, vm: VM, taken: set[Place], kind: VbdType) -> str:

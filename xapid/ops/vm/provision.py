@@ -16,7 +16,7 @@ from xapid.datamodel.vm import VmOperations
 from xapid.ops import repositories, vdi
 from xapid.ops.vm.copies import OWNER
 from xapid.ops.vm.create import make_into_machine
-from xapid.rules import volume_spec
+from xapid.rules import devices, volume_spec
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.rows import new_uuid
@@ -86,6 +86,7 @@ def _read_disk(attributes: dict[str, str]) -> Wanted:
 
 
 async def _make_disks(ctx: Context, vm: VM, wanted: list[Wanted]) -> None:
+    devices.check_vbd_devices(ctx.store, vm, (each.device for each in wanted))
     places = [(_repository(ctx, each.sr), each) for each in wanted]
     marks: list[tuple[Object, str]] = [(sr, StorageOperations.vdi_create) for sr, _ in places]
     async with repositories.marked(ctx, marks) as undo:
@@ -106,7 +107,7 @@ async def _make_disks(ctx: Context, vm: VM, wanted: list[Wanted]) -> None:
                     VBD,
                     VM=vm.ref,
                     VDI=disk.ref,
-                    userdevice=each.device,
+                    userdevice=devices.resolve_vbd_device(ctx.store, vm, each.device, VbdType.Disk),
                     bootable=each.bootable,
                     mode=VbdMode.RW,
                     type=VbdType.Disk,
