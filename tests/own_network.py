@@ -25,7 +25,9 @@ def own_network() -> Iterator[tuple[str, ...]]:
         try:
             assert holder.stdout
             assert holder.stdout.readline() == "there\n"
-            yield ("nsenter", f"--net=/proc/{holder.pid}/ns/net", f"--mount=/proc/{holder.pid}/ns/mnt", "--")
+            # In the folder we are in: else Python would find another xapid than that of this clone.
+            place = f"/proc/{holder.pid}"
+            yield ("nsenter", f"--net={place}/ns/net", f"--mount={place}/ns/mnt", f"--wd={place}/cwd", "--")
         finally:
             # Popen waits for it, whatever went wrong.
             holder.kill()

@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -30,6 +31,10 @@ class QemuDaemon(Daemon):
             with serial_line(self.socket, client, vm) as line:
                 line.wait_for(READY)
         return vm
+
+    def run(self, *command: str) -> str:
+        """What a command prints that sees the files and the network that the daemon sees."""
+        return subprocess.run([*self._within, *command], stdout=subprocess.PIPE, text=True, check=True).stdout
 
     @property
     def guests(self) -> list[int]:
@@ -90,17 +95,23 @@ def end(pid: int, number: signal.Signals) -> None:
 
 @contextmanager
 def qemu_daemon() -> Iterator[QemuDaemon]:
-    """The daemon, started. The path of its folder is short: there are sockets below it."""
+    """The daemon, started, in a network of its own."""
+    with own_network() as within, qemu_daemon_within(within) as daemon:
+        yield daemon
+
+
+@contextmanager
+def qemu_daemon_within(network: tuple[str, ...]) -> Iterator[QemuDaemon]:
+    """The daemon, started in a network. The path of its folder is short: there are sockets below it."""
     demo_guest()
     folder = Path(tempfile.mkdtemp(prefix="xq-", dir="/tmp"))
     (folder / "state").mkdir(mode=0o700)
     (folder / "state" / "demo").symlink_to(CACHE)
-    with own_network() as within:
-        daemon = QemuDaemon(folder, "--drivers", "libvirt", within=within)
-        try:
-            daemon.start()
-            yield daemon
-        finally:
-            daemon.stop()
-            daemon.end_guests()
+    daemon = QemuDaemon(folder, "--drivers", "libvirt", within=network)
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.stop()
+        daemon.end_guests()
     shutil.rmtree(folder)

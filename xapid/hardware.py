@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 SYSTEM_LIBVIRT = Path("/run/libvirt/libvirt-sock")
 """There when the system's own libvirtd runs."""
+SYSTEM_URI = "qemu:///system"
+USES_LIBVIRTD = "uses-libvirtd"
+"""An empty file in the state directory: guests are the system's libvirtd's."""
 SIMULATED_TYPES = ("file", "dummy", "ext", "iso", "udev", "nfs", "lvm", "lvmoiscsi", "smb")
 """Types of repositories that the simulator plays."""
 
@@ -78,7 +82,7 @@ async def chosen_hardware(config: Config) -> Hardware:
         raise DriverChoiceError(reason) from error
     demo = await _demo(config, needed=True)
     accel, why = await _acceleration(config, demo)
-    uri = config.libvirt.uri or _libvirt_uri(config.state_dir)
+    uri = config.libvirt.uri or libvirt_uri(config.state_dir.resolve())
     log.info("drivers: QEMU (%s) through %s, because %s", accel, uri, why)
     return Hardware(LocalBackends(real(config, uri, accel), apart=True), False, certificate, demo)
 
@@ -143,10 +147,28 @@ def _runs_xen() -> bool:
         return False
 
 
-def _libvirt_uri(state_dir: Path) -> str:
-    if SYSTEM_LIBVIRT.exists():
-        return "qemu:///system"
-    return embed.uri(state_dir.resolve() / "libvirt")
+def libvirt_uri(state: Path, socket: Path = SYSTEM_LIBVIRT) -> str:
+    """The libvirt that runs guests: the system's own, or one without a daemon, below the state directory.
+
+    Decided at the first start: whatever is installed later, guests that run must be found again where they are.
+    """
+    root, uses_daemon = state / "libvirt", state / USES_LIBVIRTD
+    if root.exists():
+        return embed.uri(root)
+    if not uses_daemon.exists():
+        closed = _closed_to_others(state)
+        if closed is not None or not socket.exists():
+            if socket.exists():
+                log.info("the system's libvirtd is passed over: its guests could not get through %s", closed)
+            return embed.uri(root)
+        uses_daemon.touch(mode=0o600)
+    return SYSTEM_URI
+
+
+def _closed_to_others(state: Path) -> Path | None:
+    """The first folder on the way to the state directory that guests cannot pass which run as a user of their own."""
+    way = [*reversed(state.parents), state]
+    return next((folder for folder in way if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
 async def _demo(config: Config, *, needed: bool) -> DemoGuest | None:

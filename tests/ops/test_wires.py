@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from tests.machines import Workshop
-from xapid.backends.interface import Failed, InUse
+from xapid.backends.interface import AlreadyExists, Failed, InUse
 from xapid.backends.network.interface import Bridge
 from xapid.datamodel import Host
-from xapid.datamodel.errors import INTERNAL_ERROR
+from xapid.datamodel.errors import BRIDGE_NAME_EXISTS, INTERNAL_ERROR
 from xapid.ops import wires
 from xapid.runtime.context import Context
 
@@ -106,3 +106,34 @@ async def test_what_a_crash_left_behind_goes_at_the_next_start(workshop: Worksho
     await wires.remove_unused(ctx, host)
 
     assert workshop.row(network).bridge not in workshop.bridges()
+
+
+# --- Beside another daemon ---------------------------------------------------------------------------
+
+
+async def test_a_bridge_whose_name_another_daemon_has_gets_another_name(workshop: Workshop) -> None:
+    network, vm = await workshop.network(), await workshop.vm()
+    await workshop.nic(vm, network)
+    before = workshop.row(network).bridge
+    workshop.faults("network").fail("ensure_bridge", AlreadyExists(f"{before} is another's", bridge=before))
+
+    await workshop.started(vm)
+
+    bridge = workshop.row(network).bridge
+    assert bridge != before
+    assert bridge in workshop.bridges()
+    assert before not in workshop.bridges()
+
+
+async def test_a_bridge_that_a_client_named_keeps_its_name_and_the_start_says_that_it_is_taken(
+    workshop: Workshop,
+) -> None:
+    network, vm = await workshop.network(bridge="mine"), await workshop.vm()
+    await workshop.nic(vm, network)
+    workshop.faults("network").fail("ensure_bridge", AlreadyExists("mine is another's", bridge="mine"))
+
+    with pytest.raises(BRIDGE_NAME_EXISTS) as refused:
+        await workshop.started(vm)
+
+    assert refused.value.args == ("mine",)
+    assert workshop.row(network).bridge == "mine"

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from xapid.backends.domain.interface import DomainDriver
-from xapid.backends.interface import BackendError, InUse
+from xapid.backends.interface import AlreadyExists, BackendError, InUse
 from xapid.backends.network.interface import Bridge, NetworkDriver
 from xapid.datamodel import PIF, VIF, VM, Host, Network
 from xapid.datamodel.vm import VmPowerState
+from xapid.rules import bridges
 from xapid.rules.domain_spec import mtu_of, nic_spec
 from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
@@ -19,6 +20,9 @@ from xapid.runtime.undo import Undo
 from xapid.store.store import Store
 
 log = logging.getLogger(__name__)
+
+NAMES_TRIED = 1000
+"""Names of bridges that links of others may have before it is given up."""
 
 
 async def ensure_bridges(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
@@ -35,9 +39,35 @@ async def ensure_bridges(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
 
 async def _ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
     network = ctx.now(network)
-    if network.managed:
+    if not network.managed:
+        return
+    channel = ctx.network(host)
+    taken: set[str] = set()
+    while True:
         bridge = Bridge(network.bridge, network.uuid, network.MTU)
-        await ctx.network(host).call(NetworkDriver.ensure_bridge, bridge)
+        try:
+            await channel.attempt(NetworkDriver.ensure_bridge, bridge)
+            return
+        except AlreadyExists as error:
+            network = ctx.now(network)
+            if not _may_be_renamed(ctx.store, network, host) or len(taken) > NAMES_TRIED:
+                raise channel.translated(error) from error
+            log.info("%s: the bridge of network %s gets another name", error.message, network.uuid)
+        except BackendError as error:
+            raise channel.translated(error) from error
+        taken |= {network.bridge, *(other.name for other in await channel.call(NetworkDriver.bridges))}
+        with ctx.write() as tx:
+            tx.set(network, bridge=bridges.free_name(ctx.store, taken))
+        network = ctx.now(network)
+
+
+def _may_be_renamed(store: Store, network: Network, host: Host) -> bool:
+    """Whether the bridge of a network may be called differently, where another daemon has one of that name.
+
+    Nobody chose the name, and no guest is joined to it.
+    """
+    unused = not any(vif.currently_attached for vif in store.where(VIF, network=network.ref))
+    return unused and bridges.is_numbered(network.bridge) and is_internal(store, network, host)
 
 
 async def release_bridges(ctx: Context, host: Host, networks: Iterable[str]) -> None:

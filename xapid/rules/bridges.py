@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Collection
 
 from xapid.datamodel import Network
 from xapid.datamodel.errors import BRIDGE_NAME_EXISTS, INVALID_VALUE
@@ -26,10 +27,15 @@ def check_name(store: Store, name: str) -> None:
         raise BRIDGE_NAME_EXISTS(name)
 
 
-def free_name(store: Store) -> str:
-    """A name for the bridge of a network whose creator gave none."""
-    taken = _names(store)
+def free_name(store: Store, others: Collection[str] = ()) -> str:
+    """A name for the bridge of a network whose creator gave none. ``others``: what else is not to be had."""
+    taken = _names(store).union(others)
     return next(name for name in map(f"{OURS}{{}}".format, itertools.count()) if name not in taken)
+
+
+def is_numbered(name: str) -> bool:
+    """Whether a bridge was named by us, so that its number means nothing to anybody."""
+    return name.startswith(OURS) and name.removeprefix(OURS).isdecimal()
 
 
 def _names(store: Store) -> set[str]:

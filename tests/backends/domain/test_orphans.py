@@ -69,3 +69,24 @@ def test_who_started_a_process_learns_how_it_ended(session: str) -> None:
     """)
 
     assert printed.split() == ["True", "7"]
+
+
+def test_a_qemu_that_made_itself_a_daemon_is_buried() -> None:
+    printed = outcome("""
+        mine, theirs = os.pipe()
+        between = os.fork()
+        if not between:
+            child = os.fork()
+            if not child:
+                os.setsid()
+                Path("/proc/self/comm").write_text("qemu-system-i38")
+                os.write(theirs, str(os.getpid()).encode())
+                signal.pause()
+            os._exit(0)
+        os.waitpid(between, 0)
+        asked = int(os.read(mine, 20))
+        os.kill(asked, signal.SIGKILL)
+        print(buried(asked))
+    """)
+
+    assert printed.split() == ["True"]

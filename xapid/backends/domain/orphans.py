@@ -17,6 +17,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 PR_SET_CHILD_SUBREAPER = 36
+QEMU = "qemu-system-"
 CHILDLESS_SECONDS = 0.2
 OTHERS_SECONDS = 0.02
 """How long those who started a process may take to notice that it ended before we look again."""
@@ -68,15 +69,19 @@ def is_adopted_zombie(pid: int) -> bool:
     """Whether a child of this process ended and was not started by it.
 
     One that was started here is in the session of this process or leads one of its own. libvirt starts QEMU through a
-    process that begins a session and ends; so QEMU is in a session that it does not lead.
+    process that begins a session and ends; so QEMU is in a session that it does not lead. A QEMU that libvirt only asks
+    what it can do makes a session itself; drivers start none.
     """
     try:
         # The name, in brackets, may hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        before, _, after = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
     except (FileNotFoundError, ProcessLookupError):
         return False
+    fields = after.split()
     state, parent, session = fields[0], int(fields[1]), int(fields[3])
-    return state == "Z" and parent == os.getpid() and session not in (pid, os.getsid(0))
+    if state != "Z" or parent != os.getpid() or session == os.getsid(0):
+        return False
+    return session != pid or before.partition("(")[2].startswith(QEMU)
 
 
 def _children() -> Iterator[int]:

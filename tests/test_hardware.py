@@ -1,0 +1,57 @@
+"""Which libvirt runs the guests of this host."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from xapid.backends.domain import embed
+from xapid.hardware import SYSTEM_URI, libvirt_uri
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A state directory that any user may pass, as systemd makes it."""
+    with tempfile.TemporaryDirectory(prefix="xh-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
+
+
+@pytest.fixture
+def libvirtd(tmp_path: Path) -> Path:
+    """The socket of a libvirtd that runs."""
+    socket = tmp_path / "libvirt-sock"
+    socket.touch()
+    return socket
+
+
+def test_the_systems_libvirtd_is_used_where_it_runs(state: Path, libvirtd: Path) -> None:
+    assert libvirt_uri(state, libvirtd) == SYSTEM_URI
+
+
+def test_where_none_runs_there_is_one_below_the_state_directory(state: Path, tmp_path: Path) -> None:
+    assert libvirt_uri(state, tmp_path / "none") == embed.uri(state / "libvirt")
+
+
+def test_guests_of_the_system_are_not_sent_where_they_cannot_read(state: Path, libvirtd: Path) -> None:
+    state.chmod(0o700)
+
+    assert libvirt_uri(state, libvirtd) == embed.uri(state / "libvirt")
+
+
+def test_a_libvirtd_that_comes_later_does_not_hide_the_guests_that_run(state: Path, libvirtd: Path) -> None:
+    embed.prepare(state / "libvirt")
+
+    assert libvirt_uri(state, libvirtd) == embed.uri(state / "libvirt")
+
+
+def test_a_libvirtd_that_is_away_is_waited_for(state: Path, libvirtd: Path) -> None:
+    first = libvirt_uri(state, libvirtd)
+
+    libvirtd.unlink()
+
+    assert libvirt_uri(state, libvirtd) == first == SYSTEM_URI
