@@ -13,6 +13,7 @@ from xapid.backends.host.interface import Cpu, HostFacts
 from xapid.backends.interface import DriverInfo, NoSpace
 from xapid.backends.network.interface import Nic
 from xapid.backends.storage.interface import Sr, SrFigures
+from xapid.datamodel.errors import SR_UNKNOWN_DRIVER
 from xapid.observe.machine import Machine
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
@@ -38,13 +39,19 @@ class HeldClock(Clock):
 
 @dataclass
 class Repositories:
-    """The agents of a host whose repositories are in memory; ``full`` ones refuse to be plugged."""
+    """The agents of a host whose repositories are in memory; ``full`` ones refuse to be plugged.
+
+    Of the types in ``unknown`` nobody knows anything.
+    """
 
     made: list[str] = field(default_factory=list)
     plugged: list[str] = field(default_factory=list)
     full: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
 
     def agent(self, host: str, kind: str) -> Repositories:
+        if kind.removeprefix("storage:") in self.unknown:
+            raise SR_UNKNOWN_DRIVER(kind.removeprefix("storage:"))
         return self
 
     async def call(self, method: Callable[..., Any], sr: Sr, *args: Any) -> Any:

@@ -171,6 +171,23 @@ async def test_what_cannot_be_plugged_shows_as_unplugged(
     assert after.store.one(Host).enabled
 
 
+async def test_a_repository_that_clients_made_up_holds_up_no_start(
+    before: Runtime, make_runtime: MakeRuntime, machine: Machine, repositories: Repositories
+) -> None:
+    host = before.localhost
+    repositories.unknown.add("made up")
+    with before.store.write() as tx:
+        strange = tx.create(PBD, host=host, SR=tx.create(SR, type="made up").ref, currently_attached=True)
+        of_nothing = tx.create(PBD, host=host, SR="OpaqueRef:gone", currently_attached=True)
+    after = make_runtime(reopened(before.store))
+
+    await startup(after, machine)
+
+    plugged = {pbd.ref for pbd in after.store.all(PBD) if pbd.currently_attached}
+    assert {pbd.ref for pbd in after.store.all(PBD)} - plugged == {strange.ref, of_nothing.ref}
+    assert after.store.one(Host).enabled
+
+
 async def test_every_permission_that_somebody_has_is_a_role(before: Runtime) -> None:
     roles = {role.name_label: role for role in before.store.all(Role)}
     start, admin = roles["vm.start"], roles["pool-admin"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from xapid.backends.interface import BackendError
 from xapid.backends.storage.interface import Sr, SrFigures, StorageDriver
 from xapid.datamodel import PBD, SR
+from xapid.datamodel.errors import ApiError
 from xapid.rules.volume_spec import sr_spec
 from xapid.runtime.context import Runtime
 from xapid.store.rows import new_ref, new_uuid
@@ -94,14 +95,15 @@ async def plug_all(runtime: Runtime, host: str) -> None:
 
 async def _plug(runtime: Runtime, pbd: PBD) -> None:
     store = runtime.store
-    spec = sr_spec(store, pbd)
     figures: SrFigures | None = None
     try:
+        spec = sr_spec(store, pbd)
         agent = runtime.backends.agent(pbd.host, f"storage:{spec.type}")
         await agent.call(StorageDriver.attach_sr, spec)
         figures = await agent.call(StorageDriver.figures, spec)
-    except BackendError as error:
-        log.error("the storage repository %s cannot be plugged: %s", spec.uuid, error)
+    except (BackendError, ApiError) as error:
+        # Of a type that nobody knows, for one: such can be introduced, and the daemon starts all the same.
+        log.error("the storage repository of PBD %s cannot be plugged: %s", pbd.uuid, error)
     with store.write() as tx:
         tx.set(pbd, currently_attached=figures is not None)
         if figures is not None:
