@@ -68,7 +68,7 @@ class Xapi:
 
     async def send(self, method: str, *params: Any) -> Any:
         body = xmlrpc.client.dumps(tuple(wire(param) for param in params), method).encode()
-        ((answer,), _) = xmlrpc.client.loads((await self.post("/RPC2", body)).body)
+        ((answer,), _) = xmlrpc.client.loads((await self.post("/RPC2", body)).whole)
         if answer["Status"] == "Success":
             return answer["Value"]
         code, *arguments = answer["ErrorDescription"]

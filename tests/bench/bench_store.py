@@ -113,7 +113,7 @@ async def pauses(daemon: Running) -> None:
                 answer = endpoint(Request("POST", path, "", (), body.encode(), peer, "1.1"))
                 assert isinstance(answer, Awaitable)
                 reply = await answer
-                assert len(reply.body) > 200 * count, reply.body[:500]
+                assert reply.size > 200 * count, reply.whole[:500]
 
             started = time.thread_time()
             longest = await watch.during(ask)

@@ -21,6 +21,8 @@ CORS = (
 )
 LARGE = bytes(range(256)) * 12288
 """3 MiB."""
+SLICES = ([b"", LARGE[:5]], [], [LARGE[at : at + 4000] for at in range(5, 1000000, 4000)], (LARGE[1000005:],))
+"""The same in pieces of all sizes."""
 
 
 def answer(request: Request) -> Reply | Awaitable[Reply] | None:
@@ -36,6 +38,8 @@ def answer(request: Request) -> Reply | Awaitable[Reply] | None:
             return None
         case b"large":
             return Reply(200, LARGE, "text/xml")
+        case b"in slices":
+            return Reply(200, b"", "text/xml", slices=SLICES)
         case b"request":
             return Reply(200, description(request), "application/json")
         case b"bad header":

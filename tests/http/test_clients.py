@@ -26,7 +26,9 @@ def test_the_client_of_the_standard_library_keeps_its_connection(server: Running
     assert bodies == [b"one", b"two", b"later"]
 
 
-@pytest.mark.parametrize("body, answer", [(b"<last/>", b"<last/>"), (b"later", b"later"), (b"large", LARGE)])
+@pytest.mark.parametrize(
+    "body, answer", [(b"<last/>", b"<last/>"), (b"later", b"later"), (b"large", LARGE), (b"in slices", LARGE)]
+)
 def test_a_tls_client_that_ends_its_side_gets_the_reply(server: Running, body: bytes, answer: bytes) -> None:
     """The end of its side comes with the call, as a TLS alert."""
     with TlsByHand(server) as tls:

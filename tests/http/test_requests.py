@@ -79,10 +79,12 @@ def test_a_client_that_ends_its_side_within_a_request_gets_no_answer(client: Cli
     assert client.rest() == b""
 
 
-def test_an_answer_of_3_mib_arrives_whole(client: Client) -> None:
-    client.send(call(b"large"))
+@pytest.mark.parametrize("body", [b"large", b"in slices"])
+def test_an_answer_of_3_mib_arrives_whole(client: Client, body: bytes) -> None:
+    client.send(call(body) + call(b"next"))
 
     assert client.response().body == LARGE
+    assert client.response().body == b"next"
 
 
 @pytest.mark.parametrize("body", [b"fail", b"fail later", b"bad header"])

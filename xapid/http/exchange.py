@@ -252,4 +252,4 @@ async def send_reply(send: Send, reply: Reply) -> None:
     if reply.version:
         start[VERSION] = reply.version
     await send(start)
-    await send({"type": "http.response.body", "body": reply.body})
+    await send({"type": "http.response.body", "body": reply.whole})

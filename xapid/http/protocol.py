@@ -304,18 +304,18 @@ class HttpProtocol(asyncio.Protocol):
             log.exception("the reply to %s %s cannot be sent", head.method, head.path)
             self._refuse(500)
             return
-        if len(reply.body) > SLICE:
-            self._spawn(self._send_slices(start, reply.body, keep_alive))
+        if reply.slices or len(reply.body) > SLICE:
+            self._spawn(self._send_slices(start, reply, keep_alive))
         else:
             self._transport.write(start + reply.body)
             self._replied(keep_alive)
 
-    async def _send_slices(self, start: bytes, whole: bytes, keep_alive: bool) -> None:
-        body = memoryview(whole)
+    async def _send_slices(self, start: bytes, reply: Reply, keep_alive: bool) -> None:
+        whole = memoryview(reply.body)
         try:
             await self.send(start)
-            for at in range(0, len(body), SLICE):
-                await self.send(body[at : at + SLICE])
+            for each in reply.slices or ([whole[at : at + SLICE]] for at in range(0, len(whole), SLICE)):
+                await self.send(*each)
                 await asyncio.sleep(0)
         except ConnectionResetError:
             return
@@ -366,9 +366,9 @@ class HttpProtocol(asyncio.Protocol):
             self._resume_reading()
         return data
 
-    async def send(self, data: bytes | memoryview) -> None:
+    async def send(self, *data: bytes | memoryview) -> None:
         if not self.lost:
-            self._transport.write(data)
+            self._transport.writelines(data)
             if not self._writable.is_set():
                 await self._writable.wait()
         if self.lost:

@@ -21,8 +21,8 @@ class Connection(Protocol):
     def take(self, most: int) -> bytes:
         """Up to so many of the bytes that have come; perhaps none."""
 
-    async def send(self, data: bytes | memoryview) -> None:
-        """Write, and wait while the client is slow to read. ConnectionResetError: it is gone."""
+    async def send(self, *data: bytes | memoryview) -> None:
+        """Write one after the other, and wait while the client is slow to read. ConnectionResetError: it is gone."""
 
     def half_close(self) -> None:
         """Say that nothing more will be sent; reading goes on. TLS cannot say that, and ends altogether."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
+from itertools import chain
 
 Headers = tuple[tuple[str, str], ...]
 Fields = Sequence[tuple[bytes, bytes]]
@@ -44,6 +45,18 @@ class Reply:
     """The connection ends with it, whatever the client wished."""
     version: str = ""
     """Of the status line; empty: as the request says."""
+    slices: Sequence[Sequence[bytes]] = ()
+    """A long body, instead of ``body``: what is sent in one go, in pieces. To join 9 MB takes longer than all else."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return sum(map(len, chain.from_iterable(self.slices))) if self.slices else len(self.body)
+
+    @property
+    def whole(self) -> bytes:
+        """The body, joined."""
+        return b"".join(chain.from_iterable(self.slices)) if self.slices else self.body
 
 
 def error_page(status: int, *headers: tuple[str, str], detail: str = "") -> Reply:
@@ -77,13 +90,13 @@ def reason(status: int) -> str:
 
 def encode_reply(reply: Reply, version: str, keep_alive: bool) -> bytes:
     """All bytes of a reply to a request of this version."""
-    return encode_reply_head(reply, version, keep_alive) + reply.body
+    return encode_reply_head(reply, version, keep_alive) + reply.whole
 
 
 def encode_reply_head(reply: Reply, version: str, keep_alive: bool) -> bytes:
     """What goes before the body."""
     start = _start(reply.version or version, reply.status, keep_alive, reply.content_type, reply.headers)
-    return b"%b%d\r\n\r\n" % (start, len(reply.body))
+    return b"%b%d\r\n\r\n" % (start, reply.size)
 
 
 # Clients ask for the same few kinds of reply: 0.4 us instead of 5 to 7.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -94,17 +94,17 @@ class Endpoint:
         answer: Answer | Awaitable[Answer],
         content_type: str,
         encode: Callable[[Type, Any, Members], bytes],
-        slices: Callable[[Type, Any, Members], Iterator[bytes]],
+        slices: Callable[[Type, Any, Members], Iterator[Sequence[bytes]]],
         failure: Callable[[list[str]], bytes],
     ) -> Reply:
         try:
             kind, value, _ = answer if isinstance(answer, Answer) else await answer
             if not _is_large(value):
                 return _reply(encode(kind, value, self._members), content_type)
-            body = await _joined(slices(kind, value, self._members))
+            made = await _all(slices(kind, value, self._members))
             # Inverse sets were read while others were writing.
             await self._store.settled()
-            return _reply(body, content_type)
+            return Reply(200, b"", content_type, HEADERS, slices=made)
         except ApiError as error:
             return _reply(failure(error.description), content_type)
         except NoJsonForm:
@@ -119,16 +119,16 @@ def _is_large(value: object) -> bool:
     return len(shown) > LARGE
 
 
-async def _joined(slices: Iterator[bytes]) -> bytes:
+async def _all(slices: Iterator[Sequence[bytes]]) -> list[Sequence[bytes]]:
     """All slices, letting others run in between."""
-    parts: list[bytes] = []
+    made: list[Sequence[bytes]] = []
     began = time.perf_counter()
-    for part in slices:
-        parts.append(part)
+    for each in slices:
+        made.append(each)
         if time.perf_counter() - began > TURN:
             await asyncio.sleep(0)
             began = time.perf_counter()
-    return b"".join(parts)
+    return made
 
 
 def _reply(body: bytes, content_type: str) -> Reply:

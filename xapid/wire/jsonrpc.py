@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
@@ -149,13 +149,12 @@ def success(call: JsonCall, kind: Type, value: Any, members: Members = no_member
     return b"".join((head, *chain.from_iterable(_result(kind, value, members)), tail))
 
 
-def success_slices(call: JsonCall, kind: Type, value: Any, members: Members = no_members) -> Iterator[bytes]:
-    """The same in pieces, each made when it is asked for, so that a long answer need not hold up everybody else."""
+def success_slices(call: JsonCall, kind: Type, value: Any, members: Members = no_members) -> Iterator[Sequence[bytes]]:
+    """The same in slices, each made when it is asked for, so that a long answer need not hold up everybody else."""
     head, tail = _around(call)
-    yield head
-    for pieces in _result(kind, value, members):
-        yield b"".join(pieces)
-    yield tail
+    yield (head,)
+    yield from _result(kind, value, members)
+    yield (tail,)
 
 
 def failure(call: JsonCall, description: list[str]) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from xapid.datamodel.types import INT, STRING, BatchType, MapType, Object, RecordType, SetType, Type
+from xapid.datamodel.types import CLASSES, INT, STRING, BatchType, MapType, Object, RecordType, SetType, Type
 from xapid.wire.checks import checked_items, key_text
 from xapid.wire.json_values import plain
 from xapid.wire.records import EventBatch, EventOut, Members, RecordEncoder, Rows, record_encoder
@@ -157,18 +157,24 @@ def _set_of_records(dialect: Dialect, kind: RecordType) -> Encoder:
 def _map_of_records(dialect: Dialect, key: Callable[[Any], str], kind: RecordType) -> Encoder:
     one = _record(dialect, kind)
     opening, closing = dialect.struct
-    after = dialect.after_member
+    from_one_to_next = dialect.after_member + dialect.between
+
+    def items(value: Any, members: Members) -> Iterator[tuple[str, bytes]]:
+        if not isinstance(value, Rows):
+            return ((key(name), one(item, members)) for name, item in value.items())
+        # All of one class. This is where the time of a long answer goes, so it is not left to `one`.
+        record, encoder = dialect.record, record_encoder(CLASSES[kind.target])
+        return ((row.ref, record(encoder, row, members)) for row in value.rows)
 
     def encode(value: Any, members: Members) -> Iterator[list[bytes]]:
-        items = ((row.ref, row) for row in value.rows) if isinstance(value, Rows) else value.items()
-        pieces, separator = [opening], b""
-        for number, (name, item) in enumerate(items, 1):
-            pieces += (separator, dialect.name(key(name)), one(item, members), after)
-            separator = dialect.between
+        pieces, between = [opening], b""
+        for number, (name, item) in enumerate(items(value, members), 1):
+            pieces += (between + dialect.name(name), item)
+            between = from_one_to_next
             if number % SLICE == 0:
                 yield pieces
                 pieces = []
-        pieces.append(closing)
+        pieces.append(dialect.after_member + closing if between else closing)
         yield pieces
 
     return encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 from xml.parsers import expat
@@ -258,12 +258,11 @@ def success(kind: Type, value: Any, members: Members = no_members) -> bytes:
     return b"".join((_SUCCESS, *chain.from_iterable(encoder(XML, kind)(value, members)), _STRUCT_END))
 
 
-def success_slices(kind: Type, value: Any, members: Members = no_members) -> Iterator[bytes]:
-    """The same in pieces, each made when it is asked for, so that a long answer need not hold up everybody else."""
-    yield _SUCCESS
-    for pieces in encoder(XML, kind)(value, members):
-        yield b"".join(pieces)
-    yield _STRUCT_END
+def success_slices(kind: Type, value: Any, members: Members = no_members) -> Iterator[Sequence[bytes]]:
+    """The same in slices, each made when it is asked for, so that a long answer need not hold up everybody else."""
+    yield (_SUCCESS,)
+    yield from encoder(XML, kind)(value, members)
+    yield (_STRUCT_END,)
 
 
 def bare(kind: Type, value: Any, members: Members = no_members) -> bytes:
