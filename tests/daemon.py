@@ -11,7 +11,7 @@ import sys
 import time
 import xmlrpc.client
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 ROOT = Path(__file__).resolve().parents[1]
 """Where the code under test is, wherever the daemon finds itself."""
@@ -70,6 +70,19 @@ class Client:
         self._proxy("close")()
 
 
+class Process(Protocol):
+    """What is asked of a daemon's process: what ``subprocess.Popen`` offers."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | Any: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
 class Daemon:
     """``xapid serve`` in a process, with everything of it below one directory."""
 
@@ -90,14 +103,11 @@ class Daemon:
         self._options = options
         self._environment = environment or {}
         self._within = within
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def start(self, *options: str, environment: dict[str, str] | None = None) -> None:
         """Start, and return when it answers. Raises RuntimeError with the end of its log."""
-        command = [
-            *self._within, sys.executable, "-m", self.module, "serve", "--state-dir", str(self.directory / "state"),
-            "--unix", str(self.socket), "--http", "", "--https", "", "--drivers", "sim", *self._options, *options,
-        ]  # fmt: skip
+        command = [*self._within, sys.executable, "-m", self.module, *self.arguments(*options)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -107,6 +117,13 @@ class Daemon:
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self._environment, **(environment or {})},
             )
         self.wait_ready()
+
+    def arguments(self, *options: str) -> list[str]:
+        """Of the command."""
+        return [
+            "serve", "--state-dir", str(self.directory / "state"), "--unix", str(self.socket), "--http", "",
+            "--https", "", "--drivers", "sim", *self._options, *options,
+        ]  # fmt: skip
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + START_LIMIT

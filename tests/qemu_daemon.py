@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from tests.console_client import LIMIT, serial_line
 from tests.daemon import Client, Daemon
@@ -102,12 +103,22 @@ def qemu_daemon() -> Iterator[QemuDaemon]:
 
 @contextmanager
 def qemu_daemon_within(network: tuple[str, ...]) -> Iterator[QemuDaemon]:
-    """The daemon, started in a network. The path of its folder is short: there are sockets below it."""
+    """The daemon, started in a network."""
+    with started_on_qemu(QemuDaemon, network) as daemon:
+        yield daemon
+
+
+D = TypeVar("D", bound=QemuDaemon)
+
+
+@contextmanager
+def started_on_qemu(kind: type[D], network: tuple[str, ...]) -> Iterator[D]:
+    """A daemon of some class, started in a network. The path of its folder is short: there are sockets below it."""
     demo_guest()
     folder = Path(tempfile.mkdtemp(prefix="xq-", dir="/tmp"))
     (folder / "state").mkdir(mode=0o700)
     (folder / "state" / "demo").symlink_to(CACHE)
-    daemon = QemuDaemon(folder, "--drivers", "libvirt", within=network)
+    daemon = kind(folder, "--drivers", "libvirt", within=network)
     try:
         daemon.start()
         yield daemon

@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 
 from tests.daemon import Client
-from tests.qemu_daemon import QemuDaemon, new_guest, qemu_daemon
+from tests.forked_daemon import ForkedQemuDaemon
+from tests.own_network import own_network
+from tests.qemu_daemon import QemuDaemon, new_guest, started_on_qemu
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
 
@@ -40,7 +42,7 @@ class Killed(Exception):
 
 @pytest.fixture
 def daemon() -> Iterator[QemuDaemon]:
-    with qemu_daemon() as daemon:
+    with own_network() as within, started_on_qemu(ForkedQemuDaemon, within) as daemon:
         yield daemon
 
 
