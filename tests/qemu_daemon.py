@@ -40,11 +40,15 @@ class QemuDaemon(Daemon):
     @property
     def guests(self) -> list[int]:
         """The processes of the guests; not those that libvirt asks what QEMU can do."""
+        return processes(b"guest=", self._emulators())
+
+    def _emulators(self) -> list[int]:
         everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
-        return processes(str(self.directory).encode(), processes(b"guest=", processes(b"qemu-system", everybody)))
+        return processes(str(self.directory).encode(), processes(b"qemu-system", everybody))
 
     def end_guests(self) -> None:
-        for pid in self.guests:
+        """And whoever libvirt was asking when it was stopped."""
+        for pid in self._emulators():
             end(pid, signal.SIGKILL)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import uvloop
 
 from tests.daemon import Daemon
-from xapid.backends.agent import AgentConfig
+from xapid.backends.agent import AgentConfig, DriverSpec
+from xapid.backends.storage import DRIVERS
 from xapid.hardware import Hardware, simulated
 from xapid.main import serve_with
 from xapid.runtime.agents import LocalBackends
@@ -18,20 +19,35 @@ from xapid.runtime.config import Config
 from xapid.runtime.logs import set_up_logging
 
 TIMEOUT = "SIM_TIMEOUT"
+REAL_FILES = "SIM_REAL_FILES"
 
 
 class SimApart(Daemon):
-    """``timeout``: seconds after which the daemon gives a call of the simulator up."""
+    """``timeout``: seconds after which the daemon gives a call of the simulator up.
+
+    ``real_files``: repositories of type file are directories, as on a real host.
+    """
 
     module = "tests.sim_apart"
 
-    def __init__(self, directory: Path, timeout: float = 300.0) -> None:
-        super().__init__(directory, environment={TIMEOUT: str(timeout)})
+    def __init__(
+        self,
+        directory: Path,
+        timeout: float = 300.0,
+        *,
+        real_files: bool = False,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        words = {TIMEOUT: str(timeout), REAL_FILES: "yes" if real_files else ""}
+        super().__init__(directory, environment={**words, **(environment or {})})
 
 
 async def hardware(config: Config) -> Hardware:
     timeout = float(os.environ[TIMEOUT])
     drivers = tuple(replace(each, timeout=timeout) for each in simulated(config).drivers)
+    if os.environ[REAL_FILES]:
+        kind = "storage:file"
+        drivers = (*(each for each in drivers if each.kind != kind), DriverSpec(kind, DRIVERS["file"]))
     backends = LocalBackends(AgentConfig(drivers), apart=True)
     return Hardware(backends, True, config.state_dir / "certificate.pem")
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from xapid.backends.interface import BackendError
 
+DELAYS = "XAPID_SIM_DELAYS"
+"""Delays from the first call on, for tests of a whole daemon: ``start=3600 suspend=5``."""
+
+
+def asked_for() -> dict[str, float]:
+    """Seconds by the name of the method, as the environment says."""
+    words = (word.partition("=") for word in os.environ.get(DELAYS, "").split())
+    return {method: float(seconds) for method, _, seconds in words}
+
 
 @dataclass
 class SimFaults:
     """What shall go wrong in a simulator, by the name of the method. A driver offers it as ``faults``."""
 
-    delays: dict[str, float] = field(default_factory=dict)
+    delays: dict[str, float] = field(default_factory=asked_for)
     """Seconds that each call of a method takes."""
     errors: dict[str, list[BackendError | None]] = field(default_factory=dict)
     """What the next calls of a method raise, one each, first to last; None: that call succeeds."""

@@ -28,7 +28,7 @@ INTERFACES = {
 }
 """Where the driver interfaces are whose methods the journal may name."""
 
-REASON = "The toolstack stopped while this was under way; what had been done was taken back."
+REASON = "The toolstack stopped while this was under way; what it had not recorded as done was taken back."
 
 
 async def take_back(lines: Iterable[JournalLine], store: Store, backends: Backends) -> int:
