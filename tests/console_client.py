@@ -33,9 +33,9 @@ class Reader:
             self._ended = True
             self._news.notify_all()
 
-    def wait_for(self, text: str, after: int = 0) -> None:
+    def wait_for(self, text: str, after: int = 0, limit: float = LIMIT) -> None:
         with self._news:
-            assert self._news.wait_for(lambda: text in self.said[after:], LIMIT), f"no {text!r} in:\n{self.said}"
+            assert self._news.wait_for(lambda: text in self.said[after:], limit), f"no {text!r} in:\n{self.said}"
 
     def wait_for_end(self) -> None:
         """Wait until the other side closed the stream."""
@@ -51,9 +51,11 @@ def serial_line(path: Path, client: Client, vm: str) -> Iterator[Reader]:
     """The text console of a guest, through the API at a Unix socket."""
     with connect(path, client, console(client, vm, "vt100")) as sock:
         line = Reader(lambda: sock.recv(65536))
-        yield line
-        sock.shutdown(socket.SHUT_RDWR)
-        line.join()
+        try:
+            yield line
+        finally:
+            sock.shutdown(socket.SHUT_RDWR)
+            line.join()
 
 
 def console(client: Client, vm: str, protocol: str) -> str:
