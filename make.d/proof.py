@@ -22,20 +22,22 @@ def _tests(point: int, what: str) -> Proof:
 
 
 PROOFS = (
-    _tests(1, "tests/datamodel"),
+    _tests(1, "tests/datamodel tests/test_coverage.py tests/api/test_implicit.py"),
     Proof(1, f"{BIN}/python -m tests.coverage_page --check"),
     _tests(2, "tests/store"),
     _tests(2, "tests/durability"),
     _tests(3, "tests/wire tests/http"),
+    _tests(3, "tests/replay"),
     _tests(4, "tests/http/test_listeners.py tests/auth/test_certificate.py"),
     _tests(5, "tests/cli tests/runtime/test_config.py"),
-    _tests(6, "tests/replay"),
+    _tests(6, "tests/api tests/auth/test_sessions.py"),
     _tests(7, "tests/observe"),
-    _tests(8, "tests/backends tests/runtime/test_agents.py"),
+    _tests(8, "tests/backends tests/runtime tests/test_hardware.py"),
     _tests(9, "tests/ops tests/rules"),
     _tests(10, "tests/demo"),
     _tests(11, "tests/make_d tests/test_layering.py"),
     Proof(11, "make check"),
+    Proof(11, "make lab-test"),
 )
 
 
