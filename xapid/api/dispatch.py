@@ -209,7 +209,7 @@ class Dispatcher:
 
     async def _settled(self, ctx: Context, method: Method, value: Any) -> Answer:
         try:
-            await ctx.settled()
+            await self.runtime.store.durable(ctx.until)
         except StoreFailed as error:
             raise INTERNAL_ERROR(f"done, but not recorded: {error}") from error
         return Answer(method.result, value)

@@ -6,14 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from xapid.api.dispatch import Answer, Dispatcher, Unsupported
 from xapid.api.dispatch import Request as Call
 from xapid.datamodel.errors import INTERNAL_ERROR, ApiError
 from xapid.datamodel.types import Type
-from xapid.http.reply import Reply, error_page
+from xapid.http.reply import Headers, Reply, error_page
 from xapid.http.service import Request
 from xapid.runtime.context import Origin
 from xapid.wire import jsonrpc, xmlrpc
@@ -51,8 +51,9 @@ class Endpoint:
         return self._xml(request)
 
     def _call(self, method: str, params: list[Any], request: Request) -> Answer | Awaitable[Answer]:
-        origin, task, parent, config = _headers(request)
-        return self._dispatcher.call(Call(method, params, origin, task, parent, config))
+        said, peer = _said(request.headers), request.peer
+        origin = Origin(peer.address, said.agent, peer.trusted, said.originator)
+        return self._dispatcher.call(Call(method, params, origin, said.task, said.parent, said.config))
 
     # XML-RPC
 
@@ -140,10 +141,22 @@ def _unforeseen(error: Exception) -> list[str]:
     return INTERNAL_ERROR(f"{type(error).__name__}: {error}").description
 
 
-def _headers(request: Request) -> tuple[Origin, str, str, tuple[tuple[str, str], ...]]:
+class _Said(NamedTuple):
+    """What the headers of a call say."""
+
+    agent: str
+    task: str
+    parent: str
+    originator: str
+    config: Headers
+
+
+# The heads of a client are alike, call after call.
+@lru_cache(maxsize=64)
+def _said(headers: Headers) -> _Said:
     agent = task = parent = originator = ""
     config: list[tuple[str, str]] = []
-    for name, value in request.headers:
+    for name, value in headers:
         if name == "user-agent":
             agent = value
         elif name == "task-id":
@@ -154,5 +167,4 @@ def _headers(request: Request) -> tuple[Origin, str, str, tuple[tuple[str, str],
             originator = value
         elif name.startswith(OTHER_CONFIG):
             config.append((name.removeprefix(OTHER_CONFIG), value))
-    peer = request.peer
-    return Origin(peer.address, agent, peer.trusted, originator), task, parent, tuple(config)
+    return _Said(agent, task, parent, originator, tuple(config))

@@ -102,14 +102,11 @@ class Context:
         batch, unless ``settle`` is false.
         """
         transaction = self.store.write()
-        transaction.at_end(self._wrote)
+        transaction.when_numbered(self._seen)
         if settle and self._undos:
             for undo in self._undos:
                 transaction.at_end(undo.settle)
         return transaction
-
-    def _wrote(self, tx: Transaction) -> None:
-        tx.when_numbered(self._seen)
 
     def _seen(self, generation: int) -> None:
         self.until = max(self.until, generation)
@@ -189,7 +186,3 @@ class Context:
     def _channel(self, host: str, kind: str) -> Channel:
         backends = self.runtime.backends
         return Channel(backends.agent(host, kind), self.store, f"{kind}@{host}", backends.translate(kind))
-
-    async def settled(self) -> None:
-        """Return when everything this call wrote or showed is on disk."""
-        await self.store.durable(self.until)

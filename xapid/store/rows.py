@@ -49,7 +49,8 @@ FORGETFUL: frozenset[str] = frozenset(
 _DEFAULTS: dict[str, dict[str, Any]] = {
     name: {field.name: field.empty for field in stored_fields(CLASSES[name])} for name in STORED
 }
-_NAMES: dict[str, frozenset[str]] = {name: frozenset(values) for name, values in _DEFAULTS.items()}
+FIELDS: dict[str, frozenset[str]] = {name: frozenset(values) for name, values in _DEFAULTS.items()}
+"""Names of the fields that rows of a class carry."""
 
 
 def new_ref() -> str:
@@ -63,8 +64,8 @@ def new_uuid() -> str:
 def make_row(cls: type[R], ref: str, values: dict[str, Any]) -> R:
     """A row with every field: those given, the defaults for the rest. Unknown names raise TypeError."""
     name = cls.spec.name
-    if not values.keys() <= _NAMES[name]:
-        raise TypeError(f"{name} has no field {sorted(values.keys() - _NAMES[name])}")
+    if not values.keys() <= FIELDS[name]:
+        raise TypeError(f"{name} has no field {sorted(values.keys() - FIELDS[name])}")
     row: R = object.__new__(cls)
     row.__dict__.update(_DEFAULTS[name])
     row.__dict__.update(values)
@@ -81,7 +82,3 @@ def copy_row(row: R) -> R:
     draft.__dict__.pop("_xml", None)
     draft.__dict__.pop("_json", None)
     return draft
-
-
-def is_stored_field(cls: type[Object], name: str) -> bool:
-    return name in _NAMES[cls.spec.name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Awaitable, Collection, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from xapid.datamodel.errors import HANDLE_INVALID, UUID_INVALID
@@ -25,8 +25,8 @@ class Sink(Protocol):
     """Beyond this generation a batch must be submitted, even an empty one."""
 
     def submit(self, batch: Batch) -> None: ...
-    async def wait(self, generation: int) -> None:
-        """Return when everything up to the generation is on disk. Raises StoreFailed."""
+    def wait(self, generation: int) -> Awaitable[None]:
+        """Done when everything up to the generation is on disk. Fails with StoreFailed."""
 
 
 class Nowhere:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from xapid.datamodel.errors import HANDLE_INVALID, VALUE_NOT_SUPPORTED
 from xapid.datamodel.types import Object
 from xapid.store.feed import Change
-from xapid.store.rows import MESSAGE, SILENT, columns_of, copy_row, is_stored_field, make_row, new_ref
+from xapid.store.rows import FIELDS, MESSAGE, SILENT, columns_of, copy_row, make_row, new_ref
 
 if TYPE_CHECKING:
     from xapid.store.store import Store
@@ -182,12 +182,11 @@ class Transaction:
         latest: R | None = table.rows.get(row.ref)
         if latest is None:
             raise HANDLE_INVALID(name, row.ref)
+        if not changes.keys() <= FIELDS[name]:
+            raise TypeError(f"{name} has no field {sorted(changes.keys() - FIELDS[name])}")
         values = latest.__dict__
-        real = {key: value for key, value in changes.items() if values.get(key, self) != value}
+        real = {key: value for key, value in changes.items() if values[key] != value}
         if not real:
-            for key in changes:
-                if not is_stored_field(type(row), key):
-                    raise TypeError(f"{name} has no field {key}")
             self._met = max(self._met, latest._wait)
             return latest
         _check_values(real)
@@ -203,8 +202,6 @@ class Transaction:
                 self._touch_targets(table.values(new, field_name))
         else:
             new.__dict__.update(real)
-        if not all(is_stored_field(type(row), key) for key in real):
-            raise TypeError(f"{name} has no field among {sorted(real)}")
         draft.fields.update(real)
         return new
 

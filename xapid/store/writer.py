@@ -69,16 +69,17 @@ class Writer:
     def submit(self, batch: Batch) -> None:
         self._queue.put(batch)
 
-    async def wait(self, generation: int) -> None:
-        """Return when everything up to the generation is on disk. Raises StoreFailed while the disk refuses."""
+    def wait(self, generation: int) -> asyncio.Future[None]:
+        """Done when everything up to the generation is on disk. Fails with StoreFailed while the disk refuses."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if generation <= self.durable:
-            return
-        if self.trouble:
-            raise StoreFailed(self.trouble)
-        future = asyncio.get_running_loop().create_future()
-        self._ticket += 1
-        heapq.heappush(self._waiting, (generation, self._ticket, future))
-        await future
+            future.set_result(None)
+        elif self.trouble:
+            future.set_exception(StoreFailed(self.trouble))
+        else:
+            self._ticket += 1
+            heapq.heappush(self._waiting, (generation, self._ticket, future))
+        return future
 
     def _written(self, generation: int) -> None:
         self.durable = max(self.durable, generation)
@@ -116,15 +117,9 @@ class Writer:
     def _take(self) -> list[Batch]:
         """Everything that waits; blocks while nothing does. Empty: to end."""
         first = self._queue.get()
-        batches = [] if first is None else [first]
-        while not (batches and self._kill_point.armed):
-            try:
-                each = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if each is not None:
-                batches.append(each)
-        return batches
+        if first is not None and self._kill_point.armed:
+            return [first]
+        return [*([] if first is None else [first]), *self._more()]
 
     def _write_until_done(self, connection: sa.Connection, batches: list[Batch]) -> None:
         generation = max(batch.generation for batch in batches)
@@ -152,14 +147,8 @@ class Writer:
 
     def _more(self) -> list[Batch]:
         """What came meanwhile; nothing is waited for."""
-        found: list[Batch] = []
-        while True:
-            try:
-                each = self._queue.get_nowait()
-            except queue.Empty:
-                return found
-            if each is not None:
-                found.append(each)
+        found = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        return [each for each in found if each is not None]
 
     def _refused(self, error: Exception, failing: bool) -> bool:
         """The disk refused: give back the ballast once, so that what already happened can be recorded."""

@@ -35,6 +35,9 @@ class EventLog:
 
     def __call__(self, changes: list[Change]) -> None:
         """Take what the feed published."""
+        if not self._registered:
+            self.last += len(changes)
+            return
         self._registered = {ref: each for ref, each in self._registered.items() if self._sessions.find(ref) is not None}
         now = self._clock.now()
         for change in changes:
