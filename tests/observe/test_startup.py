@@ -15,7 +15,22 @@ from cryptography.x509.oid import NameOID
 
 from tests.observe.conftest import HeldClock, Repositories
 from xapid.auth.permissions import permissions
-from xapid.datamodel import PBD, PIF, SM, SR, VM, Certificate, Console, Host, HostCpu, Network, PIF_metrics, Pool, Role
+from xapid.datamodel import (
+    PBD,
+    PIF,
+    SM,
+    SR,
+    VM,
+    Certificate,
+    Console,
+    Host,
+    HostCpu,
+    Message,
+    Network,
+    PIF_metrics,
+    Pool,
+    Role,
+)
 from xapid.demo.build import DemoGuest
 from xapid.observe.first_start import first_start
 from xapid.observe.machine import Machine
@@ -169,6 +184,11 @@ async def test_what_cannot_be_plugged_shows_as_unplugged(
     plugged = {after.store.get(SR, pbd.SR).type: pbd.currently_attached for pbd in after.store.all(PBD)}
     assert plugged == {"file": False, "udev": True, "iso": True}
     assert after.store.one(Host).enabled
+    (message,) = after.store.all(Message)
+    (unplugged,) = [pbd for pbd in after.store.all(PBD) if not pbd.currently_attached]
+    assert (message.name, message.priority, message.cls) == ("PBD_PLUG_FAILED_ON_SERVER_START", 3, "Host")
+    assert message.obj_uuid == after.store.one(Host).uuid
+    assert unplugged.uuid in message.body
 
 
 async def test_a_repository_that_clients_made_up_holds_up_no_start(

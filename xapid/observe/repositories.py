@@ -8,13 +8,16 @@ from pathlib import Path
 
 from xapid.backends.interface import BackendError
 from xapid.backends.storage.interface import Sr, SrFigures, StorageDriver
-from xapid.datamodel import PBD, SR
+from xapid.datamodel import PBD, SR, Host, Message
 from xapid.datamodel.errors import ApiError
+from xapid.datamodel.message import Cls
 from xapid.rules.volume_spec import sr_spec
 from xapid.runtime.context import Runtime
 from xapid.store.rows import new_ref, new_uuid
+from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
+PLUG_FAILED = "PBD_PLUG_FAILED_ON_SERVER_START"
 log = logging.getLogger(__name__)
 
 
@@ -87,13 +90,29 @@ def create_repository(tx: Transaction, host: str, repository: Installed) -> None
     tx.create(PBD, host=host, SR=repository.ref, device_config=repository.config, currently_attached=False)
 
 
-async def plug_all(runtime: Runtime, host: str) -> None:
-    """Plug what is configured for a host. What cannot be plugged shows as unplugged, and the log says why."""
-    for pbd in runtime.store.where(PBD, host=host):
-        await _plug(runtime, pbd)
+async def plug_all(runtime: Runtime, host: Host) -> None:
+    """Plug what is configured for a host. What cannot be plugged shows as unplugged; a message and the log say so."""
+    failed = [pbd for pbd in runtime.store.where(PBD, host=host.ref) if not await _plug(runtime, pbd)]
+    if failed:
+        with runtime.store.write() as tx:
+            tx.create(
+                Message,
+                name=PLUG_FAILED,
+                priority=3,
+                cls=Cls.Host,
+                obj_uuid=host.uuid,
+                timestamp=runtime.clock.date(),
+                body="Not plugged: " + ", ".join(_described(runtime.store, pbd) for pbd in failed),
+            )
 
 
-async def _plug(runtime: Runtime, pbd: PBD) -> None:
+def _described(store: Store, pbd: PBD) -> str:
+    sr = store.find(SR, pbd.SR)
+    return f"PBD {pbd.uuid}" if sr is None else f"PBD {pbd.uuid} of SR '{sr.name_label}' (uuid: {sr.uuid})"
+
+
+async def _plug(runtime: Runtime, pbd: PBD) -> bool:
+    """Plug one, and record what is known of its space. Whether it went well."""
     store = runtime.store
     figures: SrFigures | None = None
     try:
@@ -113,3 +132,4 @@ async def _plug(runtime: Runtime, pbd: PBD) -> None:
                 physical_utilisation=figures.physical_utilisation,
                 virtual_allocation=figures.virtual_allocation,
             )
+    return figures is not None

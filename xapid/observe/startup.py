@@ -38,7 +38,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
         _refresh_host(runtime, tx, machine, host)
         write_storage_kinds(runtime.store, tx, machine.storage)
         _write_demo(runtime.store, tx, machine)
-    await plug_all(runtime, host.ref)
+    await plug_all(runtime, host)
     with runtime.store.write() as tx:
         _enable(runtime, tx, host)
     await runtime.store.settled()
