@@ -162,7 +162,9 @@ class Workshop:
         """Return once the records are so; fail if they do not become so."""
         async with asyncio.timeout(seconds):
             while not condition():
-                await self.fresh.store.feed.wait(None, 1.0)
+                # Directly, so that what is so for a moment only is seen.
+                with self.fresh.store.feed.watch(None) as news:
+                    await news
 
 
 @contextmanager
