@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -32,7 +33,7 @@ from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
 from xapid.ops import MODULES
-from xapid.ops.event.log import EventLog
+from xapid.ops.event.log import EventLog, heartbeat
 from xapid.ops.session import Login
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import CHECKS, DERIVATIONS
@@ -167,7 +168,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     """The objects that operations work with."""
     clock = clock or Clock()
     runtime = Runtime(store, config, clock, Tasks(store, clock), Guard(store, CHECKS), backends)
-    sessions = Sessions(store, clock, config.limits.sessions_per_user)
+    sessions = Sessions(store, clock, config.limits.sessions_per_user, runtime.tasks.busy_sessions)
     event_log = EventLog(sessions, clock)
     store.feed.stream = event_log
     login = Login(PasswordFile(config.passwords), config.limits.login_failure_delay)
@@ -230,11 +231,12 @@ def listener_configs(config: Config, hardware: Hardware) -> list[ListenerConfig]
 
 
 async def keep_house(runtime: Runtime) -> None:
-    """Remove what goes with time, and try again what the disk refused."""
+    """Remove what goes with time, show clients that we are here, and try again what the disk refused."""
     collector = Collector(runtime, runtime.services["sessions"])
     writer = runtime.store.sink
     while True:
         await _guarded(collector.collect)
+        await _guarded(partial(heartbeat, runtime.store))
         if isinstance(writer, Writer):
             writer.watch_ballast()
         await asyncio.sleep(EVERY)

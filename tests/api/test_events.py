@@ -19,7 +19,7 @@ from xapid.datamodel.errors import (
     SESSION_INVALID,
     SESSION_NOT_REGISTERED,
 )
-from xapid.ops.event.log import KEPT
+from xapid.ops.event.log import KEPT, heartbeat
 from xapid.store.feed import DELETIONS_KEPT
 
 NOBODY = "OpaqueRef:00000000-0000-0000-0000-000000000000"
@@ -433,6 +433,22 @@ async def test_each_session_hears_everything(fresh: FreshHost) -> None:
 
     for client in clients:
         assert ("network", "add", ref) in told(await client.event.next())
+
+
+async def test_who_registered_for_the_pool_hears_now_and_then_that_it_is_there(fresh: FreshHost, pool: str) -> None:
+    xapi = fresh.xapi
+    await xapi.event.register(["pool"])
+    next_, from_ = (
+        asyncio.create_task(xapi.event.next()),
+        asyncio.create_task(since(xapi, await now(xapi), "pool", seconds=60)),
+    )
+    assert await waits(next_)
+
+    heartbeat(fresh.store)
+
+    assert told(await asyncio.wait_for(next_, PATIENCE)) == [("pool", "mod", pool)]
+    assert await waits(from_)
+    from_.cancel()
 
 
 async def test_who_does_not_read_is_told_once_that_events_were_lost(fresh: FreshHost) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import FreshHost
+from tests.machines import Workshop
 from tests.xapi import REMOTE, Xapi
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import IDLE_LIMIT, Sessions
@@ -255,6 +256,30 @@ async def test_the_session_idle_longest_makes_room_for_one_more(fresh: FreshHost
     assert not await is_alive(xapi, found[1])
     alive = [await is_alive(xapi, session) for session in (found[0], *found[2:], new, other, xapi.session)]
     assert alive == [True] * (PER_ORIGINATOR + 2)
+
+
+async def test_a_session_whose_task_is_under_way_is_not_idle(fresh: FreshHost, workshop: Workshop) -> None:
+    xapi, vm = fresh.xapi, await workshop.vm()
+    session = await log_in(xapi, "root", "", "1.0", "one")
+    async with workshop.waiting(vm, xapi.send("VM.start", session, vm, False, False)):
+        fresh.clock.passed += IDLE_LIMIT + 1
+        sessions(fresh).expire()
+        for _ in range(PER_ORIGINATOR):
+            await log_in(xapi, "root", "", "1.0", "one")
+
+    assert await is_alive(xapi, session)
+
+
+async def test_tasks_do_not_keep_more_sessions_than_there_may_be(fresh: FreshHost) -> None:
+    xapi = fresh.xapi
+    found = [await log_in(xapi, "root", "", "1.0", "one") for _ in range(PER_ORIGINATOR)]
+    for session in found:
+        await xapi.send("task.create", session, "mine", "")
+
+    await log_in(xapi, "root", "", "1.0", "one")
+
+    assert not await is_alive(xapi, found[0])
+    assert await is_alive(xapi, found[1])
 
 
 async def test_a_wait_for_events_ends_when_its_session_makes_room(fresh: FreshHost) -> None:

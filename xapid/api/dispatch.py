@@ -203,6 +203,9 @@ class Dispatcher:
             raise
         except Exception as error:
             raise unforeseen(method.name, error) from error
+        finally:
+            if ctx.session is not None:
+                self.sessions.answered(ctx.session)
 
     async def _finish(self, ctx: Context, method: Method, work: Coroutine[Any, Any, Any]) -> Answer:
         return await self._settled(ctx, method, await work)

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -63,10 +64,14 @@ class SessionState:
 class Sessions:
     """All sessions of this daemon."""
 
-    def __init__(self, store: Store, clock: Clock, per_group: int = 500) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, per_group: int = 500, busy: Callable[[], Collection[str]] = frozenset
+    ) -> None:
+        """``busy``: tells the references of sessions for which a task is under way. Such are not idle."""
         self._store = store
         self._clock = clock
         self._per_group = per_group
+        self._busy = busy
         self._states: dict[str, SessionState] = {}
         self._groups: dict[str, OrderedDict[str, None]] = {}
         self.ended: dict[str, list[Any]] = {}
@@ -131,8 +136,10 @@ class Sessions:
 
     def _make_room(self, group: str) -> None:
         members = self._groups.get(group)
-        while members and len(members) >= self._per_group:
-            self.end(next(iter(members)))
+        if members is not None and len(members) >= self._per_group:
+            busy = self._busy()
+            longest_idle = next(iter(members))
+            self.end(next((ref for ref in members if ref not in busy), longest_idle))
 
     def get(self, ref: str) -> SessionState:
         """The session of a reference; it counts as active now. Raises SESSION_INVALID."""
@@ -140,13 +147,21 @@ class Sessions:
         if state is None:
             raise SESSION_INVALID(ref)
         heard = self._clock.monotonic()
-        if heard - state.heard > IDLE_LIMIT:
+        if heard - state.heard > IDLE_LIMIT and ref not in self._busy():
             self.end(ref)
             raise SESSION_INVALID(ref)
-        state.heard = heard
         state.last_active = self._clock.now()
-        self._groups[state.group].move_to_end(ref)
+        self._move_to_end(state, heard)
         return state
+
+    def answered(self, state: SessionState) -> None:
+        """A call that took its time is over: until now the session was not idle."""
+        if state.ref in self._states:
+            self._move_to_end(state, self._clock.monotonic())
+
+    def _move_to_end(self, state: SessionState, heard: float) -> None:
+        state.heard = heard
+        self._groups[state.group].move_to_end(state.ref)
 
     def find(self, ref: str) -> SessionState | None:
         return self._states.get(ref)
@@ -173,8 +188,9 @@ class Sessions:
 
     def expire(self) -> None:
         """End every session that was idle too long."""
-        limit = self._clock.monotonic() - IDLE_LIMIT
+        limit, busy = self._clock.monotonic() - IDLE_LIMIT, self._busy()
         for members in list(self._groups.values()):
             # The one longest idle stands first.
             for ref in list(takewhile(lambda ref: self._states[ref].heard < limit, members)):
-                self.end(ref)
+                if ref not in busy:
+                    self.end(ref)

@@ -178,6 +178,10 @@ class Tasks:
         self.sessions.pop(ref, None)
         self.owners.pop(ref, None)
 
+    def busy_sessions(self) -> frozenset[str]:
+        """Sessions for which something is under way."""
+        return frozenset(handle.session for handle in self.active.values())
+
     def of_session(self, session: str) -> tuple[str, ...]:
         return tuple(ref for ref, owner in self.sessions.items() if owner == session)
 

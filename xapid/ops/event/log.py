@@ -6,9 +6,11 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from xapid.auth.sessions import Sessions, SessionState
+from xapid.datamodel import Pool
 from xapid.ops.event.subscription import Subscription
 from xapid.runtime.clock import Clock
 from xapid.store.feed import Change
+from xapid.store.store import Store
 from xapid.wire.records import EventOut
 
 KEPT = 10_000
@@ -88,3 +90,9 @@ class EventLog:
 def _shown(entry: _Entry) -> EventOut:
     change = entry.change
     return EventOut(entry.number, f"{entry.time:.0f}.", change.cls.lower(), change.operation, change.ref, change.row)
+
+
+def heartbeat(store: Store) -> None:
+    """Tell those who registered for the pool that it changed, which it did not: so they and we notice who is gone."""
+    for pool in store.all(Pool):
+        store.feed.published([Change(store.generation, Pool.spec.name, "mod", pool.ref, pool)])
