@@ -44,7 +44,7 @@ class ConsoleHandler:
                 endpoint = self._find(session, parameters)
                 reader, writer = await _opened(endpoint)
                 try:
-                    await _join(scope["extensions"][RAW](), reader, writer)
+                    await carry(scope["extensions"][RAW](), reader, writer)
                 finally:
                     writer.close()
         except Refused as refused:
@@ -89,8 +89,12 @@ async def _opened(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.Str
         raise Refused(error_page(500)) from error
 
 
-async def _join(client: RawStream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry bytes both ways until either side ends."""
+async def carry(client: RawStream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Carry bytes both ways until either side ends. Who is slow to read holds up the other, and fills no memory.
+
+    A client that ends only its sending side is let go as well: one that has left looks the same, and would keep a
+    serial line, which serves one at a time, from the next.
+    """
     try:
         await client.write(HEAD)
         down = asyncio.ensure_future(_to_client(client, reader))
