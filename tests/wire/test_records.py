@@ -167,15 +167,41 @@ def test_what_is_kept_is_limited_and_given_back() -> None:
 
     for row in rows:
         kept.keep(row, "_xml", b"x" * 40)
-    assert ["_xml" in row.__dict__ for row in rows] == [True, True, False]
+        assert "_xml" in row.__dict__
+
+    assert sum("_xml" in row.__dict__ for row in rows) == 2
     assert kept.used == 80
-    rows.pop(0)
+
+
+def test_what_is_kept_goes_for_what_is_new_and_with_its_row() -> None:
+    kept = Kept(1000)
+    rows = [make_row(Network, str(number)) for number in range(300)]
+
+    for number, row in enumerate(rows):
+        for slot, size in (("_xml", 7), ("_json", number % 50)):
+            kept.keep(row, slot, b"x" * size)
+            found = sum(len(each.__dict__.get(name, b"")) for each in rows for name in ("_xml", "_json"))
+            assert kept.used == found <= 1000
+        if number % 3 == 0:
+            rows[number // 2] = make_row(Network, "new")
+            gc.collect(0)
+            kept.keep(row, "_other", b"")
+
+    rows.clear()
     del row
     gc.collect()
-    kept.keep(rows[1], "_xml", b"x" * 60)
+    kept.keep(make_row(Network, "last"), "_xml", b"")
+    assert kept.used == 0
 
-    assert "_xml" in rows[1].__dict__
-    assert kept.used == 100
+
+def test_what_is_longer_than_the_limit_is_not_kept() -> None:
+    kept, row, other = Kept(100), make_row(Network, "1"), make_row(Network, "2")
+    kept.keep(other, "_xml", b"x" * 100)
+
+    kept.keep(row, "_xml", b"x" * 101)
+
+    assert "_xml" not in row.__dict__
+    assert "_xml" in other.__dict__
 
 
 def test_both_formats_of_a_row_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -47,36 +48,59 @@ class EventBatch:
     token: str
 
 
-class _Watch(weakref.ref[Object]):
-    """Tells when a row is gone, and how many bytes with it."""
+class _Encoding(weakref.ref[Object]):
+    """One that is kept: whose it is, where on the row, and how long. It tells when the row is gone."""
 
-    __slots__ = ("size",)
+    __slots__ = ("place", "size", "slot")
+    slot: str
     size: int
+    place: int
+    """Its index among all that are kept; -1: it is no longer."""
 
 
 class Kept:
-    """Encodings kept on rows, limited in sum. When it is full, rows that come later are encoded for each answer."""
+    """Encodings kept on rows, limited in sum: for a new one, others go.
+
+    Which ones is chance. Who reads all records again and again, more of them than there is room for, would find none of
+    them kept if the oldest went.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        self._watches: dict[int, _Watch] = {}
+        self._encodings: list[_Encoding] = []
         # Rows may die on any thread, wherever the last reference is dropped. Only this is touched there.
-        self._gone: deque[_Watch] = deque()
+        self._gone: deque[_Encoding] = deque()
 
     def keep(self, row: Object, slot: str, data: bytes) -> None:
-        """Leave the bytes on the row, if there is room."""
+        """Leave the bytes on the row. Those that exceed the limit by themselves are not kept."""
         while self._gone:
-            watch = self._gone.popleft()
-            del self._watches[id(watch)]
-            self.used -= watch.size
-        if self.used + len(data) > self.limit:
+            self._forget(self._gone.popleft())
+        if len(data) > self.limit:
             return
+        while self.used + len(data) > self.limit:
+            self._drop(self._encodings[secrets.randbelow(len(self._encodings))])
         row.__dict__[slot] = data
-        self.used += len(data)
-        watch = _Watch(row, self._gone.append)
-        watch.size = len(data)
-        self._watches[id(watch)] = watch
+        encoding = _Encoding(row, self._gone.append)
+        encoding.slot, encoding.size, encoding.place = slot, len(data), len(self._encodings)
+        self._encodings.append(encoding)
+        self.used += encoding.size
+
+    def _drop(self, encoding: _Encoding) -> None:
+        row = encoding()
+        if row is not None:
+            row.__dict__.pop(encoding.slot, None)
+        self._forget(encoding)
+
+    def _forget(self, encoding: _Encoding) -> None:
+        if encoding.place < 0:
+            return
+        last = self._encodings.pop()
+        if last is not encoding:
+            self._encodings[encoding.place] = last
+            last.place = encoding.place
+        encoding.place = -1
+        self.used -= encoding.size
 
 
 KEPT = Kept(64 * 2**20)
