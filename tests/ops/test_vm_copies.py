@@ -155,6 +155,27 @@ async def test_a_suspended_machine_can_be_cloned_under_its_name(workshop: Worksh
     assert workshop.row(clone).power_state == "Suspended"
 
 
+@pytest.mark.parametrize("message", ["csvm", "checkpoint", "revert"])
+async def test_an_image_that_cannot_be_copied_leaves_nothing(
+    workshop: Workshop, machine: Machine, message: str
+) -> None:
+    xapi, vm = workshop.xapi, machine.vm
+    await workshop.started(vm)
+    checkpoint = await xapi.VM.checkpoint(vm, "asleep")
+    if message == "revert":
+        await xapi.VM.hard_shutdown(vm)
+    else:
+        await xapi.VM.suspend(vm)
+    volumes = workshop.volumes(machine.sr)
+    workshop.faults("storage:file").fail("copy", NoSpace("the disk is full"))
+
+    with pytest.raises(ApiError):
+        await xapi.call(f"VM.{message}", *{"csvm": (vm,), "checkpoint": (vm, "c"), "revert": (checkpoint,)}[message])
+
+    assert workshop.volumes(machine.sr) == volumes
+    assert workshop.idle()
+
+
 @pytest.mark.parametrize("message, arguments", [("clone", ("c",)), ("copy", ("c", NULL)), ("snapshot", ("c", []))])
 async def test_without_space_nothing_is_left_of_a_copy(
     workshop: Workshop, machine: Machine, message: str, arguments: tuple[object, ...]
@@ -241,6 +262,9 @@ async def test_a_checkpoint_of_a_sleeping_machine_has_an_image_of_its_own(worksh
     row = workshop.row(checkpoint)
     assert row.power_state == "Suspended"
     assert row.suspend_VDI not in (NULL, workshop.row(machine.vm).suspend_VDI)
+    await workshop.xapi.VM.resume(machine.vm, False, False)
+    await workshop.xapi.VM.revert(checkpoint)
+    await workshop.xapi.VM.resume(machine.vm, False, False)
 
 
 async def test_a_paused_machine_is_kept_without_its_memory(workshop: Workshop, machine: Machine) -> None:

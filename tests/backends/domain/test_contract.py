@@ -8,7 +8,8 @@ import pytest
 
 from tests.backends.domain.hypervisor import MIB, Hypervisor
 from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainState, Feature
-from xapid.backends.interface import AlreadyExists, BackendError, NotFound
+from xapid.backends.interface import AlreadyExists, BackendError, NotFound, NotSupported
+from xapid.backends.storage.interface import VolumeFormat
 
 
 def test_a_started_machine_runs_and_is_found(hypervisor: Hypervisor) -> None:
@@ -174,6 +175,20 @@ def test_a_machine_can_be_resumed_paused(hypervisor: Hypervisor) -> None:
     domain = hypervisor.driver.resume(spec, image, paused=True)
 
     assert domain.state is DomainState.paused
+
+
+def test_an_image_is_a_plain_file(hypervisor: Hypervisor) -> None:
+    spec, image = hypervisor.spec(), hypervisor.image()
+    hypervisor.driver.start(spec, paused=False)
+
+    with pytest.raises(NotSupported):
+        hypervisor.driver.suspend(spec.uuid, replace(image, format=VolumeFormat.qcow2))
+    assert hypervisor.driver.find(spec.uuid) is not None
+    hypervisor.driver.suspend(spec.uuid, image)
+
+    with pytest.raises(NotSupported):
+        hypervisor.driver.resume(spec, replace(image, format=VolumeFormat.qcow2), paused=True)
+    assert hypervisor.driver.find(spec.uuid) is None
 
 
 def test_a_copy_of_a_suspended_machine_can_be_resumed_beside_it(hypervisor: Hypervisor) -> None:

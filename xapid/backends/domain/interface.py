@@ -209,7 +209,7 @@ class DomainDriver(Protocol):
         """Stop at once. Returns when the process and its network devices are gone."""
 
     def suspend(self, uuid: str, image: Disk) -> None:
-        """Save memory and state into the image, and stop."""
+        """Save memory and state into the image, and stop. Raises NotSupported for one that is no raw file or device."""
 
     def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
         """Go on from the image, with the disks and interfaces of ``spec``."""

@@ -24,7 +24,7 @@ from xapid.backends.domain.interface import (
 from xapid.backends.domain.sim_console import SimConsoles
 from xapid.backends.faults import SimFaults
 from xapid.backends.interface import AlreadyExists, BadConfig, DriverInfo, NotFound, NotSupported
-from xapid.backends.storage.interface import Disk
+from xapid.backends.storage.interface import Disk, VolumeFormat
 
 GUEST_KEY = "sim-guest"
 """Of VM.platform: what kind of guest is simulated."""
@@ -148,10 +148,12 @@ class SimDomains:
         guest = self.guest(uuid)
         if not guest.answers:
             raise NotSupported(f"the guest of {uuid} has no drivers: it cannot be suspended")
+        _check_image(image)
         with self._changing:
             self._end(guest, DomainEventKind.stopped, "saved")
 
     def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
+        _check_image(image)
         return self._begin(spec, paused, "restored")
 
     # Devices of a running machine
@@ -299,6 +301,11 @@ class SimDomains:
             features=GUEST_FEATURES if full else NO_FEATURES,
             xenstore_data=shared_data(spec) if full else {},
         )
+
+
+def _check_image(image: Disk) -> None:
+    if image.format is not VolumeFormat.raw:
+        raise NotSupported(f"an image must be a raw file or device: {image.path}", path=image.path)
 
 
 def shared_data(spec: DomainSpec) -> dict[str, str]:

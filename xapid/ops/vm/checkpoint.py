@@ -21,6 +21,7 @@ from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts, branches, repositories
 from xapid.ops.alerts import VmAlert
+from xapid.ops.vm import images
 from xapid.ops.vm.change import News, changing, host_of
 from xapid.ops.vm.copies import Copier, disks_of, image_of
 from xapid.ops.vm.create import remove
@@ -79,22 +80,22 @@ async def _awake(ctx: Context, vm: VM, host: Host) -> None:
         raise VM_CHECKPOINT_RESUME_FAILED(vm.ref) from error
 
 
-async def _keep(ctx: Context, vm: VM, name: str, cloned: list[VDI], image: VDI | None) -> VM:
-    """The snapshot of a machine as it was photographed, with its image, or with clones of disks it sleeps in."""
+async def _keep(ctx: Context, vm: VM, name: str, copied: list[VDI], image: VDI | None) -> VM:
+    """The snapshot of a machine as it was photographed, with its image, or with a copy of the one it sleeps in."""
     sources = disks_of(ctx.store, vm)
     marks: list[tuple[Object, str]] = [(ctx.store.get(SR, vdi.SR), StorageOperations.vdi_snapshot) for vdi in sources]
-    marks += [(ctx.store.get(SR, vdi.SR), StorageOperations.vdi_snapshot) for vdi in cloned]
-    marks += [(vdi, VdiOperations.snapshot) for vdi in (*sources, *cloned)]
+    marks += [(vdi, VdiOperations.snapshot) for vdi in sources]
+    marks += [(vdi, VdiOperations.copy) for vdi in copied]
     copier = Copier(ctx, name)
 
     def write(tx: Transaction, made: Mapping[str, VDI]) -> VM:
-        own = next((made[each.ref] for each in cloned), image)
-        return copier.snapshot(tx, vm, made, own)
+        return copier.snapshot(tx, vm, made, next(iter(images.recorded(tx, copies).values()), image))
 
     def unwrite(tx: Transaction, made: VM) -> None:
         remove(tx, ctx.store, made)
+        images.take_back(tx, undo, copies)
 
     async with repositories.marked(ctx, marks) as undo:
+        copies = await images.copies_of(ctx, undo, copied)
         twigs = await branches.grow(ctx, undo, sources, snapshot=True)
-        twigs += await branches.grow(ctx, undo, cloned, snapshot=False)
         return await branches.finish(ctx, undo, twigs, write, unwrite)

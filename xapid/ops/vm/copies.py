@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from xapid.backends.storage.interface import NewVolume, StorageDriver, Volume
 from xapid.datamodel import (
     SR,
     VBD,
@@ -26,10 +25,9 @@ from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts, branches, repositories, vtpm
 from xapid.ops.alerts import VmAlert
-from xapid.ops.vdi import record_copy
+from xapid.ops.vm import images
 from xapid.ops.vm.bring_up import new_generation
 from xapid.ops.vm.create import DEFAULT_TEMPLATE, MAC_SEED, remove
-from xapid.rules import volume_spec
 from xapid.rules.addresses import seeded_mac
 from xapid.runtime.context import Context
 from xapid.store.rows import new_uuid
@@ -63,8 +61,8 @@ async def csvm(ctx: Context, vm: str) -> str:
 
 
 async def _cloned(ctx: Context, vm: VM, new_name: str) -> str:
-    disks = [*disks_of(ctx.store, vm), *image_of(ctx.store, vm)]
-    return await _branched(ctx, vm, disks, VdiOperations.clone, Copier(ctx, new_name).clone)
+    disks, asleep_in = disks_of(ctx.store, vm), image_of(ctx.store, vm)
+    return await _branched(ctx, vm, disks, asleep_in, VdiOperations.clone, Copier(ctx, new_name).clone)
 
 
 async def copy(ctx: Context, vm: VM, new_name: str, sr: str) -> str:
@@ -77,19 +75,12 @@ async def copy(ctx: Context, vm: VM, new_name: str, sr: str) -> str:
         disks = [*disks_of(ctx.store, vm), *image_of(ctx.store, vm)]
         marks: list[tuple[Object, str]] = [(vdi, VdiOperations.copy) for vdi in disks]
         async with repositories.marked(ctx, marks) as undo:
-            made: dict[str, tuple[SR, Volume]] = {}
-            for done, vdi in enumerate(disks):
-                repository = repositories.of(ctx, target or ctx.store.get(SR, vdi.SR))
-                before = repositories.of(ctx, ctx.store.get(SR, vdi.SR)).volume(ctx.now(vdi))
-                new = NewVolume(new_uuid(), before.size, vdi.name_label, purpose=vdi.type)
-                undo.push(repository.channel, StorageDriver.destroy, volume_spec.unborn(repository.spec, new))
-                with ctx.task.cancellable():
-                    volume = await repository.channel.call(StorageDriver.copy, before, repository.spec, new, "")
-                made[vdi.ref] = repository.row, volume
-                ctx.progress((done + 1) / len(disks))
+            made: list[images.Copy] = []
+            for vdi in disks:
+                made.append(await images.copied(ctx, undo, vdi, target or ctx.store.get(SR, vdi.SR)))
+                ctx.progress(len(made) / len(disks))
             with ctx.write() as tx:
-                copies = {ref: record_copy(tx, ctx.store, ctx.store.get(VDI, ref), *each) for ref, each in made.items()}
-                return str(Copier(ctx, new_name).clone(tx, ctx.now(vm), copies).ref)
+                return str(Copier(ctx, new_name).clone(tx, ctx.now(vm), images.recorded(tx, made)).ref)
 
 
 async def snapshot(ctx: Context, vm: VM, new_name: str, ignore_vdis: tuple[str, ...]) -> str:
@@ -99,7 +90,7 @@ async def snapshot(ctx: Context, vm: VM, new_name: str, ignore_vdis: tuple[str, 
         if vm.power_state is VmPowerState.Suspended and not image_of(ctx.store, vm):
             raise NO_HOSTS_AVAILABLE()
         disks = [vdi for vdi in disks_of(ctx.store, vm) if vdi.ref not in ignore_vdis]
-        made = await _branched(ctx, vm, disks, VdiOperations.snapshot, Copier(ctx, new_name).snapshot)
+        made = await _branched(ctx, vm, disks, [], VdiOperations.snapshot, Copier(ctx, new_name).snapshot)
     alerts.of_vm(ctx, vm, VmAlert.VM_SNAPSHOTTED, f"has a new snapshot, '{new_name}'")
     return made
 
@@ -108,24 +99,31 @@ async def _branched(
     ctx: Context,
     vm: VM,
     disks: Sequence[VDI],
+    asleep_in: Sequence[VDI],
     operation: VdiOperations,
     write: Callable[[Transaction, VM, Mapping[str, VDI]], VM],
 ) -> str:
-    """Branch the disks, all at one moment, and make the new VM of them."""
-    if not disks:
+    """Branch the disks, all at one moment, copy the image, and make the new VM of them."""
+    if not disks and not asleep_in:
         with ctx.write() as tx:
             return str(write(tx, ctx.now(vm), {}).ref)
     is_snapshot = operation is VdiOperations.snapshot
     on_sr = StorageOperations.vdi_snapshot if is_snapshot else StorageOperations.vdi_clone
     marks: list[tuple[Object, str]] = [(ctx.store.get(SR, vdi.SR), on_sr) for vdi in disks]
     marks += [(vdi, operation) for vdi in disks]
+    marks += [(vdi, VdiOperations.copy) for vdi in asleep_in]
     async with repositories.marked(ctx, marks) as undo:
+        copies = await images.copies_of(ctx, undo, asleep_in)
         twigs = await branches.grow(ctx, undo, disks, snapshot=is_snapshot)
+
+        def record(tx: Transaction, branched: Mapping[str, VDI]) -> VM:
+            return write(tx, ctx.now(vm), {**branched, **images.recorded(tx, copies)})
 
         def unwrite(tx: Transaction, made: VM) -> None:
             remove(tx, ctx.store, made)
+            images.take_back(tx, undo, copies)
 
-        made = await branches.finish(ctx, undo, twigs, lambda tx, copies: write(tx, ctx.now(vm), copies), unwrite)
+        made = await branches.finish(ctx, undo, twigs, record, unwrite)
         return str(made.ref)
 
 

@@ -15,6 +15,7 @@ from xapid.ops import alerts, branches, repositories, vtpm
 from xapid.ops import vdi as disks
 from xapid.ops.alerts import VmAlert
 from xapid.ops.vdi import remove_drive
+from xapid.ops.vm import images
 from xapid.ops.vm.bring_up import new_generation
 from xapid.ops.vm.change import changing
 from xapid.ops.vm.copies import Copier, disks_of, fields_in, image_of
@@ -63,15 +64,17 @@ def _made_anew(ctx: Context, snapshot: VM) -> VM:
 
 async def _go_back(ctx: Context, vm: VM, snapshot: VM) -> None:
     """New disks come from the snapshot's; the ones that the machine had before are destroyed."""
-    sources = [*disks_of(ctx.store, snapshot), *image_of(ctx.store, snapshot)]
+    sources, asleep_in = disks_of(ctx.store, snapshot), image_of(ctx.store, snapshot)
     replaced = [row for source in sources if (row := ctx.store.find(VDI, source.snapshot_of)) is not None]
     marks: list[tuple[Object, str]] = [(ctx.store.get(SR, vdi.SR), StorageOperations.vdi_clone) for vdi in sources]
     marks += [(vdi, VdiOperations.clone) for vdi in sources]
+    marks += [(vdi, VdiOperations.copy) for vdi in asleep_in]
     async with repositories.marked(ctx, marks) as undo:
+        copies = await images.copies_of(ctx, undo, asleep_in)
         twigs = await branches.grow(ctx, undo, sources, snapshot=False)
 
         def write(tx: Transaction, made: Mapping[str, VDI]) -> None:
-            _write(ctx, tx, vm, snapshot, made)
+            _write(ctx, tx, vm, snapshot, {**made, **images.recorded(tx, copies)})
 
         await branches.finish(ctx, undo, twigs, write)
     for vdi in replaced:
