@@ -45,9 +45,9 @@ from xapid.runtime.logs import set_up_logging
 from xapid.runtime.notify import notify
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
-from xapid.store.database import Database, DatabaseError, StateDirectory
+from xapid.store.database import Database, DatabaseError, StateDirectory, has_space
 from xapid.store.store import Store
-from xapid.store.writer import Ballast, Writer
+from xapid.store.writer import Ballast, StoreFailed, Writer
 from xapid.wire import xmlrpc
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,9 @@ def serve(config: Config) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         uvloop.run(serve_with(config))
+    except StoreFailed as error:
+        print(f"xapid: state directory {config.state_dir} cannot be written: {error}", file=sys.stderr)
+        return 1
     except (DatabaseError, ListenError, CertificateError, DriverChoiceError, BackendError) as error:
         print(f"xapid: {error}", file=sys.stderr)
         return 1
@@ -137,11 +140,12 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
     directory = StateDirectory(state)
     directory.open()
     try:
+        ballast = Ballast(state / "ballast", BALLAST)
+        if not has_space(state):
+            ballast.give_back()
         database = Database(state / "xapid.db")
         database.open()
         generation = int(database.meta().get("generation_ceiling", 0))
-        ballast = Ballast(state / "ballast", BALLAST)
-        ballast.take()
         writer = Writer(database.engine, generation, ballast)
         store = Store(DERIVATIONS, writer, generation)
         load(store, database)
@@ -231,14 +235,11 @@ def listener_configs(config: Config, hardware: Hardware) -> list[ListenerConfig]
 
 
 async def keep_house(runtime: Runtime) -> None:
-    """Remove what goes with time, show clients that we are here, and try again what the disk refused."""
+    """Remove what goes with time, and show clients that we are here."""
     collector = Collector(runtime, runtime.services["sessions"])
-    writer = runtime.store.sink
     while True:
         await _guarded(collector.collect)
         await _guarded(partial(heartbeat, runtime.store))
-        if isinstance(writer, Writer):
-            writer.watch_ballast()
         await asyncio.sleep(EVERY)
 
 

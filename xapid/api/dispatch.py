@@ -110,6 +110,8 @@ class Dispatcher:
         if prefix:
             if not method.has_async:
                 raise OtherError("Fault", f"No async mode for this operation (rpc: {name})")
+            # Before there is a task, which would have to be recorded.
+            self._refuse_when_full(method)
             return self._asynchronous(prefix, method, session, values, request)
         return self._synchronous(method, session, values, request)
 
@@ -199,8 +201,10 @@ class Dispatcher:
         run: Callable[..., Coroutine[Any, Any, Any]] = method.run  # type: ignore[assignment]  # it waits, so it is there
         try:
             return await run(ctx, *values)
-        except (ApiError, StoreFailed):
+        except ApiError:
             raise
+        except StoreFailed as error:
+            raise INTERNAL_ERROR(f"given up, for it cannot be recorded: {error}") from error
         except Exception as error:
             raise unforeseen(method.name, error) from error
         finally:
@@ -261,7 +265,10 @@ class Dispatcher:
         return self._acknowledged(task)
 
     async def _acknowledged(self, task: TaskHandle) -> Answer:
-        await self.runtime.store.settled()
+        try:
+            await self.runtime.store.settled()
+        except StoreFailed as error:
+            raise INTERNAL_ERROR(f"begun, but not recorded: {error}") from error
         return Answer(STRING, task.ref)
 
     def _new_task(self, session: SessionState | None, request: Request, volatile: bool) -> TaskHandle:
@@ -304,7 +311,10 @@ class Dispatcher:
         return self._extension(ctx, request)
 
 
-_READERS = ("get_", "log", "login", "assert_", "query", "has_", "compute_", "list", "from", "next", "cancel")
+_READERS = (
+    "get_", "log", "login", "assert_", "query", "has_", "compute_", "list", "from", "next", "register", "unregister",
+    "cancel",
+)  # fmt: skip
 """Beginnings of the messages that are answered while the disk is full."""
 
 

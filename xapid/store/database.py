@@ -74,8 +74,8 @@ class StateDirectory:
     def _write_owner(self) -> None:
         assert self._lock is not None
         try:
-            os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+            # In this order: a full disk lets what is there be overwritten.
+            os.ftruncate(self._lock, os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0))
         except OSError as error:
             raise DatabaseError(f"state directory {self.path} cannot be written: {error.strerror}") from error
 
@@ -83,6 +83,17 @@ class StateDirectory:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def free(directory: Path) -> int:
+    """Bytes that are left on the disk with a directory."""
+    space = os.statvfs(directory)
+    return space.f_bavail * space.f_frsize
+
+
+def has_space(directory: Path) -> bool:
+    """Whether there is space for what a start writes at once: the log and its index."""
+    return free(directory) >= 1024 * 1024
 
 
 class Database:
@@ -109,7 +120,8 @@ class Database:
                     connection.execute(sa.insert(META), [{"key": "format", "value": str(FORMAT)}])
                 forget_deletions(connection)
         except (sa.exc.DatabaseError, sqlite3.Error) as error:
-            raise DatabaseError(f"database {self.path}: {error.__cause__ or error}") from error
+            full = "" if has_space(self.path.parent) else "; no space is left on the disk"
+            raise DatabaseError(f"database {self.path}: {error.__cause__ or error}{full}") from error
 
     def _check(self, connection: sa.Connection) -> None:
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from xapid.store.database import forget_deletions
+from xapid.store.database import forget_deletions, free, has_space
 from xapid.store.kill_point import KillPoint
 from xapid.store.statements import statements
 from xapid.store.tables import META
@@ -39,8 +40,12 @@ class Writer:
         self.durable = generation
         self.trouble = ""
         """Why the disk refuses; empty while all is well. Calls that would change something are refused meanwhile."""
+        self._unrecorded = ""
+        """Why what waits cannot be recorded, even without the ballast; empty while all that happened is."""
         self._engine = engine
         self._ballast = ballast
+        self._short = False
+        """The thread's own: the disk refused, and the ballast has not been taken again."""
         self._ceiling = generation
         self.reserved = generation
         """Beyond this generation a batch must be submitted, even an empty one, so that more are reserved."""
@@ -56,6 +61,8 @@ class Writer:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        if self._ballast is not None and not self._ballast.take():
+            self._short, self.trouble = True, "there is no space for the ballast"
         self._thread.start()
 
     def stop(self) -> None:
@@ -70,12 +77,12 @@ class Writer:
         self._queue.put(batch)
 
     def wait(self, generation: int) -> asyncio.Future[None]:
-        """Done when everything up to the generation is on disk. Fails with StoreFailed while the disk refuses."""
+        """Done when everything up to the generation is on disk. Fails with StoreFailed if nothing can be recorded."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if generation <= self.durable:
             future.set_result(None)
-        elif self.trouble:
-            future.set_exception(StoreFailed(self.trouble))
+        elif self._unrecorded:
+            future.set_exception(StoreFailed(self._unrecorded))
         else:
             self._ticket += 1
             heapq.heappush(self._waiting, (generation, self._ticket, future))
@@ -83,14 +90,18 @@ class Writer:
 
     def _written(self, generation: int) -> None:
         self.durable = max(self.durable, generation)
+        self._unrecorded = ""
         self.reserved = self._ceiling - RESERVED // 4
         while self._waiting and self._waiting[0][0] <= self.durable:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():
                 future.set_result(None)
 
-    def _failed(self, reason: str) -> None:
+    def _in_trouble(self, reason: str) -> None:
         self.trouble = reason
+
+    def _failed(self, reason: str) -> None:
+        self.trouble = self._unrecorded = reason
         waiting, self._waiting = self._waiting, []
         for _, _, future in waiting:
             if not future.done():
@@ -111,38 +122,42 @@ class Writer:
             while True:
                 if batches := self._take():
                     self._write_until_done(connection, batches)
+                if self._short and self._has_room():
+                    self._short = False
+                    self._tell(self._recovered)
+                    log.info("the database can be written again")
                 if self._stopping.is_set() and self._queue.empty():
                     return
 
     def _take(self) -> list[Batch]:
-        """Everything that waits; blocks while nothing does. Empty: to end."""
-        first = self._queue.get()
+        """Everything that waits; blocks while nothing does. Empty: to end, or to look whether there is space again."""
+        try:
+            first = self._queue.get(timeout=RETRY if self._short else None)
+        except queue.Empty:
+            return []
         if first is not None and self._kill_point.armed:
             return [first]
         return [*([] if first is None else [first]), *self._more()]
 
     def _write_until_done(self, connection: sa.Connection, batches: list[Batch]) -> None:
         generation = max(batch.generation for batch in batches)
-        failing, last = False, False
+        last = False
         while True:
             try:
                 self._write(connection, batches, generation)
             except Exception as error:
                 # Not only what the disk refuses: a thread that died would leave all who wait waiting for ever.
-                failing = self._refused(error, failing)
-                if self._stopping.wait(RETRY) and last:
-                    log.error("%d batches of changes were not recorded", len(batches))
-                    return
-                last = self._stopping.is_set()
+                if not self._gave_way(error):
+                    if self._stopping.wait(RETRY) and last:
+                        log.error("%d batches of changes were not recorded", len(batches))
+                        return
+                    last = self._stopping.is_set()
                 batches += self._more()
                 generation = max(batch.generation for batch in batches)
                 continue
             self.commits += 1
             self.batches += len(batches)
             self._tell(self._written, generation)
-            if failing and self._restored():
-                self._tell(self._recovered)
-                log.info("the database can be written again")
             return
 
     def _more(self) -> list[Batch]:
@@ -150,25 +165,19 @@ class Writer:
         found = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         return [each for each in found if each is not None]
 
-    def _refused(self, error: Exception, failing: bool) -> bool:
-        """The disk refused: give back the ballast once, so that what already happened can be recorded."""
+    def _gave_way(self, error: Exception) -> bool:
+        """The disk refused. Whether the ballast was given back, so that what already happened can be recorded."""
         reason = str(error.__cause__ or error)
-        if not failing:
+        if not self._short:
             log.error("the database cannot be written: %s", reason)
+        self._short = True
         given_back = self._ballast is not None and self._ballast.give_back()
-        if not given_back:
-            self._tell(self._failed, reason)
-        else:
-            self._tell(setattr, self, "trouble", reason)
-        return True
+        self._tell(self._in_trouble if given_back else self._failed, reason)
+        return given_back
 
-    def _restored(self) -> bool:
-        return self._ballast is None or self._ballast.take()
-
-    def watch_ballast(self) -> None:
-        """Called now and then on the loop: when space is back, take the ballast again and be well."""
-        if self.trouble and self._ballast is not None and self._ballast.take():
-            self._recovered()
+    def _has_room(self) -> bool:
+        """After something could be written: whether there is space for the ballast, and as much again for use."""
+        return self._ballast is None or (self._ballast.has_room() and self._ballast.take())
 
     def _write(self, connection: sa.Connection, batches: list[Batch], generation: int) -> None:
         sqlite: Any = connection.connection.driver_connection
@@ -208,16 +217,23 @@ class Ballast:
         self._size = size
 
     def take(self) -> bool:
-        """Fill the file. False when there is no space for it."""
+        """Fill the file, unless it is there from before. False when there is no space for it beside what is needed."""
         try:
-            with self._path.open("wb") as file:
-                for _ in range(self._size // 65536):
-                    file.write(b"\0" * 65536)
-                file.flush()
+            with self._path.open("ab") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size)
+            taken = has_space(self._path.parent)
         except OSError:
-            self._path.unlink(missing_ok=True)
+            taken = False
+        if not taken:
+            self.give_back()
+        return taken
+
+    def has_room(self) -> bool:
+        """Whether there is space for it, and as much again."""
+        try:
+            return free(self._path.parent) >= 2 * self._size
+        except OSError:
             return False
-        return True
 
     def give_back(self) -> bool:
         """Remove the file. False when there is none."""
