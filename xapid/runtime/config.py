@@ -91,6 +91,18 @@ class ProductConfig:
 
 
 @dataclass(frozen=True)
+class GuestsConfig:
+    """How long guests are waited for."""
+
+    answer: float = setting(
+        1200.0, "Seconds that a guest has for shutting down or rebooting once it was asked to.", least=0
+    )
+    ask_again: float = setting(
+        15.0, "Seconds after which it is asked again: a guest that is still booting misses it.", least=0.01
+    )
+
+
+@dataclass(frozen=True)
 class LimitsConfig:
     """Bounds of what one client may take."""
 
@@ -146,6 +158,7 @@ class Config:
     log: LogConfig = table(LogConfig)
     first_start: FirstStartConfig = table(FirstStartConfig)
     product: ProductConfig = table(ProductConfig)
+    guests: GuestsConfig = table(GuestsConfig)
     limits: LimitsConfig = table(LimitsConfig)
 
     @property

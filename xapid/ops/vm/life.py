@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
-from xapid.backends.domain.interface import DomainDriver, DomainEventKind
+from xapid.backends.domain.interface import DomainDriver, DomainEvent, DomainEventKind
 from xapid.datamodel import VDI, VM, Host
 from xapid.datamodel.errors import (
     CANNOT_RESET_CONTROL_DOMAIN,
@@ -27,8 +27,8 @@ from xapid.ops.vm.suspend import discard_image
 from xapid.rules import placement
 from xapid.runtime.context import Context
 
-GUEST_TIMEOUT = 1200.0
-"""Seconds that a guest has for shutting down or rebooting by itself."""
+ANSWERING = 5.0
+"""Seconds within which a hypervisor tells how a guest ended that could not be asked again."""
 LETTING_GO = 30.0
 """Seconds that a hard shutdown gives to what it cancelled; then it goes on all the same."""
 
@@ -106,7 +106,7 @@ async def clean_shutdown(ctx: Context, vm: VM) -> None:
     """Ask the guest to shut down, and wait until it has."""
     async with changing(ctx, vm, VmOperations.clean_shutdown) as change:
         stay_off(ctx, vm)
-        await _shut_down_cleanly(ctx, change, vm, GUEST_TIMEOUT)
+        await _shut_down_cleanly(ctx, change, vm, ctx.config.guests.answer)
     alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, "was shut down")
     await _delay(vm.shutdown_delay)
 
@@ -131,7 +131,7 @@ async def shutdown(ctx: Context, vm: VM) -> None:
         latest, how = ctx.now(vm), "was shut down"
         if can and latest.power_state is VmPowerState.Running:
             try:
-                await _shut_down_cleanly(ctx, change, vm, vm.shutdown_delay or GUEST_TIMEOUT)
+                await _shut_down_cleanly(ctx, change, vm, vm.shutdown_delay or ctx.config.guests.answer)
                 alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, how)
                 return
             except VM_SHUTDOWN_TIMEOUT:
@@ -152,12 +152,35 @@ def _may(ctx: Context, vm: VM, operation: VmOperations) -> bool:
 
 async def _shut_down_cleanly(ctx: Context, change: Change, vm: VM, seconds: float) -> None:
     host = host_of(ctx, ctx.now(vm))
-    with ctx.task.cancellable():
-        await ctx.domains(host).call(DomainDriver.request_shutdown, vm.uuid)
-        gone = await change.news.until(GONE, seconds)
-    if gone is None:
+    ask = partial(ctx.domains(host).call, DomainDriver.request_shutdown, vm.uuid)
+    if await _answer(ctx, change, ask, GONE, seconds) is None:
         raise VM_SHUTDOWN_TIMEOUT(vm.ref, seconds_text(seconds))
     await take_down(ctx, vm, host)
+
+
+async def _answer(
+    ctx: Context, change: Change, ask: Callable[[], Awaitable[None]], kinds: frozenset[DomainEventKind], seconds: float
+) -> DomainEvent | None:
+    """What the guest did that was asked; None if nothing. It is asked again and again, for at first it may be booting.
+
+    Meanwhile the task can be cancelled.
+    """
+    deadline = ctx.clock.monotonic() + seconds
+    with ctx.task.cancellable():
+        await ask()
+        while True:
+            left = max(deadline - ctx.clock.monotonic(), 0.0)
+            event = await change.news.until(kinds, min(left, ctx.config.guests.ask_again))
+            if event is not None or not left:
+                return event
+            try:
+                await ask()
+            except ApiError:
+                # It may have ended just now.
+                event = await change.news.until(kinds, ANSWERING)
+                if event is None:
+                    raise
+                return event
 
 
 async def switch_off(ctx: Context, vm: VM) -> None:
@@ -208,12 +231,10 @@ def seconds_text(seconds: float) -> str:
 async def clean_reboot(ctx: Context, vm: VM) -> None:
     """Ask the guest to reboot, and wait until it has."""
     async with changing(ctx, vm, VmOperations.clean_reboot) as change:
-        host = host_of(ctx, ctx.now(vm))
-        with ctx.task.cancellable():
-            await ctx.domains(host).call(DomainDriver.request_reboot, vm.uuid)
-            event = await change.news.until(GONE | {DomainEventKind.rebooted}, GUEST_TIMEOUT)
-        if event is None:
-            raise VM_SHUTDOWN_TIMEOUT(vm.ref, seconds_text(GUEST_TIMEOUT))
+        host, seconds = host_of(ctx, ctx.now(vm)), ctx.config.guests.answer
+        ask = partial(ctx.domains(host).call, DomainDriver.request_reboot, vm.uuid)
+        if await _answer(ctx, change, ask, GONE | {DomainEventKind.rebooted}, seconds) is None:
+            raise VM_SHUTDOWN_TIMEOUT(vm.ref, seconds_text(seconds))
         domain = await ctx.domains(host).call(DomainDriver.find, vm.uuid)
         if domain is not None:
             record_found(ctx, ctx.now(vm), host, domain)
