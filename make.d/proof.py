@@ -33,6 +33,7 @@ PROOFS = (
     _tests(6, "tests/api tests/auth/test_sessions.py"),
     _tests(7, "tests/observe"),
     _tests(8, "tests/backends tests/runtime tests/test_hardware.py"),
+    Proof(8, f"{BIN}/python -m tests.durability.agent_stopped_for_a_minute"),
     _tests(9, "tests/ops tests/rules"),
     _tests(10, "tests/demo"),
     _tests(11, "tests/make_d tests/test_layering.py"),
