@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -316,3 +317,26 @@ async def test_no_repository_takes_a_disk_back_in_place(workshop: Workshop, xapi
         assert error.value.args == (sr,)
 
     assert workshop.idle()
+
+
+@pytest.mark.parametrize("message", ["snapshot", "clone"])
+async def test_a_guest_that_is_switched_off_while_its_disk_is_branched_keeps_no_lease(
+    workshop: Workshop, sr: str, vdi: str, message: str
+) -> None:
+    """The disk is opened anew for the guest just when the guest has gone, and nothing is left to close it."""
+    vm = await written_by_a_guest(workshop, vdi)
+    storage, loop = workshop.faults("storage:file"), asyncio.get_running_loop()
+    off: list[asyncio.Task[Any]] = []
+
+    def switch_off() -> None:
+        off.append(loop.create_task(workshop.xapi.VM.hard_shutdown(vm)))
+
+    storage.afterwards(message, lambda: loop.call_soon_threadsafe(switch_off))  # type: ignore[arg-type]
+    storage.delay("attach", 0.2)
+    with suppress(ApiError):
+        await workshop.xapi.call(f"VDI.{message}", vdi, {})
+    await asyncio.wait_for(off[0], 10)
+
+    assert workshop.leases(sr) == {}
+    storage.delay("attach", 0)
+    await workshop.started(vm)

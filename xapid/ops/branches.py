@@ -93,6 +93,18 @@ async def finish(
     what it wrote, and all is as before. A crash before the guests are moved is made good at the next start: until
     then they write to what has become the snapshot.
     """
+    # What a guest has open when its files are leased anew is open until that is over: who closes them waits.
+    async with ctx.lock(*(twig.source for twig in twigs)):
+        return await _finish(ctx, undo, twigs, write, unwrite)
+
+
+async def _finish(
+    ctx: Context,
+    undo: Undo,
+    twigs: Sequence[Twig],
+    write: Callable[[Transaction, dict[str, VDI]], T],
+    unwrite: Callable[[Transaction, T], None] | None,
+) -> T:
     moves = await _open_active(ctx, undo, twigs)
     held = _held(ctx, twigs)
     with ctx.write(settle=False) as tx:
