@@ -1,14 +1,17 @@
 """``xapid serve`` as a process: what it needs, what it refuses in one line, and how it ends."""
 
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.bench.load import free_port
 from tests.daemon import Daemon
+from xapid.store.database import Database
 
 pytestmark = pytest.mark.slow
 LIMIT = 60.0
@@ -49,6 +52,70 @@ def test_a_state_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> Non
     said = refusal("--state-dir", str(tmp_path / "file" / "s"), "--unix", "")
 
     assert said == f"xapid: state directory {tmp_path}/file/s: Not a directory"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state directory with a database."""
+    state = tmp_path / "state"
+    state.mkdir()
+    Database(state / "xapid.db").open()
+    return state
+
+
+def change(state: Path, statement: str) -> bytes:
+    """Change the database behind the daemon's back. Returns what is in it then."""
+    with closing(sqlite3.connect(state / "xapid.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
+    return (state / "xapid.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("UPDATE _meta SET value = '99' WHERE key = 'format'", "format 99, made by a newer xapid"),
+        ("UPDATE alembic_version SET version_num = 'later'", "revision later, made by a newer xapid"),
+    ],
+)
+def test_a_state_directory_of_a_newer_version_is_refused_and_left_alone(
+    state: Path, statement: str, reason: str
+) -> None:
+    before = change(state, statement)
+
+    said = refusal("--state-dir", str(state), "--unix", "")
+
+    assert said.startswith(f"xapid: database {state}/xapid.db ")
+    assert reason in said
+    assert (state / "xapid.db").read_bytes() == before
+
+
+def test_a_database_that_is_none_is_refused_and_left_alone(state: Path) -> None:
+    (state / "xapid.db").write_text("no database\n" * 1000)
+
+    said = refusal("--state-dir", str(state), "--unix", "")
+
+    assert said == f"xapid: database {state}/xapid.db: file is not a database"
+    assert (state / "xapid.db").read_text() == "no database\n" * 1000
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("used_before", [True, False])
+def test_a_state_directory_that_cannot_be_written_is_refused(tmp_path: Path, used_before: bool) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    if used_before:
+        Database(state / "xapid.db").open()
+        (state / "lock").touch()
+    subprocess.run(["mount", "--bind", state, state], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", state], check=True)
+
+        said = refusal("--state-dir", str(state), "--unix", "")
+    finally:
+        subprocess.run(["umount", state], check=True)
+
+    assert said == f"xapid: state directory {state}: Read-only file system"
 
 
 def test_readiness_is_told_to_the_service_manager_once_the_daemon_answers(tmp_path: Path) -> None:
