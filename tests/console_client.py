@@ -17,8 +17,9 @@ LIMIT = 120.0
 class Reader:
     """What comes out of a stream, gathered in a thread, so that a test can wait for a text in it."""
 
-    def __init__(self, read: Callable[[], bytes]) -> None:
+    def __init__(self, read: Callable[[], bytes], limit: float = LIMIT) -> None:
         self.said = ""
+        self._limit = limit
         self._ended = False
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._gather, args=(read,))
@@ -33,9 +34,9 @@ class Reader:
             self._ended = True
             self._news.notify_all()
 
-    def wait_for(self, text: str, after: int = 0, limit: float = LIMIT) -> None:
+    def wait_for(self, text: str, after: int = 0) -> None:
         with self._news:
-            assert self._news.wait_for(lambda: text in self.said[after:], limit), f"no {text!r} in:\n{self.said}"
+            assert self._news.wait_for(lambda: text in self.said[after:], self._limit), f"no {text!r} in:\n{self.said}"
 
     def wait_for_end(self) -> None:
         """Wait until the other side closed the stream."""
@@ -47,10 +48,11 @@ class Reader:
 
 
 @contextmanager
-def serial_line(path: Path, client: Client, vm: str) -> Iterator[Reader]:
+def serial_line(path: Path, client: Client, vm: str, limit: float = LIMIT) -> Iterator[Reader]:
     """The text console of a guest, through the API at a Unix socket."""
     with connect(path, client, console(client, vm, "vt100")) as sock:
-        line = Reader(lambda: sock.recv(65536))
+        sock.settimeout(limit)
+        line = Reader(lambda: sock.recv(65536), limit)
         try:
             yield line
         finally:

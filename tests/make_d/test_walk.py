@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ for url in "http://127.0.0.1:8080", "https://127.0.0.1:8443":
     session = XenAPI.Session(url, ignore_ssl=True)
     session.login_with_password("root", password, "1.0", "walk")
     print(url, len(session.xenapi.pool.get_all()))
+# As XenAPI.xapi_local() does with the path of an installed daemon.
+session = XenAPI.Session("http://var_xapi", transport=XenAPI.UDSTransport())
+session.login_with_password("root", "", "1.0", "walk")
+print("socket", len(session.xenapi.pool.get_all()))
 try:
     XenAPI.Session(url, ignore_ssl=True).login_with_password("root", "wrong", "1.0", "walk")
 except XenAPI.Failure as failure:
@@ -176,13 +181,22 @@ class Watch:
                 if wanted and all(shown.get(name) == value for name, value in wanted.items()):
                     return
 
+    def until_doing(self, operation: str) -> None:
+        """Wait for an event that shows the machine at it."""
+        while True:
+            batch = self._client.call("event.from", self._classes, self._token, LIMIT)
+            assert batch["events"], f"no event that shows {operation}"
+            self._token = batch["token"]
+            if any(operation in event["snapshot"]["current_operations"].values() for event in batch["events"]):
+                return
+
 
 def test_the_pasted_lines_boot_a_guest(first_words: str) -> None:
     assert "Traceback" not in first_words
     assert "https://127.0.0.1:8443/console?uuid=" in first_words
 
 
-def test_clients_log_in_over_http_and_https_with_the_right_password_only(tree: Tree) -> None:
+def test_clients_log_in_over_http_https_and_the_socket_with_the_right_password_only(tree: Tree) -> None:
     done = subprocess.run(
         tree.python("-c", LOGINS), env=tree.environment(), capture_output=True, text=True, timeout=LIMIT
     )
@@ -190,6 +204,7 @@ def test_clients_log_in_over_http_and_https_with_the_right_password_only(tree: T
     assert done.stdout.splitlines() == [
         "http://127.0.0.1:8080 1",
         "https://127.0.0.1:8443 1",
+        "socket 1",
         "SESSION_AUTHENTICATION_FAILED",
     ], done.stderr
 
@@ -241,8 +256,11 @@ def test_a_running_guest_survives_kill_9_of_the_daemon_with_its_record(tree: Tre
     assert after["power_state"] == "Running"
 
 
-def test_a_guest_is_snapshot_while_it_runs(client: Client, vm: str) -> None:
+def test_a_guest_is_snapshot_while_it_runs(client: Client, second: Client, vm: str) -> None:
+    watch = Watch(second, vm)
+
     snapshot = client.call("VM.snapshot", vm, "as it was")
+    watch.until(snapshots=[snapshot])
 
     assert client.call("VM.get_snapshots", vm) == [snapshot]
     assert client.call("VM.get_power_state", vm) == "Running"
@@ -257,7 +275,10 @@ def test_a_guest_reboots_and_shuts_down_when_asked_and_is_destroyed(
     with serial_line(tree.folder / SOCKET, client, vm) as serial:
         serial.wait_for("xapid demo guest: tick")
         said = len(serial.said)
-        client.call("VM.clean_reboot", vm)
+        with ThreadPoolExecutor(1) as thread:
+            seen = thread.submit(watch.until_doing, "clean_reboot")
+            client.call("VM.clean_reboot", vm)
+            seen.result()
         serial.wait_for(READY, said)
         client.call("VM.clean_shutdown", vm)
     watch.until(power_state="Halted")
