@@ -15,7 +15,7 @@ from tests.machines import Workshop
 from tests.xapi import REMOTE, Xapi
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import IDLE_LIMIT, Sessions
-from xapid.datamodel.errors import HANDLE_INVALID, SESSION_INVALID, OtherError
+from xapid.datamodel.errors import CHANGE_PASSWORD_REJECTED, HANDLE_INVALID, SESSION_INVALID, OtherError
 from xapid.datamodel.types import DateTime
 from xapid.ops.session import Login
 
@@ -105,6 +105,30 @@ async def test_a_changed_password_counts_from_the_next_login_on(fresh: FreshHost
         await log_in(remote, "root", "right")
     assert await is_alive(remote, await log_in(remote, "root", "another"))
     assert await is_alive(remote, old)
+
+
+@pytest.mark.parametrize("user, changed", [("alice", "alice"), ("somebody whom the socket trusts", "root")])
+async def test_who_is_logged_in_may_change_his_password(fresh: FreshHost, user: str, changed: str) -> None:
+    passwords = PasswordFile(fresh.runtime.config.passwords)
+    passwords.set("alice", "old")
+    session = await log_in(fresh.xapi, user, "")
+
+    assert await fresh.xapi.send("session.change_password", session, "not asked for", "new") == ""
+
+    assert passwords.check(changed, "new")
+    assert passwords.users() == {"alice", changed}
+
+
+async def test_an_empty_password_is_none(fresh: FreshHost) -> None:
+    with pytest.raises(CHANGE_PASSWORD_REJECTED):
+        await fresh.xapi.call("session.change_password", "", "")
+
+
+async def test_a_password_that_cannot_be_written_is_rejected(fresh: FreshHost) -> None:
+    fresh.runtime.config.passwords.mkdir()
+
+    with pytest.raises(CHANGE_PASSWORD_REJECTED):
+        await fresh.xapi.call("session.change_password", "", "new")
 
 
 async def test_several_may_log_in_at_once(remote: Xapi) -> None:

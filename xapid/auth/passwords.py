@@ -27,6 +27,10 @@ class PasswordFile:
             return False
         return found is not None
 
+    def users(self) -> frozenset[str]:
+        """Who has a password."""
+        return frozenset(self._entries())
+
     def set(self, user: str, password: str) -> None:
         """Write a user's new password. The file is replaced at once or not at all."""
         if ":" in user or "\n" in user:

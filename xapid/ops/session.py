@@ -7,11 +7,17 @@ import asyncio
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel import Session
-from xapid.datamodel.errors import HANDLE_INVALID, SESSION_AUTHENTICATION_FAILED
+from xapid.datamodel.errors import (
+    CHANGE_PASSWORD_REJECTED,
+    HANDLE_INVALID,
+    SESSION_AUTHENTICATION_FAILED,
+    USER_IS_NOT_LOCAL_SUPERUSER,
+)
 from xapid.datamodel.types import DateTime
 from xapid.runtime.context import Context
 from xapid.store.rows import copy_row
 
+SUPERUSER = "root"
 CHECKS_AT_ONCE = 8
 """Passwords checked in parallel: each takes a core for some 50 ms."""
 
@@ -29,6 +35,14 @@ class Login:
             return False
         async with self._slots:
             return await asyncio.to_thread(self.passwords.check, user, password)
+
+    async def change(self, user: str, password: str) -> None:
+        """Give the user another password; root if there is no such user. Raises OSError."""
+        if self.passwords is None:
+            raise OSError("there is no password file")
+        known = user if user in self.passwords.users() else SUPERUSER
+        async with self._slots:
+            await asyncio.to_thread(self.passwords.set, known, password)
 
 
 def _sessions(ctx: Context) -> Sessions:
@@ -63,6 +77,19 @@ def local_logout(ctx: Context) -> None:
     """Ends a local session; of another it does nothing."""
     if ctx.session.local:
         _sessions(ctx).end(ctx.session.ref)
+
+
+async def change_password(ctx: Context, old_pwd: str, new_pwd: str) -> None:
+    """Of the caller. The old one is not asked for: he is logged in, or the Unix socket trusts him."""
+    if not ctx.session.superuser:
+        raise USER_IS_NOT_LOCAL_SUPERUSER("Only local users have a password here")
+    if not new_pwd:
+        raise CHANGE_PASSWORD_REJECTED("An empty password is none")
+    login: Login = ctx.runtime.services["login"]
+    try:
+        await login.change(ctx.session.user, new_pwd)
+    except OSError as error:
+        raise CHANGE_PASSWORD_REJECTED(f"It cannot be written: {error.strerror or error}") from error
 
 
 def get_all_subject_identifiers(ctx: Context) -> list[str]:
