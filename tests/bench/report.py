@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,6 +49,12 @@ def cpu_seconds(pid: int) -> float:
     """Processor time of a process so far, to the nanosecond: others use this machine too."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def children_seconds() -> float:
+    """Processor time of the processes that this one started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def quick() -> bool:

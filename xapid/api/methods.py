@@ -105,14 +105,12 @@ def _raw(count: int) -> tuple[Callable[[Any], Any], ...]:
 def find_operations(modules: Mapping[str, str]) -> dict[str, Run]:
     """The hand-written functions by ``Class.message``; a name that Python reserves has a trailing underscore."""
     found: dict[str, Run] = {}
-    messages = all_messages()
-    for cls, path in modules.items():
-        module = importlib.import_module(path)
-        for method, spec in messages.items():
-            if spec.owner == cls:
-                function = getattr(module, spec.name, None) or getattr(module, f"{spec.name}_", None)
-                if callable(function) and getattr(function, "__module__", "").startswith("xapid.ops"):
-                    found[method] = function
+    loaded = {cls: importlib.import_module(path) for cls, path in modules.items()}
+    for method, spec in all_messages().items():
+        module = loaded.get(spec.owner)
+        function = getattr(module, spec.name, None) or getattr(module, f"{spec.name}_", None)
+        if callable(function) and getattr(function, "__module__", "").startswith("xapid.ops"):
+            found[method] = function
     return found
 
 

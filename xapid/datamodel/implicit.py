@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 from xapid.datamodel.diagnostics import Diagnostics
 from xapid.datamodel.types import (
@@ -40,7 +42,8 @@ def messages_of(spec: ClassSpec) -> dict[str, MessageSpec]:
     return made
 
 
-def all_messages() -> dict[str, MessageSpec]:
+@cache
+def all_messages() -> Mapping[str, MessageSpec]:
     """Every message of every class by ``Class.message``, in the order in which the original lists them."""
     classes = dict(CLASSES)
     later = {name: classes.pop(name) for name in list(classes)[list(classes).index("Repository") :]}

@@ -22,6 +22,7 @@ from alembic.runtime.migration import MigrationContext
 
 from xapid.datamodel.types import CLASSES, Object
 from xapid.store.rows import columns_of, make_row
+from xapid.store.statements import reading
 from xapid.store.tables import DELETED, FORMAT, JOURNAL, META, TABLES, from_sql
 
 STATEMENTS_KEPT = 1024
@@ -156,8 +157,8 @@ class Database:
 
     def rows(self) -> Iterator[Object]:
         with self.engine.connect() as connection:
-            for name, table in TABLES.items():
-                yield from _load(connection, CLASSES[name], table)
+            for name in TABLES:
+                yield from _load(connection, CLASSES[name])
 
     def journal(self) -> list[JournalLine]:
         query = sa.select(JOURNAL).order_by(JOURNAL.c.task, JOURNAL.c.number.desc())
@@ -224,13 +225,12 @@ def _prepare(connection: sqlite3.Connection, record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _load(connection: sa.Connection, cls: type[Object], table: sa.Table) -> Iterator[Object]:
+def _load(connection: sa.Connection, cls: type[Object]) -> Iterator[Object]:
     fields = columns_of(cls)
-    converters = [(field.name, from_sql(field)) for field in fields]
-    query = sa.select(table.c["_ref"], table.c["_created"], table.c["_modified"], *(table.c[f.column] for f in fields))
-    for ref, created, modified, *values in connection.execute(query.order_by(table.c["_created"])):
-        row = make_row(
-            cls, ref, {name: convert(value) for (name, convert), value in zip(converters, values, strict=True)}
-        )
+    names, converters = [field.name for field in fields], [from_sql(field) for field in fields]
+    sqlite: Any = connection.connection.driver_connection
+    for ref, created, modified, *values in sqlite.execute(reading(cls.spec.name, [field.column for field in fields])):
+        converted = [convert(value) for convert, value in zip(converters, values, strict=True)]
+        row = make_row(cls, ref, dict(zip(names, converted, strict=True)))
         row.__dict__.update(_created=created, _gen=modified, _wait=0)
         yield row
