@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import struct
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import orjson
 
+from tests.bench.bare import BareSqlite
 from tests.bench.load import request_bytes
 from tests.bench.report import Goal, at_least, at_most, children_seconds, cpu_seconds, load_average, middle, quick, say
 from tests.bench.servers import OBJECTS_A_MACHINE, Server, daemon
@@ -111,38 +111,6 @@ def _change_cost(client: Client, server: Server) -> float:
 
 
 # --- Writing -----------------------------------------------------------------------------------------
-
-
-class BareSqlite:
-    """The same rows of the same table in a copy of the database, changed by sqlite3 alone: WAL, fully synced."""
-
-    def __init__(self, database: Path, copy: Path) -> None:
-        with closing(sqlite3.connect(database)) as original:
-            original.execute("VACUUM INTO ?", (str(copy),))
-        self._connection = sqlite3.connect(copy, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._refs = [ref for (ref,) in self._connection.execute("SELECT _ref FROM VM")]
-        self._turn = 0
-
-    def rate(self, group: int, seconds: float) -> float:
-        """Rows a second, so many to a commit."""
-        connection, refs = self._connection, self._refs[:group]
-        started, written = time.perf_counter(), 0
-        while time.perf_counter() - started < seconds:
-            self._turn += 1
-            connection.execute("BEGIN IMMEDIATE")
-            for ref in refs:
-                connection.execute(
-                    "UPDATE VM SET name_description = ?, _modified = ?, _epoch = ? WHERE _ref = ?",
-                    (str(self._turn), self._turn, 1, ref),
-                )
-            connection.execute("COMMIT")
-            written += len(refs)
-        return written / (time.perf_counter() - started)
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 def durable_writes(client: Client, server: Server, directory: Path) -> None:
