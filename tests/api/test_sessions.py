@@ -24,10 +24,18 @@ LOGIN = "session.login_with_password"
 PER_ORIGINATOR = 500
 
 
+@pytest.fixture(scope="module")
+def password_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The contents of a password file; a hash takes its time."""
+    passwords = PasswordFile(tmp_path_factory.mktemp("passwords") / "passwords")
+    passwords.set("root", "right")
+    return passwords.path.read_bytes()
+
+
 @pytest.fixture
-def remote(fresh: FreshHost) -> Xapi:
+def remote(fresh: FreshHost, password_file: bytes) -> Xapi:
     """A client on another machine, where root has the password ``right``."""
-    PasswordFile(fresh.runtime.config.passwords).set("root", "right")
+    fresh.runtime.config.passwords.write_bytes(password_file)
     login: Login = fresh.runtime.services["login"]
     login.failure_delay = 0.0
     return fresh.xapi.beside(REMOTE)
