@@ -320,23 +320,28 @@ async def test_no_repository_takes_a_disk_back_in_place(workshop: Workshop, xapi
 
 
 @pytest.mark.parametrize("message", ["snapshot", "clone"])
-async def test_a_guest_that_is_switched_off_while_its_disk_is_branched_keeps_no_lease(
-    workshop: Workshop, sr: str, vdi: str, message: str
+@pytest.mark.parametrize("deed", ["VM.hard_shutdown", "VM.suspend", "VBD.unplug", "VBD.unplug_force"])
+async def test_a_guest_that_lets_go_of_a_disk_while_it_is_branched_keeps_no_lease(
+    workshop: Workshop, sr: str, vdi: str, message: str, deed: str
 ) -> None:
-    """The disk is opened anew for the guest just when the guest has gone, and nothing is left to close it."""
+    """The disk is opened anew for the guest just when it is closed, and nobody would close it again."""
     vm = await written_by_a_guest(workshop, vdi)
+    await workshop.xapi.VM.set_suspend_SR(vm, sr)
+    (drive,) = await workshop.xapi.VM.get_VBDs(vm)
     storage, loop = workshop.faults("storage:file"), asyncio.get_running_loop()
-    off: list[asyncio.Task[Any]] = []
+    done: list[asyncio.Task[Any]] = []
 
-    def switch_off() -> None:
-        off.append(loop.create_task(workshop.xapi.VM.hard_shutdown(vm)))
+    def let_go() -> None:
+        done.append(loop.create_task(workshop.xapi.call(deed, vm if deed.startswith("VM") else drive)))
 
-    storage.afterwards(message, lambda: loop.call_soon_threadsafe(switch_off))  # type: ignore[arg-type]
+    def soon() -> None:
+        loop.call_soon_threadsafe(let_go)
+
+    storage.afterwards(message, soon)
     storage.delay("attach", 0.2)
     with suppress(ApiError):
         await workshop.xapi.call(f"VDI.{message}", vdi, {})
-    await asyncio.wait_for(off[0], 10)
+    await asyncio.wait_for(done[0], 10)
 
     assert workshop.leases(sr) == {}
-    storage.delay("attach", 0)
-    await workshop.started(vm)
+    assert workshop.idle()

@@ -22,7 +22,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vbd import VbdMode, VbdOperations, VbdType
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops.drives import close_volumes, open_volume, open_volumes
+from xapid.ops.drives import close_volumes, held, open_volume, open_volumes
 from xapid.ops.vdi import remove_drive
 from xapid.ops.vm.change import host_of
 from xapid.rules import devices
@@ -119,7 +119,7 @@ async def unplug_force(ctx: Context, self: VBD) -> None:
 
 
 async def _unplug(ctx: Context, vbd: VBD, operation: VbdOperations, *, force: bool) -> None:
-    async with ctx.operation(vbd, operation):
+    async with ctx.operation(vbd, operation), held(ctx, [ctx.now(vbd)]):
         vbd = ctx.now(vbd)
         vm = ctx.store.get(VM, vbd.VM)
         host = host_of(ctx, vm)

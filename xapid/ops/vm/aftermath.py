@@ -12,11 +12,10 @@ from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import OnCrashBehaviour, OnNormalExit, VmOperations, VmPowerState
 from xapid.ops import alerts, wires
 from xapid.ops.alerts import VmAlert
-from xapid.ops.drives import close_volumes
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import attached_drives, bring_up, record_found, release_networks, take_down
+from xapid.ops.vm.bring_up import bring_up, record_found, release_networks, take_down
 from xapid.ops.vm.change import changing
-from xapid.ops.vm.suspend import SAVED, discard_image
+from xapid.ops.vm.suspend import SAVED, discard_image, fall_asleep
 from xapid.rules import placement
 from xapid.runtime.context import Context
 
@@ -89,9 +88,7 @@ async def _is_gone(ctx: Context, vm: VM, host: Host, event: DomainEvent | None) 
 
 async def _is_asleep(ctx: Context, vm: VM, host: Host) -> None:
     """It was suspended when the daemon died, and only the record of that is missing."""
-    await close_volumes(ctx, host, attached_drives(ctx, vm))
-    with ctx.write() as tx:
-        record.suspended(tx, ctx.store, ctx.now(vm))
+    await fall_asleep(ctx, vm, host)
     await release_networks(ctx, vm, host)
 
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec
 from xapid.backends.interface import BackendError, NotFound
 from xapid.backends.storage.interface import Disk
-from xapid.datamodel import VBD, VDI, VIF, VM, Host
+from xapid.datamodel import VBD, VIF, VM, Host
 from xapid.datamodel.errors import HANDLE_INVALID, INVALID_VALUE, NOT_IMPLEMENTED, OTHER_OPERATION_IN_PROGRESS
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vbd import VbdOperations
@@ -141,9 +141,7 @@ def new_generation() -> str:
 async def take_down(ctx: Context, vm: VM, host: Host) -> None:
     """After a domain is gone: close its disks, record that the machine is off, remove bridges that nobody needs."""
     vbds = attached_drives(ctx, vm)
-    disks = [vdi for vbd in vbds if (vdi := ctx.store.find(VDI, vbd.VDI)) is not None]
-    # Nobody opens them anew for a guest that is seen to run, but is gone.
-    async with ctx.lock(*disks):
+    async with drives.held(ctx, vbds):
         await drives.close_volumes(ctx, host, vbds)
         with ctx.write() as tx:
             record.halted(tx, ctx.store, ctx.now(vm))

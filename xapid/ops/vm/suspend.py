@@ -24,9 +24,8 @@ from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vdi import VdiType
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import alerts, repositories, vdi
+from xapid.ops import alerts, drives, repositories, vdi
 from xapid.ops.alerts import VmAlert
-from xapid.ops.drives import close_volumes
 from xapid.ops.repositories import Repository
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import Choice, attached_drives, bring_back, release_networks, reserved
@@ -93,9 +92,16 @@ async def _fill(ctx: Context, undo: Undo, news: News, vm: VM, host: Host, reposi
             raise
         log.info("VM %s was suspended although: %s", vm.uuid, error)
     await _close(repository, volume, vm)
-    await close_volumes(ctx, host, attached_drives(ctx, vm))
-    with ctx.write() as tx:
-        record.suspended(tx, ctx.store, ctx.now(vm))
+    await fall_asleep(ctx, vm, host)
+
+
+async def fall_asleep(ctx: Context, vm: VM, host: Host) -> None:
+    """After a domain was saved: close its disks, and record that the machine is suspended."""
+    vbds = attached_drives(ctx, vm)
+    async with drives.held(ctx, vbds):
+        await drives.close_volumes(ctx, host, vbds)
+        with ctx.write() as tx:
+            record.suspended(tx, ctx.store, ctx.now(vm))
 
 
 async def _was_saved(news: News) -> bool:
@@ -237,9 +243,7 @@ async def _set_going(ctx: Context, vm: VM, host: Host) -> None:
         if domain is not None and domain.state is DomainState.running:
             return
         await channel.call(DomainDriver.destroy, vm.uuid)
-        await close_volumes(ctx, host, attached_drives(ctx, vm))
-        with ctx.write() as tx:
-            record.suspended(tx, ctx.store, ctx.now(vm))
+        await fall_asleep(ctx, vm, host)
         raise
 
 
