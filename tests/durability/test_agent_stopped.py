@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.console_client import LIMIT
 from tests.daemon import Client, Daemon, Failure
 from tests.qemu_daemon import QemuDaemon, agent_of, new_guest, qemu_daemon
 from tests.sim_apart import SimApart
@@ -95,6 +97,25 @@ def test_reads_are_answered_while_the_agent_is_stopped_and_a_start_goes_on_with_
     assert client.call("VM.get_power_state", vm) == "Running"
     client.call("VM.pause", vm)
     client.call("VM.unpause", vm)
+
+
+def test_a_daemon_that_is_killed_while_its_agent_is_stopped_leaves_the_way_free_for_the_next(daemon: Daemon) -> None:
+    with closing(daemon.client()) as client:
+        vm = new_guest(client, "patient")
+    agent = os.pidfd_open(agent_of(daemon))
+    os.kill(agent_of(daemon), signal.SIGSTOP)
+
+    daemon.kill()
+    daemon.start()
+
+    ended, _, _ = select.select([agent], [], [], LIMIT)
+    os.close(agent)
+    assert ended
+    with closing(daemon.client()) as client:
+        client.call("VM.start", vm, False, False)
+        assert client.call("VM.get_power_state", vm) == "Running"
+        client.call("VM.hard_shutdown", vm)
+        client.call("VM.destroy", vm)
 
 
 def test_a_start_fails_with_the_reason_when_the_agent_is_stopped_for_too_long_and_the_next_one_succeeds(

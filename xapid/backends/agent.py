@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextvars
+import ctypes
 import importlib
 import inspect
 import logging
@@ -46,6 +47,7 @@ INTERFACES: dict[str, type] = {
 }
 """By the first word of the kind of a back end: ``storage:nfs`` is of the interface ``storage``."""
 
+PR_SET_PDEATHSIG = 1
 INFO = "info"
 """Stands for a method: what the driver says of itself."""
 
@@ -280,6 +282,8 @@ def read_info(raw: msgspec.Raw) -> DriverInfo:
 def main() -> None:
     # Ctrl-C goes to the whole terminal; the daemon decides when its agent ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An agent that is stopped would keep what the next one needs. Continued, it sees that the daemon is gone.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
     fd = int(sys.argv[1])
     # Nothing that a driver starts may hold the socket, or the end of the daemon or of the agent goes unseen.
     os.set_inheritable(fd, False)

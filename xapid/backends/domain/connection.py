@@ -68,8 +68,8 @@ class _Roots:
         embed.prepare(root)
         with cls._lock:
             if root not in cls._known:
-                cls._known.add(root)
                 embed.clear_wreckage(root)
+                cls._known.add(root)
 
 
 class Connection:

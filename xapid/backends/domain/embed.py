@@ -8,17 +8,22 @@ import logging
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
+from typing import IO
 from urllib.parse import parse_qs, quote, urlsplit
 
 from xapid.backends.domain.domain_facts import parse
-from xapid.backends.interface import BadConfig
+from xapid.backends.interface import BadConfig, InUse
 
 log = logging.getLogger(__name__)
 
 SOCKET_PATH_LIMIT = 107
 """Bytes in the path of a Unix socket, the kernel's limit."""
 DEEPEST_SOCKET = "lib/qemu/domain-99999-01234567-89ab-cdef-0/monitor.sock"
+
+PREDECESSOR_SECONDS = 5.0
+"""How long a process that had a root before gets to end, after the daemon that it worked for was killed."""
 
 SETTINGS = """\
 # Written by xapid when it is not there; yours to change.
@@ -67,7 +72,8 @@ def clear_wreckage(root: Path) -> None:
     That is domains whose QEMU was about to be started: libvirt notes a domain down before it starts QEMU, and QEMU
     waits until the number of its process is noted down too. One without a number never ran, but libvirt would list it
     for ever and could not end it. And it is each QEMU that was being asked what it can do. To be called once in a
-    process, before libvirt is opened. Does nothing while another process has this root.
+    process, before libvirt is opened: once that has failed for want of the root, it fails in this process for ever.
+    Raises InUse if another process has this root and does not end soon.
     """
     states = root / "run" / "qemu"
     try:
@@ -75,14 +81,24 @@ def clear_wreckage(root: Path) -> None:
     except FileNotFoundError:
         return
     with lock:
-        try:
-            # As libvirt does; released with the file, for libvirt to take it again.
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return
+        _wait_for_predecessor(lock, root)
         for status in states.glob("*.xml"):
             _forget_if_unborn(status)
         _end_probes(root / "lib" / "qemu")
+
+
+def _wait_for_predecessor(lock: IO[str], root: Path) -> None:
+    """Take the lock as libvirt does; it is released with the file, for libvirt to take it again."""
+    deadline = time.monotonic() + PREDECESSOR_SECONDS
+    while True:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise InUse(f"{root} belongs to another process as long as that runs", path=str(root)) from error
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _forget_if_unborn(status: Path) -> None:
