@@ -152,21 +152,21 @@ async def test_a_range_that_the_hypervisor_refuses_is_not_recorded(workshop: Wor
 async def test_who_waits_for_the_memory_hears_when_the_guest_has_it(workshop: Workshop, xapi: Xapi, vm: str) -> None:
     await workshop.started(vm)
     await xapi.VM.set_memory_dynamic_range(vm, 128 * MIB, 256 * MIB)
-    workshop.guest(vm).memory = 200 * MIB
+    workshop.guest(vm).memory = 120 * MIB
     waiting = asyncio.create_task(xapi.VM.wait_memory_target_live(vm))
-    await workshop.until(lambda: workshop.row(workshop.row(vm).metrics).memory_actual == 200 * MIB)
+    await workshop.until(lambda: workshop.row(workshop.row(vm).metrics).memory_actual == 120 * MIB)
     early = waiting.done()
 
-    workshop.guest(vm).memory = 128 * MIB + 1
+    workshop.guest(vm).memory = 128 * MIB - 1
     await waiting
 
     assert not early
-    assert workshop.row(workshop.row(vm).metrics).memory_actual == 128 * MIB + 1
+    assert workshop.row(workshop.row(vm).metrics).memory_actual == 128 * MIB - 1
 
 
 async def test_who_waits_for_the_memory_can_give_up(workshop: Workshop, xapi: Xapi, vm: str) -> None:
     await workshop.started(vm)
-    await xapi.VM.set_memory_dynamic_range(vm, 128 * MIB, 256 * MIB)
+    workshop.guest(vm).memory = 300 * MIB
     task = await xapi.call("Async.VM.wait_memory_target_live", vm)
     await workshop.until(lambda: workshop.row(task).allowed_operations == ("cancel",))
 

@@ -16,7 +16,7 @@ from xapid.rules.memory import Limits
 from xapid.runtime.context import Context
 
 CLOSE_ENOUGH = 1 << 20
-"""Bytes by which a guest's memory may differ from its target."""
+"""Bytes by which a guest's memory may differ from what it was told to have."""
 TARGET_TIMEOUT = 256.0
 LOOK_AGAIN = 0.5
 """Seconds: how long a guest may take to come close, and between two looks at it."""
@@ -132,11 +132,12 @@ async def set_memory_target_live(ctx: Context, self: VM, target: int) -> None:
 
 
 async def wait_memory_target_live(ctx: Context, self: VM) -> None:
-    """Return once a guest has about the memory that it was told to have."""
+    """Return once a guest has about the memory that it was told to have: something within its dynamic range."""
     async with ctx.operation(self, VmOperations.awaiting_memory_live):
         deadline = ctx.clock.monotonic() + TARGET_TIMEOUT
-        while (vm := ctx.now(self)).memory_target:
-            if abs(await _memory_now(ctx, vm) - vm.memory_target) <= CLOSE_ENOUGH:
+        while True:
+            vm, has = ctx.now(self), await _memory_now(ctx, self)
+            if vm.memory_dynamic_min - CLOSE_ENOUGH <= has <= vm.memory_dynamic_max + CLOSE_ENOUGH:
                 return
             if ctx.clock.monotonic() >= deadline:
                 raise OtherError("VM_MEMORY_TARGET_WAIT_TIMEOUT", ctx.task.ref)
