@@ -30,7 +30,7 @@ PROOFS = (
     _tests(3, "tests/replay"),
     _tests(4, "tests/http/test_listeners.py tests/auth/test_certificate.py"),
     _tests(5, "tests/cli tests/runtime/test_config.py"),
-    _tests(6, "tests/api tests/auth/test_sessions.py"),
+    _tests(6, "tests/api tests/auth"),
     _tests(7, "tests/observe"),
     _tests(8, "tests/backends tests/runtime tests/test_hardware.py"),
     Proof(8, f"{BIN}/python -m tests.durability.agent_stopped_for_a_minute"),

@@ -217,6 +217,8 @@ def stop() -> None:
         print("xapid does not run.")
         return
     end(running.pid)
+    # Who waits for the daemon removes it too, at a moment when all of var may be on its way out.
+    RUNNING.unlink(missing_ok=True)
     print("xapid has stopped; guests run on.")
 
 

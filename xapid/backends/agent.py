@@ -125,6 +125,11 @@ class Backend:
                 self._tell(self.spec.kind, DomainEvent("", DomainEventKind.lost))
         return driver
 
+    def close(self) -> None:
+        """Let go of what a driver keeps open, if it was made; guests and volumes stay as they are."""
+        if self._driver is not None and hasattr(self.interface, "close"):
+            self._driver.close()
+
     def work(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """As ``invoke``, with the delay that a test asked for: for a thread of the pool."""
         self.driver()

@@ -264,6 +264,7 @@ class LocalBackends:
             await self._process.stop()
         for backend in self._backends.values():
             backend.pool.shutdown(wait=False, cancel_futures=True)
+            backend.close()
 
     def agent(self, host: str, kind: str) -> Agent:
         """The agent of a back end. Raises SR_UNKNOWN_DRIVER for a kind of storage that nobody knows.
