@@ -18,8 +18,7 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
     tree = Tree(tmp_path, f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
     yield tree
     for each in tree.started:
-        if each.process.poll() is None:
-            each.interrupt()
+        each.interrupt()
 
 
 def test_it_tells_how_to_log_in_and_tells_it_again_when_called_again(tree: Tree) -> None:

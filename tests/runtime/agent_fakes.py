@@ -32,6 +32,9 @@ class FakeDomains:
     def watch(self, tell: Callable[[DomainEvent], None]) -> None:
         self._tell = tell
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
         state = DomainState.paused if paused else DomainState.running
         return Domain(spec.uuid, 7, state, spec.kind, spec.name, disks=tuple(disk.vbd for disk in spec.disks))
