@@ -38,7 +38,7 @@ clean: ## Stop it, end its guests, and remove all that it kept
 
 unit: ## Tests that need neither root nor QEMU: a minute
 	@$(PREPARE) venv dev
-	@$(BIN)/pytest -q -m "$(NEITHER_ROOT_NOR_QEMU)" tests
+	@$(BIN)/pytest -q -n auto -m "$(NEITHER_ROOT_NOR_QEMU)" tests
 
 test: ## All tests but those of the lab; installs what they need
 	@make.d/test.sh

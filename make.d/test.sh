@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `make test`: everything but the lab. As root in one go. Otherwise what needs root runs by sudo, and writes nothing into
-# the clone; without sudo it is left out, named, and the end is a failure.
+# `make test`: everything but the lab. What needs neither root nor QEMU runs on all processors; the rest, which shares
+# bridges and KVM, one by one: by sudo for who is not root, and then it writes nothing into the clone. Without sudo it is
+# left out, named, and the end is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,16 +15,29 @@ everything() { # Makes ready what all tests need.
     .venv/bin/python -c 'from tests.demo_guest import demo_guest; demo_guest()'
 }
 
+by_anybody() {
+    .venv/bin/pytest -q -n auto -m "not lab and not ($needs_root)" tests
+}
+
+by_root() { # "$@": words before the command, and which become root.
+    "$@" .venv/bin/pytest -q -p no:cacheprovider -m "not lab and ($needs_root)" tests
+}
+
 if [ "$(id -u)" = 0 ]; then
     everything
-    .venv/bin/pytest -q -m "not lab" tests
+    status=0
+    by_anybody || status=$?
+    by_root || status=$?
+    exit "$status"
 elif sudo -v 2>/dev/null; then
     everything
-    .venv/bin/pytest -q -m "not lab and not ($needs_root)" tests
-    sudo -- env PYTHONDONTWRITEBYTECODE=1 .venv/bin/pytest -q -p no:cacheprovider -m "not lab and ($needs_root)" tests
+    status=0
+    by_anybody || status=$?
+    by_root sudo -- env PYTHONDONTWRITEBYTECODE=1 || status=$?
+    exit "$status"
 else
     make.d/prepare.sh venv dev
-    .venv/bin/pytest -q -m "not lab and not ($needs_root)" tests || true
+    by_anybody || true
     echo "xapid: left out, for want of root:" >&2
     .venv/bin/pytest -q --collect-only -m "not lab and ($needs_root)" tests | sed -n 's/^tests/  &/p' >&2
     exit 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +25,10 @@ def runs_not(_: str) -> bool:
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> GuestFolders:
-    return GuestFolders(tmp_path, lambda: None)
+def folders() -> Iterator[GuestFolders]:
+    # The path of the folder of a test can be too long for sockets below it.
+    with tempfile.TemporaryDirectory(prefix="xg-", dir="/tmp") as folder:
+        yield GuestFolders(Path(folder), lambda: None)
 
 
 def test_a_guest_starts_with_an_empty_folder(folders: GuestFolders) -> None:
