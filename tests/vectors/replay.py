@@ -229,9 +229,18 @@ def diff_map(want, got, env, path, loose, mismatch):
 def diff_bag(want, got, env, path, loose, open_ended=False):
     """Compare lists whose order does not matter."""
     left, rest = [], list(range(len(got)))
+    places = {}  # ours: texts that can only be equal are looked up, or long lists take the square of their length
+    for candidate in reversed(rest):
+        if isinstance(got[candidate], str) and not isinstance(got[candidate], Date):
+            places.setdefault(got[candidate], []).append(candidate)
     for index in sorted(range(len(want)), key=lambda i: captures(want[i], env)):
+        if isinstance(want[index], str) and not captures(want[index], env):
+            equal = [place for place in places.get(fill(want[index], env), ()) if place in rest]
+            if equal:
+                rest.remove(equal[-1])
+                continue
         for candidate in rest:
-            trial = dict(env)
+            trial = env if isinstance(want[index], str) else dict(env)  # ours: a text captures only when it agrees
             if not diff(want[index], got[candidate], trial, path, loose):
                 env.update(trial)
                 rest.remove(candidate)
