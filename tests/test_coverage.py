@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.coverage_page import WORKS, states
+from tests.coverage_page import NOT_TESTED, PAGE, WORKS, page, states
 
 MOST_CALLED = """
 host: call_plugin get_all get_all_records get_by_uuid get_record
@@ -46,3 +46,11 @@ def test_what_clients_need_first_is_shown_to_work(messages: str) -> None:
     found = states()
 
     assert [name for name in _messages(messages) if found[name][0] != WORKS] == []
+
+
+def test_no_message_is_written_without_a_test_that_shows_it_succeed() -> None:
+    assert [name for name, (state, _) in states().items() if state == NOT_TESTED] == []
+
+
+def test_the_page_on_coverage_is_what_the_code_and_the_tests_say() -> None:
+    assert PAGE.read_text() == page(), "run `make docs`"

@@ -214,24 +214,24 @@ async def test_the_policy_for_memory_nodes_can_be_set(xapi: Xapi, host: str) -> 
 
 
 @pytest.mark.parametrize(
-    "before, message, after",
+    "before, hidden, shown",
     [
-        ("enabled", "disable_display", "disable_on_reboot"),
-        ("disable_on_reboot", "enable_display", "enabled"),
-        ("disabled", "enable_display", "enable_on_reboot"),
-        ("enable_on_reboot", "disable_display", "disabled"),
-        ("enabled", "enable_display", "enabled"),
-        ("disabled", "disable_display", "disabled"),
+        ("enabled", "disable_on_reboot", "enabled"),
+        ("disable_on_reboot", "disable_on_reboot", "enabled"),
+        ("disabled", "disabled", "enable_on_reboot"),
+        ("enable_on_reboot", "disabled", "enable_on_reboot"),
     ],
 )
 async def test_the_screen_changes_hands_at_a_reboot(
-    fresh: FreshHost, host: str, before: str, message: str, after: str
+    fresh: FreshHost, host: str, before: str, hidden: str, shown: str
 ) -> None:
     with fresh.store.write() as tx:
         tx.set(fresh.store.get(Host, host), display=HostDisplay(before))
 
-    assert await fresh.xapi.call(f"host.{message}", host) == after
-    assert await fresh.xapi.host.get_display(host) == after
+    assert await fresh.xapi.host.disable_display(host) == hidden
+    assert await fresh.xapi.host.get_display(host) == hidden
+    assert await fresh.xapi.host.enable_display(host) == shown
+    assert await fresh.xapi.host.get_display(host) == shown
 
 
 @pytest.mark.parametrize("name", ["", "bad name", "-begins", "ends-", "x" * 256])

@@ -246,11 +246,13 @@ async def test_no_host_is_joined_to_a_directory(xapi: Xapi, pool: str, host: str
 
     assert error.value.args == (host, "enable requires user")
     assert await xapi.pool.disable_external_auth(pool, {}) == ""
+    assert await xapi.pool.enable_external_auth(pool, {}, "", "") == ""
     assert await xapi.pool.detect_nonhomogeneous_external_auth(pool) == ""
 
 
 async def test_no_certificate_is_trusted_yet(xapi: Xapi) -> None:
     assert await xapi.pool.certificate_list() == []
+    assert await xapi.pool.uninstall_ca_certificate("no-such.pem", True) == ""
     assert await xapi.pool.crl_list() == []
 
 

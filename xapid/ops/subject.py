@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from xapid.datamodel import Role, Subject
 from xapid.datamodel.errors import AUTH_IS_DISABLED, ROLE_ALREADY_EXISTS, ROLE_NOT_FOUND
@@ -10,7 +10,7 @@ from xapid.ops import role as roles
 from xapid.runtime.context import Context
 
 
-def create(ctx: Context, args: dict[str, Any]) -> str:
+def create(ctx: Context, args: dict[str, Any]) -> NoReturn:
     """What a subject is called comes from the directory, and no host is joined to one."""
     raise AUTH_IS_DISABLED()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from xapid.datamodel import VM, Host
 from xapid.datamodel.errors import (
     CANNOT_EVACUATE_HOST,
@@ -80,22 +82,22 @@ def _obstacles(store: Store, host: Host) -> list[tuple[VM, ApiError]]:
 # --- Power -------------------------------------------------------------------------------------------
 
 
-def shutdown(ctx: Context, host: Host) -> None:
+def shutdown(ctx: Context, host: Host) -> NoReturn:
     ctx.check(host, HostAllowedOperations.shutdown)
     raise NOT_IMPLEMENTED("host.shutdown")
 
 
-def reboot(ctx: Context, host: Host) -> None:
+def reboot(ctx: Context, host: Host) -> NoReturn:
     ctx.check(host, HostAllowedOperations.reboot)
     raise NOT_IMPLEMENTED("host.reboot")
 
 
-def power_on(ctx: Context, host: Host) -> None:
+def power_on(ctx: Context, host: Host) -> NoReturn:
     ctx.check(host, HostAllowedOperations.power_on)
     raise NOT_IMPLEMENTED("host.power_on")
 
 
-def destroy(ctx: Context, self: Host) -> None:
+def destroy(ctx: Context, self: Host) -> NoReturn:
     """Forget a host that is gone for good."""
     if self.ref == ctx.runtime.localhost or is_live(ctx.store, self):
         raise HOST_IS_LIVE(self.ref)
@@ -110,5 +112,5 @@ def emergency_ha_disable(ctx: Context, soft: bool) -> None:
         raise HA_NOT_ENABLED()
 
 
-def local_management_reconfigure(ctx: Context, interface: str) -> None:
+def local_management_reconfigure(ctx: Context, interface: str) -> NoReturn:
     raise NOT_IN_EMERGENCY_MODE()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import NoReturn
 
 from xapid.datamodel import Host, Secret
 from xapid.datamodel.errors import (
@@ -65,7 +66,7 @@ def set_numa_affinity_policy(ctx: Context, self: Host, value: HostNumaAffinityPo
         tx.set(self, numa_affinity_policy=value)
 
 
-def set_max_cstate(ctx: Context, self: Host, value: str) -> None:
+def set_max_cstate(ctx: Context, self: Host, value: str) -> NoReturn:
     if not re.fullmatch(r"(\d+(,\d+)?)?", value, re.ASCII):
         raise INVALID_VALUE("max_cstate", value)
     raise NOT_IMPLEMENTED("host.set_max_cstate")
@@ -77,11 +78,11 @@ def set_ssl_legacy(ctx: Context, self: Host, value: bool) -> None:
         raise VALUE_NOT_SUPPORTED("value", "true", "nothing older than TLS 1.2 is spoken")
 
 
-def set_uefi_certificates(ctx: Context, host: Host, value: str) -> None:
+def set_uefi_certificates(ctx: Context, host: Host, value: str) -> NoReturn:
     raise OPERATION_NOT_ALLOWED("certificates for secure boot belong to the pool: pool.set_custom_uefi_certificates")
 
 
-def set_hostname_live(ctx: Context, host: Host, hostname: str) -> None:
+def set_hostname_live(ctx: Context, host: Host, hostname: str) -> NoReturn:
     reason = _fault_of(hostname)
     if reason:
         raise HOST_NAME_INVALID(reason)

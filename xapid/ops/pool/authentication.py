@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from xapid.datamodel import Pool
 from xapid.datamodel.errors import (
     AUTH_IS_DISABLED,
@@ -72,5 +74,5 @@ def detect_nonhomogeneous_external_auth(ctx: Context, pool: Pool) -> None:
     """All hosts are alike: none is joined to a directory."""
 
 
-def external_auth_set_ldaps(ctx: Context, pool: Pool, ldaps: bool, force: bool) -> None:
+def external_auth_set_ldaps(ctx: Context, pool: Pool, ldaps: bool, force: bool) -> NoReturn:
     raise AUTH_IS_DISABLED()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from cryptography import x509
 
@@ -25,7 +26,7 @@ def certificate_list(ctx: Context) -> list[str]:
     return [row.name for row in ctx.store.all(Certificate) if row.type == CertificateType.ca]
 
 
-def install_ca_certificate(ctx: Context, name: str, cert: str) -> None:
+def install_ca_certificate(ctx: Context, name: str, cert: str) -> NoReturn:
     try:
         x509.load_pem_x509_certificate(cert.encode())
     except ValueError as error:
@@ -35,20 +36,22 @@ def install_ca_certificate(ctx: Context, name: str, cert: str) -> None:
     raise NOT_IMPLEMENTED("pool.install_ca_certificate")
 
 
-def certificate_install(ctx: Context, name: str, cert: str) -> None:
+def certificate_install(ctx: Context, name: str, cert: str) -> NoReturn:
     install_ca_certificate(ctx, name, cert)
 
 
 def uninstall_ca_certificate(ctx: Context, name: str, force: bool) -> None:
-    """With ``force`` one that is not there is no mistake."""
+    """With ``force`` one that is not there is no mistake, and none is."""
+    if not force:
+        certificate_uninstall(ctx, name)
     if not _NAME.fullmatch(name):
         raise CERTIFICATE_NAME_INVALID(name)
-    if not force:
-        raise CERTIFICATE_DOES_NOT_EXIST(name)
 
 
-def certificate_uninstall(ctx: Context, name: str) -> None:
-    uninstall_ca_certificate(ctx, name, False)
+def certificate_uninstall(ctx: Context, name: str) -> NoReturn:
+    if not _NAME.fullmatch(name):
+        raise CERTIFICATE_NAME_INVALID(name)
+    raise CERTIFICATE_DOES_NOT_EXIST(name)
 
 
 def crl_list(ctx: Context) -> list[str]:
@@ -56,13 +59,13 @@ def crl_list(ctx: Context) -> list[str]:
     return []
 
 
-def crl_install(ctx: Context, name: str, cert: str) -> None:
+def crl_install(ctx: Context, name: str, cert: str) -> NoReturn:
     if not _NAME.fullmatch(name):
         raise CRL_NAME_INVALID(name)
     raise NOT_IMPLEMENTED("pool.crl_install")
 
 
-def crl_uninstall(ctx: Context, name: str) -> None:
+def crl_uninstall(ctx: Context, name: str) -> NoReturn:
     if not _NAME.fullmatch(name):
         raise CRL_NAME_INVALID(name)
     raise CRL_DOES_NOT_EXIST(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from xapid.datamodel import PIF, Host, Network, Pool
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, NOT_IMPLEMENTED
 from xapid.rules.nics import NO_VLAN
@@ -22,7 +24,7 @@ def recover_slaves(ctx: Context) -> list[str]:
     return []
 
 
-def eject(ctx: Context, host: Host) -> None:
+def eject(ctx: Context, host: Host) -> NoReturn:
     if host.ref == ctx.store.one(Pool).master:
         raise INTERNAL_ERROR("the coordinator cannot leave its own pool")
     raise NOT_IMPLEMENTED("pool.eject")
@@ -33,7 +35,7 @@ async def sync_database(ctx: Context) -> None:
     await ctx.store.settled()
 
 
-def create_VLAN(ctx: Context, device: str, network: str, VLAN: int) -> list[str]:
+def create_VLAN(ctx: Context, device: str, network: str, VLAN: int) -> NoReturn:
     if not has_untagged_pif(ctx.store, device):
         raise INVALID_VALUE("device", device)
     ctx.store.get(Network, network)
