@@ -47,8 +47,8 @@ from xapid.runtime.notify import notify
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
 from xapid.store.database import Database, DatabaseError, StateDirectory, has_space
-from xapid.store.store import Store
-from xapid.store.writer import Ballast, StoreFailed, Writer
+from xapid.store.store import Store, StoreFailed
+from xapid.store.writer import Ballast, Writer
 from xapid.wire import xmlrpc
 
 log = logging.getLogger(__name__)

@@ -47,6 +47,20 @@ def create_once_it_goes(client: Client) -> str:
             assert failure.args[0] in ("INTERNAL_ERROR", "OUT_OF_SPACE")
 
 
+def test_a_field_that_cannot_be_recorded_is_said_too_and_made_good(daemon: Daemon) -> None:
+    with closing(daemon.client()) as client:
+        network = create(client, "network")
+        with nothing_written(daemon), pytest.raises(Failure, match=r"INTERNAL_ERROR.*done, but not recorded: .*I/O"):
+            client.call("network.set_name_description", network, "unsure")
+
+        create_once_it_goes(client)
+        daemon.kill()
+
+    daemon.start()
+    with closing(daemon.client()) as client:
+        assert client.call("network.get_name_description", network) == "unsure"
+
+
 def test_what_cannot_be_recorded_is_said_and_made_good_once_the_disk_takes_it(daemon: Daemon) -> None:
     with closing(daemon.client()) as client:
         with nothing_written(daemon):

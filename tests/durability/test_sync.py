@@ -20,8 +20,8 @@ from tests.daemon import Daemon, UnixConnection
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 CALLS = "fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg"
-BEGUN = re.compile(r"\d+ (?P<name>\w+)\((?P<arguments>.*)")
-"""A call that begins; others may come between this line and its end."""
+BEGUN = re.compile(r"\d+ +(?P<name>\w+)\((?P<arguments>.*)")
+"""A call that begins; others may come between this line and its end. Blanks fill the numbers of threads up."""
 
 
 @pytest.fixture
@@ -92,5 +92,5 @@ def resumed(trace: list[str], thread: str, after: int) -> int:
     return next(
         number
         for number, line in enumerate(trace)
-        if number > after and line.startswith(f"{thread} <...") and line.endswith("= 0")
+        if number > after and line.split()[:2] == [thread, "<..."] and line.endswith("= 0")
     )

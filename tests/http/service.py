@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from xapid.http.exchange import PEER, RAW, ROUTE, VERSION, send_reply
 from xapid.http.raw import RawStream
-from xapid.http.reply import Reply, error_page
+from xapid.http.reply import Held, Reply, error_page
 from xapid.http.routes import Handlers, standard_routes
 from xapid.http.service import Limits, Request, Service
 from xapid.http.static import FileServer
@@ -25,11 +25,15 @@ SLICES = ([b"", LARGE[:5]], [], [LARGE[at : at + 4000] for at in range(5, 100000
 """The same in pieces of all sizes."""
 
 
-def answer(request: Request) -> Reply | Awaitable[Reply] | None:
+def answer(request: Request) -> Reply | Held | Awaitable[Reply] | None:
     """Echo the body; some bodies ask for more than that."""
     match request.body:
         case b"later":
             return later(b"later")
+        case b"held":
+            return Held(
+                lambda deliver: asyncio.get_running_loop().call_soon(deliver, Reply(200, b"held", "text/xml", CORS))
+            )
         case b"fail":
             raise ValueError("asked for")
         case b"fail later":

@@ -29,8 +29,7 @@ from xapid.rules.host import is_live
 from xapid.runtime.context import Context, Origin, Runtime
 from xapid.runtime.logs import originator, task_name
 from xapid.runtime.tasks import TaskHandle
-from xapid.store.store import Store
-from xapid.store.writer import StoreFailed
+from xapid.store.store import Store, StoreFailed
 from xapid.wire.decode import TypeMismatch
 
 log = logging.getLogger(__name__)
@@ -46,6 +45,8 @@ class Answer(NamedTuple):
     value: Any
     bare: bool = False
     """Sent without the envelope of Status and Value: only the list of methods."""
+    until: int = 0
+    """Goes out only when this generation is on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ class Dispatcher:
     # --- Checks, in the order in which the original makes them -----------------------------------
 
     def call(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer a call, or say what to wait for. Raises ApiError, here or when awaited."""
+        """Answer a call, or say what to wait for. Raises ApiError, here or when awaited.
+
+        An answer that is given at once may have to wait for the disk (``until``). One that was awaited has done so.
+        """
         prefix, name = _split(request.method)
         method = self.methods.get(name)
         if method is None:
@@ -172,9 +176,7 @@ class Dispatcher:
         if method.waits:
             return self._finish(ctx, method, self._run(ctx, method, values))
         value = self._run_plain(ctx, method, values)
-        if ctx.until > self.runtime.store.sink.durable:
-            return self._settled(ctx, method, value)
-        return Answer(method.result, value)
+        return Answer(method.result, value, False, ctx.until)
 
     def _run_plain(self, ctx: Context, method: Method, values: list[Any]) -> Any:
         self._permit(method, ctx.session, values)
@@ -212,13 +214,11 @@ class Dispatcher:
                 self.sessions.answered(ctx.session)
 
     async def _finish(self, ctx: Context, method: Method, work: Coroutine[Any, Any, Any]) -> Answer:
-        return await self._settled(ctx, method, await work)
-
-    async def _settled(self, ctx: Context, method: Method, value: Any) -> Answer:
+        value = await work
         try:
             await self.runtime.store.durable(ctx.until)
         except StoreFailed as error:
-            raise INTERNAL_ERROR(f"done, but not recorded: {error}") from error
+            raise not_recorded(str(error)) from error
         return Answer(method.result, value)
 
     async def _with_task(
@@ -338,6 +338,10 @@ def denied(permission: str) -> RBAC_PERMISSION_DENIED:
     known = permissions().get(permission)
     roles = ", ".join(known.roles) if known is not None and known.roles else "nobody but the local superuser"
     return RBAC_PERMISSION_DENIED(permission, f"No permission. Allowed to: {roles}")
+
+
+def not_recorded(reason: str) -> INTERNAL_ERROR:
+    return INTERNAL_ERROR(f"done, but not recorded: {reason}")
 
 
 def unforeseen(name: str, error: Exception) -> INTERNAL_ERROR:

@@ -7,6 +7,7 @@ import contextvars
 import logging
 from collections.abc import Awaitable, Coroutine
 from enum import Enum, auto
+from functools import partial
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -16,7 +17,7 @@ from xapid.http.exchange import Exchange
 from xapid.http.head import Head, HeadError, parse_head
 from xapid.http.peer import Peer, peer_of
 from xapid.http.raw import RawStream
-from xapid.http.reply import Reply, cross_origin, encode_reply, encode_reply_head, error_page
+from xapid.http.reply import Held, Reply, cross_origin, encode_reply, encode_reply_head, error_page
 from xapid.http.routes import Kind, Route
 from xapid.http.service import Direct, Limits, Request, Service
 from xapid.http.tls import ServerConnection
@@ -250,6 +251,9 @@ class HttpProtocol(asyncio.Protocol):
         del self._buffer[:length]
         if isinstance(answer, Reply):
             self._deliver(head, answer)
+        elif isinstance(answer, Held):
+            self._phase = REPLY
+            answer.then(partial(self._deliver_later, head))
         else:
             self._spawn(self._answer_later(head, answer))
         return self._phase is HEAD
@@ -263,6 +267,9 @@ class HttpProtocol(asyncio.Protocol):
         except Exception:
             log.exception("%s %s failed", head.method, head.path)
             reply = error_page(500)
+        self._deliver_later(head, reply)
+
+    def _deliver_later(self, head: Head, reply: Reply) -> None:
         if self._phase is not CLOSED:
             self._deliver(head, reply)
             self._advance()

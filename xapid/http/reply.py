@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import chain
+from typing import Any
 
 Headers = tuple[tuple[str, str], ...]
 Fields = Sequence[tuple[bytes, bytes]]
@@ -57,6 +59,21 @@ class Reply:
     def whole(self) -> bytes:
         """The body, joined."""
         return b"".join(chain.from_iterable(self.slices)) if self.slices else self.body
+
+
+class Held:
+    """A reply that is made, but goes out later: when the disk has what it tells of."""
+
+    __slots__ = ("then",)
+
+    def __init__(self, then: Callable[[Callable[[Reply], None]], None]) -> None:
+        self.then = then
+        """Call it with what is to be called, once, with the reply."""
+
+    def __await__(self) -> Generator[Any, None, Reply]:
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.then(reply.set_result)
+        return reply.__await__()
 
 
 def error_page(status: int, *headers: tuple[str, str], detail: str = "") -> Reply:

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from xapid.api.dispatch import Answer, Dispatcher, Unsupported
+from xapid.api.dispatch import Answer, Dispatcher, Unsupported, not_recorded
 from xapid.api.dispatch import Request as Call
 from xapid.datamodel.errors import INTERNAL_ERROR, ApiError
 from xapid.datamodel.types import Type
-from xapid.http.reply import Headers, Reply, error_page
+from xapid.http.reply import Headers, Held, Reply, error_page
 from xapid.http.service import Request
 from xapid.runtime.context import Origin
+from xapid.store.store import StoreFailed
 from xapid.wire import jsonrpc, xmlrpc
 from xapid.wire.jsonrpc import NoJsonForm
 from xapid.wire.raw import MalformedRequest
@@ -29,6 +30,9 @@ HEADERS = (
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Allow-Headers", "X-Requested-With"),
 )
+Failure = Callable[[list[str]], bytes]
+"""Makes the body that says which error a call ended with."""
+
 OTHER_CONFIG = "x-http-other-config-"
 
 LARGE = 200
@@ -43,9 +47,10 @@ class Endpoint:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._store = dispatcher.runtime.store
+        self._sink = self._store.sink
         self._members = self._store.members
 
-    def __call__(self, request: Request) -> Reply | Awaitable[Reply]:
+    def __call__(self, request: Request) -> Reply | Held | Awaitable[Reply]:
         if request.path.startswith("/jsonrpc"):
             return self._json(request)
         return self._xml(request)
@@ -57,7 +62,7 @@ class Endpoint:
 
     # XML-RPC
 
-    def _xml(self, request: Request) -> Reply | Awaitable[Reply]:
+    def _xml(self, request: Request) -> Reply | Held | Awaitable[Reply]:
         try:
             call = xmlrpc.parse_call(request.body)
             answer = self._call(call.method, call.params, request)
@@ -67,12 +72,13 @@ class Endpoint:
             return error_page(500)
         if isinstance(answer, Answer) and not _is_large(answer.value):
             encode = xmlrpc.bare if answer.bare else xmlrpc.success
-            return _reply(encode(answer.kind, answer.value, self._members), XML)
+            body = encode(answer.kind, answer.value, self._members)
+            return self._when_on_disk(answer.until, body, XML, xmlrpc.failure)
         return self._later(answer, XML, xmlrpc.success, xmlrpc.success_slices, xmlrpc.failure)
 
     # JSON-RPC
 
-    def _json(self, request: Request) -> Reply | Awaitable[Reply]:
+    def _json(self, request: Request) -> Reply | Held | Awaitable[Reply]:
         try:
             call = jsonrpc.parse_call(request.body)
         except MalformedRequest:
@@ -80,7 +86,8 @@ class Endpoint:
         try:
             answer = self._call(call.method, call.params, request)
             if isinstance(answer, Answer) and not _is_large(answer.value):
-                return _reply(jsonrpc.success(call, answer.kind, answer.value, self._members), JSON)
+                body = jsonrpc.success(call, answer.kind, answer.value, self._members)
+                return self._when_on_disk(answer.until, body, JSON, partial(jsonrpc.failure, call))
         except ApiError as error:
             return _reply(jsonrpc.failure(call, error.description), JSON)
         except (Unsupported, NoJsonForm):
@@ -90,24 +97,40 @@ class Endpoint:
 
     # Both
 
+    def _when_on_disk(self, until: int, body: bytes, content_type: str, failure: Failure) -> Reply | Held:
+        """A reply that goes out when a generation is on disk, or the failure, if it cannot be."""
+        reply = _reply(body, content_type)
+        if until <= self._sink.durable:
+            return reply
+
+        def then(deliver: Callable[[Reply], None]) -> None:
+            def told(reason: str) -> None:
+                deliver(_reply(failure(not_recorded(reason).description), content_type) if reason else reply)
+
+            self._sink.tell(until, told)
+
+        return Held(then)
+
     async def _later(
         self,
         answer: Answer | Awaitable[Answer],
         content_type: str,
         encode: Callable[[Type, Any, Members], bytes],
         slices: Callable[[Type, Any, Members], Iterator[Sequence[bytes]]],
-        failure: Callable[[list[str]], bytes],
+        failure: Failure,
     ) -> Reply:
         try:
-            kind, value, _ = answer if isinstance(answer, Answer) else await answer
+            kind, value, *_ = answer if isinstance(answer, Answer) else await answer
             if not _is_large(value):
                 return _reply(encode(kind, value, self._members), content_type)
             made = await _all(slices(kind, value, self._members))
-            # Inverse sets were read while others were writing.
+            # Inverse sets were read while others were writing. (An answer waits for no more than what was submitted.)
             await self._store.settled()
             return Reply(200, b"", content_type, HEADERS, slices=made)
         except ApiError as error:
             return _reply(failure(error.description), content_type)
+        except StoreFailed as error:
+            return _reply(failure(not_recorded(str(error)).description), content_type)
         except NoJsonForm:
             return error_page(500)
         except Exception as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xapid.http.peer import Peer
-from xapid.http.reply import Reply
+from xapid.http.reply import Held, Reply
 from xapid.http.routes import EVERYTHING, Routes
 
 
@@ -51,8 +51,8 @@ class Request:
     version: str
 
 
-Direct = Callable[[Request], Reply | Awaitable[Reply] | None]
-"""Answers a call: at once, later (in a task), or not at all; then the ASGI application has it."""
+Direct = Callable[[Request], Reply | Held | Awaitable[Reply] | None]
+"""Answers a call: at once, later without or with a task, or not at all; then the ASGI application has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 from xapid.datamodel.types import CLASSES
@@ -16,11 +17,17 @@ from xapid.store.tables import DELETED, JOURNAL, TABLES, Convert, to_sql
 from xapid.store.transaction import Batch, JournalWrite, Write
 
 ROWS = 64
-"""Most rows of one statement. There is one for each power of two up to here, so that they are prepared just once."""
+"""Most rows of one statement. There are statements for few numbers of rows, so that each is prepared just once: for the
+powers of two, and where it does not matter whether a row comes twice, also for one and a half times those."""
 
 _CONVERT: dict[str, dict[str, Convert]] = {
     name: {field.name: to_sql(field.type) for field in columns_of(CLASSES[name])} for name in TABLES
 }
+
+
+_NUMBERS = sorted({1, *(1 << each for each in range(1, 7)), *(3 << each for each in range(5))})
+_UPWARDS = [next(number for number in _NUMBERS if number >= count) for count in range(1 + ROWS)]
+"""For how many rows there is a statement: the least number that is enough."""
 
 
 class Change(NamedTuple):
@@ -51,10 +58,12 @@ def statements(batches: Iterable[Batch]) -> Iterator[Statement]:
     for change, rows in _grouped(batches).items():
         start = 0
         while start < len(rows):
-            count = min(ROWS, 1 << (len(rows) - start).bit_length() - 1)
-            part = rows[start : start + count]
-            yield Statement(_text(change, count), [value for row in part for value in row])
-            start += count
+            part = rows[start : start + ROWS]
+            if change.kind == "insert":
+                part = part[: 1 << len(part).bit_length() - 1]
+            start += len(part)
+            part += part[-1:] * (_UPWARDS[len(part)] - len(part))
+            yield Statement(_text(change, len(part)), list(chain.from_iterable(part)))
 
 
 def _grouped(batches: Iterable[Batch]) -> dict[Change, list[tuple[Any, ...]]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from xapid.datamodel.errors import HANDLE_INVALID, UUID_INVALID
@@ -16,6 +18,14 @@ from xapid.store.transaction import Batch, Transaction
 R = TypeVar("R", bound=Object)
 
 
+Told = Callable[[str], None]
+"""Called with an empty text once something is on disk, or with the reason why it cannot be recorded."""
+
+
+class StoreFailed(Exception):
+    """The disk refused: what was done may not have been recorded."""
+
+
 class Sink(Protocol):
     """Whoever takes batches in order: the SQLite writer, later other pool members too."""
 
@@ -25,8 +35,8 @@ class Sink(Protocol):
     """Beyond this generation a batch must be submitted, even an empty one."""
 
     def submit(self, batch: Batch) -> None: ...
-    def wait(self, generation: int) -> Awaitable[None]:
-        """Done when everything up to the generation is on disk. Fails with StoreFailed."""
+    def tell(self, generation: int, function: Told) -> None:
+        """Call a function when everything up to the generation is on disk, or when it is known that it will not be."""
 
 
 class Nowhere:
@@ -38,8 +48,9 @@ class Nowhere:
     def submit(self, batch: Batch) -> None:
         self.durable = batch.generation
 
-    async def wait(self, generation: int) -> None:
+    def tell(self, generation: int, function: Told) -> None:
         self.durable = max(self.durable, generation)
+        function("")
 
 
 class Store:
@@ -169,9 +180,12 @@ class Store:
         self.feed.published(changes)
 
     async def durable(self, generation: int) -> None:
-        """Return when everything up to the generation is on disk."""
+        """Return when everything up to the generation is on disk. Raises StoreFailed."""
         if self.sink.durable < generation:
-            await self.sink.wait(generation)
+            told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            self.sink.tell(generation, partial(_answer, told))
+            if reason := await told:
+                raise StoreFailed(reason)
 
     async def settled(self) -> None:
         """Return when everything given to the sink so far is on disk."""
@@ -208,3 +222,8 @@ class Store:
         for derivation in self.derivations.all:
             for row in list(self.tables[derivation.cls].rows.values()):
                 row.__dict__[derivation.field] = derivation.compute(self, row)
+
+
+def _answer(told: asyncio.Future[str], reason: str) -> None:
+    if not told.done():
+        told.set_result(reason)

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from xapid.store.database import forget_deletions, free, has_space
 from xapid.store.kill_point import KillPoint
-from xapid.store.statements import statements
+from xapid.store.statements import Statement, statements
+from xapid.store.store import Told
 from xapid.store.tables import META
 from xapid.store.transaction import Batch
 
@@ -25,12 +26,10 @@ log = logging.getLogger(__name__)
 RESERVED = 1_000_000
 """Generations reserved at a time. Changes that are not written use some; after a restart counting goes on above."""
 
+BEGIN, COMMIT = Statement("BEGIN IMMEDIATE", []), Statement("COMMIT", [])
+
 RETRY = 1.0
 """Seconds between attempts while the disk refuses."""
-
-
-class StoreFailed(Exception):
-    """The disk refused: what was done may not have been recorded."""
 
 
 class Writer:
@@ -50,7 +49,9 @@ class Writer:
         self.reserved = generation
         """Beyond this generation a batch must be submitted, even an empty one, so that more are reserved."""
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._gathered: list[Batch] = []
+        """What the event loop has not handed over yet."""
+        self._waiting: list[tuple[int, int, Told]] = []
         self._ticket = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._kill_point = KillPoint.commits()
@@ -64,38 +65,45 @@ class Writer:
         if self._ballast is not None and not self._ballast.take():
             self._short, self.trouble = True, "there is no space for the ballast"
         self._thread.start()
+        self._hand_over()
 
     def stop(self) -> None:
         """Write what is waiting, then end."""
         self._stopping.set()
+        self._hand_over()
         self._queue.put(None)
         self._thread.join()
 
     # On the event loop
 
     def submit(self, batch: Batch) -> None:
-        self._queue.put(batch)
+        # What one turn of the loop brings forth is handed over together. A thread that is woken by the first batch
+        # would fight for the interpreter's lock at once, and commit that one alone.
+        self._gathered.append(batch)
+        if len(self._gathered) == 1 and self._loop is not None:
+            self._loop.call_soon(self._hand_over)
 
-    def wait(self, generation: int) -> asyncio.Future[None]:
-        """Done when everything up to the generation is on disk. Fails with StoreFailed if nothing can be recorded."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def _hand_over(self) -> None:
+        for batch in self._gathered:
+            self._queue.put(batch)
+        self._gathered.clear()
+
+    def tell(self, generation: int, function: Told) -> None:
+        """Call a function when everything up to the generation is on disk, or when nothing can be recorded."""
         if generation <= self.durable:
-            future.set_result(None)
+            function("")
         elif self._unrecorded:
-            future.set_exception(StoreFailed(self._unrecorded))
+            function(self._unrecorded)
         else:
             self._ticket += 1
-            heapq.heappush(self._waiting, (generation, self._ticket, future))
-        return future
+            heapq.heappush(self._waiting, (generation, self._ticket, function))
 
     def _written(self, generation: int) -> None:
         self.durable = max(self.durable, generation)
         self._unrecorded = ""
         self.reserved = self._ceiling - RESERVED // 4
         while self._waiting and self._waiting[0][0] <= self.durable:
-            future = heapq.heappop(self._waiting)[2]
-            if not future.done():
-                future.set_result(None)
+            _call(heapq.heappop(self._waiting)[2], "")
 
     def _in_trouble(self, reason: str) -> None:
         self.trouble = reason
@@ -103,14 +111,13 @@ class Writer:
     def _failed(self, reason: str) -> None:
         self.trouble = self._unrecorded = reason
         waiting, self._waiting = self._waiting, []
-        for _, _, future in waiting:
-            if not future.done():
-                future.set_exception(StoreFailed(reason))
+        for _, _, function in waiting:
+            _call(function, reason)
 
     def _recovered(self) -> None:
         self.trouble = ""
 
-    def _tell(self, function: Callable[..., None], *args: Any) -> None:
+    def _on_loop(self, function: Callable[..., None], *args: Any) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(function, *args)
@@ -124,7 +131,7 @@ class Writer:
                     self._write_until_done(connection, batches)
                 if self._short and self._has_room():
                     self._short = False
-                    self._tell(self._recovered)
+                    self._on_loop(self._recovered)
                     log.info("the database can be written again")
                 if self._stopping.is_set() and self._queue.empty():
                     return
@@ -157,7 +164,7 @@ class Writer:
                 continue
             self.commits += 1
             self.batches += len(batches)
-            self._tell(self._written, generation)
+            self._on_loop(self._written, generation)
             return
 
     def _more(self) -> list[Batch]:
@@ -172,7 +179,7 @@ class Writer:
             log.error("the database cannot be written: %s", reason)
         self._short = True
         given_back = self._ballast is not None and self._ballast.give_back()
-        self._tell(self._in_trouble if given_back else self._failed, reason)
+        self._on_loop(self._in_trouble if given_back else self._failed, reason)
         return given_back
 
     def _has_room(self) -> bool:
@@ -181,17 +188,20 @@ class Writer:
 
     def _write(self, connection: sa.Connection, batches: list[Batch], generation: int) -> None:
         sqlite: Any = connection.connection.driver_connection
+        ceiling = self._ceiling
+        reserving = generation > ceiling - RESERVED // 2
         # Made before the transaction, so that the log is locked for a short time.
-        work = list(statements(batches))
-        sqlite.execute("BEGIN IMMEDIATE")
+        steps = list(statements(batches))
+        # A statement by itself is a transaction. The interpreter's lock is fought for once then, and not three times.
+        if len(steps) != 1 or reserving:
+            steps = [BEGIN, *steps, COMMIT]
         try:
-            for statement in work:
-                sqlite.execute(*statement)
-            ceiling = self._ceiling
-            if generation > ceiling - RESERVED // 2:
+            for step in steps[:-1]:
+                sqlite.execute(*step)
+            if reserving:
                 ceiling = self._reserve(connection, generation)
             last = self._kill_point.before()
-            sqlite.execute("COMMIT")
+            sqlite.execute(*steps[-1])
             if last:
                 self._kill_point.after()
         except BaseException:
@@ -207,6 +217,14 @@ class Writer:
         connection.execute(note, [{"key": "generation_ceiling", "value": str(ceiling)}])
         forget_deletions(connection)
         return ceiling
+
+
+def _call(function: Told, reason: str) -> None:
+    """Who cannot bear the news keeps it from nobody else."""
+    try:
+        function(reason)
+    except Exception:
+        log.exception("a wait for the disk ended badly")
 
 
 class Ballast:
