@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import Receive, Scope, Send
 
@@ -31,9 +31,7 @@ def answer(request: Request) -> Reply | Held | Awaitable[Reply] | None:
         case b"later":
             return later(b"later")
         case b"held":
-            return Held(
-                lambda deliver: asyncio.get_running_loop().call_soon(deliver, Reply(200, b"held", "text/xml", CORS))
-            )
+            return Soon(Reply(200, b"held", "text/xml", CORS))
         case b"fail":
             raise ValueError("asked for")
         case b"fail later":
@@ -53,6 +51,16 @@ def answer(request: Request) -> Reply | Held | Awaitable[Reply] | None:
     if request.body.startswith(b"size"):
         return Reply(200, b"%d" % len(request.body), "text/xml")
     return Reply(200, request.body, "text/xml", CORS)
+
+
+class Soon(Held):
+    """Held until the loop turns."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def then(self, deliver: Callable[[Reply], None]) -> None:
+        asyncio.get_running_loop().call_soon(deliver, self._reply)
 
 
 async def later(body: bytes) -> Reply:

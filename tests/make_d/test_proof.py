@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shlex
 from pathlib import Path
 from types import ModuleType
 
@@ -23,7 +22,7 @@ def proof() -> ModuleType:
 
 
 def named(proof: ModuleType) -> set[Path]:
-    words = {word for each in proof.PROOFS for word in shlex.split(each.command)}
+    words = {word for each in proof.PROOFS for word in each.command.split()}
     return {ROOT / word for word in words if word.startswith("tests/")}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xapid.api.methods import Method
@@ -49,8 +48,7 @@ class Answer(NamedTuple):
     """Goes out only when this generation is on disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A call as it came over the wire."""
 
     method: str
@@ -94,10 +92,13 @@ class Dispatcher:
 
         An answer that is given at once may have to wait for the disk (``until``). One that was awaited has done so.
         """
-        prefix, name = _split(request.method)
+        prefix, name = "", request.method
         method = self.methods.get(name)
         if method is None:
-            return self._unknown(prefix, name, request)
+            prefix, name = _split(name)
+            method = self.methods.get(name)
+            if method is None:
+                return self._unknown(prefix, name, request)
         params = request.params
         if method.session:
             given = len(params) - 1

@@ -8,6 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
@@ -50,7 +51,7 @@ class SessionState:
     def may(self, permission: str) -> bool:
         return self.superuser or permission in self.permissions
 
-    @property
+    @cached_property
     def group(self) -> str:
         """Whom it counts against: the originator of local users, the user of a directory."""
         return f"originator {self.originator}" if self.user in ("", "root") else f"user {self.user}"

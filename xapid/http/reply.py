@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 Fields = Sequence[tuple[bytes, bytes]]
@@ -34,8 +33,7 @@ _EXPLAINED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Status, body and headers. Length, connection and caching headers are added when it is sent."""
 
     status: int
@@ -64,11 +62,11 @@ class Reply:
 class Held:
     """A reply that is made, but goes out later: when the disk has what it tells of."""
 
-    __slots__ = ("then",)
+    __slots__ = ()
 
-    def __init__(self, then: Callable[[Callable[[Reply], None]], None]) -> None:
-        self.then = then
-        """Call it with what is to be called, once, with the reply."""
+    def then(self, deliver: Callable[[Reply], None]) -> None:
+        """Call a function with the reply, once it is time."""
+        raise NotImplementedError
 
     def __await__(self) -> Generator[Any, None, Reply]:
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()

@@ -16,7 +16,7 @@ from xapid.datamodel.types import Type
 from xapid.http.reply import Headers, Held, Reply, error_page
 from xapid.http.service import Request
 from xapid.runtime.context import Origin
-from xapid.store.store import StoreFailed
+from xapid.store.store import Sink, StoreFailed
 from xapid.wire import jsonrpc, xmlrpc
 from xapid.wire.jsonrpc import NoJsonForm
 from xapid.wire.raw import MalformedRequest
@@ -73,7 +73,9 @@ class Endpoint:
         if isinstance(answer, Answer) and not _is_large(answer.value):
             encode = xmlrpc.bare if answer.bare else xmlrpc.success
             body = encode(answer.kind, answer.value, self._members)
-            return self._when_on_disk(answer.until, body, XML, xmlrpc.failure)
+            if answer.until <= self._sink.durable:
+                return _reply(body, XML)
+            return _OnceOnDisk(self._sink, answer.until, body, XML, xmlrpc.failure)
         return self._later(answer, XML, xmlrpc.success, xmlrpc.success_slices, xmlrpc.failure)
 
     # JSON-RPC
@@ -87,7 +89,9 @@ class Endpoint:
             answer = self._call(call.method, call.params, request)
             if isinstance(answer, Answer) and not _is_large(answer.value):
                 body = jsonrpc.success(call, answer.kind, answer.value, self._members)
-                return self._when_on_disk(answer.until, body, JSON, partial(jsonrpc.failure, call))
+                if answer.until <= self._sink.durable:
+                    return _reply(body, JSON)
+                return _OnceOnDisk(self._sink, answer.until, body, JSON, partial(jsonrpc.failure, call))
         except ApiError as error:
             return _reply(jsonrpc.failure(call, error.description), JSON)
         except (Unsupported, NoJsonForm):
@@ -96,20 +100,6 @@ class Endpoint:
         return self._later(answer, JSON, success, slices, partial(jsonrpc.failure, call))
 
     # Both
-
-    def _when_on_disk(self, until: int, body: bytes, content_type: str, failure: Failure) -> Reply | Held:
-        """A reply that goes out when a generation is on disk, or the failure, if it cannot be."""
-        reply = _reply(body, content_type)
-        if until <= self._sink.durable:
-            return reply
-
-        def then(deliver: Callable[[Reply], None]) -> None:
-            def told(reason: str) -> None:
-                deliver(_reply(failure(not_recorded(reason).description), content_type) if reason else reply)
-
-            self._sink.tell(until, told)
-
-        return Held(then)
 
     async def _later(
         self,
@@ -135,6 +125,27 @@ class Endpoint:
             return error_page(500)
         except Exception as error:
             return _reply(failure(_unforeseen(error)), content_type)
+
+
+class _OnceOnDisk(Held):
+    """A reply that goes out when a generation is on disk, or the failure, if that cannot be."""
+
+    __slots__ = ("_body", "_content_type", "_deliver", "_failure", "_sink", "_until")
+
+    def __init__(self, sink: Sink, until: int, body: bytes, content_type: str, failure: Failure) -> None:
+        self._sink = sink
+        self._until = until
+        self._body = body
+        self._content_type = content_type
+        self._failure = failure
+
+    def then(self, deliver: Callable[[Reply], None]) -> None:
+        self._deliver = deliver
+        self._sink.tell(self._until, self._told)
+
+    def _told(self, reason: str) -> None:
+        body = self._failure(not_recorded(reason).description) if reason else self._body
+        self._deliver(_reply(body, self._content_type))
 
 
 def _is_large(value: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import BinaryIO
@@ -109,4 +109,4 @@ def _without_port(host: str) -> str:
 
 def _not_found() -> Reply:
     """The page for people, which unlike other pages names no type."""
-    return replace(error_page(404), content_type="")
+    return error_page(404)._replace(content_type="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from xapid.backends.interface import BackendError
 from xapid.datamodel.types import NULL, Object
@@ -53,8 +53,7 @@ class Runtime:
     """What rooms further down left here for their own operations: sessions, consoles. By the class's name."""
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a call came from."""
 
     address: str = ""

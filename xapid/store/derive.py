@@ -144,6 +144,11 @@ class Derivations:
             trigger.parts.append((field, reading))
         self._watched.setdefault(cls, set()).add(field)
 
+    def watched(self, cls: str, fields: set[str]) -> bool:
+        """Whether a change of one of these fields may concern anything that is derived."""
+        watched = self._watched.get(cls)
+        return watched is not None and not watched.isdisjoint(fields)
+
     def concerned(
         self, store: Store, cls: str, old: Any | None, new: Any | None, fields: set[str] | None
     ) -> set[tuple[str, Derivation]]:
@@ -152,7 +157,7 @@ class Derivations:
         ``fields`` are those that changed; None for a row that came or went.
         """
         found: set[tuple[str, Derivation]] = set()
-        if fields is None or not self._watched.get(cls, set()).isdisjoint(fields):
+        if fields is None or self.watched(cls, fields):
             walked: dict[tuple[_Step, ...], set[str]] = {}
             for trigger in self._triggers.get(cls, {}).values():
                 if fields is not None and not trigger.touched(old, new, fields):

@@ -89,16 +89,13 @@ class Feed:
 
     def published(self, changes: list[Change]) -> None:
         """Wake everybody who waits for one of these classes."""
-        names = {change.cls for change in changes}
-        for name in names:
-            for future in self._waiters.pop(name, ()):
-                if not future.done():
-                    future.set_result(None)
-        if names:
+        # Most of the time nobody waits.
+        if self._waiters:
+            for name in {change.cls for change in changes}:
+                _wake(self._waiters.pop(name, ()))
+        if self._any and changes:
             woken, self._any = self._any, set()
-            for future in woken:
-                if not future.done():
-                    future.set_result(None)
+            _wake(woken)
         if self.stream is not None:
             self.stream(changes)
 
@@ -125,6 +122,12 @@ class Feed:
         except TimeoutError:
             return False
         return True
+
+
+def _wake(futures: Iterable[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
 
 
 StreamSink = Callable[[list[Change]], None]

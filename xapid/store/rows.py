@@ -41,6 +41,11 @@ def columns_of(cls: type[Object]) -> tuple[Field, ...]:
     return tuple(field for field in stored_fields(cls) if field.persistent)
 
 
+COLUMNS: dict[str, frozenset[str]] = {
+    name: frozenset(field.name for field in columns_of(CLASSES[name])) for name in STORED
+}
+"""Names of the fields of a class that are on disk."""
+
 FORGETFUL: frozenset[str] = frozenset(
     name for name in PERSISTENT if len(columns_of(CLASSES[name])) < len(stored_fields(CLASSES[name]))
 )

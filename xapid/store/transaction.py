@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from xapid.datamodel.errors import HANDLE_INVALID, VALUE_NOT_SUPPORTED
 from xapid.datamodel.types import Object
 from xapid.store.feed import Change
-from xapid.store.rows import FIELDS, MESSAGE, SILENT, columns_of, copy_row, make_row, new_ref
+from xapid.store.rows import COLUMNS, FIELDS, MESSAGE, copy_row, make_row, new_ref
 
 if TYPE_CHECKING:
     from xapid.store.store import Store
@@ -20,15 +20,6 @@ R = TypeVar("R", bound=Object)
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 """Of the whole numbers that the wire carries and a column holds."""
 
-_COLUMNS: dict[str, frozenset[str]] = {}
-
-
-def _columns(cls: type[Object]) -> frozenset[str]:
-    name = cls.spec.name
-    if name not in _COLUMNS:
-        _COLUMNS[name] = frozenset(field.name for field in columns_of(cls))
-    return _COLUMNS[name]
-
 
 def _check_values(values: dict[str, Any]) -> None:
     """Refuse what neither the disk nor an answer can hold. Raises VALUE_NOT_SUPPORTED.
@@ -37,8 +28,7 @@ def _check_values(values: dict[str, Any]) -> None:
     for ever.
     """
     for name, value in values.items():
-        reason = _flaw(value)
-        if reason:
+        if reason := _flaw(value):
             raise VALUE_NOT_SUPPORTED(name, ascii(value), reason)
 
 
@@ -192,8 +182,7 @@ class Transaction:
         _check_values(real)
         draft = self._draft(latest)
         new: R = draft.new
-        indexed = table.indexes.keys() & real.keys()
-        if indexed:
+        if not table.indexes.keys().isdisjoint(real):
             before = copy_row(new)
             new.__dict__.update(real)
             table.put(new.ref, before, new)
@@ -264,7 +253,8 @@ class Transaction:
                 continue
             whole = draft.old is None or draft.new is None
             fields = None if whole else draft.fields
-            work |= store.derivations.concerned(store, row.spec.name, draft.old, draft.new, fields)
+            if fields is None or store.derivations.watched(row.spec.name, fields):
+                work |= store.derivations.concerned(store, row.spec.name, draft.old, draft.new, fields)
         for ref, derivation in work:
             row = store.tables[derivation.cls].rows.get(ref)
             if row is None:
@@ -308,15 +298,15 @@ class Transaction:
             return 0
         row = new if new is not None else old
         name = row.spec.name
-        silent = name in SILENT
+        feed = store.feed.classes.get(name)
         generation = store.next_generation()
         written = False
         if new is None:
             written = not old.__dict__["_volatile"]
             if written:
                 self.batch.writes.append(Write("delete", type(old), ref, {}, generation, old._created))
-            if not silent:
-                store.feed.classes[name].delete(ref, generation, old._created)
+            if feed is not None:
+                feed.delete(ref, generation, old._created)
                 changes.append(Change(generation, name, "del", ref, old))
             return generation if written else 0
         new.__dict__["_gen"] = generation
@@ -324,23 +314,22 @@ class Transaction:
             new.__dict__["_created"] = generation
         if not new.__dict__["_volatile"]:
             written = self._write_row(new, old, draft, generation)
-        if not silent:
-            store.feed.classes[name].change(ref, generation)
+        if feed is not None:
+            feed.change(ref, generation)
             changes.append(Change(generation, name, "add" if old is None else "mod", ref, new))
         return generation if written else 0
 
     def _write_row(self, new: Any, old: Any | None, draft: _Draft, generation: int) -> bool:
-        columns = _columns(type(new))
+        cls, fields = type(new), new.__dict__
+        columns = COLUMNS[cls.spec.name]
         if old is None:
-            values = {key: new.__dict__[key] for key in columns}
-            self.batch.writes.append(Write("insert", type(new), new.ref, values, generation, generation))
+            values = {key: fields[key] for key in columns}
+            self.batch.writes.append(Write("insert", cls, new.ref, values, generation, generation))
             return True
-        kept = draft.fields & columns
-        if not kept:
-            return False
-        values = {key: new.__dict__[key] for key in kept}
-        self.batch.writes.append(Write("update", type(new), new.ref, values, generation, new._created))
-        return True
+        values = {key: fields[key] for key in draft.fields if key in columns}
+        if values:
+            self.batch.writes.append(Write("update", cls, new.ref, values, generation, new._created))
+        return bool(values)
 
     def _roll_back(self) -> None:
         store = self.store

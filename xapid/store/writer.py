@@ -51,6 +51,8 @@ class Writer:
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._gathered: list[Batch] = []
         """What the event loop has not handed over yet."""
+        self._handed = generation
+        """Generation of the last batch that it has."""
         self._waiting: list[tuple[int, int, Told]] = []
         self._ticket = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -77,15 +79,20 @@ class Writer:
     # On the event loop
 
     def submit(self, batch: Batch) -> None:
-        # What one turn of the loop brings forth is handed over together. A thread that is woken by the first batch
-        # would fight for the interpreter's lock at once, and commit that one alone.
         self._gathered.append(batch)
-        if len(self._gathered) == 1 and self._loop is not None:
+        if self._loop is None or len(self._gathered) > 1:
+            return
+        # A thread with nothing to do wakes up while the rest of the answer is made. One that commits does not need this
+        # batch at once, but the lock of the interpreter: so what one turn of the loop brings forth goes to it together.
+        if self._handed <= self.durable:
+            self._hand_over()
+        else:
             self._loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
         for batch in self._gathered:
             self._queue.put(batch)
+            self._handed = batch.generation
         self._gathered.clear()
 
     def tell(self, generation: int, function: Told) -> None:
