@@ -66,7 +66,8 @@ migration: ## Write a migration from what changed in the datamodel; M="what chan
 	@$(PREPARE) venv dev
 	@$(BIN)/python make.d/migration.py "$(M)"
 
-lab-test: ## Tests on virtual Xen hosts; needs root
+lab-test: ## Tests on virtual hosts; needs root
+	@$(PREPARE) guests
 	@$(PREPARE) venv dev libvirt
 	@$(BIN)/pytest -q -m lab tests
 

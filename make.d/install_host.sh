@@ -27,7 +27,7 @@ mkdir -p "$(dirname "$place")"
 rm -rf build
 # Scripts name the place they were made in; byte code too.
 grep -rlIF "$place.new" "$place.new/bin" "$place.new/pyvenv.cfg" | xargs sed -i "s#$place.new#$prefix#g"
-"$place.new/bin/python" -m compileall -q -s "$place.new" -p "$prefix" "$place.new/lib"
+"$place.new/bin/python" -m compileall -qf -s "$place.new" -p "$prefix" "$place.new/lib"
 rm -rf "$place.old"
 [ ! -e "$place" ] || mv "$place" "$place.old"
 mv "$place.new" "$place"

@@ -212,11 +212,7 @@ def test_whenever_the_daemon_dies_the_records_are_true_and_nothing_is_left_over(
             break
         daemon.start(environment={setting: str(kill_at)})
 
-        with closing(daemon.client()) as client:
-            assert untruths(client, daemon, vm) == [], place
-            happened = operation.happened(client, vm)
-            assert change(before, things(daemon)) == (done if happened else {}), place
-            operation.clear(client, vm)
+        happened = all_or_nothing(daemon, operation, vm, before, done, place)
         outcomes.append((place, happened))
 
     assert len(outcomes) >= 2, outcomes
@@ -252,16 +248,24 @@ def test_a_daemon_that_dies_again_while_it_takes_back_is_followed_by_one_that_en
             deaths += 1
             daemon.start()
 
-        with closing(daemon.client()) as client:
-            assert untruths(client, daemon, vm) == [], place
-            happened = operation.happened(client, vm)
-            assert change(before, things(daemon)) == (done if happened else {}), place
-            operation.clear(client, vm)
+        all_or_nothing(daemon, operation, vm, before, done, place)
         daemon.kill()
         if lived:
             break
 
     assert deaths >= 2
+
+
+def all_or_nothing(
+    daemon: QemuDaemon, operation: Operation, vm: str, before: Things, done: dict[str, int], place: str
+) -> bool:
+    """Whether it was done: then all that it brings is there, and otherwise nothing of it. Removes the guest."""
+    with closing(daemon.client()) as client:
+        assert untruths(client, daemon, vm) == [], place
+        happened = operation.happened(client, vm)
+        assert change(before, things(daemon)) == (done if happened else {}), place
+        operation.clear(client, vm)
+    return happened
 
 
 def survives(daemon: QemuDaemon, environment: dict[str, str]) -> bool:

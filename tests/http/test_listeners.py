@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.load import free_port
 from tests.http.client import Client, call
 from tests.http.conftest import LOCAL, LoopFactory, ServerThread
 from tests.http.service import echo_service
@@ -44,6 +45,15 @@ def test_several_addresses_are_served(loop_factory: LoopFactory) -> None:
 
         for host, port in (("127.0.0.1", first), ("::1", second), ("127.0.0.1", all_of_them), ("::1", all_of_them)):
             assert echoes(Client(socket.create_connection((host, port.port))))
+
+
+def test_all_of_ipv4_and_all_of_ipv6_are_listened_on_side_by_side(loop_factory: LoopFactory) -> None:
+    port = free_port()
+    config = ListenerConfig(http=(Address("0.0.0.0", port), Address("::", port)))
+
+    with ServerThread(loop_factory, config, SERVICE):
+        for host in "127.0.0.1", "::1":
+            assert echoes(Client(socket.create_connection((host, port))))
 
 
 def test_an_ipv4_client_of_an_ipv6_listener_has_its_own_address(loop_factory: LoopFactory) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +23,7 @@ def proof() -> ModuleType:
 
 
 def named(proof: ModuleType) -> set[Path]:
-    words = {word for each in proof.PROOFS for word in each.command.split()}
+    words = {word for each in proof.PROOFS for word in shlex.split(each.command)}
     return {ROOT / word for word in words if word.startswith("tests/")}
 
 

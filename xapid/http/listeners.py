@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -23,6 +24,8 @@ from xapid.http.tls import ServerTls
 from xapid.runtime.settings import Address
 
 log = logging.getLogger(__name__)
+
+ANY_IPV4 = str(IPv4Address(0))
 
 KEEPALIVE_IDLE = 300
 """Seconds of silence after which the kernel asks whether the client is still there."""
@@ -64,8 +67,8 @@ class Listeners:
     async def __aenter__(self) -> Self:
         config = self._config
         async with AsyncExitStack() as stack:
-            http = [stack.enter_context(_bind("http", address)) for address in config.http]
-            https = [stack.enter_context(_bind("https", address)) for address in config.https]
+            http = [stack.enter_context(_listen("http", address, config)) for address in config.http]
+            https = [stack.enter_context(_listen("https", address, config)) for address in config.https]
             unix = [stack.enter_context(_unix_socket(config))] if config.unix is not None else []
             stack.push_async_callback(self._stop)
             self.http, self.https = _bound(http), _bound(https)
@@ -120,7 +123,7 @@ async def _stop_server(server: uvicorn.Server, sockets: list[socket.socket]) -> 
         connection.abort()
 
 
-def _bind(kind: str, address: Address) -> socket.socket:
+def _listen(kind: str, address: Address, config: ListenerConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -128,10 +131,13 @@ def _bind(kind: str, address: Address) -> socket.socket:
         # Inherited by each connection. Idle ones may stay for ever, but not those whose client has lost its power.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
-        if address.host == "::":
-            # Who listens on all of IPv6 means all.
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if family == socket.AF_INET6:
+            # Who listens on all of IPv6 means all, unless IPv4 has a listener of its own.
+            apart = address.host != "::" or Address(ANY_IPV4, address.port) in (*config.http, *config.https)
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, apart)
         listener.bind((address.host, address.port))
+        # Said here if it fails: a server that is given sockets keeps that to itself.
+        listener.listen(config.backlog)
     except OSError as error:
         listener.close()
         raise _cannot_listen(f"{kind} {address}", error) from error

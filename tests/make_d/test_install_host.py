@@ -1,0 +1,141 @@
+"""`make install-host`: what it puts below DESTDIR, and how that lives under systemd on a host without Xen."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.console_client import serial_line
+from tests.daemon import ROOT, Client
+from tests.demo_guest import CACHE, demo_guest
+from tests.lab_host import LabHost, lab_host
+from tests.qemu_daemon import READY, new_guest
+
+pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
+
+DEBIANS_PYTHON = "/usr/bin/python3"
+LASTING = ("uuid", "domid", "resident_on", "VBDs", "VIFs", "consoles", "metrics")
+"""Fields of a machine that a restart of the daemon changes nothing about."""
+BOOT_LIMIT = 600.0
+"""Seconds for a guest emulated on a host that is emulated."""
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree that it makes, with the Python that Debian's hosts have."""
+    tree = tmp_path_factory.mktemp("staged")
+    subprocess.run(["make.d/prepare.sh", "packages", "venv"], cwd=ROOT, check=True)
+    subprocess.run(
+        ["make", "install-host", f"DESTDIR={tree}"], cwd=ROOT, check=True, env={**os.environ, "PYTHON": DEBIANS_PYTHON}
+    )
+    return tree
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A host on which it was installed and started."""
+
+    host: LabHost
+    socket: Path
+
+    def client(self) -> Client:
+        return Client(self.socket)
+
+    @property
+    def daemon(self) -> int:
+        return int(self.host.run("systemctl show -P MainPID xapid"))
+
+    @property
+    def guests(self) -> list[int]:
+        return [int(pid) for pid in self.host.run("pgrep -f '^/usr/bin/qemu-system.* -name guest=' || true").split()]
+
+
+@pytest.fixture(scope="module")
+def installed(staged: Path) -> Iterator[Installed]:
+    demo_guest()
+    (guest,) = CACHE.glob("demo-guest-*")
+    with lab_host("--plain", "--memory", "2048") as host, tempfile.TemporaryDirectory(prefix="xl-", dir="/tmp") as here:
+        host.overlay(staged)
+        # It cannot be made there: no mirror can be reached.
+        host.push(guest, "/var/lib/xapid/demo")
+        host.run("systemctl daemon-reload; systemctl start xapid")
+        socket = Path(here, "xapi")
+        host.forward(socket, "/var/xapi/xapi")
+        yield Installed(host, socket)
+
+
+def test_all_that_a_database_is_made_of_is_installed(staged: Path) -> None:
+    (package,) = staged.glob("opt/xapid/lib/python3*/site-packages/xapid")
+
+    revisions = {path.name for path in package.glob("migrations/versions/*.py")}
+
+    assert revisions == {path.name for path in (ROOT / "migrations/versions").glob("*.py")}
+    assert revisions
+
+
+def test_nothing_that_is_installed_names_the_tree_it_was_made_in(staged: Path) -> None:
+    found = subprocess.run(["grep", "-rlF", str(staged), str(staged)], stdout=subprocess.PIPE, text=True)
+
+    assert found.stdout == ""
+
+
+@pytest.mark.lab
+def test_systemd_finds_no_fault_with_the_unit(installed: Installed) -> None:
+    assert installed.host.run("systemd-analyze verify xapid.service 2>&1") == ""
+
+
+@pytest.mark.lab
+def test_a_start_returns_when_the_daemon_answers(installed: Installed) -> None:
+    listening = installed.host.run("systemctl restart xapid; ss -Hltn 'sport = 80 or sport = 443'; ls /var/xapi/xapi")
+    with closing(installed.client()) as client:
+        hosts = client.call("host.get_all")
+
+    assert len(hosts) == 1
+    assert {line.split()[3] for line in listening.splitlines()[:-1]} == {
+        "0.0.0.0:80",
+        "[::]:80",
+        "0.0.0.0:443",
+        "[::]:443",
+    }
+    assert listening.endswith("/var/xapi/xapi")
+
+
+@pytest.mark.lab
+def test_a_guest_boots_and_outlives_a_restart_and_a_kill_of_its_daemon(installed: Installed) -> None:
+    with closing(installed.client()) as client:
+        vm = new_guest(client, "survivor")
+        client.call("VM.start", vm, False, False)
+        with serial_line(installed.socket, client, vm, BOOT_LIMIT) as line:
+            line.wait_for(READY)
+        before = client.call("VM.get_record", vm)
+    guests, daemon = installed.guests, installed.daemon
+
+    installed.host.run("systemctl restart xapid")
+    restarted = installed.daemon
+    with closing(installed.client()) as client:
+        after_restart = client.call("VM.get_record", vm)
+    # It is systemd that starts the next one, and its readiness that is waited for.
+    installed.host.run(f"kill -9 {restarted}; while kill -0 {restarted} 2>/dev/null; do sleep 0.1; done")
+    installed.host.run("until systemctl is-active -q xapid; do sleep 0.1; done")
+    killed = installed.daemon
+    with closing(installed.client()) as client:
+        after_kill = client.call("VM.get_record", vm)
+        with serial_line(installed.socket, client, vm, BOOT_LIMIT) as line:
+            line.wait_for("tick")
+        now = installed.guests
+        client.call("VM.hard_shutdown", vm)
+
+    assert len({daemon, restarted, killed}) == 3
+    assert len(guests) == 1
+    assert now == guests
+    assert installed.guests == []
+    for record in after_restart, after_kill:
+        assert record["power_state"] == "Running"
+        assert {key: record[key] for key in LASTING} == {key: before[key] for key in LASTING}
