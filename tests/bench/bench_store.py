@@ -57,9 +57,8 @@ class Pauses:
         return self.longest * 1000
 
 
-async def bursts(store: Store, bare: BareSqlite) -> None:
+async def bursts(store: Store, machines: list[VM], bare: BareSqlite) -> None:
     """Changes that all begin at once, each waiting for its own to be on disk."""
-    machines = list(store.all(VM))[-BURST:]
 
     async def change(vm: VM, value: str) -> None:
         with store.write() as tx:
@@ -126,8 +125,10 @@ async def filled(directory: Path) -> AsyncIterator[Running]:
 async def measure() -> None:
     with tempfile.TemporaryDirectory(prefix="xapid-bench-") as name:
         async with filled(Path(name)) as daemon:
-            with closing(BareSqlite(Path(name) / "state" / "xapid.db", Path(name) / "bare.db")) as bare:
-                await bursts(daemon.runtime.store, bare)
+            database, copy = Path(name) / "state" / "xapid.db", Path(name) / "bare.db"
+            machines = list(daemon.runtime.store.all(VM))[-BURST:]
+            with closing(BareSqlite(database, copy, [vm.ref for vm in machines])) as bare:
+                await bursts(daemon.runtime.store, machines, bare)
             await pauses(daemon)
 
 
