@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from xapid.datamodel import VBD, VDI, VIF, VM, VM_metrics
 from xapid.datamodel.errors import HANDLE_INVALID, VALUE_NOT_SUPPORTED
 from xapid.datamodel.types import NULL
 from xapid.store.feed import Change
+from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 
 
@@ -153,6 +155,14 @@ def test_an_object_made_and_deleted_in_one_block_is_never_told_of(store: Store) 
 
     assert heard == []
     assert not list(store.feed.classes["VM"].changed_since(0))
+
+
+def test_uuids_are_random_ones_of_version_four() -> None:
+    made = [new_uuid() for _ in range(1000)]
+
+    assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in made} == {(4, uuid.RFC_4122)}
+    assert [str(uuid.UUID(each)) for each in made] == made
+    assert len(set(made)) == 1000
 
 
 def test_no_two_objects_have_one_uuid(store: Store) -> None:

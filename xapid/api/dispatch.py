@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
-from xapid.api.methods import Method
+from xapid.api.methods import Method, Run
 from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel import Host
@@ -79,6 +79,7 @@ class Dispatcher:
         self.runtime = runtime
         self.methods = methods
         self.sessions = sessions
+        self._sink = runtime.store.sink
         self._result_text = result_text
         self._extension = extension
         self._listed = [name for name, method in methods.items() if name == method.name]
@@ -101,8 +102,7 @@ class Dispatcher:
                 return self._unknown(prefix, name, request)
         params = request.params
         if method.session:
-            given = len(params) - 1
-            self._count(method, name, given)
+            self._count(method, name, len(params) - 1)
             session_text = self._text(params[0])
             values = self._decode(method, params, 1)
             session: SessionState | None = self.sessions.get(session_text)
@@ -141,10 +141,9 @@ class Dispatcher:
             values += [param.default for param in method.spec.params[len(given) :]]
         return values
 
-    def _permit(self, method: Method, session: SessionState | None, values: list[Any]) -> None:
+    @staticmethod
+    def _permit(method: Method, session: SessionState, values: list[Any]) -> None:
         """Raises RBAC_PERMISSION_DENIED."""
-        if session is None or session.superuser:
-            return
         wanted = method.permission
         if method.keyed >= 0:
             pattern = matching_pattern(keyed_roles(method.spec), str(values[method.keyed]))
@@ -153,15 +152,15 @@ class Dispatcher:
         if wanted not in session.permissions:
             raise denied(wanted)
 
-    def _resolve(self, ctx: Context, method: Method, values: list[Any]) -> None:
-        store = ctx.store
+    @staticmethod
+    def _resolve(store: Store, method: Method, values: list[Any]) -> None:
         if method.runs_on >= 0:
             values[method.runs_on] = live_host(store, values[method.runs_on])
         for number, cls in method.resolve:
             values[number] = store.get(cls, values[number])
 
     def _refuse_when_full(self, method: Method) -> None:
-        trouble = getattr(self.runtime.store.sink, "trouble", "")
+        trouble = self._sink.trouble
         if trouble and not method.name.partition(".")[2].startswith(_READERS):
             raise OUT_OF_SPACE(f"{self.runtime.config.state_dir} ({trouble})")
 
@@ -179,14 +178,22 @@ class Dispatcher:
         value = self._run_plain(ctx, method, values)
         return Answer(method.result, value, False, ctx.until)
 
-    def _run_plain(self, ctx: Context, method: Method, values: list[Any]) -> Any:
-        self._permit(method, ctx.session, values)
-        self._resolve(ctx, method, values)
+    def _checked(self, ctx: Context, method: Method, values: list[Any]) -> Run:
+        """The function of a method, when all is right that must be before it runs. References become rows."""
+        if ctx.session is not None and not ctx.session.superuser:
+            self._permit(method, ctx.session, values)
+        if method.resolve or method.runs_on >= 0:
+            self._resolve(ctx.store, method, values)
         if method.run is None:
             raise NOT_IMPLEMENTED(method.name)
-        self._refuse_when_full(method)
+        if self._sink.trouble:
+            self._refuse_when_full(method)
+        return method.run
+
+    def _run_plain(self, ctx: Context, method: Method, values: list[Any]) -> Any:
+        run = self._checked(ctx, method, values)
         try:
-            return method.run(ctx, *values)
+            return run(ctx, *values)
         except ApiError:
             raise
         except Exception as error:
@@ -198,10 +205,7 @@ class Dispatcher:
             originator.set(f"{ctx.session.originator or ctx.session.user} {ctx.session.track_id}")
         if not method.waits:
             return self._run_plain(ctx, method, values)
-        self._permit(method, ctx.session, values)
-        self._resolve(ctx, method, values)
-        self._refuse_when_full(method)
-        run: Callable[..., Coroutine[Any, Any, Any]] = method.run  # type: ignore[assignment]  # it waits, so it is there
+        run = self._checked(ctx, method, values)
         try:
             return await run(ctx, *values)
         except ApiError:

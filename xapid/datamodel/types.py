@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import builtins
 import enum
+import functools
 import inspect
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -38,6 +40,12 @@ _DATE = re.compile(
 )
 
 
+# Much happens in the same second: 0.2 us instead of 3.
+@functools.lru_cache(maxsize=16)
+def _spelled(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H:%M:%SZ")
+
+
 class DateTime(str):
     """A moment in the spelling of the wire: ``20250319T04:16:24Z`` or with an offset ``+HH:MM``."""
 
@@ -46,7 +54,7 @@ class DateTime(str):
     @classmethod
     def of(cls, seconds: float) -> Self:
         """The moment so many seconds after 1970, in UTC."""
-        return cls(datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H:%M:%SZ"))
+        return cls(_spelled(math.floor(seconds)))
 
     @classmethod
     def parse(cls, text: str) -> Self:

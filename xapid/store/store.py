@@ -31,6 +31,8 @@ class Sink(Protocol):
 
     durable: int
     """Everything up to this generation is on disk."""
+    trouble: str
+    """Why the disk refuses; empty while all is well. Calls that would change something are refused meanwhile."""
     reserved: int
     """Beyond this generation a batch must be submitted, even an empty one."""
 
@@ -43,6 +45,7 @@ class Nowhere:
     """A sink for a store without a disk."""
 
     durable = 0
+    trouble = ""
     reserved = 2**63
 
     def submit(self, batch: Batch) -> None:

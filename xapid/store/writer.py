@@ -38,7 +38,6 @@ class Writer:
     def __init__(self, engine: sa.Engine, generation: int, ballast: Ballast | None = None) -> None:
         self.durable = generation
         self.trouble = ""
-        """Why the disk refuses; empty while all is well. Calls that would change something are refused meanwhile."""
         self._unrecorded = ""
         """Why what waits cannot be recorded, even without the ballast; empty while all that happened is."""
         self._engine = engine
