@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from xapid.datamodel import VBD, VDI, VIF, VM, VM_metrics
+from xapid.datamodel import VBD, VDI, VIF, VM, Task, VM_metrics
 from xapid.datamodel.errors import HANDLE_INVALID, VALUE_NOT_SUPPORTED
 from xapid.datamodel.types import NULL
+from xapid.datamodel.vm import VmPowerState
+from xapid.rules.registry import DERIVATIONS
 from xapid.store.feed import Change
 from xapid.store.rows import new_uuid
 from xapid.store.store import Store
+from xapid.store.transaction import Batch, change
 
 
 @pytest.fixture
@@ -155,6 +158,96 @@ def test_an_object_made_and_deleted_in_one_block_is_never_told_of(store: Store) 
 
     assert heard == []
     assert not list(store.feed.classes["VM"].changed_since(0))
+
+
+class Recorded:
+    """A store that keeps what it gave to the disk and to the feed."""
+
+    def __init__(self) -> None:
+        self.store = Store(DERIVATIONS)
+        self.batches: list[Batch] = []
+        self.published: list[Change] = []
+        self.store.sink.submit = self.batches.append  # type: ignore[method-assign]
+        self.store.feed.stream = self.published.extend
+        with self.store.write() as tx:
+            vm = tx.create(VM, ref="OpaqueRef:vm", uuid=str(uuid.UUID(int=1)), name_description="old", tags=("old",))
+            tx.create(Task, ref="OpaqueRef:task", uuid=str(uuid.UUID(int=2)), volatile=True)
+            tx.create(VBD, ref="OpaqueRef:drive", uuid=str(uuid.UUID(int=3)), VM=vm.ref)
+        with self.store.write() as tx:
+            tx.set(vm, is_a_template=False, name_label="old")
+
+    def outcome(self) -> tuple[object, ...]:
+        rows = [dict(row.__dict__) for table in self.store.tables.values() for row in table.rows.values()]
+        changes = [(*change[:-1], change.row.__dict__) for change in self.published]
+        newest = {name: table.newest for name, table in self.store.tables.items()}
+        changed = {name: list(feed.changed.items()) for name, feed in self.store.feed.classes.items()}
+        return rows, list(self.batches), changes, newest, changed, self.store.where(VM, name_label="new") != []
+
+
+@pytest.mark.parametrize(
+    ("cls", "ref", "changes"),
+    [
+        (VM, "OpaqueRef:vm", {"name_description": "new"}),
+        (VM, "OpaqueRef:vm", {"name_description": "new", "tags": ("new",)}),
+        (VM, "OpaqueRef:vm", {"name_description": "old"}),
+        (VM, "OpaqueRef:vm", {"name_label": "new"}),
+        (VM, "OpaqueRef:vm", {"power_state": VmPowerState.Running}),
+        (VM, "OpaqueRef:vm", {"current_operations": {"OpaqueRef:task": "start"}}),
+        (VM, "OpaqueRef:vm", {}),
+        (Task, "OpaqueRef:task", {"progress": 0.5}),
+        (VBD, "OpaqueRef:drive", {"userdevice": "1"}),
+        (VBD, "OpaqueRef:drive", {"VM": NULL}),
+    ],
+)
+def test_a_change_by_itself_does_what_a_block_with_it_does(cls: type[Any], ref: str, changes: dict[str, Any]) -> None:
+    alone, block = Recorded(), Recorded()
+    numbers: list[int] = []
+
+    change(alone.store, alone.store.get(cls, ref), numbers.append, **changes)
+    with block.store.write() as tx:
+        tx.when_numbered(numbers.append)
+        tx.set(block.store.get(cls, ref), **changes)
+
+    assert alone.outcome() == block.outcome()
+    assert len(numbers) == 2
+    assert numbers[0] == numbers[1]
+
+
+@pytest.mark.parametrize(
+    ("ref", "changes", "error"),
+    [
+        ("OpaqueRef:gone", {"name_description": "new"}, HANDLE_INVALID),
+        ("OpaqueRef:vm", {"nonsense": "new"}, TypeError),
+        ("OpaqueRef:vm", {"name_description": "\ud800"}, VALUE_NOT_SUPPORTED),
+    ],
+)
+def test_a_change_by_itself_that_cannot_be_leaves_nothing(
+    ref: str, changes: dict[str, Any], error: type[Exception]
+) -> None:
+    changed = Recorded()
+    with changed.store.write() as tx:
+        gone = tx.create(VM, ref="OpaqueRef:gone")
+    with changed.store.write() as tx:
+        tx.delete(gone)
+    row = gone if ref == gone.ref else changed.store.get(VM, ref)
+    before = changed.outcome()
+
+    with pytest.raises(error):
+        change(changed.store, row, pytest.fail, **changes)
+
+    assert changed.outcome() == before
+
+
+def test_a_change_by_itself_within_a_block_belongs_to_it() -> None:
+    changed = Recorded()
+    vm = changed.store.get(VM, "OpaqueRef:vm")
+    before = changed.outcome()
+
+    with pytest.raises(KeyError), changed.store.write():
+        change(changed.store, vm, pytest.fail, name_description="new")
+        raise KeyError
+
+    assert changed.outcome() == before
 
 
 def test_uuids_are_random_ones_of_version_four() -> None:

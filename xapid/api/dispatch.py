@@ -118,7 +118,13 @@ class Dispatcher:
             # Before there is a task, which would have to be recorded.
             self._refuse_when_full(method)
             return self._asynchronous(prefix, method, session, values, request)
-        return self._synchronous(method, session, values, request)
+        if method.makes_task:
+            return self._with_task(method, session, values, request)
+        reference = session.ref if session is not None else NULL
+        ctx = Context(self.runtime, self.runtime.tasks.dummy(request.method, reference), session, request.origin)
+        if method.waits:
+            return self._finish(ctx, method, self._run(ctx, method, values))
+        return Answer(method.result, self._run_plain(ctx, method, values), False, ctx.until)
 
     def _count(self, method: Method, name: str, given: int) -> None:
         if given < method.required or (given > method.most and method.required == method.most):
@@ -165,18 +171,6 @@ class Dispatcher:
             raise OUT_OF_SPACE(f"{self.runtime.config.state_dir} ({trouble})")
 
     # --- Running ---------------------------------------------------------------------------------
-
-    def _synchronous(
-        self, method: Method, session: SessionState | None, values: list[Any], request: Request
-    ) -> Answer | Awaitable[Answer]:
-        reference = session.ref if session is not None else NULL
-        if method.makes_task:
-            return self._with_task(method, session, values, request)
-        ctx = Context(self.runtime, self.runtime.tasks.dummy(request.method, reference), session, request.origin)
-        if method.waits:
-            return self._finish(ctx, method, self._run(ctx, method, values))
-        value = self._run_plain(ctx, method, values)
-        return Answer(method.result, value, False, ctx.until)
 
     def _checked(self, ctx: Context, method: Method, values: list[Any]) -> Run:
         """The function of a method, when all is right that must be before it runs. References become rows."""

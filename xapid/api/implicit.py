@@ -63,8 +63,7 @@ def _setter(cls: type[Object], field: Field) -> Run:
         row = ctx.store.get(cls, self)
         if not plain:
             check_text(value)
-        with ctx.write() as tx:
-            tx.set(row, **{name: value})
+        ctx.change(row, **{name: value})
 
     return set_
 
@@ -78,8 +77,7 @@ def _adder_to_map(cls: type[Object], field: Field) -> Run:
         present = row.__dict__[name]
         if key in present:
             raise MAP_DUPLICATE_KEY(cls.spec.name, column, self, key)
-        with ctx.write() as tx:
-            tx.set(row, **{name: {**present, key: value}})
+        ctx.change(row, **{name: {**present, key: value}})
 
     return add_to
 
@@ -91,8 +89,7 @@ def _remover_from_map(cls: type[Object], field: Field) -> Run:
         row = ctx.store.get(cls, self)
         present = row.__dict__[name]
         if key in present:
-            with ctx.write() as tx:
-                tx.set(row, **{name: {each: value for each, value in present.items() if each != key}})
+            ctx.change(row, **{name: {each: value for each, value in present.items() if each != key}})
 
     return remove_from
 
@@ -105,8 +102,7 @@ def _adder_to_set(cls: type[Object], field: Field) -> Run:
         check_text(value)
         present = row.__dict__[name]
         if value not in present:
-            with ctx.write() as tx:
-                tx.set(row, **{name: (*present, value)})
+            ctx.change(row, **{name: (*present, value)})
 
     return add
 
@@ -118,8 +114,7 @@ def _remover_from_set(cls: type[Object], field: Field) -> Run:
         row = ctx.store.get(cls, self)
         present = row.__dict__[name]
         if value in present:
-            with ctx.write() as tx:
-                tx.set(row, **{name: tuple(each for each in present if each != value)})
+            ctx.change(row, **{name: tuple(each for each in present if each != value)})
 
     return remove
 

@@ -6,13 +6,12 @@ import asyncio
 import os
 import socket
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _CREDENTIALS = struct.Struct("3i")
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """The other end: an address, or the process behind a Unix socket."""
 
     address: str

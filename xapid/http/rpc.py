@@ -13,6 +13,7 @@ from xapid.api.dispatch import Answer, Dispatcher, Unsupported, not_recorded
 from xapid.api.dispatch import Request as Call
 from xapid.datamodel.errors import INTERNAL_ERROR, ApiError
 from xapid.datamodel.types import Type
+from xapid.http.peer import Peer
 from xapid.http.reply import Headers, Held, Reply, error_page
 from xapid.http.service import Request
 from xapid.runtime.context import Origin
@@ -56,9 +57,8 @@ class Endpoint:
         return self._xml(request)
 
     def _call(self, method: str, params: list[Any], request: Request) -> Answer | Awaitable[Answer]:
-        said, peer = _said(request.headers), request.peer
-        origin = Origin(peer.address, said.agent, peer.trusted, said.originator)
-        return self._dispatcher.call(Call(method, params, origin, said.task, said.parent, said.config))
+        said = _said(request.headers, request.peer)
+        return self._dispatcher.call(Call(method, params, said.origin, said.task, said.parent, said.config))
 
     # XML-RPC
 
@@ -176,18 +176,17 @@ def _unforeseen(error: Exception) -> list[str]:
 
 
 class _Said(NamedTuple):
-    """What the headers of a call say."""
+    """What the headers of a call say, and its connection."""
 
-    agent: str
+    origin: Origin
     task: str
     parent: str
-    originator: str
     config: Headers
 
 
 # The heads of a client are alike, call after call.
-@lru_cache(maxsize=64)
-def _said(headers: Headers) -> _Said:
+@lru_cache(maxsize=1024)
+def _said(headers: Headers, peer: Peer) -> _Said:
     agent = task = parent = originator = ""
     config: list[tuple[str, str]] = []
     for name, value in headers:
@@ -201,4 +200,4 @@ def _said(headers: Headers) -> _Said:
             originator = value
         elif name.startswith(OTHER_CONFIG):
             config.append((name.removeprefix(OTHER_CONFIG), value))
-    return _Said(agent, task, parent, originator, tuple(config))
+    return _Said(Origin(peer.address, agent, peer.trusted, originator), task, parent, tuple(config))

@@ -15,7 +15,7 @@ from xapid.runtime.locks import Locks
 from xapid.runtime.tasks import TaskHandle, Tasks
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
-from xapid.store.transaction import Transaction
+from xapid.store.transaction import Transaction, change
 
 if TYPE_CHECKING:
     from xapid.datamodel import SR, Host
@@ -106,6 +106,14 @@ class Context:
             for undo in self._undos:
                 transaction.at_end(undo.settle)
         return transaction
+
+    def change(self, row: Object, **changes: Any) -> None:
+        """The same for fields of one object and nothing else."""
+        if self._undos:
+            with self.write() as tx:
+                tx.set(row, **changes)
+        else:
+            change(self.store, row, self._seen, **changes)
 
     def _seen(self, generation: int) -> None:
         self.until = max(self.until, generation)

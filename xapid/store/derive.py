@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +144,7 @@ class Derivations:
             trigger.parts.append((field, reading))
         self._watched.setdefault(cls, set()).add(field)
 
-    def watched(self, cls: str, fields: set[str]) -> bool:
+    def watched(self, cls: str, fields: Set[str]) -> bool:
         """Whether a change of one of these fields may concern anything that is derived."""
         watched = self._watched.get(cls)
         return watched is not None and not watched.isdisjoint(fields)

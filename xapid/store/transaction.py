@@ -354,4 +354,42 @@ class Transaction:
             table.restore_order()
 
 
+def change(store: Store, row: Object, numbered: Callable[[int], None], /, **changes: Any) -> None:
+    """Change fields of one object, as a block with nothing but ``tx.when_numbered(numbered)`` and ``tx.set`` does.
+
+    Where nothing but the row itself is concerned that takes 4 us instead of 9. Most calls that write are of this kind.
+    """
+    name, ref = row.spec.name, row.ref
+    table = store.tables[name]
+    latest = table.rows.get(ref)
+    alone = table.indexes.keys().isdisjoint(changes) and not store.derivations.watched(name, changes.keys())
+    if store.open is not None or not alone or latest is None or not changes.keys() <= FIELDS[name]:
+        with store.write() as tx:
+            tx.when_numbered(numbered)
+            tx.set(row, **changes)
+        return
+    before = latest.__dict__
+    real = {key: value for key, value in changes.items() if before[key] != value}
+    if not real:
+        numbered(before["_wait"])
+        return
+    _check_values(real)
+    new = copy_row(latest)
+    fields = new.__dict__
+    fields.update(real)
+    generation = fields["_gen"] = store.next_generation()
+    batch = Batch(epoch=store.epoch)
+    columns = COLUMNS[name]
+    kept = {} if fields["_volatile"] else {key: value for key, value in real.items() if key in columns}
+    if kept:
+        batch.generation = fields["_wait"] = table.newest = generation
+        batch.writes.append(Write("update", type(new), ref, kept, generation, fields["_created"]))
+    table.replace(ref, new)
+    feed = store.feed.classes.get(name)
+    if feed is not None:
+        feed.change(ref, generation)
+    store.commit(batch, [] if feed is None else [Change(generation, name, "mod", ref, new)])
+    numbered(batch.generation)
+
+
 __all__ = ["MESSAGE", "Batch", "JournalWrite", "Transaction", "Write"]

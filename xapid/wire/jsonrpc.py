@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -70,11 +69,13 @@ _LONG_NUMBER = b"0" * 19
 
 def _parse(body: bytes) -> Raw:
     if not _may_repeat(body):
-        with suppress(orjson.JSONDecodeError):
+        try:
             value = orjson.loads(body)
-            # Whoever looks at each value takes as long as all the rest together.
-            if _LONG_NUMBER not in body.translate(_DIGITS_ALIKE) or not _doubtful(value):
-                return value
+        except orjson.JSONDecodeError:
+            return _parse_tolerantly(body)
+        # Whoever looks at each value takes as long as all the rest together.
+        if _LONG_NUMBER not in body.translate(_DIGITS_ALIKE) or not _doubtful(value):
+            return value
     # It is one of these, or malformed, or has what only the original takes.
     return _parse_tolerantly(body)
 
