@@ -128,6 +128,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         # What is heard before the host is known is seen by `reconcile`.
         hardware.watch_domains(lambda event: watch.heard(event) if runtime.localhost != NULL else None)
         await stack.enter_async_context(started(hardware))
+        stack.push_async_callback(watch.close)
         await recover(runtime, database)
         await begin(runtime, hardware)
         await watch.reconcile()

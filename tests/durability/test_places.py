@@ -52,11 +52,11 @@ def changed(trace: Path) -> Iterator[tuple[str, str]]:
             yield name, os.path.normpath(Path(found["directory"] or "/", found["path"]))
 
 
-def used(client: Client) -> None:
+def used(client: Client, repository: Path) -> None:
     """Some of what a daemon is there for: a repository, disks, a guest through its life."""
     host = client.call("host.get_all")[0]
     sr = client.call(
-        "SR.create", host, {"location": "/srv/files"}, "0", "files", "", "file", "user", False, {}
+        "SR.create", host, {"location": str(repository)}, "0", "files", "", "file", "user", False, {}
     )  # fmt: skip
     disk = client.call(
         "VDI.create",
@@ -93,7 +93,7 @@ def used(client: Client) -> None:
 
 
 def test_all_that_the_daemon_writes_lies_below_its_state_directory(tmp_path: Path) -> None:
-    directory, trace = tmp_path / "daemon", tmp_path / "trace"
+    directory, trace, repository = tmp_path / "daemon", tmp_path / "trace", tmp_path / "repository"
     directory.mkdir()
     # -D: the daemon stays the process that was started, so that it can be told to stop.
     within = ("strace", "-A", "-D", "-f", "-qq", "-y", "-s4096", "-esignal=none", f"-etrace={CHANGES}", f"-o{trace}")
@@ -102,7 +102,7 @@ def test_all_that_the_daemon_writes_lies_below_its_state_directory(tmp_path: Pat
 
     daemon.start()
     client = daemon.client()
-    used(client)
+    used(client, repository)
     client.close()
     daemon.stop()
     daemon.start()
@@ -110,6 +110,7 @@ def test_all_that_the_daemon_writes_lies_below_its_state_directory(tmp_path: Pat
 
     found = set(changed(trace))
     written = {path for _, path in found}
-    own = (f"{directory}/state", str(daemon.socket), f"{daemon.socket.parent}/.", *NO_FILES)
+    # Where a repository lies is for its client to say.
+    own = (f"{directory}/state", str(repository), str(daemon.socket), f"{daemon.socket.parent}/.", *NO_FILES)
     assert {(name, path) for name, path in found if not path.startswith(own)} == set()
     assert {f"{directory}/state/xapid.db", f"{directory}/state/certificate.pem"} <= written

@@ -6,7 +6,6 @@ kill -9 alone cannot tell, since what was written and not synced outlives a proc
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
 import xmlrpc.client
 from collections.abc import Iterator
@@ -55,7 +54,7 @@ def traced(daemon: Daemon, into: Path) -> Iterator[None]:
             assert "attached" in tracer.stderr.readline()
             yield
         finally:
-            tracer.send_signal(signal.SIGINT)
+            tracer.terminate()
 
 
 def test_neither_the_reply_nor_an_event_goes_out_before_the_change_is_synced(daemon: Daemon, tmp_path: Path) -> None:

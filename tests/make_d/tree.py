@@ -93,8 +93,8 @@ class Tree:
         return str(answer["Status"])
 
     def python(self, *arguments: str) -> list[str]:
-        """The words that run Python in this directory."""
-        return [*self._within, "env", f"--chdir={self.folder}", sys.executable, *arguments]
+        """The words that run Python in this directory, so that it hears Ctrl-C: a job in the background does not."""
+        return [*self._within, "env", "--default-signal=INT", f"--chdir={self.folder}", sys.executable, *arguments]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

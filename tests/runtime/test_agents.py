@@ -42,6 +42,7 @@ from xapid.backends.storage.interface import Branch, Disk, Sr, Volume, VolumeFor
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER
 from xapid.runtime.agent_process import Restarts
 from xapid.runtime.agents import Agent, LocalBackends, subject, to_api_error
+from xapid.store.store import Store
 
 SPEC = DomainSpec(
     uuid="u",
@@ -504,4 +505,4 @@ def test_calls_are_in_order_for_each_domain_and_each_repository(args: tuple[Any,
     ],
 )
 def test_an_error_of_a_back_end_is_one_of_the_api(kind: str, error: BackendError, expected: list[str]) -> None:
-    assert to_api_error(error, kind).description == expected
+    assert to_api_error(error, Store(), kind).description == expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from xapid.api.methods import Method, Run
@@ -123,7 +123,7 @@ class Dispatcher:
         reference = session.ref if session is not None else NULL
         ctx = Context(self.runtime, self.runtime.tasks.dummy(request.method, reference), session, request.origin)
         if method.waits:
-            return self._finish(ctx, method, self._run(ctx, method, values))
+            return self._finish(ctx, method, values)
         return Answer(method.result, self._run_plain(ctx, method, values), False, ctx.until)
 
     def _count(self, method: Method, name: str, given: int) -> None:
@@ -212,8 +212,8 @@ class Dispatcher:
             if ctx.session is not None:
                 self.sessions.answered(ctx.session)
 
-    async def _finish(self, ctx: Context, method: Method, work: Coroutine[Any, Any, Any]) -> Answer:
-        value = await work
+    async def _finish(self, ctx: Context, method: Method, values: list[Any]) -> Answer:
+        value = await self._run(ctx, method, values)
         try:
             await self.runtime.store.durable(ctx.until)
         except StoreFailed as error:
@@ -229,7 +229,7 @@ class Dispatcher:
         task = tasks.adopted(request.task, request.method) if adopted else self._new_task(session, request, True)
         ctx = Context(self.runtime, task, session, request.origin)
         # A client that hangs up does not stop what it began.
-        work = asyncio.ensure_future(self._finish(ctx, method, self._run(ctx, method, values)))
+        work = asyncio.ensure_future(self._finish(ctx, method, values))
         task.work = work
         self._keep(work)
         if not adopted:
@@ -257,7 +257,7 @@ class Dispatcher:
         else:
             task = self._new_task(session, request, False)
         ctx = Context(self.runtime, task, session, request.origin)
-        work = asyncio.ensure_future(self._finish(ctx, method, self._run(ctx, method, values)))
+        work = asyncio.ensure_future(self._finish(ctx, method, values))
         task.work = work
         self._keep(work)
         work.add_done_callback(lambda done: self._complete(task, done, method.result))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
 from xapid.backends.domain.interface import Domain, DomainDriver, DomainEvent, DomainEventKind, Endpoint
 from xapid.datamodel import VM, Console, Host
@@ -88,6 +89,7 @@ class DomainWatch:
         self._looking: dict[str, DomainEvent | None] = {}
         """Machines that are being looked at because of an event, and no operation began to work on them meanwhile."""
         self._lost = False
+        self._closed = False
         self._endpoints: dict[str, Endpoint] = {}
 
     # Consoles
@@ -143,10 +145,12 @@ class DomainWatch:
 
     def heard(self, event: DomainEvent) -> None:
         """Something happened to a domain; called in the loop."""
+        if self._closed:
+            return
         if event.kind is DomainEventKind.lost:
             self._lost = True
             if NULL not in self._work:
-                self._start(NULL, self._catch_up())
+                self._start(NULL, self._catch_up)
         elif event.uuid in self._holds:
             for hold in self._holds[event.uuid]:
                 hold.hear(event)
@@ -163,13 +167,13 @@ class DomainWatch:
             return event.kind in GONE
         return vm.power_state in CONFIRMED.get(event.kind, ())
 
-    def _start(self, key: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, key: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         task = self._work[key] = asyncio.ensure_future(self._run(key, work))
         return task
 
-    async def _run(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except Exception:
             log.exception("the records of %s may be wrong", key)
         finally:
@@ -181,7 +185,7 @@ class DomainWatch:
     def _compare(self, uuid: str, event: DomainEvent | None) -> asyncio.Task[None]:
         """Compare the records of one machine with what runs, after the comparison that is under way, if one is."""
         self._latest[uuid] = event or self._latest.get(uuid)
-        return self._work.get(uuid) or self._start(uuid, self._look_at(uuid))
+        return self._work.get(uuid) or self._start(uuid, partial(self._look_at, uuid))
 
     async def _look_at(self, uuid: str) -> None:
         """Compare until nothing new was heard meanwhile. What an operation works on is left to it."""
@@ -238,7 +242,8 @@ class DomainWatch:
         return Context(self._runtime, self._runtime.tasks.dummy("observe.domains"))
 
     async def close(self) -> None:
-        """Let the comparisons under way end."""
+        """Let the comparisons under way end; what is heard from now on is for the next start of the daemon."""
+        self._closed = True
         work = list(self._work.values())
         for each in work:
             each.cancel()

@@ -24,7 +24,7 @@ from xapid.datamodel.vbd import VbdMode, VbdOperations, VbdType
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops.drives import close_volumes, held, open_volume, open_volumes
 from xapid.ops.vdi import remove_drive
-from xapid.ops.vm.change import host_of
+from xapid.ops.vm.change import assert_same_domain, host_of
 from xapid.rules import devices
 from xapid.rules.domain_spec import disk_spec, is_hvm
 from xapid.rules.vbd import check_disk, check_type
@@ -103,6 +103,7 @@ async def plug(ctx: Context, self: VBD) -> None:
         channel = ctx.domains(host)
         undo.push(channel, DomainDriver.detach_disk, vm.uuid, vbd.uuid, True)
         await channel.call(DomainDriver.attach_disk, vm.uuid, disk_spec(vbd, disks.get(vbd.ref), hvm=hvm))
+        assert_same_domain(ctx, vm)
         with ctx.write() as tx:
             name = devices.place(vbd.userdevice, device_model=hvm).name
             tx.set(vbd, currently_attached=True, device=name)
@@ -150,6 +151,7 @@ async def insert(ctx: Context, vbd: VBD, vdi: VDI) -> None:
             disk = await open_volume(ctx, undo, host, drive, vdi)
             undo.push(ctx.domains(host), DomainDriver.change_medium, vm.uuid, drive.uuid, None)
             await _change_medium(ctx, vm, drive, disk)
+            assert_same_domain(ctx, vm)
         with ctx.write() as tx:
             tx.set(drive, VDI=vdi.ref, empty=False)
 

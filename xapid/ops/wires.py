@@ -11,10 +11,9 @@ from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import AlreadyExists, BackendError, InUse
 from xapid.backends.network.interface import Bridge, NetworkDriver
 from xapid.datamodel import PIF, VIF, VM, Host, Network
-from xapid.datamodel.vm import VmPowerState
+from xapid.ops.vm.change import assert_same_domain, host_of
 from xapid.rules import bridges
 from xapid.rules.domain_spec import mtu_of, nic_spec
-from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
@@ -106,12 +105,12 @@ async def letting_go(ctx: Context, vif: VIF) -> AsyncIterator[None]:
 async def join(ctx: Context, undo: Undo, vif: VIF) -> None:
     """Give a running machine an interface, and record it."""
     vm = ctx.store.get(VM, vif.VM)
-    host = ctx.store.get(Host, vm.resident_on)
+    host = host_of(ctx, vm)
     await ensure_bridges(ctx, host, [vif])
     channel = ctx.domains(host)
     undo.push(channel, DomainDriver.detach_nic, vm.uuid, vif.uuid)
     await channel.call(DomainDriver.attach_nic, vm.uuid, nic_spec(ctx.store, vif))
-    check_power_state(ctx.now(vm), VmPowerState.Running)  # It may have stopped by itself meanwhile.
+    assert_same_domain(ctx, vm)
     with ctx.write() as tx:
         tx.set(vif, currently_attached=True)
 
@@ -119,8 +118,7 @@ async def join(ctx: Context, undo: Undo, vif: VIF) -> None:
 async def part(ctx: Context, vif: VIF) -> None:
     """Take an interface from a running machine, and record it."""
     vm = ctx.store.get(VM, vif.VM)
-    host = ctx.store.get(Host, vm.resident_on)
-    await ctx.domains(host).call(DomainDriver.detach_nic, vm.uuid, vif.uuid)
+    await ctx.domains(host_of(ctx, vm)).call(DomainDriver.detach_nic, vm.uuid, vif.uuid)
     with ctx.write() as tx:
         tx.set(vif, currently_attached=False)
 

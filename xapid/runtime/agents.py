@@ -22,6 +22,7 @@ from xapid.datamodel.errors import SR_UNKNOWN_DRIVER, ApiError
 from xapid.runtime.agent_process import AgentProcess, Restarts
 from xapid.runtime.backend_errors import to_api_error
 from xapid.store.kill_point import KillPoint
+from xapid.store.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -280,7 +281,7 @@ class LocalBackends:
         """The driver itself, for tests that tell a simulator what to do. Only in this process."""
         return self._backends[kind].driver()
 
-    def translate(self, kind: str) -> Callable[[BackendError], ApiError]:
+    def translate(self, kind: str) -> Callable[[BackendError, Store], ApiError]:
         """What an error of that kind of back end is in the API."""
         return functools.partial(to_api_error, backend_kind=kind)
 

@@ -16,6 +16,7 @@ from xapid.backends.interface import (
     NotSupported,
     Unavailable,
 )
+from xapid.datamodel import VM
 from xapid.datamodel.errors import (
     BRIDGE_NAME_EXISTS,
     BRIDGE_NOT_AVAILABLE,
@@ -23,9 +24,12 @@ from xapid.datamodel.errors import (
     OPERATION_NOT_ALLOWED,
     SR_DEVICE_IN_USE,
     SR_NOT_EMPTY,
+    VM_BAD_POWER_STATE,
     ApiError,
     OtherError,
 )
+from xapid.datamodel.vm import VmPowerState
+from xapid.store.store import Store
 
 STORAGE_CODES: dict[type[BackendError], int] = {
     NoSpace: 44,
@@ -62,12 +66,12 @@ PLAIN: dict[str, Callable[[], ApiError]] = {
 """Numbers which the API knows by a name of their own."""
 
 
-def to_api_error(error: BackendError, backend_kind: str) -> ApiError:
+def to_api_error(error: BackendError, store: Store, backend_kind: str) -> ApiError:
     """The error that a client sees. ``backend_kind`` is domain, datapath, network, host or storage:TYPE.
 
     An agent that is gone or stopped is 47 ("not available") for storage. For the others it is INTERNAL_ERROR: the codes
     that speak of a dead host (HOST_OFFLINE and its like) would send clients and HA away from a host whose guests run,
-    and have no room for the reason.
+    and have no room for the reason. A domain that is gone is a machine that is off, whatever its record says as yet.
     """
     if backend_kind.startswith("storage"):
         return _storage(error)
@@ -76,6 +80,8 @@ def to_api_error(error: BackendError, backend_kind: str) -> ApiError:
             return BRIDGE_NAME_EXISTS(error.facts["bridge"])
         if isinstance(error, NotFound):
             return BRIDGE_NOT_AVAILABLE(error.facts["bridge"])
+    if isinstance(error, NotFound) and (vm := store.find_uuid(VM, error.facts.get("domain", ""))) is not None:
+        return VM_BAD_POWER_STATE(vm.ref, VmPowerState.Running.lower(), VmPowerState.Halted.lower())
     if isinstance(error, NotSupported | InUse | Busy):
         return OPERATION_NOT_ALLOWED(error.message)
     return INTERNAL_ERROR(error.message)

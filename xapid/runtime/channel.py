@@ -20,7 +20,9 @@ class Channel:
 
     __slots__ = ("_agent", "_store", "_translate", "_until", "target")
 
-    def __init__(self, agent: Agent, store: Store, target: str, translate: Callable[[BackendError], Exception]) -> None:
+    def __init__(
+        self, agent: Agent, store: Store, target: str, translate: Callable[[BackendError, Store], Exception]
+    ) -> None:
         self._agent = agent
         self._store = store
         self._translate = translate
@@ -46,7 +48,7 @@ class Channel:
 
     def translated(self, error: BackendError) -> Exception:
         """What an error of the back end is in the API."""
-        return self._translate(error)
+        return self._translate(error, self._store)
 
     async def attempt(self, method: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for callers that act on the driver's own errors."""

@@ -32,7 +32,7 @@ class Backends(Protocol):
     def agent(self, host: str, kind: str) -> Agent:
         """The agent of a back end of a host: domain, datapath, network, host, programs, or storage:TYPE."""
 
-    def translate(self, kind: str) -> Callable[[BackendError], Exception]:
+    def translate(self, kind: str) -> Callable[[BackendError, Store], Exception]:
         """What an error of that kind of back end is in the API."""
 
 

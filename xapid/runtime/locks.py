@@ -14,6 +14,10 @@ class Locks:
         self._locks: dict[str, asyncio.Lock] = {}
         self._users: dict[str, int] = {}
 
+    def taken(self, name: str) -> bool:
+        """Whether who asks for it now has to wait."""
+        return name in self._locks
+
     @asynccontextmanager
     async def held(self, *names: str) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import msgspec
 
-from xapid.backends.interface import BackendError
+from xapid.backends.interface import BackendError, NotFound
 from xapid.datamodel.errors import ApiError
 from xapid.store.transaction import Transaction
 
@@ -83,7 +83,9 @@ class Undo:
         while self._steps:
             step = self._steps.pop()
             try:
-                await step.channel.call(step.method, *step.args)
+                await step.channel.attempt(step.method, *step.args)
+            except NotFound as error:
+                log.debug("undo step %s found nothing: %s", step.method.__qualname__, error)
             except (ApiError, BackendError) as error:
                 log.error("undo step %s failed: %s", step.method.__qualname__, error)
         if self._journalled:

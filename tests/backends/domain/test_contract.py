@@ -112,7 +112,7 @@ def test_a_machine_that_is_gone_cannot_be_asked(hypervisor: Hypervisor, call: st
     with pytest.raises(NotFound) as error:
         getattr(hypervisor.driver, call)(spec.uuid)
 
-    assert error.value.facts["uuid"] == spec.uuid
+    assert error.value.facts["domain"] == spec.uuid
 
 
 def test_a_reset_machine_runs_on_under_the_same_uuid_and_is_told_to_have_rebooted_once(hypervisor: Hypervisor) -> None:

@@ -242,7 +242,7 @@ class LibvirtDomains:
         """The domain of a machine of ours. Raises NotFound, Unavailable."""
         domain = self._active(uuid)
         if domain is None:
-            raise NotFound(f"there is no domain {uuid}", uuid=uuid)
+            raise NotFound(f"there is no domain {uuid}", domain=uuid)
         return domain
 
     def described(self, domain: libvirt.virDomain) -> Description:

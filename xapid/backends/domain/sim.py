@@ -111,7 +111,7 @@ class SimDomains:
         """A machine that runs, as it is. Raises NotFound."""
         guest = self._guests.get(uuid)
         if guest is None:
-            raise NotFound(f"there is no domain {uuid}", uuid=uuid)
+            raise NotFound(f"there is no domain {uuid}", domain=uuid)
         return guest
 
     # Life

@@ -140,12 +140,28 @@ def new_generation() -> str:
 
 async def take_down(ctx: Context, vm: VM, host: Host) -> None:
     """After a domain is gone: close its disks, record that the machine is off, remove bridges that nobody needs."""
-    vbds = attached_drives(ctx, vm)
-    async with drives.held(ctx, vbds):
-        await drives.close_volumes(ctx, host, vbds)
+    async with disks_closed(ctx, vm, host):
         with ctx.write() as tx:
             record.halted(tx, ctx.store, ctx.now(vm))
     await release_networks(ctx, vm, host)
+
+
+@asynccontextmanager
+async def disks_closed(ctx: Context, vm: VM, host: Host) -> AsyncIterator[None]:
+    """After a domain is gone: within the block all its disks are closed, and nobody opens them anew for a guest.
+
+    What comes of its drives is to be recorded there, without waiting for anything. A disk that was about to be plugged
+    when the domain ended is closed by who plugs it, if that is not recorded yet, or else here.
+    """
+    closed: set[str] = set()
+    while vbds := [vbd for vbd in attached_drives(ctx, vm) if vbd.ref not in closed]:
+        async with drives.held(ctx, vbds):
+            await drives.close_volumes(ctx, host, vbds)
+            closed |= {vbd.ref for vbd in vbds}
+            if closed.issuperset(vbd.ref for vbd in attached_drives(ctx, vm)):
+                yield
+                return
+    yield
 
 
 def attached_drives(ctx: Context, vm: VM) -> list[VBD]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from xapid.backends.domain.interface import DomainDriver, DomainEvent, DomainEventKind
@@ -19,9 +19,8 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts
 from xapid.ops.alerts import VmAlert
-from xapid.ops.drives import close_volumes
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import attached_drives, bring_up, record_found, take_down
+from xapid.ops.vm.bring_up import bring_up, disks_closed, record_found, take_down
 from xapid.ops.vm.change import GONE, Change, changing, host_of, stay_off
 from xapid.ops.vm.suspend import discard_image
 from xapid.rules import placement
@@ -29,8 +28,6 @@ from xapid.runtime.context import Context
 
 ANSWERING = 5.0
 """Seconds within which a hypervisor tells how a guest ended that could not be asked again."""
-LETTING_GO = 30.0
-"""Seconds that a hard shutdown gives to what it cancelled; then it goes on all the same."""
 
 DISPLACED_BY_SHUTDOWN = frozenset(
     {
@@ -113,9 +110,8 @@ async def clean_shutdown(ctx: Context, vm: VM) -> None:
 
 async def hard_shutdown(ctx: Context, vm: VM) -> None:
     """Switch a machine off. What it was doing in between is cancelled."""
-    async with changing(ctx, vm, VmOperations.hard_shutdown):
+    async with changing(ctx, vm, VmOperations.hard_shutdown, displacing=DISPLACED_BY_SHUTDOWN):
         stay_off(ctx, vm)
-        await _displace(ctx, vm, DISPLACED_BY_SHUTDOWN)
         latest = ctx.now(vm)
         if latest.power_state is not VmPowerState.Halted:
             await switch_off(ctx, latest)
@@ -201,24 +197,6 @@ async def _discard_image(ctx: Context, vm: VM) -> None:
         await discard_image(ctx, image)
 
 
-async def _displace(ctx: Context, vm: VM, operations: frozenset[VmOperations]) -> None:
-    """Cancel these operations on a machine, and give them a while to let go of it."""
-    tasks = [task for task, operation in ctx.now(vm).current_operations.items() if operation in operations]
-    for task in tasks:
-        handle = ctx.runtime.tasks.active.get(task)
-        if handle is not None and handle is not ctx.task:
-            handle.cancel()
-    await _until_over(ctx, vm, tasks)
-
-
-async def _until_over(ctx: Context, vm: VM, tasks: Iterable[str]) -> None:
-    left = set(tasks) - {ctx.task.ref}
-    deadline = ctx.clock.monotonic() + LETTING_GO
-    while left & ctx.now(vm).current_operations.keys():
-        if not await ctx.store.feed.wait(frozenset({"VM"}), deadline - ctx.clock.monotonic()):
-            return
-
-
 def seconds_text(seconds: float) -> str:
     """A time as errors spell it: ``1200.``"""
     text = f"{seconds:.12g}"
@@ -245,8 +223,7 @@ async def clean_reboot(ctx: Context, vm: VM) -> None:
 
 async def hard_reboot(ctx: Context, vm: VM) -> None:
     """Switch a machine off and on again, with the settings it has now."""
-    async with changing(ctx, vm, VmOperations.hard_reboot):
-        await _displace(ctx, vm, DISPLACED_BY_REBOOT)
+    async with changing(ctx, vm, VmOperations.hard_reboot, displacing=DISPLACED_BY_REBOOT):
         latest = ctx.now(vm)
         if latest.power_state is VmPowerState.Suspended:
             raise VM_BAD_POWER_STATE(vm.ref, VmPowerState.Running.lower(), latest.power_state.lower())
@@ -261,7 +238,8 @@ async def hard_reboot(ctx: Context, vm: VM) -> None:
 
 async def _start_again(ctx: Context, vm: VM, host: Host) -> None:
     """The domain is gone, and a new one comes in its place. If that fails the machine is off."""
-    await close_volumes(ctx, host, attached_drives(ctx, vm))
+    async with disks_closed(ctx, vm, host):
+        pass
     try:
         await bring_up(ctx, vm, lambda latest: host, paused=False)
     except BaseException:

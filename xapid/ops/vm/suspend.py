@@ -24,12 +24,12 @@ from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vdi import VdiType
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import alerts, drives, repositories, vdi
+from xapid.ops import alerts, repositories, vdi
 from xapid.ops.alerts import VmAlert
 from xapid.ops.repositories import Repository
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import Choice, attached_drives, bring_back, release_networks, reserved
-from xapid.ops.vm.change import GONE, News, changing, host_of, stay_off
+from xapid.ops.vm.bring_up import Choice, bring_back, disks_closed, release_networks, reserved
+from xapid.ops.vm.change import GONE, News, assert_same_domain, changing, host_of, stay_off
 from xapid.rules import memory, placement, volume_spec
 from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
@@ -96,10 +96,12 @@ async def _fill(ctx: Context, undo: Undo, news: News, vm: VM, host: Host, reposi
 
 
 async def fall_asleep(ctx: Context, vm: VM, host: Host) -> None:
-    """After a domain was saved: close its disks, and record that the machine is suspended."""
-    vbds = attached_drives(ctx, vm)
-    async with drives.held(ctx, vbds):
-        await drives.close_volumes(ctx, host, vbds)
+    """After a domain was saved: close its disks, and record that the machine is suspended.
+
+    Raises VM_BAD_POWER_STATE if its record was reset meanwhile.
+    """
+    async with disks_closed(ctx, vm, host):
+        assert_same_domain(ctx, vm)
         with ctx.write() as tx:
             record.suspended(tx, ctx.store, ctx.now(vm))
 
@@ -243,7 +245,7 @@ async def _set_going(ctx: Context, vm: VM, host: Host) -> None:
         if domain is not None and domain.state is DomainState.running:
             return
         await channel.call(DomainDriver.destroy, vm.uuid)
-        await fall_asleep(ctx, vm, host)
+        await fall_asleep(ctx, ctx.now(vm), host)
         raise
 
 
