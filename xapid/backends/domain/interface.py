@@ -174,7 +174,8 @@ class DomainDriver(Protocol):
     """Machines of one hypervisor on one host. Calls may block; one domain is never worked on twice at once.
 
     Machines that are not ours (their uuid was never given to ``start`` or ``resume`` here) are not listed.
-    Every call that changes a domain can be repeated: pausing a paused one, destroying one that is gone, do nothing.
+    Every call that changes a domain can be repeated: pausing a paused one, destroying one that is gone, do nothing. For
+    anything else that is asked of one that is gone: NotFound (fact ``domain``).
     """
 
     info: DriverInfo
