@@ -95,14 +95,16 @@ class Daemon:
         *options: str,
         environment: dict[str, str] | None = None,
         within: tuple[str, ...] = (),
+        pass_fds: tuple[int, ...] = (),
     ) -> None:
-        """``within``: words before the command, which become the process that they name."""
+        """``within``: words before the command, which become the process that they name; it inherits ``pass_fds``."""
         self.directory = directory
         self.socket = directory / "xapi.sock"
         self.log = directory / "log"
         self._options = options
         self._environment = environment or {}
         self._within = within
+        self._pass_fds = pass_fds
         self.process: Process | None = None
 
     def start(self, *options: str, environment: dict[str, str] | None = None) -> None:
@@ -114,6 +116,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=self._pass_fds,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self._environment, **(environment or {})},
             )
         self.wait_ready()

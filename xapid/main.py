@@ -26,6 +26,7 @@ from xapid.datamodel.types import NULL
 from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, started
 from xapid.http.application import build_service
 from xapid.http.authentication import Authentication
+from xapid.http.handed_over import HandedOver
 from xapid.http.listeners import ListenerConfig, ListenError, Listeners
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
@@ -43,7 +44,7 @@ from xapid.runtime.config import Config
 from xapid.runtime.context import Backends, Runtime
 from xapid.runtime.guard import Guard
 from xapid.runtime.logs import set_up_logging
-from xapid.runtime.notify import notify
+from xapid.runtime.notify import keep_watchdog_quiet, notify
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
 from xapid.store.database import Database, DatabaseError, StateDirectory, has_space
@@ -88,8 +89,10 @@ async def serve_with(config: Config, choose: Choose = chosen_hardware) -> None:
     async with running(config, choose) as daemon:
         spare_collector()
         notify("READY=1")
+        watchdog = asyncio.ensure_future(keep_watchdog_quiet())
         log.info("xapid %s is ready: %s", __version__, daemon.described())
         await stopping.wait()
+        watchdog.cancel()
         notify("STOPPING=1")
         log.info("xapid is stopping; guests run on")
 
@@ -134,9 +137,12 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         await watch.reconcile()
         dispatcher = build_dispatcher(runtime)
         service = build(runtime, dispatcher, watch)
+        handed_over = HandedOver.to_this_process()
         listeners = [
-            await stack.enter_async_context(Listeners(each, service)) for each in listener_configs(config, hardware)
+            await stack.enter_async_context(Listeners(each, service, handed_over))
+            for each in listener_configs(config, hardware)
         ]
+        handed_over.close()
         stack.push_async_callback(dispatcher.stop)
         housekeeping = asyncio.ensure_future(keep_house(runtime))
         stack.callback(housekeeping.cancel)

@@ -9,7 +9,7 @@ import socket
 import ssl
 import stat
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Self, cast
 
 import uvicorn
 
+from xapid.http.handed_over import HandedOver
 from xapid.http.protocol import HttpProtocol
 from xapid.http.service import Service
 from xapid.http.tls import ServerTls
@@ -53,11 +54,13 @@ class ListenerConfig:
 class Listeners:
     """All listeners of one service, open inside ``async with``."""
 
-    def __init__(self, config: ListenerConfig, service: Service) -> None:
+    def __init__(self, config: ListenerConfig, service: Service, handed_over: HandedOver | None = None) -> None:
+        """``handed_over``: sockets that are open already; a listener whose address is among them opens none."""
         if config.https and config.certificate is None:
             raise ValueError("https needs a certificate")
         self._config = config
         self._service = service
+        self._handed_over = handed_over or HandedOver()
         self._stack = AsyncExitStack()
         self._servers: list[tuple[uvicorn.Server, list[socket.socket]]] = []
         self.http: tuple[Address, ...] = ()
@@ -67,9 +70,9 @@ class Listeners:
     async def __aenter__(self) -> Self:
         config = self._config
         async with AsyncExitStack() as stack:
-            http = [stack.enter_context(_listen("http", address, config)) for address in config.http]
-            https = [stack.enter_context(_listen("https", address, config)) for address in config.https]
-            unix = [stack.enter_context(_unix_socket(config))] if config.unix is not None else []
+            http = [stack.enter_context(self._tcp_socket("http", address)) for address in config.http]
+            https = [stack.enter_context(self._tcp_socket("https", address)) for address in config.https]
+            unix = [stack.enter_context(self._unix_socket(config.unix))] if config.unix is not None else []
             stack.push_async_callback(self._stop)
             self.http, self.https = _bound(http), _bound(https)
             await self._serve(http)
@@ -83,6 +86,17 @@ class Listeners:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    def _tcp_socket(self, kind: str, address: Address) -> socket.socket:
+        given = self._handed_over.take(address)
+        if given is None:
+            return _listen(kind, address, self._config)
+        _ask_after_clients(given)
+        return given
+
+    def _unix_socket(self, path: Path) -> AbstractContextManager[socket.socket]:
+        given = self._handed_over.take(path)
+        return _unix_socket(path, self._config) if given is None else given
 
     async def _serve(self, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> None:
         """One server per kind of listener: it counts the connections that the limit is about."""
@@ -128,9 +142,7 @@ def _listen(kind: str, address: Address, config: ListenerConfig) -> socket.socke
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Inherited by each connection. Idle ones may stay for ever, but not those whose client has lost its power.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
+        _ask_after_clients(listener)
         if family == socket.AF_INET6:
             # Who listens on all of IPv6 means all, unless IPv4 has a listener of its own.
             apart = address.host != "::" or Address(ANY_IPV4, address.port) in (*config.http, *config.https)
@@ -144,18 +156,22 @@ def _listen(kind: str, address: Address, config: ListenerConfig) -> socket.socke
     return listener
 
 
+def _ask_after_clients(listener: socket.socket) -> None:
+    """Inherited by each connection. Idle ones may stay for ever, but not those whose client has lost its power."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
+
+
 def _bound(listeners: list[socket.socket]) -> tuple[Address, ...]:
     return tuple(Address(*listener.getsockname()[:2]) for listener in listeners)
 
 
 @contextmanager
-def _unix_socket(config: ListenerConfig) -> Iterator[socket.socket]:
+def _unix_socket(path: Path, config: ListenerConfig) -> Iterator[socket.socket]:
     """A listening socket at the path, removed at the end.
 
     It is made beside the path and moved there with its mode set and its ears open, so that nobody finds it half made.
     """
-    path = config.unix
-    assert path is not None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         unborn = path.with_name(f".{os.getpid()}")
         try:
