@@ -23,7 +23,8 @@ from xapid.datamodel.errors import (
     ApiError,
     OtherError,
 )
-from xapid.datamodel.types import NULL, STRING, VOID, SetType, Type
+from xapid.datamodel.types import NULL, STRING, VOID, Object, SetType, Type
+from xapid.rules.explanation import explain
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context, Origin, Runtime
 from xapid.runtime.logs import originator, task_name
@@ -202,7 +203,8 @@ class Dispatcher:
         run = self._checked(ctx, method, values)
         try:
             return await run(ctx, *values)
-        except ApiError:
+        except ApiError as error:
+            self._log_refusal(method, values, error)
             raise
         except StoreFailed as error:
             raise INTERNAL_ERROR(f"given up, for it cannot be recorded: {error}") from error
@@ -211,6 +213,13 @@ class Dispatcher:
         finally:
             if ctx.session is not None:
                 self.sessions.answered(ctx.session)
+
+    def _log_refusal(self, method: Method, values: list[Any], error: ApiError) -> None:
+        """Why a client was refused, for who looks for it later."""
+        about = values[0] if values else None
+        if isinstance(about, Object) and log.isEnabledFor(logging.INFO):
+            why = explain(self.runtime.store, about, method.spec.name, error)
+            log.info("%s was refused: %s: %s To clear it: %s", method.name, error, why.reason, why.clear or "not known")
 
     async def _finish(self, ctx: Context, method: Method, values: list[Any]) -> Answer:
         value = await self._run(ctx, method, values)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from xapid.datamodel.diagnostics import Diagnostics
+from xapid.datamodel.own import Own
 from xapid.datamodel.types import (
     CLASSES,
     STRING,
@@ -44,10 +45,10 @@ def messages_of(spec: ClassSpec) -> dict[str, MessageSpec]:
 
 @cache
 def all_messages() -> Mapping[str, MessageSpec]:
-    """Every message of every class by ``Class.message``, in the order in which the original lists them."""
+    """Every message of every class by ``Class.message``, in the order in which the original lists them; ours come last."""
     classes = dict(CLASSES)
     later = {name: classes.pop(name) for name in list(classes)[list(classes).index("Repository") :]}
-    classes |= {Diagnostics.spec.name: Diagnostics, **later}
+    classes |= {Diagnostics.spec.name: Diagnostics, **later, Own.spec.name: Own}
     return {f"{name}.{key}": value for name, cls in classes.items() for key, value in messages_of(cls.spec).items()}
 
 

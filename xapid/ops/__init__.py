@@ -38,5 +38,6 @@ MODULES: dict[str, str] = {
     "Repository": "xapid.ops.repository",
     "LVHD": "xapid.ops.lvhd",
     "Caller": "xapid.ops.caller",
+    "xapid": "xapid.ops.own",
 }
 """Where the messages of a class are."""

@@ -1,0 +1,156 @@
+"""`xapid.explain`: a client that is refused learns what stands in the way, since when, and how to clear it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from tests.machines import MIB, NULL, Workshop, raises_api
+from tests.xapi import Xapi
+
+
+async def explained(xapi: Xapi, ref: str, operation: str) -> dict[str, Any]:
+    return dict(await xapi.xapid.explain(ref, operation))
+
+
+async def test_what_is_allowed_needs_no_reason(workshop: Workshop) -> None:
+    vm = await workshop.vm()
+
+    assert await workshop.xapi.xapid.explain(vm, "start") == {"allowed": "true"}
+
+
+@pytest.mark.parametrize(
+    "state, operation, clear",
+    [
+        ("Running", "start", "VM.clean_shutdown, or VM.hard_shutdown"),
+        ("Halted", "pause", "VM.start"),
+        ("Suspended", "clone", "VM.hard_shutdown, which discards what the guest had in memory"),
+        ("Paused", "clean_shutdown", "VM.unpause"),
+    ],
+)
+async def test_a_wrong_power_state_is_cleared_by_the_call_that_leads_to_another(
+    workshop: Workshop, state: str, operation: str, clear: str
+) -> None:
+    vm = await workshop.vm_in(state)
+
+    told = await explained(workshop.xapi, vm, operation)
+
+    assert (told["allowed"], told["error"], told["ref"]) == ("false", "VM_BAD_POWER_STATE", vm)
+    assert told["clear"] == f"{clear} ({vm})"
+    assert state.lower() in told["reason"]
+
+
+async def test_what_goes_on_is_named_with_its_task_and_age(workshop: Workshop) -> None:
+    vm = await workshop.vm(name_label="the slow one")
+    workshop.faults("domain").delay("start", 0.2)
+    starting = asyncio.create_task(workshop.xapi.call("Async.VM.start", vm, False, False))
+    await workshop.until(lambda: bool(workshop.row(vm).current_operations))
+
+    told = await explained(workshop.xapi, vm, "destroy")
+
+    task = await starting
+    assert (told["error"], told["name_label"]) == ("OTHER_OPERATION_IN_PROGRESS", "the slow one")
+    assert (told["task"], told["task_name_label"]) == (task, "Async.VM.start")
+    assert 0 <= int(told["task_age"]) < 60
+    assert told["clear"] == f"wait until task {task} ends; it cannot be cancelled"
+    await workshop.until(workshop.idle)
+
+
+async def test_what_can_be_cancelled_is_cleared_by_cancelling_it(workshop: Workshop) -> None:
+    vm = await workshop.vm(platform={"sim-guest": "deaf"})
+    await workshop.started(vm)
+    task = await workshop.xapi.call("Async.VM.clean_shutdown", vm)
+    await workshop.until(lambda: "cancel" in workshop.row(task).allowed_operations)
+
+    told = await explained(workshop.xapi, vm, "suspend")
+
+    assert told["clear"] == f"task.cancel {task}"
+    await workshop.xapi.task.cancel(task)
+    await workshop.until(workshop.idle)
+    assert await explained(workshop.xapi, vm, "suspend") == {"allowed": "true"}
+
+
+async def test_a_disk_in_use_names_the_drive_that_holds_it(workshop: Workshop) -> None:
+    vdi = await workshop.disk(await workshop.sr())
+    vm = await workshop.vm(name_label="the user")
+    drive = await workshop.drive(vm, vdi)
+    await workshop.started(vm)
+
+    told = await explained(workshop.xapi, vdi, "destroy")
+
+    assert (told["error"], told["class"], told["ref"]) == ("VDI_IN_USE", "VBD", drive)
+    assert told["clear"] == f"VBD.unplug {drive}, or shut down the machine {vm}"
+    assert "the user" in told["reason"]
+
+
+async def test_a_start_is_refused_for_a_disk_that_another_machine_writes(workshop: Workshop) -> None:
+    vdi = await workshop.disk(await workshop.sr())
+    first, second = await workshop.vm(), await workshop.vm()
+    holder = await workshop.drive(first, vdi)
+    await workshop.drive(second, vdi)
+    await workshop.started(first)
+
+    told = await explained(workshop.xapi, second, "start")
+
+    assert (told["error"], told["ref"]) == ("VDI_IN_USE", holder)
+
+
+async def test_a_start_is_refused_for_want_of_memory(workshop: Workshop) -> None:
+    much = 1 << 50
+    vm = await workshop.vm(
+        memory_static_max=much, memory_dynamic_max=much, memory_dynamic_min=much, memory_static_min=MIB
+    )
+
+    told = await explained(workshop.xapi, vm, "start")
+
+    assert told["error"] == "NO_HOSTS_AVAILABLE"
+    assert "VM.assert_can_boot_here" in told["clear"]
+
+
+async def test_what_was_blocked_on_purpose_is_told_with_the_words_of_who_did(workshop: Workshop) -> None:
+    vm = await workshop.vm()
+    await workshop.xapi.VM.set_blocked_operations(vm, {"destroy": "it is the mail server"})
+
+    told = await explained(workshop.xapi, vm, "destroy")
+
+    assert "it is the mail server" in told["reason"]
+    assert told["clear"] == f"VM.remove_from_blocked_operations {vm} destroy"
+
+
+async def test_an_error_without_advice_of_its_own_still_has_a_reason(workshop: Workshop) -> None:
+    (template,) = await workshop.xapi.VM.get_by_name_label("Other install media")
+
+    told = await explained(workshop.xapi, template, "destroy")
+
+    assert (told["allowed"], told["ref"]) == ("false", template)
+    assert told["reason"]
+
+
+@pytest.mark.parametrize("ref", ["OpaqueRef:nothing", NULL, ""])
+async def test_there_is_nothing_to_explain_about_no_object(xapi: Xapi, ref: str) -> None:
+    with raises_api("HANDLE_INVALID", "ref", ref):
+        await explained(xapi, ref, "start")
+
+
+async def test_an_operation_that_the_class_does_not_have_is_refused(workshop: Workshop) -> None:
+    vm = await workshop.vm()
+
+    with raises_api("INVALID_VALUE", "operation", "fly"):
+        await explained(workshop.xapi, vm, "fly")
+
+
+async def test_the_log_says_the_same_of_a_call_that_was_refused(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    vm = await workshop.vm()
+    caplog.set_level(logging.INFO, "xapid.api.dispatch")
+
+    with raises_api("VM_BAD_POWER_STATE", vm, "running", "halted"):
+        await workshop.xapi.VM.pause(vm)
+
+    (line,) = [record.getMessage() for record in caplog.records if "VM.pause" in record.getMessage()]
+    assert "It is halted, and would have to be running." in line
+    assert f"VM.start ({vm})" in line

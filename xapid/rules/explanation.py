@@ -1,0 +1,195 @@
+"""Why an operation is refused: what stands in its way, since when, and the call that would clear it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from xapid.datamodel import VBD, VDI, VM, Task
+from xapid.datamodel import errors as codes
+from xapid.datamodel.errors import ApiError
+from xapid.datamodel.task import TaskAllowedOperations
+from xapid.datamodel.types import Object
+from xapid.store.store import Store
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a refused client can do."""
+
+    error: tuple[str, ...]
+    """Code and parameters, as the call itself would answer."""
+    reason: str
+    """One sentence or two."""
+    blocking: Object
+    """The object that stands in the way; the one that was asked about if it is its own state."""
+    task: Task | None = None
+    """What goes on with it."""
+    clear: str = ""
+    """Calls after which there is one reason less; empty: none is known."""
+
+    def told(self, now: float) -> Mapping[str, str]:
+        """As texts, by their names on the wire. ``now``: seconds since 1970, for the age of the task."""
+        blocking, task = self.blocking.__dict__, self.task
+        told = {
+            "error": self.error[0],
+            "parameters": ", ".join(self.error[1:]),
+            "reason": self.reason,
+            "class": self.blocking.spec.name,
+            "ref": self.blocking.ref,
+            "uuid": blocking.get("uuid", ""),
+            "name_label": blocking.get("name_label", ""),
+            "clear": self.clear,
+        }
+        if task is not None:
+            told |= {
+                "task": task.ref,
+                "task_uuid": task.uuid,
+                "task_name_label": task.name_label,
+                "task_progress": f"{task.progress:.3f}",
+                "task_age": f"{max(0.0, now - task.created.seconds()):.0f}",
+            }
+        return told
+
+
+@dataclass(frozen=True)
+class Case:
+    """A refusal that is looked into."""
+
+    store: Store
+    row: Object
+    operation: str
+    error: ApiError
+
+    def found(self, refs: str) -> Iterator[Object]:
+        """The objects of one parameter: a reference, or several in braces."""
+        for ref in refs.strip("{}").split(","):
+            if (row := self.store.find_any(ref)) is not None:
+                yield row
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What is known about one kind of error, beyond what its class says."""
+
+    clear: str = ""
+    blocking: Object | None = None
+    task: Task | None = None
+    detail: str = ""
+
+
+def explain(store: Store, row: Object, operation: str, error: ApiError) -> Explanation:
+    """What stands behind an error that refuses an operation on a row."""
+    case = Case(store, row, operation, error)
+    advise = ADVICE.get(type(error))
+    advice = advise(case) if advise is not None else Advice()
+    blocking = advice.blocking or _named_last(case) or row
+    reason = " ".join(filter(None, ((type(error).__doc__ or "").strip() or _in_words(error), advice.detail)))
+    return Explanation(tuple(error.description), reason, blocking, advice.task, advice.clear)
+
+
+def _in_words(error: ApiError) -> str:
+    return f"{error.code.replace('_', ' ').capitalize()}: {', '.join(error.args)}".removesuffix(": ") + "."
+
+
+def _named_last(case: Case) -> Object | None:
+    """Of the objects that an error names the last one: the first is the one that was asked about."""
+    named = [row for arg in case.error.args if (row := case.store.find_any(arg)) is not None]
+    return named[-1] if named else None
+
+
+# What goes on
+
+
+def _under_way(case: Case) -> Advice:
+    _, ref, operations, tasks = case.error.args
+    blocking = next(case.found(ref), None)
+    running = [row for row in case.found(tasks) if isinstance(row, Task)]
+    task = min(running, key=lambda each: each.created, default=None)
+    if task is None:
+        return Advice("wait until it ends", blocking, None, f"Under way: {operations}.")
+    cancel = TaskAllowedOperations.cancel in task.allowed_operations
+    clear = f"task.cancel {task.ref}" if cancel else f"wait until task {task.ref} ends; it cannot be cancelled"
+    return Advice(clear, blocking, task, f"Under way: {operations}, by {task.name_label}.")
+
+
+# Power states
+
+TOWARDS: dict[tuple[str, str], str] = {
+    ("halted", "running"): "VM.start",
+    ("halted", "paused"): "VM.start with start_paused",
+    ("paused", "running"): "VM.unpause",
+    ("suspended", "running"): "VM.resume",
+    ("suspended", "paused"): "VM.resume with start_paused",
+    ("running", "paused"): "VM.pause",
+    ("running", "suspended"): "VM.suspend",
+    ("running", "halted"): "VM.clean_shutdown, or VM.hard_shutdown",
+    ("paused", "halted"): "VM.hard_shutdown, or VM.unpause and VM.clean_shutdown",
+    ("suspended", "halted"): "VM.hard_shutdown, which discards what the guest had in memory",
+    ("paused", "suspended"): "VM.unpause, then VM.suspend",
+    ("halted", "suspended"): "VM.start, then VM.suspend",
+}
+"""The call that brings a machine from one power state to another."""
+
+
+def _wrong_power_state(case: Case) -> Advice:
+    ref, expected, actual = case.error.args
+    wanted = [each.strip() for each in expected.replace(";", ",").lower().split(",")]
+    ways = [f"{TOWARDS[actual.lower(), each]} ({ref})" for each in wanted if (actual.lower(), each) in TOWARDS]
+    return Advice(
+        "; or ".join(ways), next(case.found(ref), None), None, f"It is {actual}, and would have to be {expected}."
+    )
+
+
+# Disks and drives
+
+
+def _holder(case: Case, vdi: VDI) -> VBD | None:
+    return next(iter(sorted(case.store.where(VBD, VDI=vdi.ref), key=lambda vbd: not vbd.currently_attached)), None)
+
+
+def _disk_in_use(case: Case) -> Advice:
+    vdi = next((row for row in case.found(case.error.args[0]) if isinstance(row, VDI)), None)
+    vbd = _holder(case, vdi) if vdi is not None else None
+    vm = case.store.find(VM, vbd.VM) if vbd is not None else None
+    if vbd is None or vm is None:
+        return Advice("", vdi)
+    return Advice(
+        f"VBD.unplug {vbd.ref}, or shut down the machine {vm.ref}",
+        vbd,
+        None,
+        f"It is open in the drive {vbd.uuid} of '{vm.name_label}' ({vm.uuid}), which is {vm.power_state.lower()}.",
+    )
+
+
+def _blocked(case: Case) -> Advice:
+    ref, why = case.error.args
+    return Advice(
+        f"VM.remove_from_blocked_operations {ref} {case.operation}", None, None, f"Who blocked it says: {why!r}."
+    )
+
+
+def _call(text: str) -> Callable[[Case], Advice]:
+    """Advice that takes nothing but the object: ``{ref}`` is its reference."""
+    return lambda case: Advice(text.format(ref=case.row.ref))
+
+
+ADVICE: dict[type[ApiError], Callable[[Case], Advice]] = {
+    codes.OTHER_OPERATION_IN_PROGRESS: _under_way,
+    codes.VM_BAD_POWER_STATE: _wrong_power_state,
+    codes.OPERATION_BLOCKED: _blocked,
+    codes.VDI_IN_USE: _disk_in_use,
+    codes.VM_IS_TEMPLATE: _call("VM.clone {ref} makes a machine of it; VM.set_is_a_template {ref} false makes it one"),
+    codes.VM_IS_SNAPSHOT: _call("VM.clone {ref} makes a machine of it; VM.revert {ref} brings its machine back to it"),
+    codes.VM_LACKS_FEATURE: _call("install the guest tools, or use the hard variant of the call"),
+    codes.DEVICE_ALREADY_ATTACHED: _call("nothing is left to do; to take it away: VBD.unplug or VIF.unplug {ref}"),
+    codes.DEVICE_ALREADY_DETACHED: _call("nothing is left to do; to give it back: VBD.plug or VIF.plug {ref}"),
+    codes.VBD_IS_EMPTY: _call("VBD.insert {ref} with a disk"),
+    codes.VBD_NOT_EMPTY: _call("VBD.eject {ref}"),
+    codes.SR_HAS_NO_PBDS: _call("PBD.create, then PBD.plug, for this repository on a host"),
+    codes.SR_HAS_PBD: _call("PBD.unplug for each PBD of the repository"),
+    codes.HOST_NOT_ENOUGH_FREE_MEMORY: _call("shut down other machines, or give {ref} less memory"),
+    codes.NO_HOSTS_AVAILABLE: _call("VM.assert_can_boot_here {ref} with each host says what keeps it from there"),
+    codes.HOST_DISABLED: _call("host.enable"),
+}
+"""By error, for those where more is known than the error's own sentence says."""
