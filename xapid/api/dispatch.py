@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from xapid.api.methods import Method, Run
 from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
@@ -49,6 +49,15 @@ class Answer(NamedTuple):
     """Goes out only when this generation is on disk."""
 
 
+class Caller(Protocol):
+    """The connection of a call, which remembers whose calls come over it."""
+
+    session: str
+
+    def known(self, group: str, session: str) -> None:
+        """Its calls belong to a session, which counts against a group."""
+
+
 class Request(NamedTuple):
     """A call as it came over the wire."""
 
@@ -60,6 +69,8 @@ class Request(NamedTuple):
     subtask_of: str = ""
     http_config: tuple[tuple[str, str], ...] = ()
     """Headers ``x-http-other-config-KEY``: into the task's other_config as ``http:KEY``."""
+    caller: Caller | None = None
+    """To be told whose session the call came in."""
 
 
 class Unsupported(Exception):
@@ -106,7 +117,7 @@ class Dispatcher:
             self._count(method, name, len(params) - 1)
             session_text = self._text(params[0])
             values = self._decode(method, params, 1)
-            session: SessionState | None = self.sessions.get(session_text)
+            session: SessionState | None = self._session(session_text, request.caller)
         else:
             self._count(method, name, len(params))
             values = self._decode(method, params, 0)
@@ -126,6 +137,12 @@ class Dispatcher:
         if method.waits:
             return self._finish(ctx, method, values)
         return Answer(method.result, self._run_plain(ctx, method, values), False, ctx.until)
+
+    def _session(self, reference: str, caller: Caller | None) -> SessionState:
+        session = self.sessions.get(reference)
+        if caller is not None and caller.session != reference:
+            caller.known(session.group, reference)
+        return session
 
     def _count(self, method: Method, name: str, given: int) -> None:
         if given < method.required or (given > method.most and method.required == method.most):

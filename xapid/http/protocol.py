@@ -21,6 +21,7 @@ from xapid.http.reply import Held, Reply, cross_origin, encode_reply, encode_rep
 from xapid.http.routes import Kind, Route
 from xapid.http.service import Direct, Limits, Request, Service
 from xapid.http.tls import ServerConnection
+from xapid.http.turns import Caller
 
 __all__ = ["Direct", "HttpProtocol", "Limits", "Peer", "RawStream", "Reply", "Request", "Service", "error_page"]
 
@@ -67,6 +68,7 @@ class HttpProtocol(asyncio.Protocol):
         app = config.app if isinstance(config.app, Service) else config.loaded_app
         self._service = app if isinstance(app, Service) else Service(app, getattr(app, "direct", None))
         self._limits = self._service.limits
+        self._turns = self._service.turns
         self._loop = _loop or asyncio.get_running_loop()
         # uvicorn names its own classes here, but only calls shutdown().
         self._connections = cast(set[Any], server_state.connections)
@@ -96,7 +98,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._peer = peer_of(transport)
+        peer = self._peer = peer_of(transport)
+        self._caller = Caller(f"process {peer.pid}" if peer.unix else f"address {peer.address}")
         own = transport.get_extra_info("sockname")
         self._server: tuple[str, int] | None = own[:2] if isinstance(own, tuple) else None
         self._connections.add(self)
@@ -195,9 +198,7 @@ class HttpProtocol(asyncio.Protocol):
             or head.length > self._limits.rpc_body
         ):
             return False
-        if not self._answer_call(head, body):
-            self._buffer += body
-            self._start_exchange(head, route)
+        self._answer_call(head, route, body)
         return True
 
     def _advance(self) -> None:
@@ -273,30 +274,45 @@ class HttpProtocol(asyncio.Protocol):
             return False
         body = bytes(self._buffer[:length])
         del self._buffer[:length]
-        if not self._answer_call(head, body):
-            self._buffer[:0] = body
-            self._start_exchange(head, route)
+        self._answer_call(head, route, body)
         return self._phase is HEAD
 
-    def _answer_call(self, head: Head, body: bytes) -> bool:
-        """Let a call be answered. False: it is none, and the application has to see to it."""
+    def _answer_call(self, head: Head, route: Route, body: bytes) -> None:
+        """Let a call be answered, now or when it is its caller's turn."""
+        if self._turns.free():
+            self._answer_now(head, route, body)
+        else:
+            self._phase = REPLY
+            self._turns.wait(self._caller, partial(self._answer_in_turn, head, route, body))
+
+    def _answer_in_turn(self, head: Head, route: Route, body: bytes) -> None:
+        if self._phase is not CLOSED:
+            self._phase = HEAD
+            self._answer_now(head, route, body)
+            if self._phase is HEAD and (self._buffer or self.ended or self._reading_paused):
+                self._advance()
+
+    def _answer_now(self, head: Head, route: Route, body: bytes) -> None:
         assert self._service.direct is not None
-        request = Request(head.method, head.path, head.query, head.headers, body, self._peer, head.version)
+        request = Request(
+            head.method, head.path, head.query, head.headers, body, self._peer, head.version, self._caller
+        )
         try:
             answer = self._context.run(self._service.direct, request)
         except Exception:
             log.exception("%s %s failed", head.method, head.path)
             answer = error_page(500)
         if answer is None:
-            return False
-        if isinstance(answer, Reply):
+            # It is none: the application sees to it.
+            self._buffer[:0] = body
+            self._start_exchange(head, route)
+        elif isinstance(answer, Reply):
             self._deliver(head, answer)
         elif isinstance(answer, Held):
             self._phase = REPLY
             answer.then(partial(self._deliver_later, head))
         else:
             self._spawn(self._answer_later(head, answer))
-        return True
 
     async def _answer_later(self, head: Head, answer: Awaitable[Reply]) -> None:
         try:

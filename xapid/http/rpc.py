@@ -58,7 +58,8 @@ class Endpoint:
 
     def _call(self, method: str, params: list[Any], request: Request) -> Answer | Awaitable[Answer]:
         said = _said(request.headers, request.peer)
-        return self._dispatcher.call(Call(method, params, said.origin, said.task, said.parent, said.config))
+        call = Call(method, params, said.origin, said.task, said.parent, said.config, request.caller)
+        return self._dispatcher.call(call)
 
     # XML-RPC
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from xapid.http.peer import Peer
 from xapid.http.reply import Held, Reply
 from xapid.http.routes import EVERYTHING, Routes
+from xapid.http.turns import Caller, Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Request(NamedTuple):
     body: bytes
     peer: Peer
     version: str
+    caller: Caller | None = None
+    """To be told who the session is that it belongs to."""
 
 
 Direct = Callable[[Request], Reply | Held | Awaitable[Reply] | None]
@@ -63,6 +66,7 @@ class Service:
     direct: Direct | None = None
     routes: Routes = EVERYTHING
     limits: Limits = Limits()
+    turns: Turns = field(default_factory=Turns)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)

@@ -8,7 +8,7 @@ import math
 from xapid.auth.sessions import Sessions
 from xapid.datamodel.errors import EVENTS_LOST, HANDLE_INVALID, SESSION_INVALID, SESSION_NOT_REGISTERED
 from xapid.datamodel.types import CLASSES
-from xapid.ops.event.collect import collect, counts
+from xapid.ops.event.collect import are_many, collected, collected_in_slices, counts
 from xapid.ops.event.log import EventLog
 from xapid.ops.event.subscription import Subscription, Token
 from xapid.runtime.context import Context
@@ -28,7 +28,12 @@ async def from_(ctx: Context, classes: tuple[str, ...], token: str, seconds: flo
         seconds = LONGEST
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
-        events, reached = collect(ctx.store, wanted, since)
+        events: list[EventOut] = []
+        if are_many(ctx.store, wanted, since):
+            events, reached = await collected_in_slices(ctx.store, wanted, since)
+        if not events:
+            # Of a piece with the wait that follows: what happened while the slices were made is not missed.
+            events, reached = collected(ctx.store, wanted, since)
         if events:
             break
         left = deadline - asyncio.get_running_loop().time()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from xapid.datamodel.diagnostics import Diagnostics
 from xapid.datamodel.errors import EVENTS_LOST
 from xapid.datamodel.types import CLASSES
@@ -10,11 +13,18 @@ from xapid.store.rows import MESSAGE
 from xapid.store.store import Store
 from xapid.wire.records import EventOut
 
+MANY = 1000
+"""Changes beyond which others get their turns in between."""
+TURN = 0.005
+"""Seconds for which a long collection holds the loop at a time."""
+SLICE = 64
+"""Objects after which the clock is looked at."""
+
 NEVER = "0.0"
 """The timestamp of every event: clients are not to use it."""
 
 
-def collect(store: Store, wanted: Subscription, since: Token) -> tuple[list[EventOut], Token]:
+def collected(store: Store, wanted: Subscription, since: Token) -> tuple[list[EventOut], Token]:
     """Events in the order of the original: messages, then all that was added, changed, deleted; and the new token.
 
     Raises EVENTS_LOST when deletions the client should hear of are no longer known.
@@ -45,6 +55,46 @@ def collect(store: Store, wanted: Subscription, since: Token) -> tuple[list[Even
                 deleted.append(EventOut(gone.generation, NEVER, name.lower(), "del", gone.ref, None))
                 newest = max(newest, gone.generation)
     return messages + added[::-1] + changed[::-1] + deleted[::-1], Token(newest, message_generation)
+
+
+def are_many(store: Store, wanted: Subscription, since: Token) -> bool:
+    """Whether there may be so much to tell that it is to be collected in slices."""
+    if store.generation - since.objects <= MANY:
+        return False
+    names = wanted.names if wanted.names is not None else store.feed.classes
+    return sum(len(store.tables[name].rows) for name in names if name in store.feed.classes) > MANY
+
+
+async def collected_in_slices(store: Store, wanted: Subscription, since: Token) -> tuple[list[EventOut], Token]:
+    """The same as ``collected`` for very much, letting others run in between.
+
+    The token is that of the beginning. What changes meanwhile is shown as it is then, or not yet, and once more by the
+    next ``event.from``: so nothing is lost, and a client never sees an older state after a newer one.
+    """
+    messages, message_generation = _messages(store, wanted, since)
+    names = [name for name in wanted.names or store.feed.classes if name in store.feed.classes and name != MESSAGE]
+    reached = max(since.objects, *(store.feed.classes[name].newest() for name in names), 0)
+    added: list[EventOut] = []
+    changed: list[EventOut] = []
+    deleted: list[EventOut] = []
+    began = time.perf_counter()
+    for name in names:
+        feed = store.feed.classes[name]
+        if feed.forgotten > since.objects > 0:
+            raise EVENTS_LOST()
+        only, rows, told = wanted.single(name), store.tables[name].rows, name.lower()
+        gone = [each for each in feed.deleted_since(since.objects) if only is None or each.ref in only]
+        deleted += [EventOut(each.generation, NEVER, told, "del", each.ref, None) for each in gone]
+        for number, ref in enumerate(list(feed.changed_since(since.objects) if only is None else only)):
+            row = rows.get(ref)
+            # One that is gone by now is told of the next time.
+            if row is not None and row._gen > since.objects:
+                operation, into = ("add", added) if row._created > since.objects else ("mod", changed)
+                into.append(EventOut(row._gen, NEVER, told, operation, ref, row))
+            if number % SLICE == 0 and time.perf_counter() - began > TURN:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+    return messages + added[::-1] + changed[::-1] + deleted[::-1], Token(reached, message_generation)
 
 
 def _messages(store: Store, wanted: Subscription, since: Token) -> tuple[list[EventOut], int]:
