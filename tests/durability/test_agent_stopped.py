@@ -17,6 +17,8 @@ from tests.daemon import Client, Daemon, Failure
 from tests.qemu_daemon import QemuDaemon, agent_of, new_guest, qemu_daemon
 from tests.sim_apart import SimApart
 
+pytestmark = pytest.mark.slow
+
 READS = 300
 """Calls that must be answered while the agent is stopped."""
 
@@ -36,7 +38,7 @@ def qemu() -> Iterator[QemuDaemon]:
         yield daemon
 
 
-@pytest.fixture(params=["simulated", pytest.param("qemu", marks=[pytest.mark.libvirt, pytest.mark.slow])])
+@pytest.fixture(params=["simulated", pytest.param("qemu", marks=pytest.mark.libvirt)])
 def daemon(request: pytest.FixtureRequest) -> Daemon:
     found: Daemon = request.getfixturevalue(request.param)
     return found

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Calls that are answered in one turn of the loop. Fewer: the loop looks at its sockets more often than it works."""
 
 Work = Callable[[], None]
