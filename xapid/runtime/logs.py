@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import re
 import sys
 import time
 
@@ -16,16 +17,28 @@ originator: contextvars.ContextVar[str] = contextvars.ContextVar("originator", d
 """On whose behalf: the session by its track id, and where it comes from."""
 
 
+LONGEST = 4000
+"""Characters of a text in the log: clients send texts of any length, which errors repeat."""
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    """A text in which nobody can write lines of his own into the log."""
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}... ({len(text)} characters)"
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode-escape").decode(), text)
+
+
 class Formatter(logging.Formatter):
-    """``2026-11-25T23:11:54.123Z INFO xapid.main [task] (originator) text``."""
+    """``2026-11-25T23:11:54.123Z INFO xapid.main [task] (originator) text``; a traceback follows, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         about = [f"[{task_name.get()}]"] if task_name.get() else []
         about += [f"({originator.get()})"] if originator.get() else []
-        lines = [" ".join([moment, record.levelname, record.name, *about, record.getMessage()])]
+        lines = [one_line(" ".join([moment, record.levelname, record.name, *about, record.getMessage()]))]
         if record.exc_info:
-            lines.append(self.formatException(record.exc_info))
+            lines += [f"  {one_line(line)}" for line in self.formatException(record.exc_info).splitlines()]
         return "\n".join(lines)
 
 
@@ -37,7 +50,7 @@ class JsonFormatter(logging.Formatter):
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": one_line(record.getMessage()),
             "task": task_name.get(),
             "originator": originator.get(),
         }

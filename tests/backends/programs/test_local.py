@@ -102,3 +102,10 @@ def test_a_program_for_which_nobody_waits_is_ended(programs: Programs, write: Wr
 
     assert not worker.is_alive()
     assert "cancelled" in failures[0].message
+
+
+@pytest.mark.parametrize("name", ["A" * 5000, "a\0b", "../secret", "a/b", "", ".", ".."])
+def test_what_cannot_be_the_name_of_a_program_is_not_there(programs: Programs, name: str) -> None:
+    assert not programs.exists(PLUGINS, name)
+    with pytest.raises(NotFound):
+        programs.run(PLUGINS, name, ())

@@ -22,7 +22,12 @@ class Programs:
         self._directory = Path(directory)
 
     def exists(self, folder: str, name: str) -> bool:
-        return "\0" not in name and Path(name).name == name and (self._directory / folder / name).is_file()
+        if "\0" in name or Path(name).name != name:
+            return False
+        try:
+            return (self._directory / folder / name).is_file()
+        except OSError:
+            return False  # No name of a file is so long.
 
     def run(self, folder: str, name: str, arguments: tuple[str, ...]) -> Outcome:
         if not self.exists(folder, name):
