@@ -159,7 +159,9 @@ async def _serving(
     backends.agent(HOST, "domain").watch(watch.heard)
     await backends.start()
     try:
-        dispatcher = Dispatcher(runtime, methods, runtime.services["sessions"], _text(runtime))
+        dispatcher = Dispatcher(
+            runtime, methods, runtime.services["sessions"], _text(runtime), runtime.services["audit"].note
+        )
         xapi = Xapi(Endpoint(dispatcher), runtime)
         await xapi.log_in()
         yield FreshHost(xapi, runtime, clock, backends, watch)

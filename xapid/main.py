@@ -18,6 +18,7 @@ from xapid import __version__
 from xapid.api.dispatch import Dispatcher
 from xapid.api.implicit import implicit_run
 from xapid.api.methods import find_operations, method_table
+from xapid.auth.audit import AuditLog
 from xapid.auth.certificate import CertificateError
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions
@@ -126,6 +127,9 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         store, database = await stack.enter_async_context(opened_store(config.state_dir))
         hardware = await choose(config)
         runtime = build_runtime(config, store, hardware.backends)
+        audit: AuditLog = runtime.services["audit"]
+        audit.start()
+        stack.callback(audit.stop)
         watch = DomainWatch(runtime, aftermath)
         runtime.services["domain_events"] = watch
         # What is heard before the host is known is seen by `reconcile`.
@@ -191,7 +195,8 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     event_log = EventLog(sessions, clock)
     store.feed.stream = event_log
     login = Login(PasswordFile(config.passwords), config.limits.login_failure_delay)
-    runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login}
+    audit = AuditLog(config.audit_log, config.audit.size, config.audit.files)
+    runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login, "audit": audit}
     return runtime
 
 
@@ -199,7 +204,11 @@ def build_dispatcher(runtime: Runtime) -> Dispatcher:
     methods = method_table(find_operations(MODULES), implicit_run)
     members = runtime.store.members
     return Dispatcher(
-        runtime, methods, runtime.services["sessions"], lambda kind, value: xmlrpc.value_text(kind, value, members)
+        runtime,
+        methods,
+        runtime.services["sessions"],
+        lambda kind, value: xmlrpc.value_text(kind, value, members),
+        runtime.services["audit"].note,
     )
 
 
@@ -236,7 +245,8 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         tcp_connections=limits.tcp_connections,
         unix_connections=limits.unix_connections,
     )
-    return build_service(runtime.store, authentication, watch.endpoint, Endpoint(dispatcher), bounds)
+    audit: AuditLog = runtime.services["audit"]
+    return build_service(runtime.store, authentication, watch.endpoint, Endpoint(dispatcher), bounds, audit)
 
 
 def listener_configs(config: Config, hardware: Hardware) -> list[ListenerConfig]:

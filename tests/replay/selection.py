@@ -97,7 +97,7 @@ STREAMS = (
 
 HANDLERS = (
     "/export/x", "/console", "/vncsnapshot", "/vm_rrd", "/rrd_updates", "/pool/xmldbdump", "/host_backup",
-    "/wlb_report", "/audit_log",
+    "/wlb_report",
 )  # fmt: skip
 """Paths whose handlers are not there yet."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from xapid.api.audited import entry_of
 from xapid.api.methods import Method, Run
+from xapid.auth.audit import Entry
 from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel import Host
@@ -86,6 +89,7 @@ class Dispatcher:
         methods: Mapping[str, Method],
         sessions: Sessions,
         result_text: Callable[[Type, Any], str],
+        audit: Callable[[Entry], None] | None = None,
         extension: Callable[[Context, Request], Awaitable[Answer]] | None = None,
     ) -> None:
         self.runtime = runtime
@@ -93,6 +97,7 @@ class Dispatcher:
         self.sessions = sessions
         self._sink = runtime.store.sink
         self._result_text = result_text
+        self._audit = audit
         self._extension = extension
         self._listed = [name for name, method in methods.items() if name == method.name]
         self._background: set[asyncio.Task[Any]] = set()
@@ -193,7 +198,12 @@ class Dispatcher:
     def _checked(self, ctx: Context, method: Method, values: list[Any]) -> Run:
         """The function of a method, when all is right that must be before it runs. References become rows."""
         if ctx.session is not None and not ctx.session.superuser:
-            self._permit(method, ctx.session, values)
+            try:
+                self._permit(method, ctx.session, values)
+            except RBAC_PERMISSION_DENIED:
+                if not method.audited:
+                    self._note(ctx, method, values, values, RBAC_PERMISSION_DENIED.__name__)
+                raise
         if method.resolve or method.runs_on >= 0:
             self._resolve(ctx.store, method, values)
         if method.run is None:
@@ -203,6 +213,12 @@ class Dispatcher:
         return method.run
 
     def _run_plain(self, ctx: Context, method: Method, values: list[Any]) -> Any:
+        if method.audited and self._audit is not None:
+            with self._noting(ctx, method, values):
+                return self._run_checked(ctx, method, values)
+        return self._run_checked(ctx, method, values)
+
+    def _run_checked(self, ctx: Context, method: Method, values: list[Any]) -> Any:
         run = self._checked(ctx, method, values)
         try:
             return run(ctx, *values)
@@ -211,12 +227,33 @@ class Dispatcher:
         except Exception as error:
             raise unforeseen(method.name, error) from error
 
+    @contextmanager
+    def _noting(self, ctx: Context, method: Method, values: list[Any]) -> Iterator[None]:
+        """Have the audit log say how the block ended."""
+        given = list(values)
+        try:
+            yield
+        except ApiError as error:
+            self._note(ctx, method, given, values, error.code)
+            raise
+        self._note(ctx, method, given, values, "OK")
+
+    def _note(self, ctx: Context, method: Method, given: list[Any], values: list[Any], outcome: str) -> None:
+        if self._audit is not None:
+            self._audit(entry_of(ctx, method, given, values, outcome))
+
     async def _run(self, ctx: Context, method: Method, values: list[Any]) -> Any:
         task_name.set(f"{method.name} {ctx.task.ref}")
         if ctx.session is not None:
             originator.set(f"{ctx.session.originator or ctx.session.user} {ctx.session.track_id}")
         if not method.waits:
             return self._run_plain(ctx, method, values)
+        if method.audited and self._audit is not None:
+            with self._noting(ctx, method, values):
+                return await self._awaited(ctx, method, values)
+        return await self._awaited(ctx, method, values)
+
+    async def _awaited(self, ctx: Context, method: Method, values: list[Any]) -> Any:
         run = self._checked(ctx, method, values)
         try:
             return await run(ctx, *values)

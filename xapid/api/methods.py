@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xapid.auth.permissions import keyed_roles
+from xapid.auth.permissions import keyed_roles, roles_of
 from xapid.datamodel.implicit import all_messages, removed
+from xapid.datamodel.roles import READ_ONLY
 from xapid.datamodel.types import CLASSES, MessageSpec, Object, Param, RefType, Type
 from xapid.runtime.texts import cut_text
 from xapid.wire.decode import decoder
@@ -19,6 +20,7 @@ Run = Callable[..., Any]
 
 NO_TASK = frozenset({"task", "event"})
 """Calls of these classes never make a task, so that watching tasks makes no events about itself."""
+LOGINS = frozenset({"session.login_with_password", "session.slave_local_login_with_password", "session.logout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Method:
     removed: bool
     makes_task: bool
     """Whether a synchronous call has a task row while it lasts."""
+    audited: bool
+    """Whether its calls are noted: those of methods that not everybody may call, and logins."""
 
 
 def _resolvable(spec: MessageSpec, run: Run | None, by_hand: bool) -> Iterable[tuple[int, type[Object]]]:
@@ -88,6 +92,7 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
         session=spec.session,
         removed=removed(spec),
         makes_task=spec.has_async and spec.owner not in NO_TASK,
+        audited=not (READ_ONLY[-1] in roles_of(spec) or spec.name.startswith("get_")) or spec.method in LOGINS,
     )
 
 

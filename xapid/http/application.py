@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp
 
+from xapid.auth.audit import AuditLog
+from xapid.http.audit import AuditLogHandler
 from xapid.http.authentication import Authentication
 from xapid.http.console import ConsoleHandler, FindEndpoint
 from xapid.http.routes import Handlers, standard_routes
@@ -13,11 +15,17 @@ from xapid.store.store import Store
 
 
 def build_service(
-    store: Store, authentication: Authentication, endpoint: FindEndpoint, calls: Direct, limits: Limits
+    store: Store,
+    authentication: Authentication,
+    endpoint: FindEndpoint,
+    calls: Direct,
+    limits: Limits,
+    audit: AuditLog,
 ) -> Service:
     """The application with its direct path for calls."""
     handlers: dict[str, ASGIApp] = {
         "connect_console": ConsoleHandler(store, authentication, endpoint),
         "get_root": FileServer(None),
+        "get_audit_log": AuditLogHandler(authentication, audit),
     }
     return Service(Handlers(handlers), calls, standard_routes(), limits)

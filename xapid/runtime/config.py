@@ -60,6 +60,14 @@ class LogConfig:
 
 
 @dataclass(frozen=True)
+class AuditConfig:
+    """The audit log: who asked for what, with which outcome. It lies in the state directory."""
+
+    size: int = setting(10 * 2**20, "Bytes after which a file of it is done with and the next one begun.", least=4096)
+    files: int = setting(10, "Files that are done with and kept; the oldest one goes.", least=1)
+
+
+@dataclass(frozen=True)
 class FirstStartConfig:
     """What is made when the daemon starts on an empty state directory. Without effect later."""
 
@@ -156,6 +164,7 @@ class Config:
     )
     libvirt: LibvirtConfig = table(LibvirtConfig)
     log: LogConfig = table(LogConfig)
+    audit: AuditConfig = table(AuditConfig)
     first_start: FirstStartConfig = table(FirstStartConfig)
     product: ProductConfig = table(ProductConfig)
     guests: GuestsConfig = table(GuestsConfig)
@@ -170,6 +179,11 @@ class Config:
     def database(self) -> Path:
         """The file of the database."""
         return self.state_dir / "xapid.db"
+
+    @property
+    def audit_log(self) -> Path:
+        """The newest file of the audit log."""
+        return self.state_dir / "audit.log"
 
     @property
     def demo_cache(self) -> Path:

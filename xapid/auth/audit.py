@@ -1,0 +1,142 @@
+"""The audit log: who asked for what, with which outcome, in files that rotate.
+
+A line has the form of the original's, so that what reads those reads ours:
+``[20261127T08:20:30.123Z|audit|HOST|TASK|ORIGINATOR|audit] ('trackid=...' 'SUBJECT' 'USER' 'ALLOWED' 'OK' 'API'
+'VM.start' (('vm' 'NAME' 'UUID' 'OpaqueRef:...')))``. Values of parameters are not written, only which objects were
+meant: so no secret ever gets here.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+log = logging.getLogger(__name__)
+
+LONGEST = 500
+"""Characters of one text of a line."""
+LOCAL_SUPERUSER = "LOCAL_SUPERUSER"
+ALLOWED, DENIED = "ALLOWED", "DENIED"
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff'\\]")
+
+
+class Meant(NamedTuple):
+    """An object that a call was about."""
+
+    parameter: str
+    name: str
+    uuid: str
+    ref: str
+
+
+class Entry(NamedTuple):
+    """One call, as it ended."""
+
+    moment: float
+    """Seconds since 1970."""
+    call: str
+    outcome: str
+    """OK, or the code of an error."""
+    decision: str = ALLOWED
+    user: str = ""
+    subject: str = LOCAL_SUPERUSER
+    """Identifier of a directory's user."""
+    track_id: str = ""
+    originator: str = ""
+    task: str = ""
+    about: tuple[Meant, ...] = ()
+
+
+def line(entry: Entry, host: str) -> str:
+    """How an entry is written."""
+    moment = time.strftime("%Y%m%dT%H:%M:%S", time.gmtime(entry.moment)) + f".{int(entry.moment % 1 * 1000):03d}Z"
+    head = "|".join(_plain(each).replace("|", "/") for each in (host, entry.task, entry.originator))
+    said = (entry.track_id, entry.subject, entry.user, entry.decision, entry.outcome, "API", entry.call)
+    about = " ".join(f"({' '.join(map(_quoted, each))})" for each in entry.about)
+    return f"[{moment}|audit|{head}|audit] ({' '.join(map(_quoted, said))} ({about}))\n"
+
+
+def _plain(text: str) -> str:
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:LONGEST])
+
+
+def _quoted(text: str) -> str:
+    return f"'{_plain(text)}'"
+
+
+class AuditLog:
+    """Takes entries from the event loop; a thread writes them. ``audit.log`` is the newest, ``audit.log.1`` next."""
+
+    def __init__(self, path: Path, size: int, files: int) -> None:
+        """``size``: bytes after which a file is done with; ``files``: how many of those are kept."""
+        self.path = path
+        self._size = size
+        self._files = files
+        self._host = socket.gethostname()
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._failing = False
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="audit-log", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is waiting, then end."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def note(self, entry: Entry) -> None:
+        """Have an entry written soon."""
+        self._queue.put(entry)
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            entries = [self._queue.get(), *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
+            going = None not in entries
+            text = "".join(line(each, self._host) for each in entries if each is not None)
+            try:
+                self._write(text)
+                self._failing = False
+            except OSError as error:
+                if not self._failing:
+                    log.error("the audit log cannot be written: %s", error)
+                self._failing = True
+
+    def _write(self, text: str) -> None:
+        with self.path.open("a") as file:
+            self.path.chmod(0o600)
+            file.write(text)
+            size = file.tell()
+        if size >= self._size:
+            self._rotate()
+
+    def _rotate(self) -> None:
+        for number in range(self._files - 1, 0, -1):
+            older = self._numbered(number)
+            if older.exists():
+                older.rename(self._numbered(number + 1))
+        self.path.rename(self._numbered(1))
+
+    def _numbered(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")
+
+    def lines(self, since: str = "") -> Iterator[str]:
+        """All lines from a moment on (``20261127T08:20:30Z``; dashes do not count), oldest first."""
+        wanted = since.replace("-", "").removesuffix("Z")
+        for path in (*(self._numbered(number) for number in range(self._files, 0, -1)), self.path):
+            try:
+                with path.open(errors="replace") as file:
+                    yield from (each for each in file if each[1 : 1 + len(wanted)] >= wanted)
+            except FileNotFoundError:
+                continue
