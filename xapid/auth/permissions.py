@@ -10,6 +10,7 @@ from functools import cache
 
 from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.datamodel.implicit import all_messages
+from xapid.datamodel.own import Own
 from xapid.datamodel.roles import CLIENT_CERT, POOL_OPERATOR, READ_ONLY, STATIC_ROLES, Roles, role_set
 from xapid.datamodel.types import CLASSES, MessageSpec
 
@@ -62,6 +63,8 @@ def permissions() -> Mapping[str, Permission]:
         found[original.lower()] = Permission(original.lower(), original, roles)
 
     for method, message in all_messages().items():
+        if message.owner == Own.spec.name:
+            continue
         add(method, roles_of(message))
         for pattern, key_roles in keyed_roles(message).items():
             add(f"{method}/key:{pattern}", key_roles)
