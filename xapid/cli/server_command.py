@@ -35,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _serve(config)
         case "backup":
             return _back_up(config, Path(arguments.file))
+        case "restore":
+            return _restore(config, Path(arguments.file))
+        case "check":
+            return _check(Path(arguments.file) if arguments.file else config.database)
         case "passwd":
             return _set_password(config, arguments.user)
         case _:
@@ -65,12 +69,13 @@ def _parser() -> argparse.ArgumentParser:
 
     add(commands, "serve", "Run the daemon, in the foreground, until it is told to stop. Guests run on without it.")
     database = commands.add_parser("db", help="Take care of the database.")
-    backup = add(
-        database.add_subparsers(required=True, metavar="ACTION"),
-        "backup",
-        "Copy the database into a file, while the daemon runs or not.",
-    )
+    actions = database.add_subparsers(required=True, metavar="ACTION")
+    backup = add(actions, "backup", "Copy the database into a file, while the daemon runs or not.")
     backup.add_argument("file", metavar="FILE", help="Where to; must not be there yet.")
+    restore = add(actions, "restore", "Put a backup in the place of the database, which is kept beside it.")
+    restore.add_argument("file", metavar="FILE", help="The backup. The daemon must not run.")
+    check = add(actions, "check", "Look through the database, or a backup, and say what is wrong with it.")
+    check.add_argument("file", metavar="FILE", nargs="?", help="The backup; the database if left out.")
     passwd = add(
         commands, "passwd", "Set the password of a local user; asks for it, or reads a line of standard input."
     )
@@ -101,7 +106,7 @@ def _serve(config: Config) -> int:
 
 
 def _back_up(config: Config, file: Path) -> int:
-    from xapid.cli.backup import BackupError, back_up
+    from xapid.store.copies import BackupError, back_up
 
     try:
         size = back_up(config.database, file)
@@ -110,6 +115,41 @@ def _back_up(config: Config, file: Path) -> int:
         return 1
     print(f"{file}: {size} bytes")
     return 0
+
+
+def _restore(config: Config, file: Path) -> int:
+    from xapid.store.copies import BackupError
+    from xapid.store.database import DatabaseError, StateDirectory
+    from xapid.store.restore import restore
+
+    directory = StateDirectory(config.state_dir)
+    try:
+        directory.open()
+        kept = restore(config.database, file)
+    except (BackupError, DatabaseError) as error:
+        print(f"xapid: {error}", file=sys.stderr)
+        return 1
+    finally:
+        directory.close()
+    print(f"{config.database} is now what {file} holds" + (f"; the old one is kept in {kept}" if kept else ""))
+    return 0
+
+
+def _check(file: Path) -> int:
+    from xapid.store.copies import BackupError
+    from xapid.store.restore import check
+
+    try:
+        found = check(file)
+    except BackupError as error:
+        print(f"xapid: {error}", file=sys.stderr)
+        return 1
+    for problem in found.problems:
+        print(f"trouble: {problem}")
+    for name, count in sorted(found.dangling.items()):
+        print(f"note: {count} of {name} refer to what is not there")
+    print(f"{file}: {found.objects.total()} objects, {len(found.problems)} problems")
+    return 1 if found.problems else 0
 
 
 def _set_password(config: Config, user: str) -> int:

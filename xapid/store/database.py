@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -21,9 +22,12 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 
 from xapid.datamodel.types import CLASSES, Object
+from xapid.store.copies import BackupError, back_up
 from xapid.store.rows import columns_of, make_row
 from xapid.store.statements import reading
 from xapid.store.tables import DELETED, FORMAT, JOURNAL, META, TABLES, from_sql
+
+log = logging.getLogger(__name__)
 
 STATEMENTS_KEPT = 1024
 """Prepared by a connection: the writer has some for each set of columns that change together."""
@@ -112,17 +116,35 @@ class Database:
     def open(self) -> None:
         """Check and migrate. Raises DatabaseError for a file that is corrupt, newer, or cannot be written."""
         try:
+            script = alembic.script.ScriptDirectory.from_config(migration_config())
+            self._back_up_before_migration(script.get_current_head() or "")
             with self.engine.connect() as connection, _whole(connection):
                 fresh = not sa.inspect(connection).get_table_names()
                 if not fresh:
                     self._check(connection)
-                self._migrate(connection)
+                self._migrate(connection, script)
                 if fresh:
                     connection.execute(sa.insert(META), [{"key": "format", "value": str(FORMAT)}])
                 forget_deletions(connection)
         except (sa.exc.DatabaseError, sqlite3.Error) as error:
             full = "" if has_space(self.path.parent) else "; no space is left on the disk"
             raise DatabaseError(f"database {self.path}: {error.__cause__ or error}{full}") from error
+
+    def _back_up_before_migration(self, head: str) -> None:
+        """Keep a copy of a database that is about to be brought to the layout of a revision."""
+        if not self.path.exists():
+            return
+        with self.engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+        if present is None or present == head:
+            return
+        copy = self.path.with_name(f"{self.path.name}.before-{head}")
+        try:
+            back_up(self.path, copy)
+        except BackupError as error:
+            if not copy.exists():
+                raise DatabaseError(f"database {self.path} is not migrated without a backup: {error}") from error
+        log.info("the database is migrated from %s to %s; as it was it is kept in %s", present, head, copy)
 
     def _check(self, connection: sa.Connection) -> None:
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
@@ -138,9 +160,8 @@ class Database:
                 "install the newer version, or restore a backup"
             )
 
-    def _migrate(self, connection: sa.Connection) -> None:
+    def _migrate(self, connection: sa.Connection, script: alembic.script.ScriptDirectory) -> None:
         config = migration_config()
-        script = alembic.script.ScriptDirectory.from_config(config)
         present = MigrationContext.configure(connection).get_current_revision()
         if present == script.get_current_head():
             return

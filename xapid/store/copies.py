@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class BackupError(Exception):
-    """No backup was made; the text says why, in one line."""
+    """No backup was made, or none put back; the text says why, in one line. Nothing was changed."""
 
 
 def back_up(database: Path, file: Path) -> int:

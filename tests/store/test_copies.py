@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xapid.cli.backup import BackupError, back_up
+from xapid.store.copies import BackupError, back_up
 
 
 @pytest.fixture
