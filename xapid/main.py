@@ -19,6 +19,7 @@ from xapid.api.dispatch import Dispatcher
 from xapid.api.implicit import implicit_run
 from xapid.api.methods import find_operations, method_table
 from xapid.auth.audit import AuditLog
+from xapid.auth.callers import Callers
 from xapid.auth.certificate import CertificateError
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions
@@ -197,6 +198,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     login = Login(PasswordFile(config.passwords), config.limits.login_failure_delay)
     audit = AuditLog(config.audit_log, config.audit.size, config.audit.files)
     runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login, "audit": audit}
+    runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from xapid.api.dispatch import Answer, Dispatcher, Unsupported, not_recorded
 from xapid.api.dispatch import Request as Call
+from xapid.auth.callers import Callers
 from xapid.datamodel.errors import INTERNAL_ERROR, ApiError
 from xapid.datamodel.types import Type
 from xapid.http.peer import Peer
@@ -50,8 +51,27 @@ class Endpoint:
         self._store = dispatcher.runtime.store
         self._sink = self._store.sink
         self._members = self._store.members
+        self._callers: Callers = dispatcher.runtime.services["callers"]
 
     def __call__(self, request: Request) -> Reply | Held | Awaitable[Reply]:
+        if self._callers.enabled and not request.body.count(b"InternalAsync."):
+            origin = _said(request.headers, request.peer).origin
+            delay = self._callers.account(origin.user_agent, origin.address)
+            if delay > 0:
+                return self._after(delay, request)
+        return self._answer(request)
+
+    async def _after(self, delay: float, request: Request) -> Reply:
+        """A call that has to wait for its caller's tokens."""
+        await asyncio.sleep(delay)
+        answer = self._answer(request)
+        if isinstance(answer, Held):
+            delivered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            answer.then(lambda reply: None if delivered.done() else delivered.set_result(reply))
+            return await delivered
+        return answer if isinstance(answer, Reply) else await answer
+
+    def _answer(self, request: Request) -> Reply | Held | Awaitable[Reply]:
         if request.path.startswith("/jsonrpc"):
             return self._json(request)
         return self._xml(request)

@@ -38,6 +38,8 @@ MODULES: dict[str, str] = {
     "Repository": "xapid.ops.repository",
     "LVHD": "xapid.ops.lvhd",
     "Caller": "xapid.ops.caller",
+    "Rate_limit": "xapid.ops.rate_limit",
+    "Observer": "xapid.ops.observer",
     "xapid": "xapid.ops.own",
 }
 """Where the messages of a class are."""

@@ -122,6 +122,9 @@ class LimitsConfig:
     tcp_connections: int = setting(800, "Connections that a TCP or TLS listener serves at once.", least=1)
     unix_connections: int = setting(1024, "Connections that a Unix socket serves at once.", least=1)
     login_failure_delay: float = setting(1.0, "Seconds after which a refused login is told so.", least=0)
+    rate_limit: bool = setting(
+        False, "Whether callers (class Caller) are registered and counted, and held to their Rate_limit."
+    )
     sessions_per_user: int = setting(
         500, "Sessions of one user, or of one originator; a further login ends the one longest idle.", least=1
     )
