@@ -295,3 +295,12 @@ async def test_an_extension_that_is_not_there(xapi: Xapi, host: str, pool: str) 
 async def test_a_call_of_an_extension_must_be_readable(xapi: Xapi, host: str, call: str) -> None:
     with pytest.raises(INTERNAL_ERROR):
         await xapi.host.call_extension(host, call)
+
+
+async def test_the_program_that_logged_in_last_from_an_address_is_told(xapi: Xapi, host: str) -> None:
+    for agent in ("xo-server/5", "XenAPI/2.23"):
+        client = xapi.beside()
+        client.headers = (("user-agent", agent),)
+        await client.log_in()
+
+    assert await xapi.host.get_tracked_user_agents(host) == {"": "XenAPI/2.23"}

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 from xmlrpc.client import DateTime
 
@@ -9,6 +14,7 @@ import pytest
 
 from tests.conftest import FreshHost
 from tests.xapi import Xapi
+from xapid.auth.certificate import ensure_certificate
 from xapid.datamodel import VM, HostMetrics, Pool, Secret
 from xapid.datamodel.errors import (
     AUTH_IS_DISABLED,
@@ -368,3 +374,43 @@ async def test_a_vlan_needs_an_interface(xapi: Xapi) -> None:
         await xapi.pool.create_VLAN("eth99", GHOST, 5)
 
     assert error.value.args == ("device", "eth99")
+
+
+# --- Connections ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def https_server(tmp_path: Path) -> Iterator[int]:
+    """One that answers a POST with what was sent. Returns its port."""
+
+    class Echo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"got " + self.rfile.read(int(self.headers["Content-Length"])))
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    ensure_certificate(tmp_path / "server.pem", ["localhost"], ["127.0.0.1"])
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "server.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_text_is_posted_and_the_answer_told(xapi: Xapi, https_server: int) -> None:
+    assert await xapi.pool.send_test_post("127.0.0.1", https_server, "héllo") == "got héllo"
+
+
+@pytest.mark.parametrize("host, port", [("127.0.0.1", 1), ("no such host", 443), ("127.0.0.1", 99999), ("a\nb", 1)])
+async def test_why_a_server_cannot_be_reached_is_told(xapi: Xapi, host: str, port: int) -> None:
+    with pytest.raises(INTERNAL_ERROR) as error:
+        await xapi.pool.send_test_post(host, port, "x")
+
+    assert str(port) in error.value.args[0]

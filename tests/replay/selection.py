@@ -83,7 +83,7 @@ WITHOUT_CBT = (
 )
 """About changed blocks, the configuration of disks for offline use, and databases on disks."""
 
-BEYOND_THE_HOST = tuple(f"harmless #{step}" for step in (40, 44, 48, 57, 127, 128, 133, 138, 139, 140))
+BEYOND_THE_HOST = tuple(f"harmless #{step}" for step in (40, 48, 57, 127, 128, 138, 139, 140))
 """Debug keys of Xen, workload balancing, client certificates, clusters, USB devices, drivers with variants."""
 
 PLUGGED = ("introduce, plug, configure, forget", "VLANs")
@@ -111,7 +111,7 @@ SELECTED = (
     Selection("net-pifs", ("net-pifs",), at_least=10, without=frozenset(PLUGGED)),
     Selection("storage-vdi", ("storage-vdi",), at_least=270, without=frozenset(WITHOUT_CBT)),
     Selection("http", ("http",), at_least=120, without=frozenset(STREAMS), over_tcp=True),
-    Selection("sessions", ("sessions",), at_least=580, without=frozenset({"records #71"}), over_tcp=True),
+    Selection("sessions", ("sessions",), at_least=580, over_tcp=True),
     Selection("objects", ("objects",), ("--transport", "jsonrpc1"), at_least=2700),
     Selection("streams-handlers", ("streams-handlers",), at_least=20, without=_no_session(*HANDLERS)),
     *(_over(transport) for transport in ("xmlrpc", "jsonrpc2", "jsonrpc1")),

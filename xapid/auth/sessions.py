@@ -21,6 +21,8 @@ from xapid.store.store import Store
 
 IDLE_LIMIT = 24 * 3600.0
 """Seconds after which an idle session ends."""
+AGENTS = 128
+"""Addresses of which it is known what logged in from there."""
 
 
 @dataclass(eq=False)
@@ -75,6 +77,8 @@ class Sessions:
         self._busy = busy
         self._states: dict[str, SessionState] = {}
         self._groups: dict[str, OrderedDict[str, None]] = {}
+        self.agents: OrderedDict[str, str] = OrderedDict()
+        """The program that logged in last from an address; of the latest addresses."""
         self.ended: dict[str, list[Any]] = {}
         """Futures to fail when a session ends: session -> futures of its waiting event calls."""
 
@@ -117,6 +121,14 @@ class Sessions:
         if not local:
             self._add_row(state, subject, host, now)
         return state
+
+    def heard_from(self, address: str, user_agent: str) -> None:
+        """Remember what logged in from an address."""
+        if user_agent:
+            self.agents.pop(address, None)
+            self.agents[address] = user_agent
+            if len(self.agents) > AGENTS:
+                self.agents.popitem(last=False)
 
     def _add_row(self, state: SessionState, subject: str, host: str, now: float) -> None:
         with self._store.write() as tx:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import NoReturn
 
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions, SessionState
@@ -10,6 +12,8 @@ from xapid.datamodel import Session
 from xapid.datamodel.errors import (
     CHANGE_PASSWORD_REJECTED,
     HANDLE_INVALID,
+    INTERNAL_ERROR,
+    NOT_IMPLEMENTED,
     SESSION_AUTHENTICATION_FAILED,
     USER_IS_NOT_LOCAL_SUPERUSER,
 )
@@ -56,8 +60,16 @@ async def login_with_password(ctx: Context, uname: str, pwd: str, version: str, 
     if not ctx.origin.trusted and not await login.check(uname, pwd):
         await asyncio.sleep(login.failure_delay)
         raise SESSION_AUTHENTICATION_FAILED(uname, "Authentication failure")
+    _sessions(ctx).heard_from(ctx.origin.address, ctx.origin.user_agent)
     state = _sessions(ctx).start(uname, originator, superuser=True, host=ctx.runtime.localhost)
     return state.ref
+
+
+async def create_from_db_file(ctx: Context, filename: str) -> NoReturn:
+    """A session that reads another database. None is read yet. Raises INTERNAL_ERROR for a file that is not there."""
+    if "\0" in filename or not await asyncio.to_thread(Path(filename).is_file):
+        raise INTERNAL_ERROR(f"there is no file {filename}")
+    raise NOT_IMPLEMENTED("session.create_from_db_file")
 
 
 async def slave_local_login_with_password(ctx: Context, uname: str, pwd: str) -> str:

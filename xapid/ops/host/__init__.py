@@ -10,6 +10,7 @@ from xapid.ops.host.facts import get_sched_gran as get_sched_gran
 from xapid.ops.host.facts import get_server_certificate as get_server_certificate
 from xapid.ops.host.facts import get_server_localtime as get_server_localtime
 from xapid.ops.host.facts import get_servertime as get_servertime
+from xapid.ops.host.facts import get_tracked_user_agents as get_tracked_user_agents
 from xapid.ops.host.facts import list_methods as list_methods
 from xapid.ops.host.facts import list_timezones as list_timezones
 from xapid.ops.host.facts import retrieve_wlb_evacuate_recommendations as retrieve_wlb_evacuate_recommendations

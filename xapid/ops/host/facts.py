@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import available_timezones
 
+from xapid.auth.sessions import Sessions
 from xapid.datamodel import PIF, Host
 from xapid.datamodel.errors import INTERNAL_ERROR, NOT_IMPLEMENTED, WLB_NOT_INITIALIZED
 from xapid.datamodel.host import HostSchedGran
@@ -26,6 +27,12 @@ def get_servertime(ctx: Context, host: Host) -> DateTime:
 def get_server_localtime(ctx: Context, host: Host) -> DateTime:
     """The time on a clock at the host's wall: without a zone."""
     return DateTime(datetime.fromtimestamp(ctx.clock.now()).strftime("%Y%m%dT%H:%M:%S"))
+
+
+def get_tracked_user_agents(ctx: Context, self: Host) -> dict[str, str]:
+    """The program that logged in last, by the address that it came from; empty: the Unix socket."""
+    sessions: Sessions = ctx.runtime.services["sessions"]
+    return dict(sessions.agents)
 
 
 def list_timezones(ctx: Context, self: Host) -> list[str]:

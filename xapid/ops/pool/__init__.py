@@ -32,6 +32,7 @@ from xapid.ops.pool.membership import create_VLAN as create_VLAN
 from xapid.ops.pool.membership import designate_new_master as designate_new_master
 from xapid.ops.pool.membership import eject as eject
 from xapid.ops.pool.membership import recover_slaves as recover_slaves
+from xapid.ops.pool.membership import send_test_post as send_test_post
 from xapid.ops.pool.membership import sync_database as sync_database
 from xapid.ops.pool.settings import add_to_guest_agent_config as add_to_guest_agent_config
 from xapid.ops.pool.settings import apply_edition as apply_edition

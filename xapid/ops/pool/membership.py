@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+from contextlib import closing
+from http.client import HTTPException, HTTPSConnection
 from typing import NoReturn
 
+from xapid import __version__
 from xapid.datamodel import PIF, Host, Network, Pool
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, NOT_IMPLEMENTED
 from xapid.rules.nics import NO_VLAN
 from xapid.runtime.context import Context
 from xapid.store.store import Store
+
+PATIENCE = 10.0
+"""Seconds for each step of a test of a connection."""
+MOST = 65536
+"""Bytes of an answer that are of interest."""
 
 
 def designate_new_master(ctx: Context, host: Host) -> None:
@@ -33,6 +43,26 @@ def eject(ctx: Context, host: Host) -> NoReturn:
 async def sync_database(ctx: Context) -> None:
     """Return when all that happened so far is on disk."""
     await ctx.store.settled()
+
+
+async def send_test_post(ctx: Context, host: str, port: int, body: str) -> str:
+    """Send a text to a server by HTTPS, to see whether it can be reached; returns what it answered.
+
+    Raises INTERNAL_ERROR with the reason if it cannot.
+    """
+    try:
+        return await asyncio.to_thread(_post, host, port, body)
+    except (OSError, ValueError, HTTPException) as error:
+        raise INTERNAL_ERROR(f"{host}:{port}: {error}") from error
+
+
+def _post(host: str, port: int, body: str) -> str:
+    # Whom one trusts is not what is asked: the original does not look at the certificate either.
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+    with closing(HTTPSConnection(host, port, timeout=PATIENCE, context=unchecked)) as connection:
+        connection.request("POST", "/", body.encode(), {"User-Agent": f"xapid/{__version__}"})
+        return connection.getresponse().read(MOST).decode(errors="replace")
 
 
 def create_VLAN(ctx: Context, device: str, network: str, VLAN: int) -> NoReturn:
