@@ -18,9 +18,13 @@ from xapid import __version__
 from xapid.api.dispatch import Dispatcher
 from xapid.api.implicit import implicit_run
 from xapid.api.methods import find_operations, method_table
+from xapid.auth import pam
 from xapid.auth.audit import AuditLog
 from xapid.auth.callers import Callers
 from xapid.auth.certificate import CertificateError
+from xapid.auth.guesses import Guesses
+from xapid.auth.login import Login
+from xapid.auth.pam_helpers import PamHelpers
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions
 from xapid.backends.interface import BackendError
@@ -38,7 +42,6 @@ from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
 from xapid.ops import MODULES
 from xapid.ops.event.log import EventLog, heartbeat
-from xapid.ops.session import Login
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
@@ -131,6 +134,8 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         audit: AuditLog = runtime.services["audit"]
         audit.start()
         stack.callback(audit.stop)
+        login: Login = runtime.services["login"]
+        stack.push_async_callback(login.close)
         watch = DomainWatch(runtime, aftermath)
         runtime.services["domain_events"] = watch
         # What is heard before the host is known is seen by `reconcile`.
@@ -195,11 +200,18 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     sessions = Sessions(store, clock, config.limits.sessions_per_user, runtime.tasks.busy_sessions)
     event_log = EventLog(sessions, clock)
     store.feed.stream = event_log
-    login = Login(PasswordFile(config.passwords), config.limits.login_failure_delay)
+    guesses = Guesses(clock, config.limits.login_failure_delay)
+    login = Login(PasswordFile(config.passwords), guesses, pam_helpers(config))
     audit = AuditLog(config.audit_log, config.audit.size, config.audit.files)
     runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login, "audit": audit}
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime
+
+
+def pam_helpers(config: Config) -> PamHelpers | None:
+    """Who asks PAM about root, where this host describes the service to it."""
+    service = config.pam_service
+    return PamHelpers(service) if service and pam.is_described(service) else None
 
 
 def build_dispatcher(runtime: Runtime) -> Dispatcher:
@@ -237,7 +249,7 @@ async def begin(runtime: Runtime, hardware: Hardware) -> None:
 def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Service:
     login: Login = runtime.services["login"]
     limits = runtime.config.limits
-    authentication = Authentication(runtime.services["sessions"], login.check, limits.login_failure_delay)
+    authentication = Authentication(runtime.services["sessions"], login.attempt)
     bounds = Limits(
         tcp_head=limits.tcp_head,
         unix_head=limits.unix_head,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import re
@@ -40,16 +39,16 @@ class Parameters:
         return self.cookies.get(name, self.query.get(name))
 
 
-CheckPassword = Callable[[str, str], Awaitable[bool]]
+CheckPassword = Callable[[str, str, str], Awaitable[bool]]
+"""Of a user, from an address. Takes its time over a wrong one."""
 
 
 class Authentication:
     """Finds the session that a request belongs to, or makes one that lasts as long as the request."""
 
-    def __init__(self, sessions: Sessions, check_password: CheckPassword, failure_delay: float) -> None:
+    def __init__(self, sessions: Sessions, check_password: CheckPassword) -> None:
         self._sessions = sessions
         self._check_password = check_password
-        self._failure_delay = failure_delay
 
     @asynccontextmanager
     async def session(self, scope: Scope, parameters: Parameters, realm: str) -> AsyncIterator[SessionState]:
@@ -77,8 +76,7 @@ class Authentication:
             found = self._sessions.find(reference) if reference is not None else None
             return found or self._sessions.start("root", "Unix socket", superuser=True, local=True)
         user, password = basic_credentials(parameters.headers.get("authorization", ""), realm)
-        if not await self._check_password(user, password):
-            await asyncio.sleep(self._failure_delay)
+        if not await self._check_password(user, password, peer.address):
             raise Refused(unauthorized(realm))
         agent = parameters.headers.get("user-agent", "") or "unknown client"
         return self._sessions.start(user, f"{agent} using Basic auth", superuser=True)

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import NoReturn
 
-from xapid.auth.passwords import PasswordFile
+from xapid.auth.login import Login
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel import Session
 from xapid.datamodel.errors import (
@@ -21,33 +21,6 @@ from xapid.datamodel.types import DateTime
 from xapid.runtime.context import Context
 from xapid.store.rows import copy_row
 
-SUPERUSER = "root"
-CHECKS_AT_ONCE = 8
-"""Passwords checked in parallel: each takes a core for some 50 ms."""
-
-
-class Login:
-    """Checks who somebody is; one in a daemon."""
-
-    def __init__(self, passwords: PasswordFile | None, failure_delay: float) -> None:
-        self.passwords = passwords
-        self.failure_delay = failure_delay
-        self._slots = asyncio.Semaphore(CHECKS_AT_ONCE)
-
-    async def check(self, user: str, password: str) -> bool:
-        if self.passwords is None:
-            return False
-        async with self._slots:
-            return await asyncio.to_thread(self.passwords.check, user, password)
-
-    async def change(self, user: str, password: str) -> None:
-        """Give the user another password; root if there is no such user. Raises OSError."""
-        if self.passwords is None:
-            raise OSError("there is no password file")
-        known = user if user in self.passwords.users() else SUPERUSER
-        async with self._slots:
-            await asyncio.to_thread(self.passwords.set, known, password)
-
 
 def _sessions(ctx: Context) -> Sessions:
     sessions: Sessions = ctx.runtime.services["sessions"]
@@ -55,10 +28,9 @@ def _sessions(ctx: Context) -> Sessions:
 
 
 async def login_with_password(ctx: Context, uname: str, pwd: str, version: str, originator: str) -> str:
-    """Callers of the Unix socket are trusted; others need the right password, and wait after a wrong one."""
+    """Callers of the Unix socket are trusted; others need the right password, and wait after wrong ones."""
     login: Login = ctx.runtime.services["login"]
-    if not ctx.origin.trusted and not await login.check(uname, pwd):
-        await asyncio.sleep(login.failure_delay)
+    if not ctx.origin.trusted and not await login.attempt(uname, pwd, ctx.origin.address):
         raise SESSION_AUTHENTICATION_FAILED(uname, "Authentication failure")
     _sessions(ctx).heard_from(ctx.origin.address, ctx.origin.user_agent)
     state = _sessions(ctx).start(uname, originator, superuser=True, host=ctx.runtime.localhost)
@@ -75,8 +47,7 @@ async def create_from_db_file(ctx: Context, filename: str) -> NoReturn:
 async def slave_local_login_with_password(ctx: Context, uname: str, pwd: str) -> str:
     """A session of this host alone: not in the database, and usable in an emergency."""
     login: Login = ctx.runtime.services["login"]
-    if not ctx.origin.trusted and not await login.check(uname, pwd):
-        await asyncio.sleep(login.failure_delay)
+    if not ctx.origin.trusted and not await login.attempt(uname, pwd, ctx.origin.address):
         raise SESSION_AUTHENTICATION_FAILED(uname, "Authentication failure")
     return _sessions(ctx).start(uname, "", superuser=True, local=True).ref
 

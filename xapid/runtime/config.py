@@ -121,7 +121,12 @@ class LimitsConfig:
     head_total: float = setting(60.0, "Seconds in which it must have sent the whole head of its request.", least=0.1)
     tcp_connections: int = setting(800, "Connections that a TCP or TLS listener serves at once.", least=1)
     unix_connections: int = setting(1024, "Connections that a Unix socket serves at once.", least=1)
-    login_failure_delay: float = setting(1.0, "Seconds after which a refused login is told so.", least=0)
+    login_failure_delay: float = setting(
+        1.0,
+        "Seconds after which a refused login is told so; for each further one from the same address twice as many, up "
+        "to 30.",
+        least=0,
+    )
     rate_limit: bool = setting(
         False, "Whether callers (class Caller) are registered and counted, and held to their Rate_limit."
     )
@@ -160,6 +165,11 @@ class Config:
     )
     password_file: Path | None = setting(
         None, "Users and hashes of their passwords. Empty: passwords in the state directory.", flag="FILE"
+    )
+    pam_service: str = setting(
+        "xapi",
+        "The service as which PAM is asked for root's password, if /etc/pam.d describes it and root does not stand in "
+        "the password file. Empty: PAM is never asked.",
     )
     programs: Path = setting(
         Path("/etc/xapi.d"),

@@ -1,0 +1,88 @@
+"""Who guesses passwords is slowed down, source by source; who knows his is not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from xapid.auth import guesses as module
+from xapid.auth.guesses import FORGIVEN, LONGEST, WAITING, Guesses, TooMany
+
+
+class Clock:
+    time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def guesses(clock: Clock) -> Guesses:
+    return Guesses(clock, 1.0)  # type: ignore[arg-type]  # one in all that is asked of it
+
+
+def test_each_wrong_password_costs_twice_as_much_up_to_a_bound(guesses: Guesses) -> None:
+    assert [guesses.wrong("a") for _ in range(7)] == [1.0, 2.0, 4.0, 8.0, 16.0, LONGEST, LONGEST]
+    assert guesses.wrong("b") == 1.0
+    assert [guesses.wrong("a") for _ in range(2000)][-1] == LONGEST
+
+
+async def test_a_right_password_makes_all_good(guesses: Guesses) -> None:
+    guesses.wrong("a")
+    async with guesses.turn("a"):
+        guesses.right("a")
+
+    assert guesses.wrong("a") == 1.0
+
+
+def test_time_makes_all_good_too(guesses: Guesses, clock: Clock) -> None:
+    for _ in range(5):
+        guesses.wrong("a")
+    clock.time += FORGIVEN + 1
+
+    assert guesses.wrong("a") == 1.0
+
+
+async def test_a_source_that_was_wrong_guesses_one_at_a_time_and_others_do_not_wait(guesses: Guesses) -> None:
+    guesses.wrong("a")
+    first = guesses.turn("a")
+    await first.__aenter__()
+
+    second = asyncio.ensure_future(guesses.turn("a").__aenter__())
+    async with guesses.turn("b"):
+        await asyncio.sleep(0)
+        assert not second.done()
+
+    await first.__aexit__(None, None, None)
+    await asyncio.wait_for(second, 10)
+
+
+async def test_a_source_with_a_queue_is_refused_without_a_look(guesses: Guesses) -> None:
+    guesses.wrong("a")
+    waiting = [asyncio.ensure_future(guesses.turn("a").__aenter__()) for _ in range(WAITING)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(TooMany):
+        await guesses.turn("a").__aenter__()
+
+    for each in waiting:
+        each.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def test_no_more_sources_are_remembered_than_a_bound(guesses: Guesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SOURCES", 3)
+    for source in "abcd":
+        guesses.wrong(source)
+
+    assert [guesses.wrong(source) for source in "db"] == [2.0, 2.0]
+    assert guesses.wrong("a") == 1.0

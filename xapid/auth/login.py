@@ -1,0 +1,63 @@
+"""Checking who somebody is: by the password file, by PAM, and slowly for who guesses."""
+
+from __future__ import annotations
+
+import asyncio
+
+from xapid.auth.guesses import Guesses, TooMany
+from xapid.auth.pam_helpers import PamHelpers
+from xapid.auth.passwords import PasswordFile
+
+SUPERUSER = "root"
+CHECKS_AT_ONCE = 8
+"""Passwords checked in parallel: each takes a core for some 50 ms."""
+
+
+class Login:
+    """Checks who somebody is; one in a daemon.
+
+    Who stands in the password file is checked by it; root, if he does not, is asked of PAM. All of them may do all:
+    others come from a directory.
+    """
+
+    def __init__(self, passwords: PasswordFile | None, guesses: Guesses, pam: PamHelpers | None = None) -> None:
+        self.passwords = passwords
+        self._guesses = guesses
+        self._pam = pam
+        self._slots = asyncio.Semaphore(CHECKS_AT_ONCE)
+
+    async def attempt(self, user: str, password: str, source: str) -> bool:
+        """Whether the password is right. ``source``: the address it came from; who is wrong there hears so late."""
+        try:
+            async with self._guesses.turn(source):
+                if await self.check(user, password):
+                    self._guesses.right(source)
+                    return True
+                await asyncio.sleep(self._guesses.wrong(source))
+        except TooMany:
+            return False
+        return False
+
+    async def check(self, user: str, password: str) -> bool:
+        """Whether the password is right, told at once."""
+        if self._pam is not None and user == SUPERUSER and not await self._stands_in_file(user):
+            return await self._pam.check(user, password)
+        if self.passwords is None:
+            return False
+        async with self._slots:
+            return await asyncio.to_thread(self.passwords.check, user, password)
+
+    async def _stands_in_file(self, user: str) -> bool:
+        return self.passwords is not None and user in await asyncio.to_thread(self.passwords.users)
+
+    async def change(self, user: str, password: str) -> None:
+        """Give the user another password; root if there is no such user. Raises OSError."""
+        if self.passwords is None:
+            raise OSError("there is no password file")
+        known = user if user in self.passwords.users() else SUPERUSER
+        async with self._slots:
+            await asyncio.to_thread(self.passwords.set, known, password)
+
+    async def close(self) -> None:
+        if self._pam is not None:
+            await self._pam.close()

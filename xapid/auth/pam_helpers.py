@@ -1,0 +1,77 @@
+"""The processes that ask PAM, a few at a time: what hangs in one of them holds up nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from asyncio.subprocess import PIPE, Process
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+"""As many logins ask at the same time; more wait their turn."""
+PATIENCE = 30.0
+"""Seconds that a question may take; then its process is killed, and the login fails."""
+
+
+class PamHelpers:
+    """Starts processes as they are needed, and keeps one."""
+
+    def __init__(self, service: str, folder: str = "", patience: float = PATIENCE) -> None:
+        """``folder``: where the service is described, if not in /etc/pam.d."""
+        self._command = (sys.executable, "-m", "xapid.auth.pam", service, folder)
+        self._patience = patience
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._idle: list[Process] = []
+
+    async def check(self, user: str, password: str) -> bool:
+        """Whether the password is right and the user may log in."""
+        async with self._slots:
+            process = self._idle.pop() if self._idle else await self._started()
+            try:
+                async with asyncio.timeout(self._patience):
+                    reason = await _asked(process, user, password)
+            except TimeoutError:
+                log.error("PAM did not answer within %g s", self._patience)
+                await _end(process)
+                return False
+            except (OSError, ValueError) as error:
+                log.error("the process that asks PAM ended: %s", error)
+                await _end(process)
+                return False
+            except BaseException:
+                await _end(process)
+                raise
+            if self._idle:
+                await _end(process)
+            else:
+                self._idle.append(process)
+        if reason:
+            log.info("PAM refuses a login of %s: %s", user, reason)
+        return not reason
+
+    async def _started(self) -> Process:
+        return await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+
+    async def close(self) -> None:
+        """End the process that is kept."""
+        while self._idle:
+            await _end(self._idle.pop())
+
+
+async def _asked(process: Process, user: str, password: str) -> str:
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(json.dumps({"user": user, "password": password}).encode() + b"\n")
+    await process.stdin.drain()
+    line = await process.stdout.readline()
+    if not line:
+        raise ValueError("it has nothing to say")
+    return str(json.loads(line)["reason"])
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
