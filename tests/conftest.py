@@ -34,7 +34,7 @@ from xapid.ops.vm import aftermath
 from xapid.rules.registry import DERIVATIONS
 from xapid.runtime.agents import LocalBackends
 from xapid.runtime.clock import Clock
-from xapid.runtime.config import Config, Drivers, FirstStartConfig
+from xapid.runtime.config import Config, Drivers, FirstStartConfig, LimitsConfig
 from xapid.runtime.context import Runtime
 from xapid.store.rows import copy_row
 from xapid.store.store import Store
@@ -173,7 +173,14 @@ async def _serving(
 
 def _config(state_dir: Path) -> Config:
     return replace(
-        Config(), state_dir=state_dir, drivers=Drivers.sim, http=(), https=(), unix=(), programs=state_dir / "xapi.d"
+        Config(),
+        state_dir=state_dir,
+        drivers=Drivers.sim,
+        http=(),
+        https=(),
+        unix=(),
+        programs=state_dir / "xapi.d",
+        limits=LimitsConfig(login_failure_delay=0.0),
     )
 
 

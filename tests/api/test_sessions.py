@@ -17,7 +17,6 @@ from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import IDLE_LIMIT, Sessions
 from xapid.datamodel.errors import CHANGE_PASSWORD_REJECTED, HANDLE_INVALID, SESSION_INVALID, OtherError
 from xapid.datamodel.types import DateTime
-from xapid.ops.session import Login
 
 NULL = "OpaqueRef:NULL"
 LOGIN = "session.login_with_password"
@@ -36,8 +35,6 @@ def password_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def remote(fresh: FreshHost, password_file: bytes) -> Xapi:
     """A client on another machine, where root has the password ``right``."""
     fresh.runtime.config.passwords.write_bytes(password_file)
-    login: Login = fresh.runtime.services["login"]
-    login.failure_delay = 0.0
     return fresh.xapi.beside(REMOTE)
 
 
@@ -93,8 +90,6 @@ async def test_a_wrong_name_or_password_is_refused(fresh: FreshHost, remote: Xap
 
 
 async def test_nobody_is_let_in_from_afar_before_there_is_a_password(fresh: FreshHost) -> None:
-    fresh.runtime.services["login"].failure_delay = 0.0
-
     with refused("root"):
         await log_in(fresh.xapi.beside(REMOTE), "root", "")
 

@@ -72,6 +72,7 @@ async def test_odd_names_and_passwords_are_refused_and_the_next_is_fine(
     assert await helpers.check("root", "right pass")
 
 
+@pytest.mark.slow
 async def test_who_asks_for_too_long_is_refused_and_holds_up_nobody(helpers: PamHelpers) -> None:
     slow = asyncio.create_task(helpers.check("slow", "x"))
 
