@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ConsoleProtocol(enum.StrEnum):
-    ""
+    """What is spoken on a console: a serial terminal (vt100), VNC (rfb) or RDP (rdp)."""
 
     vt100 = "vt100"
     rfb = "rfb"
@@ -21,10 +21,10 @@ class ConsoleProtocol(enum.StrEnum):
 
 
 class Console(Object, name="console", roles=VM_ADMIN, constructor=True):
-    """"""
+    """A way to see and operate a machine; consoles come and go with its domain, never by hand."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    protocol: ConsoleProtocol = dynamic()
-    location: str = dynamic()
-    VM: Ref[VM] = dynamic()
+    protocol: ConsoleProtocol = dynamic(doc="What is spoken there; machines have rfb and vt100 consoles.")
+    location: str = dynamic(doc="The URL by which it is reached, at the host that the machine runs on.")
+    VM: Ref[VM] = dynamic(doc="The machine that it shows.")
     other_config: dict[str, str] = rw(doc="Free keys of clients.")

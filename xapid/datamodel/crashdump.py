@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 
 class Crashdump(Object, name="crashdump", roles=POOL_OPERATOR, state="deprecated", deprecated="inverness"):
-    """"""
+    """Deprecated: a disk with the memory of a machine as it was when its guest crashed; none are made."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    VM: Ref[VM] = static()
-    VDI: Ref[VDI] = static()
+    VM: Ref[VM] = static(doc="The machine that crashed.")
+    VDI: Ref[VDI] = static(doc="The disk with the dump.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
 
-    destroy = message("", Param("self", ref("crashdump")))
+    destroy = message(
+        "Destroy the dump with its disk. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("crashdump"), "The crash dump."),
+    )

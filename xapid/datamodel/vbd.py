@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class VbdOperations(enum.StrEnum):
-    ""
+    """What can be asked of a drive, and what can be going on with it."""
 
     attach = "attach"
     eject = "eject"
@@ -35,7 +35,7 @@ class VbdOperations(enum.StrEnum):
 
 
 class VbdType(enum.StrEnum):
-    ""
+    """What kind of drive the guest sees; only in CD drives the medium can be changed."""
 
     CD = "CD"
     Disk = "Disk"
@@ -43,43 +43,65 @@ class VbdType(enum.StrEnum):
 
 
 class VbdMode(enum.StrEnum):
-    ""
+    """Whether the guest may write to the disk (RW) or only read it (RO)."""
 
     RO = "RO"
     RW = "RW"
 
 
 class VBD(Object, roles=VM_ADMIN, constructor=True):
-    """"""
+    """A drive of a machine: the place at which it sees one disk, or a CD drive that may be empty."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     allowed_operations: Set[VbdOperations] = derived((), "What may be asked for now.")
     current_operations: dict[str, VbdOperations] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False
     )
-    VM: Ref[VM] = static()
-    VDI: Ref[VDI] = static()
-    device: str = static("")
-    userdevice: str = rw()
-    bootable: bool = rw()
-    mode: VbdMode = static()
-    type: VbdType = rw()
-    unpluggable: bool = rw(True, since="miami")
-    storage_lock: bool = dynamic()
-    empty: bool = static()
+    VM: Ref[VM] = static(doc="The machine that has the drive.")
+    VDI: Ref[VDI] = static(doc="The disk in the drive; NULL while the drive is empty.")
+    device: str = static("", "What the guest calls the drive while it is attached, such as xvda; else empty.")
+    userdevice: str = rw(
+        doc=(
+            "The place of the drive: a number from 0, or a name such as xvdb; autodetect at creation takes the "
+            "first free one."
+        )
+    )
+    bootable: bool = rw(
+        doc=(
+            "Whether the boot loader of a paravirtual machine reads this disk; others boot from disks in order of "
+            "place."
+        )
+    )
+    mode: VbdMode = static(doc="Whether the guest may write to the disk; always RO for CD drives when they are made.")
+    type: VbdType = rw(doc="Whether the guest sees a disk, a CD drive or a floppy drive.")
+    unpluggable: bool = rw(True, "Whether the drive may be unplugged while the machine runs.", since="miami")
+    storage_lock: bool = dynamic(doc="Left over from locks of old storage layers; always false.")
+    empty: bool = static(doc="Whether there is no disk in the drive; only CD drives can be empty.")
     other_config: dict[str, str] = rw(doc="Free keys of clients.")
-    currently_attached: bool = static(False)
-    status_code: int = dynamic()
-    status_detail: str = dynamic()
-    runtime_properties: dict[str, str] = dynamic()
-    qos_algorithm_type: str = rw()
-    qos_algorithm_params: dict[str, str] = rw()
-    qos_supported_algorithms: Set[str] = dynamic()
-    metrics: Ref[VBD_metrics] = dynamic(NULL, state="removed", deprecated="tampa")
+    currently_attached: bool = static(
+        False, "Whether the machine has the drive plugged in; true also while it sleeps and will wake with the drive."
+    )
+    status_code: int = dynamic(doc="Always 0: why an attachment failed is said by the call that failed.")
+    status_detail: str = dynamic(doc="Always empty: why an attachment failed is said by the call that failed.")
+    runtime_properties: dict[str, str] = dynamic(
+        doc="Always empty: nothing is told of an attached drive beyond its other fields."
+    )
+    qos_algorithm_type: str = rw(
+        doc="How input and output are given precedence: ionice or empty; kept, not acted on yet."
+    )
+    qos_algorithm_params: dict[str, str] = rw(
+        doc="Parameters of qos_algorithm_type, for ionice the keys sched and class; kept, not acted on yet."
+    )
+    qos_supported_algorithms: Set[str] = dynamic(
+        doc="Always empty: the algorithms that could be chosen are not listed."
+    )
+    metrics: Ref[VBD_metrics] = dynamic(
+        NULL, "Removed: an object whose figures nobody keeps any more.", state="removed", deprecated="tampa"
+    )
 
     eject = message(
-        "",
-        Param("vbd", ref("VBD")),
+        "Take the medium out of the CD drive, whether the machine runs or is off.",
+        Param("vbd", ref("VBD"), "The drive."),
         errors=(
             VBD_NOT_REMOVABLE_MEDIA,
             VBD_IS_EMPTY,
@@ -87,27 +109,55 @@ class VBD(Object, roles=VM_ADMIN, constructor=True):
         roles=VM_OPERATOR,
     )
     insert = message(
-        "",
-        Param("vbd", ref("VBD")),
-        Param("vdi", ref("VDI")),
+        "Put a medium into the empty CD drive, whether the machine runs or is off.",
+        Param("vbd", ref("VBD"), "The drive."),
+        Param("vdi", ref("VDI"), "The disk to be put in."),
         errors=(
             VBD_NOT_REMOVABLE_MEDIA,
             VBD_NOT_EMPTY,
         ),
         roles=VM_OPERATOR,
     )
-    plug = message("", Param("self", ref("VBD")))
+    plug = message("Plug the drive into the running machine.", Param("self", ref("VBD"), "The drive."))
     unplug = message(
-        "",
-        Param("self", ref("VBD")),
+        "Ask the running guest to let go of the drive, and take it; DEVICE_DETACH_REJECTED if the guest does not.",
+        Param("self", ref("VBD"), "The drive."),
         errors=(
             DEVICE_DETACH_REJECTED,
             DEVICE_ALREADY_DETACHED,
         ),
     )
-    unplug_force = message("", Param("self", ref("VBD")))
-    unplug_force_no_safety_check = message("", Param("self", ref("VBD")), hidden=True)
-    assert_attachable = message("", Param("self", ref("VBD")))
-    pause = message("", hidden=True, arity=1)
-    unpause = message("", Param("vm", ref("VM")), hidden=True)
-    set_mode = message("", Param("self", ref("VBD")), Param("value", enum_of(VbdMode)))
+    unplug_force = message(
+        "Take the drive from the running machine without asking the guest, which may lose what it was writing.",
+        Param("self", ref("VBD"), "The drive."),
+    )
+    unplug_force_no_safety_check = message(
+        (
+            "Meant to take the drive from the machine without looking at anything before. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("VBD"), "The drive."),
+        hidden=True,
+    )
+    assert_attachable = message(
+        "Raise what would keep the drive from being attached when its machine starts; nothing is done.",
+        Param("self", ref("VBD"), "The drive."),
+    )
+    pause = message(
+        "Refused with SR_OPERATION_NOT_SUPPORTED: pausing what lies behind a drive is the toolstack's own affair.",
+        hidden=True,
+        arity=1,
+    )
+    unpause = message(
+        (
+            "Meant to let what lies behind paused drives go on, which is the toolstack's own affair. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("vm", ref("VM"), "The machine that is named."),
+        hidden=True,
+    )
+    set_mode = message(
+        "Say whether the guest may write to the disk; its machine must be off.",
+        Param("self", ref("VBD"), "The drive."),
+        Param("value", enum_of(VbdMode), "RW to let it write, RO not to."),
+    )
