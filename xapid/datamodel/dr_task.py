@@ -12,16 +12,24 @@ if TYPE_CHECKING:
 
 
 class DR_task(Object, roles=POOL_OPERATOR, since="boston"):
-    """"""
+    """A recovery under way of machines that another pool lost, from repositories introduced for it."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
-    introduced_SRs: Set[Ref[SR]] = inverse("SR.introduced_by", since="rio")
+    introduced_SRs: Set[Ref[SR]] = inverse(
+        "SR.introduced_by", "The repositories introduced for this recovery.", since="rio"
+    )
 
     create = message(
-        "",
-        Param("type", STRING),
-        Param("device_config", STRING_MAP),
-        Param("whitelist", set_of(STRING)),
+        (
+            "Begin a recovery: introduce repositories of the other pool that are found. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("type", STRING, "Type of the repositories."),
+        Param("device_config", STRING_MAP, "How they are reached, as for a PBD of that type."),
+        Param("whitelist", set_of(STRING), "uuids of the repositories to introduce; others are left alone."),
         result=ref("DR_task"),
     )
-    destroy = message("", Param("self", ref("DR_task")))
+    destroy = message(
+        "End the recovery: forget the repositories introduced for it. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("DR_task"), "The recovery."),
+    )

@@ -15,40 +15,59 @@ if TYPE_CHECKING:
 
 
 class AllocationAlgorithm(enum.StrEnum):
-    ""
+    """How a physical GPU is chosen: the one with most room (breadth_first), or with least (depth_first)."""
 
     breadth_first = "breadth_first"
     depth_first = "depth_first"
 
 
 class GPU_group(Object, roles=POOL_OPERATOR, since="boston"):
-    """"""
+    """Physical graphics processors of one kind in the pool; a virtual one is served by any of them."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     name_label: str = rw("", "The name, for people; need not be unique.")
     name_description: str = rw("", "A description, for people.")
-    PGPUs: Set[Ref[PGPU]] = inverse("PGPU.GPU_group")
-    VGPUs: Set[Ref[VGPU]] = inverse("VGPU.GPU_group")
-    GPU_types: Set[str] = dynamic(())
+    PGPUs: Set[Ref[PGPU]] = inverse("PGPU.GPU_group", "The physical GPUs in this group.")
+    VGPUs: Set[Ref[VGPU]] = inverse("VGPU.GPU_group", "The virtual GPUs that are served by this group.")
+    GPU_types: Set[str] = dynamic((), "Kinds of physical GPUs in the group, by numbers of vendor and device.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
-    allocation_algorithm: AllocationAlgorithm = rw(AllocationAlgorithm.depth_first, since="vgpu-tech-preview")
-    supported_VGPU_types: Set[Ref[VGPU_type]] = dynamic(since="vgpu-productisation")
-    enabled_VGPU_types: Set[Ref[VGPU_type]] = dynamic(since="vgpu-productisation")
+    allocation_algorithm: AllocationAlgorithm = rw(
+        AllocationAlgorithm.depth_first,
+        "Whether virtual GPUs are spread over the physical ones, or fill one after the other.",
+        since="vgpu-tech-preview",
+    )
+    supported_VGPU_types: Set[Ref[VGPU_type]] = dynamic(
+        doc="Kinds of virtual GPUs that one at least of its physical GPUs could serve.", since="vgpu-productisation"
+    )
+    enabled_VGPU_types: Set[Ref[VGPU_type]] = dynamic(
+        doc="Kinds of virtual GPUs that one at least of its physical GPUs may serve.", since="vgpu-productisation"
+    )
 
     create = message(
-        "",
-        Param("name_label", STRING, default=""),
-        Param("name_description", STRING, default=""),
-        Param("other_config", STRING_MAP, default={}),
+        "Make a group, which is empty at first.",
+        Param("name_label", STRING, "Its name, for people.", default=""),
+        Param("name_description", STRING, "Its description, for people.", default=""),
+        Param("other_config", STRING_MAP, "Free keys of clients.", default={}),
         result=ref("GPU_group"),
     )
-    destroy = message("", Param("self", ref("GPU_group")))
-    update_enabled_VGPU_types = message("", Param("self", ref("GPU_group")), hidden=True)
-    update_supported_VGPU_types = message("", Param("self", ref("GPU_group")), hidden=True)
+    destroy = message(
+        "Destroy the group; refused as long as it has physical or virtual GPUs.",
+        Param("self", ref("GPU_group"), "The group."),
+    )
+    update_enabled_VGPU_types = message(
+        "Meant to work out enabled_VGPU_types anew. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("GPU_group"), "The group."),
+        hidden=True,
+    )
+    update_supported_VGPU_types = message(
+        "Meant to work out supported_VGPU_types anew. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("GPU_group"), "The group."),
+        hidden=True,
+    )
     get_remaining_capacity = message(
-        "",
-        Param("self", ref("GPU_group")),
-        Param("vgpu_type", ref("VGPU_type")),
+        "Tell how many more virtual GPUs of a kind the group could serve. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("GPU_group"), "The group."),
+        Param("vgpu_type", ref("VGPU_type"), "The kind of virtual GPU."),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="vgpu-tech-preview",

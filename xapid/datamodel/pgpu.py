@@ -32,64 +32,91 @@ if TYPE_CHECKING:
 
 
 class PGPU(Object, roles=POOL_OPERATOR, since="boston"):
-    """"""
+    """A physical graphics processor of a host, which serves virtual ones."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    PCI: Ref[PCI] = static(NULL)
-    GPU_group: Ref[GPU_group] = static(NULL)
-    host: Ref[Host] = dynamic(NULL)
+    PCI: Ref[PCI] = static(NULL, "The PCI device that it is.")
+    GPU_group: Ref[GPU_group] = static(NULL, "The group that it belongs to.")
+    host: Ref[Host] = dynamic(NULL, "The host that it is in.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
-    supported_VGPU_types: Set[Ref[VGPU_type]] = dynamic(since="vgpu-tech-preview")
-    enabled_VGPU_types: Set[Ref[VGPU_type]] = dynamic(since="vgpu-tech-preview")
-    resident_VGPUs: Set[Ref[VGPU]] = inverse("VGPU.resident_on", since="vgpu-tech-preview")
-    supported_VGPU_max_capacities: dict[Ref[VGPU_type], int] = dynamic({}, since="vgpu-productisation")
-    dom0_access: PciDom0Access = dynamic(PciDom0Access.enabled, since="cream", state="deprecated", deprecated="24.14.0")
-    is_system_display_device: bool = dynamic(False, since="cream")
-    compatibility_metadata: dict[str, str] = dynamic({}, since="inverness")
+    supported_VGPU_types: Set[Ref[VGPU_type]] = dynamic(
+        doc="Kinds of virtual GPUs that it could serve.", since="vgpu-tech-preview"
+    )
+    enabled_VGPU_types: Set[Ref[VGPU_type]] = dynamic(
+        doc="Kinds of virtual GPUs that it may serve, out of those that it could.", since="vgpu-tech-preview"
+    )
+    resident_VGPUs: Set[Ref[VGPU]] = inverse(
+        "VGPU.resident_on", "The virtual GPUs that it serves now.", since="vgpu-tech-preview"
+    )
+    supported_VGPU_max_capacities: dict[Ref[VGPU_type], int] = dynamic(
+        {}, "How many virtual GPUs it could serve at once, by their kind.", since="vgpu-productisation"
+    )
+    dom0_access: PciDom0Access = dynamic(
+        PciDom0Access.enabled,
+        "Deprecated: whether the host itself uses it, now and after its next start; ask PCI.get_dom0_access_status.",
+        since="cream",
+        state="deprecated",
+        deprecated="24.14.0",
+    )
+    is_system_display_device: bool = dynamic(False, "Whether the host shows its own screen with it.", since="cream")
+    compatibility_metadata: dict[str, str] = dynamic(
+        {},
+        "What tells whether virtual GPUs of other physical ones could go on here; empty if nothing does.",
+        since="inverness",
+    )
 
     add_enabled_VGPU_types = message(
-        "",
-        Param("self", ref("PGPU")),
-        Param("value", ref("VGPU_type")),
+        "Let it serve one more kind of virtual GPUs. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PGPU"), "The physical GPU."),
+        Param("value", ref("VGPU_type"), "The kind of virtual GPU."),
         since="vgpu-tech-preview",
     )
     remove_enabled_VGPU_types = message(
-        "",
-        Param("self", ref("PGPU")),
-        Param("value", ref("VGPU_type")),
+        "Let it serve a kind of virtual GPUs no longer. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PGPU"), "The physical GPU."),
+        Param("value", ref("VGPU_type"), "The kind of virtual GPU."),
         since="vgpu-tech-preview",
     )
     set_enabled_VGPU_types = message(
-        "",
-        Param("self", ref("PGPU")),
-        Param("value", set_of(ref("VGPU_type"))),
+        (
+            "Say which kinds of virtual GPUs it may serve, in place of all before. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("PGPU"), "The physical GPU."),
+        Param("value", set_of(ref("VGPU_type")), "Kinds of virtual GPUs."),
         since="vgpu-tech-preview",
     )
     set_GPU_group = message(
-        "",
-        Param("self", ref("PGPU"), late=True),
-        Param("value", ref("GPU_group")),
+        "Put it into another group. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PGPU"), "The physical GPU.", late=True),
+        Param("value", ref("GPU_group"), "The group."),
         since="vgpu-tech-preview",
     )
     get_remaining_capacity = message(
-        "",
-        Param("self", ref("PGPU"), late=True),
-        Param("vgpu_type", ref("VGPU_type"), late=True),
+        (
+            "Tell how many more virtual GPUs of a kind it could serve: 0 if there is no such processor, else "
+            "NOT_IMPLEMENTED so far."
+        ),
+        Param("self", ref("PGPU"), "The physical GPU.", late=True),
+        Param("vgpu_type", ref("VGPU_type"), "The kind of virtual GPU.", late=True),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="vgpu-tech-preview",
     )
     enable_dom0_access = message(
-        "",
-        Param("self", ref("PGPU")),
+        "Deprecated: let the host itself use it after its next start. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PGPU"), "The physical GPU."),
         result=enum_of(PciDom0Access),
         since="cream",
         state="deprecated",
         deprecated="24.14.0",
     )
     disable_dom0_access = message(
-        "",
-        Param("self", ref("PGPU")),
+        (
+            "Deprecated: keep the host itself from using it after its next start. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("PGPU"), "The physical GPU."),
         result=enum_of(PciDom0Access),
         since="cream",
         state="deprecated",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class VgpuTypeImplementation(enum.StrEnum):
-    ""
+    """By which technique a physical GPU serves guests, whole or in shares."""
 
     passthrough = "passthrough"
     nvidia = "nvidia"
@@ -25,23 +25,35 @@ class VgpuTypeImplementation(enum.StrEnum):
 
 
 class VGPU_type(Object, roles=POOL_OPERATOR, since="vgpu-tech-preview"):
-    """"""
+    """A kind of virtual graphics processor: what guests see of it, and which physical ones can serve it."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    vendor_name: str = static("")
-    model_name: str = static("")
-    framebuffer_size: int = static(0)
-    max_heads: int = static(0)
-    max_resolution_x: int = static(0, since="vgpu-productisation")
-    max_resolution_y: int = static(0, since="vgpu-productisation")
-    supported_on_PGPUs: Set[Ref[PGPU]] = inverse("PGPU.supported_VGPU_types")
-    enabled_on_PGPUs: Set[Ref[PGPU]] = inverse("PGPU.enabled_VGPU_types")
-    VGPUs: Set[Ref[VGPU]] = inverse("VGPU.type")
-    supported_on_GPU_groups: Set[Ref[GPU_group]] = inverse(
-        "GPU_group.supported_VGPU_types", since="vgpu-productisation"
+    vendor_name: str = static("", "Name of the vendor.")
+    model_name: str = static("", "Name by which the vendor calls this kind.")
+    framebuffer_size: int = static(0, "Bytes of video memory that a guest gets.")
+    max_heads: int = static(0, "How many screens a guest can have.")
+    max_resolution_x: int = static(0, "Pixels in the width of a screen, at most.", since="vgpu-productisation")
+    max_resolution_y: int = static(0, "Pixels in the height of a screen, at most.", since="vgpu-productisation")
+    supported_on_PGPUs: Set[Ref[PGPU]] = inverse(
+        "PGPU.supported_VGPU_types", "The physical GPUs that could serve this kind."
     )
-    enabled_on_GPU_groups: Set[Ref[GPU_group]] = inverse("GPU_group.enabled_VGPU_types", since="vgpu-productisation")
-    implementation: VgpuTypeImplementation = static(VgpuTypeImplementation.passthrough, since="dundee")
-    identifier: str = static("", since="dundee")
-    experimental: bool = static(False, since="dundee")
-    compatible_types_in_vm: Set[Ref[VGPU_type]] = dynamic((), since="quebec")
+    enabled_on_PGPUs: Set[Ref[PGPU]] = inverse("PGPU.enabled_VGPU_types", "The physical GPUs that may serve this kind.")
+    VGPUs: Set[Ref[VGPU]] = inverse("VGPU.type", "The virtual GPUs of this kind.")
+    supported_on_GPU_groups: Set[Ref[GPU_group]] = inverse(
+        "GPU_group.supported_VGPU_types",
+        "The groups with a physical GPU that could serve this kind.",
+        since="vgpu-productisation",
+    )
+    enabled_on_GPU_groups: Set[Ref[GPU_group]] = inverse(
+        "GPU_group.enabled_VGPU_types",
+        "The groups with a physical GPU that may serve this kind.",
+        since="vgpu-productisation",
+    )
+    implementation: VgpuTypeImplementation = static(
+        VgpuTypeImplementation.passthrough, "By which technique it is served.", since="dundee"
+    )
+    identifier: str = static("", "A text by which the same kind is found again in other pools.", since="dundee")
+    experimental: bool = static(False, "Whether this kind is for trials only.", since="dundee")
+    compatible_types_in_vm: Set[Ref[VGPU_type]] = dynamic(
+        (), "Kinds of which a machine may have virtual GPUs beside one of this kind.", since="quebec"
+    )

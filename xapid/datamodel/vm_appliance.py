@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class VmApplianceOperation(enum.StrEnum):
-    ""
+    """What can be asked of an appliance, and what can be going on with it."""
 
     start = "start"
     clean_shutdown = "clean_shutdown"
@@ -23,7 +23,7 @@ class VmApplianceOperation(enum.StrEnum):
 
 
 class VM_appliance(Object, roles=POOL_OPERATOR, since="boston", constructor=True):
-    """"""
+    """Machines that are started and shut down together, in order."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
     name_label: str = rw("", "The name, for people; need not be unique.", since="rio")
@@ -32,37 +32,61 @@ class VM_appliance(Object, roles=POOL_OPERATOR, since="boston", constructor=True
     current_operations: dict[str, VmApplianceOperation] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False, since="rio"
     )
-    VMs: Set[Ref[VM]] = inverse("VM.appliance", since="rio")
+    VMs: Set[Ref[VM]] = inverse("VM.appliance", "The machines of this appliance.", since="rio")
 
     start = message(
-        "",
-        Param("self", ref("VM_appliance")),
-        Param("paused", BOOL),
+        (
+            "Start its machines that are off, the lowest order first, those of equal order at once. "
+            "OPERATION_PARTIALLY_FAILED names those for which it failed."
+        ),
+        Param("self", ref("VM_appliance"), "The appliance."),
+        Param("paused", BOOL, "Whether to leave the machines paused."),
         errors=(OPERATION_PARTIALLY_FAILED,),
     )
-    clean_shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
-    hard_shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
-    shutdown = message("", Param("self", ref("VM_appliance")), errors=(OPERATION_PARTIALLY_FAILED,))
+    clean_shutdown = message(
+        (
+            "Ask the guests of its running machines to shut down, the highest order first. "
+            "OPERATION_PARTIALLY_FAILED names those for which it failed."
+        ),
+        Param("self", ref("VM_appliance"), "The appliance."),
+        errors=(OPERATION_PARTIALLY_FAILED,),
+    )
+    hard_shutdown = message(
+        (
+            "Switch off its machines, suspended ones too, the highest order first. "
+            "OPERATION_PARTIALLY_FAILED names those for which it failed."
+        ),
+        Param("self", ref("VM_appliance"), "The appliance."),
+        errors=(OPERATION_PARTIALLY_FAILED,),
+    )
+    shutdown = message(
+        (
+            "Shut its machines down cleanly where the guest can and does, else switch them off, the highest order "
+            "first. OPERATION_PARTIALLY_FAILED names those for which it failed."
+        ),
+        Param("self", ref("VM_appliance"), "The appliance."),
+        errors=(OPERATION_PARTIALLY_FAILED,),
+    )
     assert_can_be_recovered = message(
-        "",
-        Param("self", ref("VM_appliance")),
-        Param("session_to", ref("session"), late=True),
+        "Raise what keeps the appliance from being recovered in another pool: so far nothing does.",
+        Param("self", ref("VM_appliance"), "The appliance."),
+        Param("session_to", ref("session"), "A session of the pool that is to recover the appliance.", late=True),
         errors=(VM_REQUIRES_SR,),
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )
     get_SRs_required_for_recovery = message(
-        "",
-        Param("self", ref("VM_appliance")),
-        Param("session_to", ref("session"), late=True),
+        "List the shared repositories with disks of its machines, which another pool needs to recover the appliance.",
+        Param("self", ref("VM_appliance"), "The appliance."),
+        Param("session_to", ref("session"), "A session of the pool that is to recover the appliance.", late=True),
         result=set_of(ref("SR")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="creedence",
     )
     recover = message(
-        "",
-        Param("self", ref("VM_appliance"), late=True),
-        Param("session_to", ref("session")),
-        Param("force", BOOL),
+        "Meant to recover the appliance into another pool. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VM_appliance"), "The appliance.", late=True),
+        Param("session_to", ref("session"), "A session of the pool that is to recover the appliance."),
+        Param("force", BOOL, "Whether to take the place of newer machines that have the same uuids."),
         errors=(VM_REQUIRES_SR,),
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )

@@ -13,17 +13,21 @@ if TYPE_CHECKING:
 
 
 class PlacementPolicy(enum.StrEnum):
-    ""
+    """How hosts are chosen for a group: its machines on different hosts, or as for any other."""
 
     anti_affinity = "anti_affinity"
     normal = "normal"
 
 
 class VM_group(Object, roles=VM_ADMIN, since="24.19.1", state="prototyped", constructor=True):
-    """"""
+    """Machines for which hosts are chosen with regard to each other."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
     name_label: str = rw("", "The name, for people; need not be unique.", since="rio")
     name_description: str = rw("", "A description, for people.", since="rio")
-    placement: PlacementPolicy = static(PlacementPolicy.normal, state="prototyped")
-    VMs: Set[Ref[VM]] = inverse("VM.groups", state="prototyped")
+    placement: PlacementPolicy = static(
+        PlacementPolicy.normal,
+        "Whether its machines are started apart from each other as far as hosts allow, or anywhere.",
+        state="prototyped",
+    )
+    VMs: Set[Ref[VM]] = inverse("VM.groups", "The machines of this group.", state="prototyped")

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 class VmppBackupType(enum.StrEnum):
-    ""
+    """What kind of snapshot a policy took as a backup."""
 
     snapshot = "snapshot"
     checkpoint = "checkpoint"
 
 
 class VmppBackupFrequency(enum.StrEnum):
-    ""
+    """How often a policy was due to back up."""
 
     hourly = "hourly"
     daily = "daily"
@@ -48,7 +48,7 @@ class VmppBackupFrequency(enum.StrEnum):
 
 
 class VmppArchiveFrequency(enum.StrEnum):
-    ""
+    """How often a policy was due to archive a backup."""
 
     never = "never"
     always_after_backup = "always_after_backup"
@@ -57,7 +57,7 @@ class VmppArchiveFrequency(enum.StrEnum):
 
 
 class VmppArchiveTargetType(enum.StrEnum):
-    ""
+    """By which protocol the place was reached to which a policy archived."""
 
     none = "none"
     cifs = "cifs"
@@ -65,46 +65,118 @@ class VmppArchiveTargetType(enum.StrEnum):
 
 
 class VMPP(Object, roles=POOL_OPERATOR, since="cowley", state="removed", deprecated="clearwater", constructor=True):
-    """"""
+    """Removed: a policy for backups of machines; none can be made, and schedules for snapshots are VMSS objects."""
 
     uuid: str = dynamic(
         doc="The identity of the object, kept over restarts and backups.", state="removed", deprecated="clearwater"
     )
     name_label: str = rw("", "The name, for people; need not be unique.", state="removed", deprecated="clearwater")
     name_description: str = rw("", "A description, for people.", state="removed", deprecated="clearwater")
-    is_policy_enabled: bool = rw(True, state="removed", deprecated="clearwater")
-    backup_type: VmppBackupType = rw(VmppBackupType.snapshot, state="removed", deprecated="clearwater")
-    backup_retention_value: int = static(7, state="removed", deprecated="clearwater")
-    backup_frequency: VmppBackupFrequency = static(VmppBackupFrequency.daily, state="removed", deprecated="clearwater")
-    backup_schedule: dict[str, str] = static({}, state="removed", deprecated="clearwater")
-    is_backup_running: bool = dynamic(state="removed", deprecated="clearwater")
-    backup_last_run_time: DateTime = dynamic(EPOCH, state="removed", deprecated="clearwater")
+    is_policy_enabled: bool = rw(
+        True,
+        "Removed, as all of this class: whether the policy was in force.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    backup_type: VmppBackupType = rw(
+        VmppBackupType.snapshot,
+        "Removed, as all of this class: what kind of snapshot was taken.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    backup_retention_value: int = static(
+        7,
+        "Removed, as all of this class: how many backups of a machine were to be kept.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    backup_frequency: VmppBackupFrequency = static(
+        VmppBackupFrequency.daily,
+        "Removed, as all of this class: how often backups were due.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    backup_schedule: dict[str, str] = static(
+        {},
+        "Removed, as all of this class: when within its period a backup was due.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    is_backup_running: bool = dynamic(
+        doc="Removed, as all of this class: whether a backup was going on.", state="removed", deprecated="clearwater"
+    )
+    backup_last_run_time: DateTime = dynamic(
+        EPOCH,
+        "Removed, as all of this class: when backups were last taken, the epoch if never.",
+        state="removed",
+        deprecated="clearwater",
+    )
     archive_target_type: VmppArchiveTargetType = static(
-        VmppArchiveTargetType.none, state="removed", deprecated="clearwater"
+        VmppArchiveTargetType.none,
+        "Removed, as all of this class: by which protocol the archive was reached.",
+        state="removed",
+        deprecated="clearwater",
     )
-    archive_target_config: dict[str, str] = static({}, state="removed", deprecated="clearwater")
+    archive_target_config: dict[str, str] = static(
+        {},
+        "Removed, as all of this class: where the archive was, and how to log in there.",
+        state="removed",
+        deprecated="clearwater",
+    )
     archive_frequency: VmppArchiveFrequency = static(
-        VmppArchiveFrequency.never, state="removed", deprecated="clearwater"
+        VmppArchiveFrequency.never,
+        "Removed, as all of this class: how often backups were archived.",
+        state="removed",
+        deprecated="clearwater",
     )
-    archive_schedule: dict[str, str] = static({}, state="removed", deprecated="clearwater")
-    is_archive_running: bool = dynamic(state="removed", deprecated="clearwater")
-    archive_last_run_time: DateTime = dynamic(EPOCH, state="removed", deprecated="clearwater")
-    VMs: Set[Ref[VM]] = inverse("VM.protection_policy", state="removed", deprecated="clearwater")
-    is_alarm_enabled: bool = static(False, state="removed", deprecated="clearwater")
-    alarm_config: dict[str, str] = static({}, state="removed", deprecated="clearwater")
-    recent_alerts: Set[str] = dynamic((), state="removed", deprecated="clearwater")
+    archive_schedule: dict[str, str] = static(
+        {},
+        "Removed, as all of this class: when within its period archiving was due.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    is_archive_running: bool = dynamic(
+        doc="Removed, as all of this class: whether archiving was going on.", state="removed", deprecated="clearwater"
+    )
+    archive_last_run_time: DateTime = dynamic(
+        EPOCH,
+        "Removed, as all of this class: when backups were last archived, the epoch if never.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    VMs: Set[Ref[VM]] = inverse(
+        "VM.protection_policy",
+        "Removed, as all of this class: the machines under the policy.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    is_alarm_enabled: bool = static(
+        False,
+        "Removed, as all of this class: whether failures were told by mail.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    alarm_config: dict[str, str] = static(
+        {},
+        "Removed, as all of this class: to whom and how failures were told.",
+        state="removed",
+        deprecated="clearwater",
+    )
+    recent_alerts: Set[str] = dynamic(
+        (), "Removed, as all of this class: what was told of recent runs.", state="removed", deprecated="clearwater"
+    )
 
     protect_now = message(
-        "",
-        Param("vmpp", ref("VMPP")),
+        "Removed, answers MESSAGE_REMOVED; it was to back up the machines of the policy at once.",
+        Param("vmpp", ref("VMPP"), "The policy."),
         result=STRING,
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     archive_now = message(
-        "",
-        Param("snapshot", ref("VM")),
+        "Removed, answers MESSAGE_REMOVED; it was to archive a backup at once.",
+        Param("snapshot", ref("VM"), "The snapshot to archive."),
         result=STRING,
         roles=VM_POWER_ADMIN,
         has_async=False,
@@ -112,181 +184,191 @@ class VMPP(Object, roles=POOL_OPERATOR, since="cowley", state="removed", depreca
         deprecated="clearwater",
     )
     create_alert = message(
-        "",
-        Param("vmpp", ref("VMPP")),
-        Param("name", STRING),
-        Param("priority", INT),
-        Param("body", STRING),
-        Param("data", STRING),
+        "Meant to record how a run of the policy ended. Not built: it answers NOT_IMPLEMENTED.",
+        Param("vmpp", ref("VMPP"), "The policy."),
+        Param("name", STRING, "Name of the alert."),
+        Param("priority", INT, "How urgent it is, 1 being the most urgent."),
+        Param("body", STRING, "Its text."),
+        Param("data", STRING, "Further data as text."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     get_alerts = message(
-        "",
-        Param("vmpp", ref("VMPP")),
-        Param("hours_from_now", INT),
+        "Removed, answers MESSAGE_REMOVED; it was to list what was told of recent runs.",
+        Param("vmpp", ref("VMPP"), "The policy."),
+        Param("hours_from_now", INT, "How many hours to look back."),
         result=set_of(STRING),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_backup_retention_value = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", INT),
+        "Removed, answers MESSAGE_REMOVED; it was to set how many backups are kept.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", INT, "How many."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
-    set_is_backup_running = message("", Param("self", ref("VMPP")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_is_backup_running = message(
+        "Meant to record whether a backup goes on. Not built: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", BOOL, "True if one does."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     set_is_archive_running = message(
-        "", Param("self", ref("VMPP")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True
+        "Meant to record whether archiving goes on. Not built: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", BOOL, "True if it does."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     set_backup_frequency = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", enum_of(VmppBackupFrequency)),
+        "Removed, answers MESSAGE_REMOVED; it was to set how often backups are due.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", enum_of(VmppBackupFrequency), "How often."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_backup_schedule = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", STRING_MAP),
+        "Removed, answers MESSAGE_REMOVED; it was to set when within its period a backup is due.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", STRING_MAP, "When, by keys of the map."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_archive_frequency = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", enum_of(VmppArchiveFrequency)),
+        "Removed, answers MESSAGE_REMOVED; it was to set how often backups are archived.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", enum_of(VmppArchiveFrequency), "How often."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_archive_schedule = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", STRING_MAP),
+        "Removed, answers MESSAGE_REMOVED; it was to set when within its period archiving is due.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", STRING_MAP, "When, by keys of the map."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_archive_target_type = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", enum_of(VmppArchiveTargetType)),
+        "Removed, answers MESSAGE_REMOVED; it was to set by which protocol the archive is reached.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", enum_of(VmppArchiveTargetType), "The protocol; none for no archive."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_archive_target_config = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", STRING_MAP),
+        "Removed, answers MESSAGE_REMOVED; it was to set where the archive is.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", STRING_MAP, "Where, by keys of the map."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_is_alarm_enabled = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", BOOL),
+        "Removed, answers MESSAGE_REMOVED; it was to set whether failures are told by mail.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", BOOL, "True to tell them."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_alarm_config = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", STRING_MAP),
+        "Removed, answers MESSAGE_REMOVED; it was to set to whom and how failures are told.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", STRING_MAP, "To whom and how, by keys of the map."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     add_to_backup_schedule = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("key", STRING),
-        Param("value", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to add a key to backup_schedule.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("key", STRING, "The key in the map."),
+        Param("value", STRING, "The value of the key."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     add_to_archive_target_config = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("key", STRING),
-        Param("value", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to add a key to archive_target_config.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("key", STRING, "The key in the map."),
+        Param("value", STRING, "The value of the key."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     add_to_archive_schedule = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("key", STRING),
-        Param("value", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to add a key to archive_schedule.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("key", STRING, "The key in the map."),
+        Param("value", STRING, "The value of the key."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     add_to_alarm_config = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("key", STRING),
-        Param("value", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to add a key to alarm_config.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("key", STRING, "The key in the map."),
+        Param("value", STRING, "The value of the key."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     remove_from_backup_schedule = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("key", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to take a key out of backup_schedule.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("key", STRING, "The key in the map."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     remove_from_archive_target_config = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("key", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to take a key out of archive_target_config.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("key", STRING, "The key in the map."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     remove_from_archive_schedule = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("key", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to take a key out of archive_schedule.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("key", STRING, "The key in the map."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     remove_from_alarm_config = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("key", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to take a key out of alarm_config.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("key", STRING, "The key in the map."),
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_backup_last_run_time = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", DATETIME),
+        "Removed, answers MESSAGE_REMOVED; it was to record when backups were last taken.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", DATETIME, "When that was."),
         roles=LOCAL_ROOT,
         has_async=False,
         state="removed",
         deprecated="clearwater",
     )
     set_archive_last_run_time = message(
-        "",
-        Param("self", ref("VMPP")),
-        Param("value", DATETIME),
+        "Removed, answers MESSAGE_REMOVED; it was to record when backups were last archived.",
+        Param("self", ref("VMPP"), "The policy."),
+        Param("value", DATETIME, "When that was."),
         roles=LOCAL_ROOT,
         has_async=False,
         state="removed",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class VmssFrequency(enum.StrEnum):
-    ""
+    """How often a schedule is due."""
 
     hourly = "hourly"
     daily = "daily"
@@ -39,7 +39,7 @@ class VmssFrequency(enum.StrEnum):
 
 
 class VmssType(enum.StrEnum):
-    ""
+    """What kind of snapshot is to be taken; quiesced ones cannot be taken any more."""
 
     snapshot = "snapshot"
     checkpoint = "checkpoint"
@@ -47,36 +47,81 @@ class VmssType(enum.StrEnum):
 
 
 class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):
-    """"""
+    """A schedule for snapshots of machines; the server keeps it, and leaves it to another program to carry it out."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
     name_label: str = rw("", "The name, for people; need not be unique.", since="rio")
     name_description: str = rw("", "A description, for people.", since="rio")
-    enabled: bool = rw(True, since="rio")
-    type: VmssType = static(since="rio")
-    retained_snapshots: int = static(7, since="rio")
-    frequency: VmssFrequency = static(since="rio")
-    schedule: dict[str, str] = static({}, since="rio")
-    last_run_time: DateTime = dynamic(EPOCH, since="rio")
-    VMs: Set[Ref[VM]] = inverse("VM.snapshot_schedule", since="rio")
+    enabled: bool = rw(True, "Whether the schedule is in force.", since="rio")
+    type: VmssType = static(doc="What kind of snapshot is to be taken.", since="rio")
+    retained_snapshots: int = static(7, "How many snapshots of each machine are to be kept, 1 to 10.", since="rio")
+    frequency: VmssFrequency = static(doc="Whether the schedule is due every hour, day or week.", since="rio")
+    schedule: dict[str, str] = static(
+        {},
+        (
+            "When within its period it is due: keys min (0, 15, 30 or 45), hour (0 to 23) and days, as the "
+            "frequency needs."
+        ),
+        since="rio",
+    )
+    last_run_time: DateTime = dynamic(EPOCH, "When it was last carried out; the epoch if never.", since="rio")
+    VMs: Set[Ref[VM]] = inverse("VM.snapshot_schedule", "The machines under this schedule.", since="rio")
 
-    snapshot_now = message("", Param("vmss", ref("VMSS")), result=STRING, has_async=False)
-    set_retained_snapshots = message("", Param("self", ref("VMSS")), Param("value", INT), has_async=False)
-    set_frequency = message("", Param("self", ref("VMSS")), Param("value", enum_of(VmssFrequency)), has_async=False)
-    set_schedule = message("", Param("self", ref("VMSS")), Param("value", STRING_MAP), has_async=False)
-    add_to_schedule = message(
-        "",
-        Param("self", ref("VMSS"), late=True),
-        Param("key", STRING),
-        Param("value", STRING),
+    snapshot_now = message(
+        "Meant to take snapshots of its machines at once. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("vmss", ref("VMSS"), "The schedule."),
+        result=STRING,
         has_async=False,
     )
-    remove_from_schedule = message("", Param("self", ref("VMSS")), Param("key", STRING), has_async=False)
+    set_retained_snapshots = message(
+        "Say how many snapshots of each machine are to be kept.",
+        Param("self", ref("VMSS"), "The schedule."),
+        Param("value", INT, "How many, 1 to 10."),
+        has_async=False,
+    )
+    set_frequency = message(
+        "Say how often the schedule is due; keys that it needs now are added to the schedule, others go.",
+        Param("self", ref("VMSS"), "The schedule."),
+        Param("value", enum_of(VmssFrequency), "How often."),
+        has_async=False,
+    )
+    set_schedule = message(
+        "Say when within its period the schedule is due.",
+        Param("self", ref("VMSS"), "The schedule."),
+        Param(
+            "value",
+            STRING_MAP,
+            "Keys min, hour and days; those left out stay as they are, those the frequency does not need go.",
+        ),
+        has_async=False,
+    )
+    add_to_schedule = message(
+        "Add a key to the schedule that it does not have.",
+        Param("self", ref("VMSS"), "The schedule.", late=True),
+        Param("key", STRING, "min, hour or days."),
+        Param(
+            "value",
+            STRING,
+            "For min 0, 15, 30 or 45, for hour 0 to 23, for days names such as Monday with commas between.",
+        ),
+        has_async=False,
+    )
+    remove_from_schedule = message(
+        "Take a key out of the schedule.",
+        Param("self", ref("VMSS"), "The schedule."),
+        Param("key", STRING, "min, hour or days."),
+        has_async=False,
+    )
     set_last_run_time = message(
-        "",
-        Param("self", ref("VMSS")),
-        Param("value", DATETIME),
+        "Record when the schedule was carried out.",
+        Param("self", ref("VMSS"), "The schedule."),
+        Param("value", DATETIME, "When."),
         roles=LOCAL_ROOT,
         has_async=False,
     )
-    set_type = message("", Param("self", ref("VMSS")), Param("value", enum_of(VmssType)), has_async=False)
+    set_type = message(
+        "Say what kind of snapshot is to be taken.",
+        Param("self", ref("VMSS"), "The schedule."),
+        Param("value", enum_of(VmssType), "The kind."),
+        has_async=False,
+    )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class VusbOperations(enum.StrEnum):
-    ""
+    """What can be asked of a virtual USB device, and what can be going on with it."""
 
     attach = "attach"
     plug = "plug"
@@ -22,24 +22,30 @@ class VusbOperations(enum.StrEnum):
 
 
 class VUSB(Object, roles=POOL_ADMIN, since="inverness"):
-    """"""
+    """A virtual USB device of a machine, by which it gets one device out of a group of USB devices."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     allowed_operations: Set[VusbOperations] = derived((), "What may be asked for now.", since="rio")
     current_operations: dict[str, VusbOperations] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False, since="rio"
     )
-    VM: Ref[VM] = dynamic()
-    USB_group: Ref[USB_group] = dynamic()
+    VM: Ref[VM] = dynamic(doc="The machine that has the virtual device.")
+    USB_group: Ref[USB_group] = dynamic(doc="The group out of which the machine gets a device.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
-    currently_attached: bool = dynamic(False, since="rio")
+    currently_attached: bool = dynamic(False, "Whether the machine has the device plugged in.", since="rio")
 
     create = message(
-        "",
-        Param("VM", ref("VM")),
-        Param("USB_group", ref("USB_group")),
-        Param("other_config", STRING_MAP, default={}),
+        "Give a machine a device of a group from its next start on. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("VM", ref("VM"), "The machine."),
+        Param("USB_group", ref("USB_group"), "The group of which it gets a device."),
+        Param("other_config", STRING_MAP, "Free keys of clients.", default={}),
         result=ref("VUSB"),
     )
-    unplug = message("", Param("self", ref("VUSB")))
-    destroy = message("", Param("self", ref("VUSB")))
+    unplug = message(
+        "Take the device from the running machine. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VUSB"), "The virtual USB device."),
+    )
+    destroy = message(
+        "Destroy the virtual device, which must not be attached. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VUSB"), "The virtual USB device."),
+    )
