@@ -34,6 +34,7 @@ from xapid.http.application import build_service
 from xapid.http.authentication import Authentication
 from xapid.http.handed_over import HandedOver
 from xapid.http.listeners import ListenerConfig, ListenError, Listeners
+from xapid.http.metrics import daemon_figures
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
 from xapid.observe.domains import DomainWatch
@@ -47,6 +48,7 @@ from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
 from xapid.runtime.context import Backends, Runtime
+from xapid.runtime.figures import CallFigures
 from xapid.runtime.guard import Guard
 from xapid.runtime.logs import set_up_logging
 from xapid.runtime.notify import keep_watchdog_quiet, notify
@@ -204,6 +206,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     login = Login(PasswordFile(config.passwords), guesses, pam_helpers(config))
     audit = AuditLog(config.audit_log, config.audit.size, config.audit.files)
     runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login, "audit": audit}
+    runtime.services["call_figures"] = CallFigures()
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime
 
@@ -260,7 +263,15 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         unix_connections=limits.unix_connections,
     )
     audit: AuditLog = runtime.services["audit"]
-    return build_service(runtime.store, authentication, watch.endpoint, Endpoint(dispatcher), bounds, audit)
+    return build_service(
+        runtime.store,
+        authentication,
+        watch.endpoint,
+        Endpoint(dispatcher),
+        bounds,
+        audit,
+        partial(daemon_figures, runtime),
+    )
 
 
 def listener_configs(config: Config, hardware: Hardware) -> list[ListenerConfig]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from xapid.api.audited import entry_of
@@ -30,6 +31,7 @@ from xapid.datamodel.types import NULL, STRING, VOID, Object, SetType, Type
 from xapid.rules.explanation import explain
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context, Origin, Runtime
+from xapid.runtime.figures import CallFigures
 from xapid.runtime.logs import originator, task_name
 from xapid.runtime.tasks import TaskHandle
 from xapid.store.store import Store, StoreFailed
@@ -98,6 +100,7 @@ class Dispatcher:
         self._sink = runtime.store.sink
         self._result_text = result_text
         self._audit = audit
+        self._figures: CallFigures = runtime.services["call_figures"]
         self._extension = extension
         self._listed = [name for name, method in methods.items() if name == method.name and not method.own]
         self._background: set[asyncio.Task[Any]] = set()
@@ -141,7 +144,14 @@ class Dispatcher:
         ctx = Context(self.runtime, self.runtime.tasks.dummy(request.method, reference), session, request.origin)
         if method.waits:
             return self._finish(ctx, method, values)
-        return Answer(method.result, self._run_plain(ctx, method, values), False, ctx.until)
+        began = perf_counter()
+        try:
+            value = self._run_plain(ctx, method, values)
+        except ApiError:
+            self._figures.note(method.name, perf_counter() - began, failed=True)
+            raise
+        self._figures.note(method.name, perf_counter() - began)
+        return Answer(method.result, value, False, ctx.until)
 
     def _session(self, reference: str, caller: Caller | None) -> SessionState:
         session = self.sessions.get(reference)
@@ -278,11 +288,15 @@ class Dispatcher:
             log.info("%s was refused: %s: %s To clear it: %s", method.name, error, why.reason, why.clear or "not known")
 
     async def _finish(self, ctx: Context, method: Method, values: list[Any]) -> Answer:
-        value = await self._run(ctx, method, values)
+        began, failed = perf_counter(), True
         try:
+            value = await self._run(ctx, method, values)
             await self.runtime.store.durable(ctx.until)
+            failed = False
         except StoreFailed as error:
             raise not_recorded(str(error)) from error
+        finally:
+            self._figures.note(method.name, perf_counter() - began, failed=failed)
         return Answer(method.result, value)
 
     async def _with_task(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+from prometheus_client.metrics_core import Metric
 from starlette.types import ASGIApp
 
 from xapid.auth.audit import AuditLog
 from xapid.http.audit import AuditLogHandler
 from xapid.http.authentication import Authentication
 from xapid.http.console import ConsoleHandler, FindEndpoint
-from xapid.http.routes import Handlers, standard_routes
+from xapid.http.metrics import MetricsHandler
+from xapid.http.routes import METRICS, Handlers, standard_routes
 from xapid.http.service import Direct, Limits, Service
 from xapid.http.static import FileServer
+from xapid.http.turns import Turns
 from xapid.store.store import Store
 
 
@@ -21,11 +27,14 @@ def build_service(
     calls: Direct,
     limits: Limits,
     audit: AuditLog,
+    figures: Callable[[Turns], list[Metric]],
 ) -> Service:
     """The application with its direct path for calls."""
+    turns = Turns()
     handlers: dict[str, ASGIApp] = {
         "connect_console": ConsoleHandler(store, authentication, endpoint),
         "get_root": FileServer(None),
         "get_audit_log": AuditLogHandler(authentication, audit),
+        METRICS.name: MetricsHandler(authentication, partial(figures, turns)),
     }
-    return Service(Handlers(handlers), calls, standard_routes(), limits)
+    return Service(Handlers(handlers), calls, standard_routes(), limits, turns)

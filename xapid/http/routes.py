@@ -65,15 +65,20 @@ EVERYTHING = Routes([Route(method, "/", "", Kind.RPC if method == "POST" else Ki
 """For an application that does its own routing."""
 
 
+METRICS = Route("GET", "/metrics", "xapid_metrics")
+"""Ours, beside the original's."""
+
+
 def standard_routes() -> Routes:
-    """The table of the original, from the declared HTTP actions."""
+    """The table of the original, from the declared HTTP actions, and what is ours."""
 
     def kind(name: str, method: str) -> Kind:
         if name in CALLS:
             return Kind.RPC
         return Kind.CROSS_ORIGIN if method == "OPTIONS" else Kind.STREAM
 
-    return Routes(Route(one.method, one.path, one.name, kind(one.name, one.method)) for one in HTTP_ACTIONS)
+    declared = (Route(one.method, one.path, one.name, kind(one.name, one.method)) for one in HTTP_ACTIONS)
+    return Routes((*declared, METRICS))
 
 
 class Handlers:

@@ -99,6 +99,11 @@ class Feed:
         if self.stream is not None:
             self.stream(changes)
 
+    def waiting(self) -> int:
+        """How many wait for something to be published."""
+        waiting: set[asyncio.Future[None]] = self._any.union(*self._waiters.values())
+        return len(waiting)
+
     @contextmanager
     def watch(self, names: frozenset[str] | None) -> Iterator[asyncio.Future[None]]:
         """A future that is done once something of these classes (None: of any) is published, from this moment on."""
