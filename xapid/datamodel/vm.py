@@ -104,7 +104,7 @@ if TYPE_CHECKING:
 
 
 class VmPowerState(enum.StrEnum):
-    ""
+    """Whether a machine is off, runs, stands still in memory (Paused), or sleeps in a disk (Suspended)."""
 
     Halted = "Halted"
     Paused = "Paused"
@@ -113,7 +113,7 @@ class VmPowerState(enum.StrEnum):
 
 
 class UpdateGuidances(enum.StrEnum):
-    ""
+    """What is to be restarted so that updates take effect."""
 
     reboot_host = "reboot_host"
     reboot_host_on_livepatch_failure = "reboot_host_on_livepatch_failure"
@@ -125,7 +125,7 @@ class UpdateGuidances(enum.StrEnum):
 
 
 class VmSecurebootCertificatesState(enum.StrEnum):
-    ""
+    """Whether newer certificates for Secure Boot wait for a machine, or come at its next boot."""
 
     ok = "ok"
     update_available = "update_available"
@@ -133,7 +133,7 @@ class VmSecurebootCertificatesState(enum.StrEnum):
 
 
 class OnSoftrebootBehavior(enum.StrEnum):
-    ""
+    """What becomes of a machine whose guest asks for a soft reboot."""
 
     soft_reboot = "soft_reboot"
     destroy = "destroy"
@@ -142,14 +142,14 @@ class OnSoftrebootBehavior(enum.StrEnum):
 
 
 class OnNormalExit(enum.StrEnum):
-    ""
+    """What becomes of a machine whose guest shut down or rebooted by itself: it stays off, or starts again."""
 
     destroy = "destroy"
     restart = "restart"
 
 
 class OnCrashBehaviour(enum.StrEnum):
-    ""
+    """What becomes of a machine whose guest crashed: it stays off, starts again, or is kept as it was."""
 
     destroy = "destroy"
     coredump_and_destroy = "coredump_and_destroy"
@@ -160,7 +160,7 @@ class OnCrashBehaviour(enum.StrEnum):
 
 
 class DomainType(enum.StrEnum):
-    ""
+    """What kind of machine a guest sees: emulated hardware (hvm), a paravirtual interface (pv), or some of both."""
 
     hvm = "hvm"
     pv = "pv"
@@ -170,14 +170,14 @@ class DomainType(enum.StrEnum):
 
 
 class VmUefiMode(enum.StrEnum):
-    ""
+    """Whether the UEFI firmware of a machine takes anybody's keys (setup), or has an owner's (user)."""
 
     setup = "setup"
     user = "user"
 
 
 class VmSecurebootReadiness(enum.StrEnum):
-    ""
+    """How far a machine is from checking what it boots by Secure Boot."""
 
     not_supported = "not_supported"
     disabled = "disabled"
@@ -189,7 +189,7 @@ class VmSecurebootReadiness(enum.StrEnum):
 
 
 class VmOperations(enum.StrEnum):
-    ""
+    """What can be asked of a machine, be going on with it, or be blocked."""
 
     snapshot = "snapshot"
     clone = "clone"
@@ -244,7 +244,7 @@ class VmOperations(enum.StrEnum):
 
 
 class VM(Object, roles=VM_ADMIN, constructor=True):
-    """"""
+    """A virtual machine; templates and snapshots are such objects too, which are copied and never started."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     allowed_operations: Set[VmOperations] = derived((), "What may be asked for now.")
@@ -253,46 +253,111 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     )
     name_label: str = rw("", "The name, for people; need not be unique.")
     name_description: str = rw("", "A description, for people.")
-    power_state: VmPowerState = static(VmPowerState.Halted)
-    user_version: int = rw()
-    is_a_template: bool = rw()
-    is_default_template: bool = dynamic(False, since="falcon")
-    suspend_VDI: Ref[VDI] = static(NULL)
-    resident_on: Ref[Host] = dynamic()
-    scheduled_to_be_resident_on: Ref[Host] = dynamic(NULL)
-    affinity: Ref[Host] = rw(roles=VM_POWER_ADMIN)
-    memory_overhead: int = dynamic(0)
-    memory_target: int = static(0, state="deprecated", deprecated="midnight-ride")
-    memory_static_max: int = static()
-    memory_dynamic_max: int = static()
-    memory_dynamic_min: int = static()
-    memory_static_min: int = static()
-    VCPUs_params: dict[str, str] = rw()
-    VCPUs_max: int = static()
-    VCPUs_at_startup: int = static()
-    actions_after_softreboot: OnSoftrebootBehavior = rw(
-        OnSoftrebootBehavior.soft_reboot, since="23.1.0", state="prototyped"
+    power_state: VmPowerState = static(
+        VmPowerState.Halted,
+        (
+            "Whether it is off, runs, is paused or sleeps; new machines are off, or Suspended if given all that a "
+            "resume needs."
+        ),
     )
-    actions_after_shutdown: OnNormalExit = rw()
-    actions_after_reboot: OnNormalExit = rw()
-    actions_after_crash: OnCrashBehaviour = static()
-    consoles: Set[Ref[Console]] = inverse("console.VM")
-    VIFs: Set[Ref[VIF]] = inverse("VIF.VM")
-    VBDs: Set[Ref[VBD]] = inverse("VBD.VM")
-    VUSBs: Set[Ref[VUSB]] = inverse("VUSB.VM")
-    crash_dumps: Set[Ref[Crashdump]] = inverse("crashdump.VM")
-    VTPMs: Set[Ref[VTPM]] = inverse("VTPM.VM")
-    PV_bootloader: str = rw()
-    PV_kernel: str = rw()
-    PV_ramdisk: str = rw()
-    PV_args: str = rw()
-    PV_bootloader_args: str = rw()
-    PV_legacy_args: str = rw()
-    HVM_boot_policy: str = static(state="deprecated", deprecated="kolkata")
-    HVM_boot_params: dict[str, str] = rw()
-    HVM_shadow_multiplier: float = static(1.0, since="miami")
-    platform: dict[str, str] = static(key_roles={"hvm_serial": POOL_ADMIN})
-    PCI_bus: str = rw(state="deprecated", deprecated="boston")
+    user_version: int = rw(doc="A number for clients, for versions of what they make; the server does not read it.")
+    is_a_template: bool = rw(
+        doc="Whether this is a template, of which machines are made and which itself is not started."
+    )
+    is_default_template: bool = dynamic(
+        False, "Whether this is a template that came with the product, and that cannot be destroyed.", since="falcon"
+    )
+    suspend_VDI: Ref[VDI] = static(
+        NULL, "The disk with the memory of a suspended machine, or of a checkpoint; NULL if there is none."
+    )
+    resident_on: Ref[Host] = dynamic(doc="The host on which it runs or is paused; NULL while it does neither.")
+    scheduled_to_be_resident_on: Ref[Host] = dynamic(
+        NULL, "The host that keeps memory for it while it is about to run there; else NULL."
+    )
+    affinity: Ref[Host] = rw(
+        doc="The host that it is started on rather than on others, if that can have it; NULL: any.",
+        roles=VM_POWER_ADMIN,
+    )
+    memory_overhead: int = dynamic(
+        0, "Bytes that its host needs for it beyond the memory that the guest sees; worked out by the server."
+    )
+    memory_target: int = static(
+        0,
+        "Deprecated: bytes; memory_dynamic_min as of the last change of the limits, before that as given at creation.",
+        state="deprecated",
+        deprecated="midnight-ride",
+    )
+    memory_static_max: int = static(doc="Bytes of memory that the guest sees, and cannot exceed while it runs.")
+    memory_dynamic_max: int = static(doc="Bytes of memory that the guest is given while it runs.")
+    memory_dynamic_min: int = static(
+        doc=(
+            "Bytes down to which the guest's memory may be squeezed while it runs; a start needs at least as much free."
+        )
+    )
+    memory_static_min: int = static(doc="Bytes that memory_dynamic_min may not go below.")
+    VCPUs_params: dict[str, str] = rw(
+        doc="Keys weight, cap and mask: the share of the host's CPUs that its own get; kept, not acted on yet."
+    )
+    VCPUs_max: int = static(doc="How many virtual CPUs it can have while it runs.")
+    VCPUs_at_startup: int = static(doc="How many virtual CPUs it starts with, VCPUs_max at most.")
+    actions_after_softreboot: OnSoftrebootBehavior = rw(
+        OnSoftrebootBehavior.soft_reboot,
+        "What becomes of it when the guest asks for a soft reboot; kept, not acted on yet.",
+        since="23.1.0",
+        state="prototyped",
+    )
+    actions_after_shutdown: OnNormalExit = rw(
+        doc="Whether it stays off or starts again when the guest shut down by itself."
+    )
+    actions_after_reboot: OnNormalExit = rw(
+        doc="Whether it stays off or starts again when the guest rebooted by itself."
+    )
+    actions_after_crash: OnCrashBehaviour = static(
+        doc="What becomes of it when the guest crashed; memory is not dumped yet."
+    )
+    consoles: Set[Ref[Console]] = inverse(
+        "console.VM", "The consoles of this machine; there are some only while it runs or is paused."
+    )
+    VIFs: Set[Ref[VIF]] = inverse("VIF.VM", "The interfaces of this machine.")
+    VBDs: Set[Ref[VBD]] = inverse("VBD.VM", "The drives of this machine.")
+    VUSBs: Set[Ref[VUSB]] = inverse("VUSB.VM", "The virtual USB devices of this machine.")
+    crash_dumps: Set[Ref[Crashdump]] = inverse("crashdump.VM", "The crash dumps of this machine.")
+    VTPMs: Set[Ref[VTPM]] = inverse("VTPM.VM", "The virtual TPMs of this machine, one at most.")
+    PV_bootloader: str = rw(
+        doc=(
+            "For a paravirtual machine, the program that finds a kernel on its disk, such as pygrub; empty: "
+            "PV_kernel is booted."
+        )
+    )
+    PV_kernel: str = rw(
+        doc=(
+            "For a paravirtual machine without boot loader, the path of the kernel on the host, in its folder for "
+            "guests' kernels."
+        )
+    )
+    PV_ramdisk: str = rw(doc="Path of the initial RAM disk that goes with PV_kernel; empty for none.")
+    PV_args: str = rw(doc="Arguments of the kernel of a paravirtual machine.")
+    PV_bootloader_args: str = rw(doc="Arguments of PV_bootloader.")
+    PV_legacy_args: str = rw(doc="Arguments of kernels that old boot loaders find; kept, and not read.")
+    HVM_boot_policy: str = static(
+        doc=(
+            "Deprecated, as domain_type says it now: BIOS order if it boots as hardware does, empty if it is "
+            "paravirtual."
+        ),
+        state="deprecated",
+        deprecated="kolkata",
+    )
+    HVM_boot_params: dict[str, str] = rw(
+        doc="How it boots: the keys order, of c (disk), d (CD) and n (network), and firmware, bios or uefi."
+    )
+    HVM_shadow_multiplier: float = static(
+        1.0, "Factor, 1 at least, by which memory_overhead allows for more page tables than usual.", since="miami"
+    )
+    platform: dict[str, str] = static(
+        doc="Settings of the virtual hardware, such as cores-per-socket, nested-virt or vga.",
+        key_roles={"hvm_serial": POOL_ADMIN},
+    )
+    PCI_bus: str = rw(doc="Deprecated: kept as given, and not read.", state="deprecated", deprecated="boston")
     other_config: dict[str, str] = static(
         doc="Free keys of clients.",
         key_roles={
@@ -302,62 +367,211 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
             "XenCenter.CustomFields.*": VM_OPERATOR,
         },
     )
-    domid: int = dynamic()
-    domarch: str = dynamic()
-    last_boot_CPU_flags: dict[str, str] = static({})
-    is_control_domain: bool = dynamic()
-    metrics: Ref[VM_metrics] = dynamic()
-    guest_metrics: Ref[VM_guest_metrics] = dynamic()
-    last_booted_record: str = static("", since="miami")
-    recommendations: str = rw()
-    xenstore_data: dict[str, str] = rw({}, since="miami")
-    ha_always_run: bool = static(False, since="orlando", state="deprecated", deprecated="boston")
-    ha_restart_priority: str = static("", since="orlando")
-    is_a_snapshot: bool = dynamic(False, since="orlando")
-    snapshot_of: Ref[VM] = dynamic(NULL, since="orlando")
-    snapshots: Set[Ref[VM]] = inverse("VM.snapshot_of", since="orlando")
-    snapshot_time: DateTime = dynamic(EPOCH, since="orlando")
-    transportable_snapshot_id: str = dynamic("", since="orlando")
+    domid: int = dynamic(
+        doc=(
+            "Number of its domain, another one after each start; -1 if it has none, 0 for the host's own control "
+            "domain."
+        )
+    )
+    domarch: str = dynamic(doc="Architecture of its domain; always empty.")
+    last_boot_CPU_flags: dict[str, str] = static(
+        {},
+        "Vendor and features of the CPU that a machine which was made suspended started on; its host must have them.",
+    )
+    is_control_domain: bool = dynamic(doc="Whether it is a domain of the host's own, and no guest.")
+    metrics: Ref[VM_metrics] = dynamic(doc="How it runs; NULL for templates that were machines before.")
+    guest_metrics: Ref[VM_guest_metrics] = dynamic(doc="What is known of its guest; NULL if nothing is.")
+    last_booted_record: str = static(
+        "",
+        "What its settings were at its last start, as text; only as given to a machine that was made suspended.",
+        since="miami",
+    )
+    recommendations: str = rw(
+        doc="XML that tells clients which settings suit it, such as bounds for memory; the server does not read it."
+    )
+    xenstore_data: dict[str, str] = rw(
+        {},
+        "Data by key; those that begin with vm-data/ are shown to the guest from its start on, others are only kept.",
+        since="miami",
+    )
+    ha_always_run: bool = static(
+        False,
+        (
+            "Deprecated: set by a start if ha_restart_priority is restart, and cleared when a client has it shut "
+            "down or suspended."
+        ),
+        since="orlando",
+        state="deprecated",
+        deprecated="boston",
+    )
+    ha_restart_priority: str = static(
+        "",
+        "What high availability does when its host fails: restart, best-effort, or empty for nothing.",
+        since="orlando",
+    )
+    is_a_snapshot: bool = dynamic(False, "Whether this is a snapshot of a machine.", since="orlando")
+    snapshot_of: Ref[VM] = dynamic(
+        NULL, "The machine that a snapshot is of, even if it is gone; NULL for what is no snapshot.", since="orlando"
+    )
+    snapshots: Set[Ref[VM]] = inverse("VM.snapshot_of", "The snapshots of this machine.", since="orlando")
+    snapshot_time: DateTime = dynamic(
+        EPOCH, "When a snapshot was taken; the epoch for what is no snapshot.", since="orlando"
+    )
+    transportable_snapshot_id: str = dynamic(
+        "",
+        "An identifier that guests gave to quiesced snapshots, which cannot be taken any more; empty.",
+        since="orlando",
+    )
     blobs: dict[str, Ref[Blob]] = dynamic({}, "Binary data kept with the object, by name.", since="orlando")
     tags: Set[str] = rw((), "Words by which people find objects.", roles=VM_OPERATOR, since="orlando")
-    blocked_operations: dict[VmOperations, str] = static({}, since="orlando")
-    snapshot_info: dict[str, str] = dynamic({}, since="midnight-ride")
-    snapshot_metadata: str = dynamic("", since="midnight-ride")
-    parent: Ref[VM] = dynamic(NULL, since="midnight-ride")
-    children: Set[Ref[VM]] = inverse("VM.parent", since="midnight-ride")
-    bios_strings: dict[str, str] = dynamic({}, since="midnight-ride")
-    protection_policy: Ref[VMPP] = static(NULL, since="cowley", state="deprecated", deprecated="clearwater")
-    is_snapshot_from_vmpp: bool = static(False, since="cowley", state="removed", deprecated="clearwater")
-    snapshot_schedule: Ref[VMSS] = static(NULL, since="falcon")
-    is_vmss_snapshot: bool = static(False, since="falcon")
-    appliance: Ref[VM_appliance] = static(NULL)
-    start_delay: int = static(0, since="boston")
-    shutdown_delay: int = static(0, since="boston")
-    order: int = static(0, since="boston")
-    VGPUs: Set[Ref[VGPU]] = inverse("VGPU.VM", since="boston")
-    attached_PCIs: Set[Ref[PCI]] = dynamic(since="boston")
-    suspend_SR: Ref[SR] = rw(NULL, since="boston")
-    version: int = static(0, since="boston")
-    generation_id: str = static("0:0", since="clearwater")
-    hardware_platform_version: int = rw(0, since="cream")
-    has_vendor_device: bool = static(True, since="dundee")
-    requires_reboot: bool = dynamic(False, since="ely")
-    reference_label: str = static("", since="ely")
-    domain_type: DomainType = static(DomainType.unspecified, since="jura")
-    NVRAM: dict[str, str] = static({}, since="naples")
-    pending_guidances: Set[UpdateGuidances] = dynamic((), since="1.303.0")
-    pending_guidances_recommended: Set[UpdateGuidances] = dynamic((), since="24.10.0", state="prototyped")
-    pending_guidances_full: Set[UpdateGuidances] = dynamic((), since="24.10.0", state="prototyped")
-    groups: Set[Ref[VM_group]] = dynamic(since="24.19.1", state="prototyped")
+    blocked_operations: dict[VmOperations, str] = static(
+        {},
+        (
+            "Operations that are refused, each with a text that OPERATION_BLOCKED tells; blocked even if the text "
+            "is empty."
+        ),
+        since="orlando",
+    )
+    snapshot_info: dict[str, str] = dynamic(
+        {}, "Of a snapshot, the keys power-state-at-snapshot and disk-snapshot-type; else empty.", since="midnight-ride"
+    )
+    snapshot_metadata: str = dynamic(
+        "",
+        "Of a snapshot, the fields of its machine as they were, as text for VM.revert; else empty.",
+        since="midnight-ride",
+    )
+    parent: Ref[VM] = dynamic(
+        NULL,
+        "The snapshot that was last taken of it or that it was last brought back to; NULL if none.",
+        since="midnight-ride",
+    )
+    children: Set[Ref[VM]] = inverse(
+        "VM.parent", "The machine and snapshots whose parent this snapshot is.", since="midnight-ride"
+    )
+    bios_strings: dict[str, str] = dynamic(
+        {},
+        "What it says of its hardware, such as bios-vendor; if unset, its first start fills in the usual ones.",
+        since="midnight-ride",
+    )
+    protection_policy: Ref[VMPP] = static(
+        NULL,
+        "Deprecated: always NULL, as there are no such policies any more.",
+        since="cowley",
+        state="deprecated",
+        deprecated="clearwater",
+    )
+    is_snapshot_from_vmpp: bool = static(
+        False,
+        "Removed: whether a protection policy took this snapshot; always false.",
+        since="cowley",
+        state="removed",
+        deprecated="clearwater",
+    )
+    snapshot_schedule: Ref[VMSS] = static(
+        NULL, "The schedule by which snapshots of it are to be taken; NULL for none.", since="falcon"
+    )
+    is_vmss_snapshot: bool = static(False, "Whether this snapshot was taken by a schedule.", since="falcon")
+    appliance: Ref[VM_appliance] = static(NULL, "The appliance that it is part of; NULL for none.")
+    start_delay: int = static(
+        0,
+        "Seconds for which a start goes on waiting once it runs, before what follows it in its appliance starts.",
+        since="boston",
+    )
+    shutdown_delay: int = static(
+        0,
+        "Seconds for which a shutdown goes on waiting once it is off; unless 0, VM.shutdown gives the guest as long.",
+        since="boston",
+    )
+    order: int = static(
+        0, "Its place in its appliance, from 0: lower ones are started earlier, and shut down later.", since="boston"
+    )
+    VGPUs: Set[Ref[VGPU]] = inverse("VGPU.VM", "The virtual GPUs of this machine.", since="boston")
+    attached_PCIs: Set[Ref[PCI]] = dynamic(
+        doc="PCI devices of its host that it got for itself; empty unless it runs.", since="boston"
+    )
+    suspend_SR: Ref[SR] = rw(
+        NULL,
+        "The repository for its memory when it is suspended; NULL: the pool's choice, then its host's.",
+        since="boston",
+    )
+    version: int = static(
+        0,
+        "How often an import brought it back under its uuid; imports of an older version do not take its place.",
+        since="boston",
+    )
+    generation_id: str = static(
+        "0:0",
+        (
+            "Two numbers of 64 bits that copies and reverts change; 0:0: made at the next start; empty: none; "
+            "guests are not shown it yet."
+        ),
+        since="clearwater",
+    )
+    hardware_platform_version: int = rw(
+        0,
+        "The version of virtual hardware that it needs; host.virtual_hardware_platform_versions must list it.",
+        since="cream",
+    )
+    has_vendor_device: bool = static(
+        True,
+        (
+            "Whether Windows is to be shown a device for which it gets drivers by itself; kept, no such device is "
+            "made yet."
+        ),
+        since="dundee",
+    )
+    requires_reboot: bool = dynamic(
+        False,
+        "Whether it must reboot for its settings to take effect; always false, as this is not looked at yet.",
+        since="ely",
+    )
+    reference_label: str = static(
+        "",
+        "By which name programs know the template that it came from, such as ubuntu-24.04; empty if unknown.",
+        since="ely",
+    )
+    domain_type: DomainType = static(
+        DomainType.unspecified,
+        "What kind of machine it is; at creation, unspecified takes pv or hvm by HVM_boot_policy.",
+        since="jura",
+    )
+    NVRAM: dict[str, str] = static(
+        {},
+        "What its firmware keeps: keys EFI-variables in Base64, and EFI-variables-on-boot, persist or reset.",
+        since="naples",
+    )
+    pending_guidances: Set[UpdateGuidances] = dynamic(
+        (), "What must be restarted after updates; emptied when it is off, and nothing fills it yet.", since="1.303.0"
+    )
+    pending_guidances_recommended: Set[UpdateGuidances] = dynamic(
+        (),
+        "What had better be restarted after updates; emptied when it is off, and nothing fills it yet.",
+        since="24.10.0",
+        state="prototyped",
+    )
+    pending_guidances_full: Set[UpdateGuidances] = dynamic(
+        (),
+        "What to restart for all that updates bring; emptied when it is off, and nothing fills it yet.",
+        since="24.10.0",
+        state="prototyped",
+    )
+    groups: Set[Ref[VM_group]] = dynamic(
+        doc="The group by which its hosts are chosen; one at most.", since="24.19.1", state="prototyped"
+    )
     secureboot_certificates_state: VmSecurebootCertificatesState = dynamic(
-        VmSecurebootCertificatesState.ok, since="26.14.0", state="prototyped"
+        VmSecurebootCertificatesState.ok,
+        "Whether newer certificates for Secure Boot wait for it; always ok, as there are none yet.",
+        since="26.14.0",
+        state="prototyped",
     )
 
     snapshot = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
-        Param("ignore_vdis", set_of(ref("VDI")), default=()),
+        "Take a snapshot of the machine and, all at one moment, of its disks; return it.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("new_name", STRING, "Name of the snapshot."),
+        Param(
+            "ignore_vdis", set_of(ref("VDI")), "Disks to leave out: the snapshot gets no drives for them.", default=()
+        ),
         result=ref("VM"),
         errors=(
             VM_BAD_POWER_STATE,
@@ -368,9 +582,9 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="orlando",
     )
     snapshot_with_quiesce = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
+        "Removed, answers MESSAGE_REMOVED; it was to take a snapshot with the help of the guest.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("new_name", STRING, "Name of the snapshot."),
         result=ref("VM"),
         errors=(
             VM_BAD_POWER_STATE,
@@ -387,9 +601,12 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         deprecated="quebec",
     )
     clone = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
+        (
+            "Make a machine like this one, with MAC addresses of its own, and return it. "
+            "Their disks share what is the same."
+        ),
+        Param("vm", ref("VM"), "The machine."),
+        Param("new_name", STRING, "Name of the new machine."),
         result=ref("VM"),
         errors=(
             VM_BAD_POWER_STATE,
@@ -399,10 +616,10 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
     )
     copy = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
-        Param("sr", ref("SR"), late=True),
+        "Make a machine like this one, with full copies of its disks and MAC addresses of its own, and return it.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("new_name", STRING, "Name of the new machine."),
+        Param("sr", ref("SR"), "The repository for the copies; NULL puts each beside its original.", late=True),
         result=ref("VM"),
         errors=(
             VM_BAD_POWER_STATE,
@@ -412,8 +629,11 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
     )
     revert = message(
-        "",
-        Param("snapshot", ref("VM")),
+        (
+            "Bring a machine back to what it was when a snapshot was taken, disks included. "
+            "If it is not off it is switched off first."
+        ),
+        Param("snapshot", ref("VM"), "The snapshot; if its machine is gone, that is made anew."),
         errors=(
             VM_BAD_POWER_STATE,
             OPERATION_NOT_ALLOWED,
@@ -424,9 +644,12 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="midnight-ride",
     )
     checkpoint = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("new_name", STRING),
+        (
+            "Take a snapshot of the machine, its memory included, and return it; a running machine is suspended "
+            "for the time."
+        ),
+        Param("vm", ref("VM"), "The machine."),
+        Param("new_name", STRING, "Name of the snapshot."),
         result=ref("VM"),
         errors=(
             VM_BAD_POWER_STATE,
@@ -439,8 +662,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="midnight-ride",
     )
     provision = message(
-        "",
-        Param("vm", ref("VM")),
+        "Turn the template into a machine, and make the disks that its other_config:disks asks for.",
+        Param("vm", ref("VM"), "The template."),
         errors=(
             VM_BAD_POWER_STATE,
             SR_FULL,
@@ -449,10 +672,10 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
     )
     start = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("start_paused", BOOL),
-        Param("force", BOOL),
+        "Start the machine on whichever host suits it best.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("start_paused", BOOL, "Whether to leave the machine paused."),
+        Param("force", BOOL, "Not heeded: a machine that is off knows no CPU that its host would have to match."),
         errors=(
             VM_BAD_POWER_STATE,
             VM_HVM_REQUIRED,
@@ -467,11 +690,11 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=VM_OPERATOR,
     )
     start_on = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("host", ref("host")),
-        Param("start_paused", BOOL),
-        Param("force", BOOL),
+        "Start the machine on one host, or raise what keeps it from there.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("host", ref("host"), "The host."),
+        Param("start_paused", BOOL, "Whether to leave the machine paused."),
+        Param("force", BOOL, "Not heeded: a machine that is off knows no CPU that its host would have to match."),
         errors=(
             VM_BAD_POWER_STATE,
             VM_IS_TEMPLATE,
@@ -483,8 +706,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
     )
     pause = message(
-        "",
-        Param("vm", ref("VM")),
+        "Let the running machine stand still, in memory.",
+        Param("vm", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -494,8 +717,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=VM_OPERATOR,
     )
     unpause = message(
-        "",
-        Param("vm", ref("VM")),
+        "Let the paused machine go on.",
+        Param("vm", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OPERATION_NOT_ALLOWED,
@@ -504,8 +727,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=VM_OPERATOR,
     )
     clean_shutdown = message(
-        "",
-        Param("vm", ref("VM")),
+        "Ask the guest to shut down, and wait until it has; VM_SHUTDOWN_TIMEOUT if it does not in time.",
+        Param("vm", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -515,8 +738,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=VM_OPERATOR,
     )
     shutdown = message(
-        "",
-        Param("vm", ref("VM")),
+        "Shut the guest down cleanly if it can and does in time, else switch the machine off.",
+        Param("vm", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -527,8 +750,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="clearwater",
     )
     clean_reboot = message(
-        "",
-        Param("vm", ref("VM")),
+        "Ask the guest to reboot, and wait until it has; VM_SHUTDOWN_TIMEOUT if it does not in time.",
+        Param("vm", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -538,8 +761,11 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=VM_OPERATOR,
     )
     hard_shutdown = message(
-        "",
-        Param("vm", ref("VM")),
+        (
+            "Switch the machine off without asking the guest, or drop the memory of a suspended one. "
+            "Shutdowns, reboots, moves and suspensions under way are cancelled."
+        ),
+        Param("vm", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -548,10 +774,17 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
         roles=VM_OPERATOR,
     )
-    power_state_reset = message("", Param("vm", ref("VM")), roles=POOL_OPERATOR)
+    power_state_reset = message(
+        "Record that the machine is off, where its record is wrong; DOMAIN_EXISTS if it does run.",
+        Param("vm", ref("VM"), "The machine."),
+        roles=POOL_OPERATOR,
+    )
     hard_reboot = message(
-        "",
-        Param("vm", ref("VM")),
+        (
+            "Switch the machine off and on again without asking the guest. "
+            "Clean shutdowns and reboots, moves and suspensions under way are cancelled."
+        ),
+        Param("vm", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -561,8 +794,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=VM_OPERATOR,
     )
     suspend = message(
-        "",
-        Param("vm", ref("VM")),
+        "Save the machine's memory to a new disk and stop it, so that VM.resume can let it go on.",
+        Param("vm", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -571,12 +804,20 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
         roles=role_set(VM_OPERATOR, CLIENT_CERT),
     )
-    csvm = message("", hidden=True, arity=1, result=ref("VM"))
+    csvm = message(
+        (
+            "Clone the suspended machine, its memory included, and return the clone, named after it with "
+            "-cloned-suspended."
+        ),
+        hidden=True,
+        arity=1,
+        result=ref("VM"),
+    )
     resume = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("start_paused", BOOL),
-        Param("force", BOOL),
+        "Let the suspended machine go on, on whichever host suits it best; the disk with its memory is destroyed.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("start_paused", BOOL, "Whether to leave the machine paused."),
+        Param("force", BOOL, "Whether the host may lack CPU features that the guest knows."),
         errors=(
             VM_BAD_POWER_STATE,
             OPERATION_NOT_ALLOWED,
@@ -584,14 +825,28 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
         roles=VM_OPERATOR,
     )
-    set_is_default_template = message("", Param("vm", ref("VM")), Param("value", BOOL), roles=POOL_ADMIN, hidden=True)
-    hard_reboot_internal = message("", Param("vm", ref("VM")), roles=LOCAL_ROOT, hidden=True)
+    set_is_default_template = message(
+        "Mark the template as one that came with the product, or take that mark away.",
+        Param("vm", ref("VM"), "The template."),
+        Param("value", BOOL, "True to mark it."),
+        roles=POOL_ADMIN,
+        hidden=True,
+    )
+    hard_reboot_internal = message(
+        (
+            "Meant to switch the machine off and on again from within an operation. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("vm", ref("VM"), "The machine."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     resume_on = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("host", ref("host"), late=True),
-        Param("start_paused", BOOL),
-        Param("force", BOOL),
+        "Let the suspended machine go on, on one host, or raise what keeps it from there.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("host", ref("host"), "The host.", late=True),
+        Param("start_paused", BOOL, "Whether to leave the machine paused."),
+        Param("force", BOOL, "Not heeded: the host must have the CPU features that the guest knows."),
         errors=(
             VM_BAD_POWER_STATE,
             OPERATION_NOT_ALLOWED,
@@ -600,10 +855,17 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
     )
     pool_migrate = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("host", ref("host")),
-        Param("options", STRING_MAP),
+        (
+            "Move the running machine; to the host that it is on, it gets a new process there, and sleeps for the "
+            "time. To other hosts: NOT_IMPLEMENTED so far."
+        ),
+        Param("vm", ref("VM"), "The machine."),
+        Param("host", ref("host"), "The host to move to."),
+        Param(
+            "options",
+            STRING_MAP,
+            "force=true passes over checks that the guest can be moved; live, network and compress are not heeded yet.",
+        ),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -614,40 +876,61 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
     )
     pool_migrate_complete = message(
-        "", Param("vm", ref("VM")), Param("host", ref("host")), roles=role_set(VM_POWER_ADMIN, CLIENT_CERT), hidden=True
+        "Meant to finish, between hosts, what VM.pool_migrate began. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("host", ref("host"), "The host that the machine came to."),
+        roles=role_set(VM_POWER_ADMIN, CLIENT_CERT),
+        hidden=True,
     )
     set_VCPUs_number_live = message(
-        "",
-        Param("self", ref("VM")),
-        Param("nvcpu", INT),
+        "Change how many virtual CPUs the running guest has, and will have after its next start.",
+        Param("self", ref("VM"), "The machine."),
+        Param("nvcpu", INT, "How many, 1 to VCPUs_max."),
         errors=(
             OPERATION_NOT_ALLOWED,
             LICENCE_RESTRICTION,
         ),
     )
-    add_to_VCPUs_params_live = message("", Param("self", ref("VM")), Param("key", STRING), Param("value", STRING))
-    set_NVRAM = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False, since="naples")
-    add_to_NVRAM = message(
-        "",
-        Param("self", ref("VM")),
-        Param("key", STRING),
-        Param("value", STRING),
+    add_to_VCPUs_params_live = message(
+        "Refused with NOT_IMPLEMENTED, by the original too: parameters of virtual CPUs do not change while they run.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", STRING, "A key of VCPUs_params."),
+        Param("value", STRING, "Its value."),
+    )
+    set_NVRAM = message(
+        "Set what the firmware keeps; the machine must be off.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", STRING_MAP, "All of it, by key."),
         has_async=False,
         since="naples",
     )
-    remove_from_NVRAM = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False, since="naples")
+    add_to_NVRAM = message(
+        "Add a key to what the firmware keeps; the machine must be off.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", STRING, "A key that is not there yet."),
+        Param("value", STRING, "Its value."),
+        has_async=False,
+        since="naples",
+    )
+    remove_from_NVRAM = message(
+        "Take a key out of what the firmware keeps; the machine must be off.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", STRING, "The key; one that is not there is no error."),
+        has_async=False,
+        since="naples",
+    )
     set_ha_restart_priority = message(
-        "",
-        Param("self", ref("VM"), late=True),
-        Param("value", STRING),
+        "Say what high availability does with the machine when its host fails.",
+        Param("self", ref("VM"), "The machine.", late=True),
+        Param("value", STRING, "restart, best-effort, or empty for nothing."),
         roles=POOL_OPERATOR,
         has_async=False,
         since="orlando",
     )
     set_ha_always_run = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", BOOL),
+        "Deprecated, and does nothing: ha_always_run follows from ha_restart_priority.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", BOOL, "Not heeded."),
         roles=POOL_OPERATOR,
         has_async=False,
         since="orlando",
@@ -655,91 +938,109 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         deprecated="boston",
     )
     compute_memory_overhead = message(
-        "",
-        Param("vm", ref("VM")),
+        "Tell how many bytes a host needs for the machine beyond the memory that the guest sees.",
+        Param("vm", ref("VM"), "The machine."),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="midnight-ride",
     )
     set_memory_dynamic_max = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
+        "Say how much memory the guest is given while it runs, between memory_dynamic_min and memory_static_max.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "The new bound, in bytes."),
         roles=VM_POWER_ADMIN,
         has_async=False,
         since="midnight-ride",
     )
     set_memory_dynamic_min = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
+        "Say down to which size the guest's memory may be squeezed, between memory_static_min and memory_dynamic_max.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "The new bound, in bytes."),
         roles=VM_POWER_ADMIN,
         has_async=False,
         since="midnight-ride",
     )
     set_memory_dynamic_range = message(
-        "",
-        Param("self", ref("VM")),
-        Param("min", INT),
-        Param("max", INT),
+        "Set both bounds of the memory that the guest has while it runs.",
+        Param("self", ref("VM"), "The machine."),
+        Param("min", INT, "The new memory_dynamic_min, in bytes."),
+        Param("max", INT, "The new memory_dynamic_max, in bytes."),
         roles=VM_POWER_ADMIN,
         since="midnight-ride",
     )
     set_memory_static_max = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
+        (
+            "Say how much memory the guest sees, memory_dynamic_max at least; the machine must be off, or a "
+            "control domain."
+        ),
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "The new bound, in bytes."),
         errors=(HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN,),
         roles=VM_POWER_ADMIN,
         has_async=False,
         since="orlando",
     )
     set_memory_static_min = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
+        "Say what memory_dynamic_min may not go below; the machine must be off, or a control domain.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "The new bound, in bytes."),
         roles=VM_POWER_ADMIN,
         has_async=False,
         since="midnight-ride",
     )
     set_memory_static_range = message(
-        "",
-        Param("self", ref("VM")),
-        Param("min", INT),
-        Param("max", INT),
+        "Set both bounds that the dynamic ones must lie between; the machine must be off, or a control domain.",
+        Param("self", ref("VM"), "The machine."),
+        Param("min", INT, "The new memory_static_min, in bytes."),
+        Param("max", INT, "The new memory_static_max, in bytes."),
         roles=VM_POWER_ADMIN,
         since="midnight-ride",
     )
     set_memory_limits = message(
-        "",
-        Param("self", ref("VM")),
-        Param("static_min", INT),
-        Param("static_max", INT),
-        Param("dynamic_min", INT),
-        Param("dynamic_max", INT),
+        (
+            "Set all bounds of the guest's memory: static_min <= dynamic_min <= dynamic_max <= static_max; the "
+            "machine must be off, or a control domain."
+        ),
+        Param("self", ref("VM"), "The machine."),
+        Param("static_min", INT, "The new memory_static_min, in bytes."),
+        Param("static_max", INT, "The new memory_static_max, in bytes."),
+        Param("dynamic_min", INT, "The new memory_dynamic_min, in bytes."),
+        Param("dynamic_max", INT, "The new memory_dynamic_max, in bytes."),
         roles=VM_POWER_ADMIN,
         since="midnight-ride",
     )
-    set_memory = message("", Param("self", ref("VM")), Param("value", INT), roles=VM_POWER_ADMIN, since="ely")
+    set_memory = message(
+        (
+            "Give the guest a fixed amount of memory: all bounds but memory_static_min become that; the machine "
+            "must be off, or a control domain."
+        ),
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "Bytes, memory_static_min at least."),
+        roles=VM_POWER_ADMIN,
+        since="ely",
+    )
     set_memory_target_live = message(
-        "",
-        Param("self", ref("VM")),
-        Param("target", INT),
+        "Deprecated, and does nothing but check that the machine runs.",
+        Param("self", ref("VM"), "The machine."),
+        Param("target", INT, "Not heeded."),
         roles=VM_POWER_ADMIN,
         state="deprecated",
         deprecated="midnight-ride",
     )
     wait_memory_target_live = message(
-        "",
-        Param("self", ref("VM")),
+        (
+            "Deprecated: wait, for 256 seconds at most, until the running guest has as much memory as its dynamic "
+            "bounds say."
+        ),
+        Param("self", ref("VM"), "The machine."),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="orlando",
         state="deprecated",
         deprecated="midnight-ride",
     )
     get_cooperative = message(
-        "",
-        Param("self", ref("VM"), late=True),
+        "Deprecated: whether the guest gives back memory when asked to; always true.",
+        Param("self", ref("VM"), "The machine.", late=True),
         result=BOOL,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="midnight-ride",
@@ -747,60 +1048,94 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         deprecated="tampa",
     )
     set_HVM_shadow_multiplier = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", FLOAT),
+        "Set the factor by which memory_overhead allows for more page tables; the machine must be off.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", FLOAT, "The factor, 1 at least."),
         roles=VM_POWER_ADMIN,
         has_async=False,
         since="midnight-ride",
     )
     set_shadow_multiplier_live = message(
-        "",
-        Param("self", ref("VM")),
-        Param("multiplier", FLOAT),
+        "Check a factor for page tables of the running machine and change nothing, as no hypervisor here could.",
+        Param("self", ref("VM"), "The machine."),
+        Param("multiplier", FLOAT, "The factor, 1 at least."),
         roles=VM_POWER_ADMIN,
     )
-    set_VCPUs_max = message("", Param("self", ref("VM")), Param("value", INT), has_async=False, since="midnight-ride")
+    set_VCPUs_max = message(
+        "Say how many virtual CPUs the machine can have while it runs; the machine must be off, or a control domain.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "How many, VCPUs_at_startup at least."),
+        has_async=False,
+        since="midnight-ride",
+    )
     set_VCPUs_at_startup = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
+        "Say how many virtual CPUs the machine has after its next start.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "How many, 1 to VCPUs_max."),
         has_async=False,
         since="midnight-ride",
     )
     send_sysrq = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("key", STRING),
+        "Refused with NOT_IMPLEMENTED, by the original too; it was to press a SysRq key in the guest.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("key", STRING, "The key to press."),
         errors=(VM_BAD_POWER_STATE,),
         roles=POOL_ADMIN,
     )
     send_trigger = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("trigger", STRING),
+        "Refused with NOT_IMPLEMENTED, by the original too; it was to raise an event in the guest.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("trigger", STRING, "Name of the event."),
         errors=(VM_BAD_POWER_STATE,),
         roles=POOL_ADMIN,
     )
     maximise_memory = message(
-        "",
-        Param("self", ref("VM")),
-        Param("total", INT),
-        Param("approximate", BOOL),
+        "Tell the largest memory_static_max, in bytes, with which the machine fits into so much memory of a host.",
+        Param("self", ref("VM"), "The machine."),
+        Param("total", INT, "Bytes of the host's memory, for guest and overhead together."),
+        Param("approximate", BOOL, "Whether to reckon with 64 virtual CPUs, so that some can be added later."),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="miami",
     )
     migrate_send = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("dest", STRING_MAP),
-        Param("live", BOOL),
-        Param("vdi_map", map_of(ref("VDI"), ref("SR"))),
-        Param("vif_map", map_of(ref("VIF"), ref("network"))),
-        Param("options", STRING_MAP),
-        Param("vgpu_map", map_of(ref("VGPU"), ref("GPU_group")), default={}),
-        Param("vdi_format_map", map_of(ref("VDI"), STRING), default={}),
+        (
+            "Move the machine and its disks, and return it as it is there. "
+            "So far only where nothing has to move, else NOT_IMPLEMENTED."
+        ),
+        Param("vm", ref("VM"), "The machine."),
+        Param("dest", STRING_MAP, "What host.migrate_receive returned: keys host, session_id, master, SM and xenops."),
+        Param("live", BOOL, "Not heeded."),
+        Param(
+            "vdi_map",
+            map_of(ref("VDI"), ref("SR")),
+            "Repositories by disk; disks that are not named stay where they are.",
+        ),
+        Param(
+            "vif_map",
+            map_of(ref("VIF"), ref("network")),
+            "Networks by interface, for another pool; must be empty within a pool.",
+        ),
+        Param(
+            "options",
+            STRING_MAP,
+            (
+                "force=true passes over checks that the guest can be moved; copy=true, to keep the machine, is "
+                "refused within a pool."
+            ),
+        ),
+        Param(
+            "vgpu_map",
+            map_of(ref("VGPU"), ref("GPU_group")),
+            "GPU groups by virtual GPU, for the destination; not heeded yet.",
+            default={},
+        ),
+        Param(
+            "vdi_format_map",
+            map_of(ref("VDI"), STRING),
+            "Formats of the new disks by disk, for the destination; not heeded yet.",
+            default={},
+        ),
         result=ref("VM"),
         errors=(
             VM_BAD_POWER_STATE,
@@ -810,22 +1145,50 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="tampa",
     )
     assert_can_migrate = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("dest", STRING_MAP),
-        Param("live", BOOL),
-        Param("vdi_map", map_of(ref("VDI"), ref("SR"))),
-        Param("vif_map", map_of(ref("VIF"), ref("network"))),
-        Param("options", STRING_MAP),
-        Param("vgpu_map", map_of(ref("VGPU"), ref("GPU_group")), default={}),
+        "Raise what keeps the machine from being moved by VM.migrate_send; nothing is done.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("dest", STRING_MAP, "What host.migrate_receive returned: keys host, session_id, master, SM and xenops."),
+        Param("live", BOOL, "Not heeded."),
+        Param(
+            "vdi_map",
+            map_of(ref("VDI"), ref("SR")),
+            "Repositories by disk; disks that are not named stay where they are.",
+        ),
+        Param(
+            "vif_map",
+            map_of(ref("VIF"), ref("network")),
+            "Networks by interface, for another pool; must be empty within a pool.",
+        ),
+        Param(
+            "options",
+            STRING_MAP,
+            (
+                "force=true passes over checks that the guest can be moved; copy=true, to keep the machine, is "
+                "refused within a pool."
+            ),
+        ),
+        Param(
+            "vgpu_map",
+            map_of(ref("VGPU"), ref("GPU_group")),
+            "GPU groups by virtual GPU, for the destination; not heeded yet.",
+            default={},
+        ),
         errors=(LICENCE_RESTRICTION,),
         roles=VM_POWER_ADMIN,
         since="tampa",
     )
-    assert_can_migrate_sender = message("", roles=VM_POWER_ADMIN, hidden=True, arity=7)
+    assert_can_migrate_sender = message(
+        (
+            "Meant to check, between hosts, the sender's part of VM.assert_can_migrate. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        roles=VM_POWER_ADMIN,
+        hidden=True,
+        arity=7,
+    )
     get_boot_record = message(
-        "",
-        Param("self", ref("VM")),
+        "Deprecated: return the record of a machine that is not off, as it is now and not as it was when it booted.",
+        Param("self", ref("VM"), "The machine."),
         result=record("VM"),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
@@ -833,67 +1196,71 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         deprecated="inverness",
     )
     get_data_sources = message(
-        "",
-        Param("self", ref("VM")),
+        "List the figures that are taken of the running machine; none are yet.",
+        Param("self", ref("VM"), "The machine."),
         result=set_of(record("data_source")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="orlando",
     )
     record_data_source = message(
-        "",
-        Param("self", ref("VM")),
-        Param("data_source", STRING),
+        "Keep a figure of the running machine over time; refused, as none are taken yet.",
+        Param("self", ref("VM"), "The machine."),
+        Param("data_source", STRING, "Name of the figure."),
         has_async=False,
         since="orlando",
     )
     query_data_source = message(
-        "",
-        Param("self", ref("VM")),
-        Param("data_source", STRING),
+        "Tell what a figure of the running machine is now; refused, as none are taken yet.",
+        Param("self", ref("VM"), "The machine."),
+        Param("data_source", STRING, "Name of the figure."),
         result=FLOAT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="orlando",
     )
     forget_data_source_archives = message(
-        "",
-        Param("self", ref("VM")),
-        Param("data_source", STRING),
+        "Forget what was kept of a figure of the running machine; nothing is kept yet.",
+        Param("self", ref("VM"), "The machine."),
+        Param("data_source", STRING, "Name of the figure."),
         has_async=False,
         since="orlando",
     )
     assert_operation_valid = message(
-        "",
-        Param("self", ref("VM")),
-        Param("op", enum_of(VmOperations)),
+        "Raise what forbids an operation on the machine now; nothing is done.",
+        Param("self", ref("VM"), "The machine."),
+        Param("op", enum_of(VmOperations), "The operation."),
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )
-    update_allowed_operations = message("", Param("self", ref("VM")), roles=POOL_ADMIN)
+    update_allowed_operations = message(
+        "Does nothing: allowed_operations follow every change by themselves.",
+        Param("self", ref("VM"), "The machine."),
+        roles=POOL_ADMIN,
+    )
     get_allowed_VBD_devices = message(
-        "",
-        Param("vm", ref("VM")),
+        "List the numbers that userdevice of another drive could have.",
+        Param("vm", ref("VM"), "The machine."),
         result=set_of(STRING),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
     get_allowed_VIF_devices = message(
-        "",
-        Param("vm", ref("VM")),
+        "List the numbers, out of 0 to 15, that device of another interface could have.",
+        Param("vm", ref("VM"), "The machine."),
         result=set_of(STRING),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
     get_possible_hosts = message(
-        "",
-        Param("vm", ref("VM")),
+        "List the hosts on which the machine could be started now.",
+        Param("vm", ref("VM"), "The machine."),
         result=set_of(ref("host")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )
     assert_can_boot_here = message(
-        "",
-        Param("self", ref("VM")),
-        Param("host", ref("host"), late=True),
+        "Raise the first reason why the machine could not be started on a host; nothing is done.",
+        Param("self", ref("VM"), "The machine."),
+        Param("host", ref("host"), "The host.", late=True),
         errors=(
             HOST_NOT_ENOUGH_FREE_MEMORY,
             HOST_NOT_ENOUGH_PCPUS,
@@ -917,51 +1284,86 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )
-    atomic_set_resident_on = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    atomic_set_resident_on = message(
+        "Meant to record, between hosts, where the machine runs. Not built yet: it answers NOT_IMPLEMENTED.",
+        roles=LOCAL_ROOT,
+        hidden=True,
+        arity=2,
+    )
     create_new_blob = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
+        "Make an object for binary data that is kept with the machine, and return it.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("name", STRING, "Its key in the map blobs, which is not there yet."),
+        Param("mime_type", STRING, "MIME type of the data; empty: application/octet-stream."),
+        Param("public", BOOL, "Whether the data is for everybody to read.", default=False),
         result=ref("blob"),
         roles=VM_POWER_ADMIN,
         since="orlando",
     )
-    s3_suspend = message("", Param("vm", ref("VM")), roles=VM_OPERATOR, hidden=True)
-    s3_resume = message("", Param("vm", ref("VM")), roles=VM_OPERATOR, hidden=True)
-    assert_agile = message("", Param("self", ref("VM")), roles=role_set(READ_ONLY, CLIENT_CERT), since="orlando")
+    s3_suspend = message(
+        (
+            "Meant to let the guest sleep as a computer does (ACPI S3), without saving anything. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("vm", ref("VM"), "The machine."),
+        roles=VM_OPERATOR,
+        hidden=True,
+    )
+    s3_resume = message(
+        "Meant to wake the guest from the sleep of VM.s3_suspend. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("vm", ref("VM"), "The machine."),
+        roles=VM_OPERATOR,
+        hidden=True,
+    )
+    assert_agile = message(
+        "Raise what ties the machine to one host: a repository or a network that is not shared.",
+        Param("self", ref("VM"), "The machine."),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        since="orlando",
+    )
     update_snapshot_metadata = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("snapshot_of", ref("VM")),
-        Param("snapshot_time", DATETIME),
-        Param("transportable_snapshot_id", STRING),
+        "Meant to record of what, when and how the snapshot was taken. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("vm", ref("VM"), "The snapshot."),
+        Param("snapshot_of", ref("VM"), "The machine that it is of."),
+        Param("snapshot_time", DATETIME, "When it was taken."),
+        Param("transportable_snapshot_id", STRING, "The identifier that the guest gave it."),
         roles=POOL_OPERATOR,
         hidden=True,
     )
     retrieve_wlb_recommendations = message(
-        "",
-        Param("vm", ref("VM")),
+        "Refused with WLB_NOT_INITIALIZED: there is no service for workload balancing to ask.",
+        Param("vm", ref("VM"), "The machine."),
         result=map_of(ref("host"), set_of(STRING)),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="george",
     )
     set_bios_strings = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", STRING_MAP),
+        "Say what the machine tells of its hardware, once and for all.",
+        Param("self", ref("VM"), "The machine."),
+        Param(
+            "value",
+            STRING_MAP,
+            (
+                "Keys such as bios-vendor, with 1 to 512 printable ASCII characters each; the usual words take the "
+                "other keys."
+            ),
+        ),
         errors=(
             VM_BIOS_STRINGS_ALREADY_SET,
             INVALID_VALUE,
         ),
         since="inverness",
     )
-    copy_bios_strings = message("", Param("vm", ref("VM")), Param("host", ref("host")), since="midnight-ride")
+    copy_bios_strings = message(
+        "Let the machine tell of its hardware what a host tells of its own, once and for all, and prefer that host.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("host", ref("host"), "The host."),
+        since="midnight-ride",
+    )
     set_protection_policy = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", ref("VMPP")),
+        "Removed, answers MESSAGE_REMOVED; it was to put the machine under a protection policy.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", ref("VMPP"), "The policy."),
         roles=POOL_OPERATOR,
         has_async=False,
         since="cowley",
@@ -969,33 +1371,48 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         deprecated="clearwater",
     )
     set_snapshot_schedule = message(
-        "",
-        Param("self", ref("VM"), late=True),
-        Param("value", ref("VMSS"), late=True),
+        "Put the machine, which is no template and no control domain, under a schedule for snapshots.",
+        Param("self", ref("VM"), "The machine.", late=True),
+        Param("value", ref("VMSS"), "The schedule; NULL for none.", late=True),
         roles=POOL_OPERATOR,
         has_async=False,
         since="falcon",
     )
-    set_start_delay = message("", Param("self", ref("VM")), Param("value", INT), roles=POOL_OPERATOR, since="boston")
-    set_shutdown_delay = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", INT),
+    set_start_delay = message(
+        "Say for how long a start of the machine goes on waiting once it runs.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "Seconds, 0 at least."),
         roles=POOL_OPERATOR,
         since="boston",
     )
-    set_order = message("", Param("self", ref("VM")), Param("value", INT), roles=POOL_OPERATOR, since="boston")
+    set_shutdown_delay = message(
+        "Say for how long a shutdown of the machine goes on waiting once it is off.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "Seconds, 0 at least."),
+        roles=POOL_OPERATOR,
+        since="boston",
+    )
+    set_order = message(
+        "Set the place of the machine in its appliance.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", INT, "The place, 0 at least; lower ones start earlier."),
+        roles=POOL_OPERATOR,
+        since="boston",
+    )
     set_suspend_VDI = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", ref("VDI"), late=True),
+        (
+            "Say that another disk holds the same memory of the suspended machine. "
+            "So far only the present one is accepted."
+        ),
+        Param("self", ref("VM"), "The machine."),
+        Param("value", ref("VDI"), "The disk.", late=True),
         roles=POOL_OPERATOR,
         since="boston",
     )
     assert_can_be_recovered = message(
-        "",
-        Param("self", ref("VM")),
-        Param("session_to", ref("session"), late=True),
+        "Raise what keeps the machine from being recovered in another pool: so far only that no session is named.",
+        Param("self", ref("VM"), "The machine."),
+        Param("session_to", ref("session"), "A session of the pool that is to recover the machine.", late=True),
         errors=(
             VM_IS_PART_OF_AN_APPLIANCE,
             VM_REQUIRES_SR,
@@ -1004,98 +1421,131 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="boston",
     )
     get_SRs_required_for_recovery = message(
-        "",
-        Param("self", ref("VM")),
-        Param("session_to", ref("session"), late=True),
+        "List the shared repositories with its disks, which another pool needs to recover the machine.",
+        Param("self", ref("VM"), "The machine."),
+        Param("session_to", ref("session"), "A session of the pool that is to recover the machine.", late=True),
         result=set_of(ref("SR")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="creedence",
     )
     recover = message(
-        "",
-        Param("self", ref("VM")),
-        Param("session_to", ref("session")),
-        Param("force", BOOL),
+        "Meant to recover the machine into another pool. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VM"), "The machine."),
+        Param("session_to", ref("session"), "A session of the pool that is to recover the machine."),
+        Param("force", BOOL, "Whether to take the place of a newer machine that has the same uuid."),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="boston",
     )
     import_convert = message(
-        "",
-        Param("type", STRING),
-        Param("username", STRING),
-        Param("password", STRING, secret=True),
-        Param("sr", ref("SR")),
-        Param("remote_config", STRING_MAP),
+        (
+            "Meant to import a machine from another product, by a service that converts it. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("type", STRING, "Which kind of product it comes from."),
+        Param("username", STRING, "Whom to log in as there."),
+        Param("password", STRING, "The password for that.", secret=True),
+        Param("sr", ref("SR"), "The repository for its disks."),
+        Param("remote_config", STRING_MAP, "Further keys that tell the service what to import."),
         since="tampa",
     )
     set_appliance = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", ref("VM_appliance"), late=True),
+        "Make the machine part of an appliance.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", ref("VM_appliance"), "The appliance; NULL for none.", late=True),
         roles=POOL_OPERATOR,
         since="boston",
     )
     set_groups = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", set_of(ref("VM_group"))),
+        "Put the machine into a group by which its hosts are chosen.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", set_of(ref("VM_group")), "The group; empty for none, and TOO_MANY_GROUPS for more than one."),
         errors=(OPERATION_NOT_ALLOWED,),
         since="24.19.1",
         state="prototyped",
     )
-    query_services = message("", Param("self", ref("VM")), result=STRING_MAP, roles=POOL_ADMIN, since="tampa")
+    query_services = message(
+        "Refused, with NOT_IMPLEMENTED where nothing else forbids it; it was to list services of a system domain.",
+        Param("self", ref("VM"), "The machine."),
+        result=STRING_MAP,
+        roles=POOL_ADMIN,
+        since="tampa",
+    )
     call_plugin = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("plugin", STRING),
-        Param("fn", STRING),
-        Param("args", STRING_MAP),
+        "Ask the agent in the running guest to do something; fails, as no hypervisor here reaches such agents yet.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("plugin", STRING, "guest-agent-operation, the only one there is."),
+        Param("fn", STRING, "request-rdp-on, request-rdp-off or run-script."),
+        Param("args", STRING_MAP, "Arguments by name; run-script takes script, of 1024 bytes at most."),
         result=STRING,
         roles=VM_OPERATOR,
         since="cream",
     )
     call_host_plugin = message(
-        "",
-        Param("vm", ref("VM")),
-        Param("plugin", STRING),
-        Param("fn", STRING),
-        Param("args", STRING_MAP),
+        "Run a plug-in of the host on which the machine runs, and return what it answers.",
+        Param("vm", ref("VM"), "The machine."),
+        Param("plugin", STRING, "Name of the plug-in."),
+        Param("fn", STRING, "The function of it."),
+        Param("args", STRING_MAP, "Arguments of the function, by name."),
         result=STRING,
         roles=VM_OPERATOR,
         since="25.22.0",
         state="prototyped",
     )
-    set_has_vendor_device = message("", Param("self", ref("VM")), Param("value", BOOL), since="dundee")
+    set_has_vendor_device = message(
+        "Say whether Windows is to be shown a device for which it gets drivers by itself; the machine must be off.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", BOOL, "True to show it, which raises hardware_platform_version to 2."),
+        since="dundee",
+    )
     import_ = message(
-        "",
-        Param("url", STRING),
-        Param("sr", ref("SR")),
-        Param("full_restore", BOOL),
-        Param("force", BOOL),
+        (
+            "Meant to fetch exported machines from a URL, import them and return them. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("url", STRING, "Where they are fetched."),
+        Param("sr", ref("SR"), "The repository for their disks."),
+        Param(
+            "full_restore",
+            BOOL,
+            "Whether they keep their uuids and MAC addresses, and take the place of machines that have them.",
+        ),
+        Param("force", BOOL, "Whether to go on in spite of wrong checksums and of machines that are newer."),
         result=set_of(ref("VM")),
         roles=POOL_OPERATOR,
         since="dundee",
     )
-    set_actions_after_crash = message("", Param("self", ref("VM")), Param("value", enum_of(OnCrashBehaviour)))
+    set_actions_after_crash = message(
+        "Say what becomes of the machine when its guest crashed.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", enum_of(OnCrashBehaviour), "What becomes of it."),
+    )
     set_domain_type = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", enum_of(DomainType)),
+        "Say what kind of machine it is from its next start on; HVM_boot_policy follows.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", enum_of(DomainType), "The kind; unspecified is refused."),
         has_async=False,
         since="kolkata",
     )
     set_HVM_boot_policy = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", STRING),
+        (
+            "Deprecated, as VM.set_domain_type does it now: say whether the machine boots as hardware does; "
+            "domain_type follows."
+        ),
+        Param("self", ref("VM"), "The machine."),
+        Param("value", STRING, "BIOS order if it does, empty if it is paravirtual."),
         has_async=False,
         state="deprecated",
         deprecated="kolkata",
     )
-    set_NVRAM_EFI_variables = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
+    set_NVRAM_EFI_variables = message(
+        "Record what the firmware of a guest, which may run, keeps under EFI-variables.",
+        roles=LOCAL_ROOT,
+        hidden=True,
+        arity=2,
+    )
     restart_device_models = message(
-        "",
-        Param("self", ref("VM")),
+        "Give the running machine a new process on the host that it is on; it sleeps for the time.",
+        Param("self", ref("VM"), "The machine."),
         errors=(
             VM_BAD_POWER_STATE,
             OTHER_OPERATION_IN_PROGRESS,
@@ -1108,71 +1558,91 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         state="prototyped",
     )
     set_uefi_mode = message(
-        "",
-        Param("self", ref("VM")),
-        Param("mode", enum_of(VmUefiMode)),
+        "Meant to change who owns the keys of the machine's UEFI firmware; changes nothing and answers an empty text.",
+        Param("self", ref("VM"), "The machine."),
+        Param("mode", enum_of(VmUefiMode), "setup to give them up, user to have them owned."),
         result=STRING,
         roles=POOL_ADMIN,
         since="24.17.0",
         state="prototyped",
     )
     get_secureboot_readiness = message(
-        "",
-        Param("self", ref("VM")),
+        "Tell whether the machine checks what it boots: not_supported without UEFI, else disabled so far.",
+        Param("self", ref("VM"), "The machine."),
         result=enum_of(VmSecurebootReadiness),
         roles=POOL_ADMIN,
         since="24.17.0",
         state="prototyped",
     )
     update_secureboot_certificates_on_boot = message(
-        "",
-        Param("self", ref("VM")),
-        Param("mark", BOOL),
+        "Bring newer certificates for Secure Boot to the machine when it boots next; refused, as there are none yet.",
+        Param("self", ref("VM"), "The machine."),
+        Param("mark", BOOL, "True to bring them, false to leave it."),
         since="26.14.0",
         state="prototyped",
     )
     set_blocked_operations = message(
-        "",
-        Param("self", ref("VM")),
-        Param("value", map_of(enum_of(VmOperations), STRING)),
+        "Say which operations on the machine are refused, in place of all before.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", map_of(enum_of(VmOperations), STRING), "Texts for OPERATION_BLOCKED, by operation."),
         since="orlando",
     )
     add_to_blocked_operations = message(
-        "",
-        Param("self", ref("VM")),
-        Param("key", enum_of(VmOperations)),
-        Param("value", STRING),
+        "Refuse one more operation on the machine from now on.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", enum_of(VmOperations), "An operation that is not blocked yet."),
+        Param("value", STRING, "The text that OPERATION_BLOCKED tells, such as a reason."),
         since="orlando",
     )
     remove_from_blocked_operations = message(
-        "",
-        Param("self", ref("VM")),
-        Param("key", enum_of(VmOperations)),
+        "Refuse an operation on the machine no longer.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", enum_of(VmOperations), "The operation; one that is not blocked is no error."),
         since="orlando",
     )
     sysprep = message(
-        "",
-        Param("self", ref("VM")),
-        Param("unattend", STRING),
-        Param("timeout", FLOAT),
+        "Prepare the Windows guest for being copied; fails, as no hypervisor here reaches agents in guests yet.",
+        Param("self", ref("VM"), "The machine."),
+        Param("unattend", STRING, "Contents of the answer file for Windows, in XML."),
+        Param("timeout", FLOAT, "Seconds that the guest may take to shut down."),
         since="25.24.0",
         state="prototyped",
     )
     add_to_other_config = message(
-        "",
-        Param("self", ref("VM")),
-        Param("key", STRING),
-        Param("value", STRING),
+        "Add a key to other_config.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", STRING, "A key that is not there yet."),
+        Param("value", STRING, "Its value."),
         has_async=False,
     )
-    remove_from_other_config = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False)
-    set_other_config = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False)
+    remove_from_other_config = message(
+        "Take a key out of other_config.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", STRING, "The key; one that is not there is no error."),
+        has_async=False,
+    )
+    set_other_config = message(
+        "Set other_config, in place of all before.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", STRING_MAP, "Keys and values."),
+        has_async=False,
+    )
     add_to_platform = message(
-        "",
-        Param("self", ref("VM")),
-        Param("key", STRING),
-        Param("value", STRING),
+        "Add a key to the settings of the virtual hardware; a running machine has it after its next start.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", STRING, "A key that is not there yet."),
+        Param("value", STRING, "Its value."),
         has_async=False,
     )
-    remove_from_platform = message("", Param("self", ref("VM")), Param("key", STRING), has_async=False)
-    set_platform = message("", Param("self", ref("VM")), Param("value", STRING_MAP), has_async=False)
+    remove_from_platform = message(
+        "Take a key out of the settings of the virtual hardware; a running machine is rid of it after its next start.",
+        Param("self", ref("VM"), "The machine."),
+        Param("key", STRING, "The key; one that is not there is no error."),
+        has_async=False,
+    )
+    set_platform = message(
+        "Set all settings of the virtual hardware; a running machine has them after its next start.",
+        Param("self", ref("VM"), "The machine."),
+        Param("value", STRING_MAP, "Keys and values."),
+        has_async=False,
+    )
