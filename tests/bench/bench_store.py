@@ -20,7 +20,7 @@ from xapid.datamodel import VM
 from xapid.http.peer import Peer
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Request
-from xapid.main import Running, running, spare_collector
+from xapid.main import Running, running, spare_collector, warm_encoders
 from xapid.runtime.config import Config
 from xapid.store.store import Store
 
@@ -101,7 +101,7 @@ async def pauses(daemon: Running) -> None:
             started = time.thread_time()
             longest = await watch.during(ask)
             beside = f"{time.thread_time() - started:.1f} s of processor in all"
-            say(f"longest pause, event.from of {count:,}, {kind}, {state}", longest, "ms", at_most(50), beside)
+            say(f"longest pause, event.from of {count:,}, {kind}, {state}", longest, "ms", at_most(20), beside)
     longest = await watch.during(_collect)
     say(f"longest pause, full garbage collection, {count:,} objects", longest, "ms", at_most(50))
 
@@ -119,6 +119,7 @@ async def filled(directory: Path) -> AsyncIterator[Running]:
     flags = {"--state-dir": str(directory / "state"), "--unix": str(directory / "socket"), "--drivers": "sim"}
     async with running(Config.load({**flags, "--http": "", "--https": "", "--log-level": "warning"}, {})) as found:
         spare_collector()
+        await warm_encoders()
         yield found
 
 

@@ -39,7 +39,7 @@ OTHER_CONFIG = "x-http-other-config-"
 
 LARGE = 200
 """Records of an answer beyond which it is encoded in slices."""
-TURN = 0.005
+TURN = 0.004
 """Seconds for which such an answer holds the loop at a time."""
 
 
@@ -176,11 +176,11 @@ def _is_large(value: object) -> bool:
 
 
 async def _all(slices: Iterator[Sequence[bytes]]) -> list[Sequence[bytes]]:
-    """All slices, letting others run in between."""
+    """All slices, letting others run in between. Each is one piece: so to count and to send them takes no time."""
     made: list[Sequence[bytes]] = []
     began = time.perf_counter()
     for each in slices:
-        made.append(each)
+        made.append((b"".join(each),))
         if time.perf_counter() - began > TURN:
             await asyncio.sleep(0)
             began = time.perf_counter()

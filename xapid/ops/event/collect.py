@@ -15,7 +15,7 @@ from xapid.wire.records import EventOut
 
 MANY = 1000
 """Changes beyond which others get their turns in between."""
-TURN = 0.005
+TURN = 0.004
 """Seconds for which a long collection holds the loop at a time."""
 SLICE = 64
 """Objects after which the clock is looked at."""
