@@ -102,9 +102,9 @@ async def serve_with(config: Config, choose: Choose = chosen_hardware) -> None:
     async with running(config, choose) as daemon:
         spare_collector()
         notify("READY=1")
-        await warm_encoders()
         watchdog = asyncio.ensure_future(keep_watchdog_quiet())
         log.info("xapid %s is ready: %s", __version__, daemon.described())
+        await warm_encoders()
         await stopping.wait()
         watchdog.cancel()
         notify("STOPPING=1")
