@@ -58,3 +58,12 @@ def test_a_line_that_holds_no_hash_lets_nobody_in(passwords: PasswordFile, line:
 def test_a_name_that_would_be_two_is_refused(passwords: PasswordFile, user: str) -> None:
     with pytest.raises(ValueError, match="colon"):
         passwords.set(user, "x")
+
+
+def test_a_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "garbage").write_bytes(bytes(range(256)) * 10)
+    (tmp_path / "directory").mkdir()
+
+    assert not PasswordFile(tmp_path / "garbage").check("root", "x")
+    assert not PasswordFile(tmp_path / "directory").check("root", "x")
+    assert "cannot be read" in caplog.text

@@ -6,6 +6,7 @@ import contextvars
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,35 @@ def test_a_command_of_a_call_that_was_given_up_before_is_ended_too() -> None:
 
     with pytest.raises(Failed, match="cancelled"):
         contextvars.Context().run(call)
+
+
+# Descendants
+
+
+def test_what_a_command_started_ends_with_it_when_it_is_cancelled(tmp_path: Path) -> None:
+    cancellation, pids = Cancellation(), tmp_path / "pid"
+    script = f"sleep 1000 & echo $! > {pids}; wait"
+
+    def work() -> None:
+        current.set(cancellation)
+        with pytest.raises(Failed, match="cancelled"):
+            run(["/bin/sh", "-c", script], timeout=100)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not pids.exists() or not pids.read_text().strip():
+        time.sleep(0.01)
+    cancellation.cancel()
+    thread.join(30)
+
+    assert not thread.is_alive()
+    grandchild = Path("/proc", pids.read_text().strip(), "stat")
+    assert not grandchild.exists() or grandchild.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_command_that_took_too_long_leaves_nobody_behind(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="took longer"):
+        run(["/bin/sh", "-c", f"sleep 1000 & echo $! > {tmp_path / 'pid'}; wait"], timeout=0.3)
+
+    grandchild = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
+    assert not grandchild.exists() or grandchild.read_text().rpartition(")")[2].split()[0] == "Z"

@@ -16,6 +16,7 @@ from tests.http.client import PATIENCE, Client, Hangup, call, get
 from tests.http.conftest import Serve
 from tests.http.service import body_of
 from tests.http.tls_by_hand import TlsByHand
+from xapid.http import protocol
 from xapid.http.exchange import RAW, send_reply
 from xapid.http.reply import Reply
 from xapid.http.routes import standard_routes
@@ -281,4 +282,34 @@ def test_a_stop_ends_raw_streams(serve: Serve, kind: str) -> None:
         thread.stop()
 
         assert ended.wait(PATIENCE)
+        assert client.rest() == b""
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_call_is_given_up_some_time_after_its_client_ended_its_side(
+    serve: Serve, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "PATIENCE", 0.05)
+    held = Held()
+    with serve(held.service) as (_, running), running.dial(kind) as client:
+        client.send(call(b"held"))
+        assert held.gate.reached.wait(PATIENCE)
+
+        client.end()
+
+        assert held.ended.wait(PATIENCE)
+        assert held.outcome == ["cancelled"]
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_an_answer_that_comes_before_it_is_given_up_is_sent(serve: Serve, kind: str) -> None:
+    held = Held()
+    with serve(held.service) as (_, running), running.dial(kind) as client:
+        client.send(call(b"held"))
+        assert held.gate.reached.wait(PATIENCE)
+
+        client.end()
+        held.gate.open()
+
+        assert client.response().body == b"held"
         assert client.rest() == b""

@@ -11,6 +11,7 @@ import pytest
 from tests.machines import MIB, NULL, Workshop
 from tests.xapi import Xapi
 from xapid.backends.interface import Failed, NoSpace
+from xapid.backends.storage.interface import SrScan
 from xapid.datamodel import VDI
 from xapid.datamodel.errors import (
     HANDLE_INVALID,
@@ -345,3 +346,46 @@ async def test_a_guest_that_lets_go_of_a_disk_while_it_is_branched_keeps_no_leas
 
     assert workshop.leases(sr) == {}
     assert workshop.idle()
+
+
+# Scans meanwhile
+
+
+@pytest.mark.parametrize("message", ["VM.copy", "VDI.copy"])
+async def test_scans_leave_what_is_being_copied_to_who_copies_it(workshop: Workshop, message: str) -> None:
+    sr, other = await workshop.sr(), await workshop.sr("dummy")
+    vm = await workshop.vm()
+    disks = [await workshop.disk(sr) for _ in range(2)]
+    for disk in disks:
+        await workshop.drive(vm, disk)
+    workshop.faults("storage:dummy").delay("copy", 0.02)
+    given = (vm, "a copy", other) if message == "VM.copy" else (disks[0], other)
+
+    copying = asyncio.create_task(workshop.xapi.call(message, *given))
+    while not copying.done():
+        await workshop.xapi.SR.scan(other)
+        await asyncio.sleep(0.002)
+
+    assert workshop.is_there(await copying)
+    copies = await workshop.xapi.SR.get_VDIs(other)
+    assert len(copies) == (2 if message == "VM.copy" else 1)
+    await workshop.xapi.SR.scan(other)
+    assert sorted(await workshop.xapi.SR.get_VDIs(other)) == sorted(copies)
+
+
+async def test_a_scan_that_began_before_a_copy_was_recorded_does_not_forget_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sr, other = await workshop.sr(), await workshop.sr("dummy")
+    disk = await workshop.disk(sr)
+    storage = workshop.fresh.driver("storage:dummy")
+    # What it saw when it began; it takes its time to tell.
+    monkeypatch.setattr(storage, "scan", lambda repository: SrScan((), storage.figures(repository)))
+    workshop.faults("storage:dummy").delay("scan", 0.05)
+
+    scan = asyncio.create_task(workshop.xapi.SR.scan(other))
+    await workshop.until(lambda: bool(workshop.row(other).current_operations))
+    copy = await workshop.xapi.VDI.copy(disk, other)
+    await scan
+
+    assert workshop.is_there(copy)

@@ -49,3 +49,13 @@ async def test_without_a_watchdog_of_our_own_nothing_is_told(
         monkeypatch.setenv(name, value)
 
     await asyncio.wait_for(keep_watchdog_quiet(), 10)
+
+
+def test_a_service_manager_that_is_not_there_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+
+    notify("READY=1")
+
+    assert "is not told READY=1" in caplog.text

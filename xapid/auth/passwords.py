@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import secrets
 import tempfile
 from pathlib import Path
 
 import argon2
+
+log = logging.getLogger(__name__)
 
 _HASHER = argon2.PasswordHasher()
 
@@ -52,8 +55,11 @@ class PasswordFile:
 
     def _entries(self) -> dict[str, str]:
         try:
-            text = self.path.read_text()
+            text = self.path.read_text(errors="replace")
         except FileNotFoundError:
+            return {}
+        except OSError as error:
+            log.error("the password file %s cannot be read: %s", self.path, error.strerror)
             return {}
         lines = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
         return {user: hashed.strip() for user, hashed in lines}

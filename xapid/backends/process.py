@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import os
 import selectors
+import signal
 import subprocess
 import threading
 import time
@@ -19,6 +21,8 @@ log = logging.getLogger(__name__)
 
 LONGEST = 30 * 24 * 3600.0
 """Seconds a copy may take at most."""
+LOOK_AGAIN = 1.0
+"""Seconds after which it is looked whether a silent process was cancelled."""
 
 
 class Cancellation:
@@ -34,13 +38,13 @@ class Cancellation:
         with self._lock:
             self.cancelled = True
             for process in self._running:
-                process.kill()
+                _kill(process)
 
     def add(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
             self._running.add(process)
             if self.cancelled:
-                process.kill()
+                _kill(process)
 
     def discard(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
@@ -101,16 +105,17 @@ def ended(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=directory,
+        start_new_session=True,
         env={**os.environ, "LC_ALL": "C"},
     )
     with process:
         cancellation.add(process)
         try:
-            output, errors, in_time = _read(process, time.monotonic() + timeout, on_output)
+            output, errors, in_time = _read(process, time.monotonic() + timeout, on_output, cancellation)
             process.wait()
         finally:
-            # Does nothing to a process that has ended.
-            process.kill()
+            if process.poll() is None:
+                _kill(process)
             cancellation.discard(process)
     if cancellation.cancelled:
         raise Failed(f"{argv[0]} was cancelled")
@@ -119,10 +124,23 @@ def ended(
     return Ended(process.returncode, output, errors)
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started: it leads a session of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
 def _read(
-    process: subprocess.Popen[bytes], deadline: float, on_output: Callable[[bytes], None] | None
+    process: subprocess.Popen[bytes],
+    deadline: float,
+    on_output: Callable[[bytes], None] | None,
+    cancellation: Cancellation,
 ) -> tuple[bytes, bytes, bool]:
-    """What a process prints until it closes both streams, and whether it did so in time; if not it is killed."""
+    """What a process prints until it closes both streams, and whether it did so in time; if not it is killed.
+
+    Of one that was cancelled nothing more is read: somebody else may hold its streams open.
+    """
     assert process.stdout and process.stderr
     output, errors = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
@@ -130,10 +148,11 @@ def _read(
         selector.register(process.stderr, selectors.EVENT_READ, errors)
         while selector.get_map():
             left = deadline - time.monotonic()
-            # An hour at a time: epoll takes no more than 24 days.
-            ready = selector.select(min(max(0.0, left), 3600.0))
-            if not ready and left <= 3600.0:
-                process.kill()
+            ready = selector.select(min(max(0.0, left), LOOK_AGAIN))
+            if cancellation.cancelled:
+                break
+            if not ready and left <= LOOK_AGAIN:
+                _kill(process)
                 return bytes(output), bytes(errors), False
             for key, _ in ready:
                 data = os.read(key.fd, 65536)

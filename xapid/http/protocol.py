@@ -32,6 +32,8 @@ BURST = 32
 SLICE = 1048576
 """Bytes of a reply that are written in one go; more would be copied while everybody else waits."""
 
+PATIENCE = 60.0
+"""Seconds for which a call goes on waiting whose client has ended its side: nobody may be there any more."""
 GOODBYE = 0.5
 """Seconds which TLS clients have to answer our end of TLS when the server stops. Idle ones do not even read it."""
 
@@ -86,6 +88,7 @@ class HttpProtocol(asyncio.Protocol):
         self._skip = 0
         self._call: tuple[Head, Route] | None = None
         self._exchange: Exchange | None = None
+        self._work: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -142,6 +145,15 @@ class HttpProtocol(asyncio.Protocol):
         self._arrived.set()
         if self._phase is not REPLY:
             self._advance()
+        elif self._exchange is None and self._timer is None:
+            self._timer = self._loop.call_later(PATIENCE, self._give_up)
+
+    def _give_up(self) -> None:
+        """The client has ended its side, and what it waits for does not come. What it began goes on without it."""
+        self._timer = None
+        if self._work is not None and not self._work.done():
+            self._work.cancel()
+        self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
@@ -327,6 +339,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _deliver_later(self, head: Head, reply: Reply) -> None:
         if self._phase is not CLOSED:
+            self._cancel_timer()
             self._deliver(head, reply)
             if self._buffer or self.ended:
                 self._advance()
@@ -354,7 +367,7 @@ class HttpProtocol(asyncio.Protocol):
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Answer in a task. Until then what arrives is kept."""
         self._phase = REPLY
-        task = self._loop.create_task(work, context=self._context.copy())
+        task = self._work = self._loop.create_task(work, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

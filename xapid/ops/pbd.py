@@ -88,10 +88,11 @@ async def _attach(ctx: Context, undo: Undo, pbd: PBD) -> None:
     repository = repositories.by_pbd(ctx, pbd)
     undo.push(repository.channel, StorageDriver.detach_sr, repository.spec)
     await repository.channel.call(StorageDriver.attach_sr, repository.spec)
+    began = ctx.store.generation
     found = await repository.channel.call(StorageDriver.scan, repository.spec)
     with ctx.write() as tx:
         tx.set(pbd, currently_attached=True)
-        scan_records.reconcile(tx, ctx.store, ctx.now(repository.row), found)
+        scan_records.reconcile(tx, ctx.store, ctx.now(repository.row), found, began, ctx.runtime.unborn)
 
 
 async def try_to_plug(ctx: Context, pbd: PBD) -> bool:

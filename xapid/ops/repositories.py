@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from xapid.backends.storage.interface import Sr, Volume
+from xapid.backends.storage.interface import NewVolume, Sr, Volume
 from xapid.datamodel import PBD, SR, VDI, Host
 from xapid.datamodel.errors import SR_HAS_NO_PBDS
 from xapid.datamodel.types import Object
@@ -69,3 +69,9 @@ async def marked(ctx: Context, marks: Iterable[tuple[Object, str]]) -> AsyncIter
         for row, operation in ordered:
             await stack.enter_async_context(ctx.operation(row, operation))
         yield await stack.enter_async_context(ctx.undoing())
+
+
+def expect(ctx: Context, undo: Undo, new: NewVolume) -> None:
+    """A volume is about to be made whose repository is not marked: scans meanwhile leave it alone."""
+    undo.unborn.add(new.uuid)
+    ctx.runtime.unborn.add(new.uuid)

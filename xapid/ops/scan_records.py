@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from xapid.backends.storage.interface import SrFigures, SrScan, Volume
@@ -23,9 +24,13 @@ def set_figures(tx: Transaction, sr: SR, figures: SrFigures) -> None:
     )
 
 
-def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan) -> None:
+def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan, began: int, unborn: Container[str]) -> None:
     """Records of disks after a scan: vanished ones go, new ones come, damaged ones are marked as missing, and the rest
-    say what is true now."""
+    say what is true now.
+
+    ``began``: the generation at which the scan was asked for; what was recorded since it may not have seen. ``unborn``:
+    uuids of volumes that somebody makes and will record.
+    """
     rows = {vdi.ref: vdi for vdi in store.where(VDI, SR=sr.ref)}
     by_uuid = {vdi.uuid: vdi for vdi in rows.values()}
     by_location = {vdi.location: vdi for vdi in rows.values()}
@@ -34,7 +39,8 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan) -> None:
         parent = uuid_of.get(volume.parent, "")
         row = by_uuid.get(volume.uuid) or by_location.get(volume.key)
         if row is None:
-            _take_up(tx, store, sr, volume, parent)
+            if volume.uuid not in unborn:
+                _take_up(tx, store, sr, volume, parent)
             continue
         rows.pop(row.ref, None)
         tx.set(row, missing=False, read_only=volume.read_only, **volume_spec.facts(volume, row.sm_config, parent))
@@ -44,7 +50,7 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan) -> None:
             # Whoever mends the file gets the disk back as it was; a deleted record nobody can bring back.
             tx.set(vdi, missing=True)
             unread += vdi.virtual_size
-        else:
+        elif vdi._created <= began:
             tx.delete(vdi)
     virtual = found.figures.virtual_allocation + unread
     set_figures(tx, store.get(SR, sr.ref), replace(found.figures, virtual_allocation=virtual))

@@ -143,10 +143,10 @@ def _forget(ctx: Context, sr: SR) -> None:
 async def scan(ctx: Context, sr: SR) -> None:
     """Make the records of the disks agree with what is in the repository."""
     async with ctx.operation(sr, StorageOperations.scan):
-        repository = repositories.of(ctx, ctx.now(sr))
+        repository, began = repositories.of(ctx, ctx.now(sr)), ctx.store.generation
         found = await repository.channel.call(StorageDriver.scan, repository.spec)
         with ctx.write() as tx:
-            scan_records.reconcile(tx, ctx.store, ctx.now(sr), found)
+            scan_records.reconcile(tx, ctx.store, ctx.now(sr), found, began, ctx.runtime.unborn)
 
 
 async def update(ctx: Context, sr: SR) -> None:

@@ -174,6 +174,7 @@ async def copy(ctx: Context, vdi: VDI, sr: str, base_vdi: str, into_vdi: str) ->
         source, repository = ctx.now(vdi), repositories.of(ctx, target)
         before = repositories.of(ctx, ctx.store.get(SR, source.SR)).volume(source)
         new = NewVolume(new_uuid(), source.virtual_size, source.name_label, purpose=source.type)
+        repositories.expect(ctx, undo, new)
         undo.push(repository.channel, StorageDriver.destroy, volume_spec.unborn(repository.spec, new))
         made = await repository.channel.call(StorageDriver.copy, before, repository.spec, new, ctx.task.ref)
         with ctx.write() as tx:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from xapid.datamodel import VIF, VM, Host, Network, VIF_metrics, VM_guest_metrics
-from xapid.datamodel.errors import HOST_CANNOT_ATTACH_NETWORK, INVALID_DEVICE, OPERATION_NOT_ALLOWED, VM_LACKS_FEATURE
+from xapid.datamodel.errors import HOST_CANNOT_ATTACH_NETWORK, OPERATION_NOT_ALLOWED, VM_LACKS_FEATURE
 from xapid.datamodel.vif import VifIpv4ConfigurationMode, VifIpv6ConfigurationMode, VifLockingMode, VifOperations
 from xapid.datamodel.vm import VmPowerState
 from xapid.ops import wires
@@ -15,8 +14,6 @@ from xapid.rules import addresses, devices
 from xapid.rules import network as network_rules
 from xapid.rules.addresses import Version
 from xapid.runtime.context import Context
-
-_NUMBER = re.compile(r"[0-9]+")
 
 STATIC_SETTING = "feature-static-ip-setting"
 """Key of VM_guest_metrics.other by which a guest says that it takes addresses."""
@@ -29,8 +26,7 @@ def create(ctx: Context, args: dict[str, Any]) -> str:
     """An interface of a machine. A running one is not given it before it is plugged."""
     store = ctx.store
     vm, network = store.get(VM, args["VM"]), store.get(Network, args["network"])
-    if not _NUMBER.fullmatch(args["device"]):
-        raise INVALID_DEVICE(args["device"])
+    devices.check_vif_number(args["device"])
     mac, made_here = addresses.vif_mac(vm, args["MAC"], args["device"])
     devices.check_vif_device(store, vm, args["device"])
     attached = args.get("currently_attached", False) and vm.power_state is VmPowerState.Suspended

@@ -23,7 +23,9 @@ LOCALLY_ADMINISTERED = 0b10
 MULTICAST = 0b01
 
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
-_PREFIX = re.compile(r"[0-9]+")
+LAST_VIF_DEVICE = 4095
+"""The highest number of an interface. The original knows no bound; a MAC made of a seed takes so many steps."""
+_PREFIX = re.compile(r"[0-9]{1,3}")
 
 
 def _digest(data: bytes) -> bytes:
@@ -34,7 +36,8 @@ def _digest(data: bytes) -> bytes:
 def seeded_mac(seed: str, device: int) -> str:
     """The MAC address that a VM's seed gives to the interface of this number."""
     scrambled = seed.encode()
-    for _ in range(2 * device):
+    # Larger numbers are no longer given, but may be in a database.
+    for _ in range(2 * min(device, LAST_VIF_DEVICE)):
         scrambled = _digest(scrambled)
     first = _digest(scrambled)
     second = _digest(first)

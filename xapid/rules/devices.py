@@ -11,6 +11,7 @@ from xapid.datamodel import VBD, VIF, VM
 from xapid.datamodel.errors import DEVICE_ALREADY_EXISTS, INVALID_DEVICE
 from xapid.datamodel.vbd import VbdType
 from xapid.datamodel.vm import DomainType
+from xapid.rules.addresses import LAST_VIF_DEVICE
 from xapid.store.store import Store
 
 AUTODETECT = "autodetect"
@@ -81,9 +82,10 @@ def number(text: str) -> int:
     return value - 1
 
 
-_NAME = re.compile(r"(xvd|hd|sd|fd)([a-z]*)([0-9]*)")
-_XEN_NUMBER = re.compile(r"d([0-9]+)(?:p([0-9]+))?")
-_NUMBER = re.compile(r"-?[0-9]+")
+# Bounded, since numbers of thousands of digits take Python long, or are refused by it.
+_NAME = re.compile(r"(xvd|hd|sd|fd)([a-z]{0,8})([0-9]{0,9})")
+_XEN_NUMBER = re.compile(r"d([0-9]{1,9})(?:p([0-9]{1,9}))?")
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def has_device_model(vm: VM) -> bool:
@@ -175,7 +177,7 @@ def _first_free(store: Store, vm: VM, taken: set[Place], kind: VbdType) -> str:
 
 
 def _taken_vif_devices(store: Store, vm: VM) -> set[int]:
-    return {int(vif.device) for vif in store.where(VIF, VM=vm.ref) if vif.device.isdecimal()}
+    return {int(vif.device) for vif in store.where(VIF, VM=vm.ref) if _NUMBER.fullmatch(vif.device)}
 
 
 def free_vif_devices(store: Store, vm: VM) -> list[str]:
@@ -184,9 +186,14 @@ def free_vif_devices(store: Store, vm: VM) -> list[str]:
     return [str(device) for device in VIF_DEVICES if device not in taken]
 
 
+def check_vif_number(device: str) -> None:
+    """Whether a text may be the number of an interface at all. Raises INVALID_DEVICE."""
+    if not re.fullmatch(r"[0-9]{1,9}", device) or int(device) > LAST_VIF_DEVICE:
+        raise INVALID_DEVICE(device)
+
+
 def check_vif_device(store: Store, vm: VM, device: str) -> None:
     """Whether a new VIF may have this number. Raises INVALID_DEVICE, DEVICE_ALREADY_EXISTS."""
-    if not re.fullmatch(r"[0-9]+", device):
-        raise INVALID_DEVICE(device)
+    check_vif_number(device)
     if int(device) in _taken_vif_devices(store, vm):
         raise DEVICE_ALREADY_EXISTS(device)

@@ -135,7 +135,7 @@ def _device_model(vm: VM, firmware: str) -> str:
 
 def _cores_per_socket(vm: VM) -> int:
     text = vm.platform.get("cores-per-socket", "1")
-    if not re.fullmatch(r"[0-9]+", text) or int(text) == 0:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
         raise INVALID_VALUE("platform:cores-per-socket", text)
     if vm.VCPUs_max % int(text):
         raise VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE(vm.VCPUs_max, text)
@@ -174,7 +174,7 @@ def disk_spec(vbd: VBD, disk: Disk | None, *, hvm: bool) -> DiskSpec:
 def mtu_of(vif: VIF, network: Network) -> int:
     """VIF.MTU is a wish that nobody reads; the network's holds, unless the VIF's other_config says otherwise."""
     text = vif.other_config.get("mtu", "")
-    return int(text) if re.fullmatch(r"[0-9]+", text) else network.MTU
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else network.MTU
 
 
 def nic_spec(store: Store, vif: VIF) -> NicSpec:

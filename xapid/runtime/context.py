@@ -49,6 +49,8 @@ class Runtime:
     locks: Locks = field(default_factory=Locks)
     localhost: str = NULL
     """The host this daemon runs on."""
+    unborn: set[str] = field(default_factory=set)
+    """uuids of volumes that are being made and not recorded yet. A scan that finds them leaves them alone."""
     services: dict[str, Any] = field(default_factory=dict)
     """What rooms further down left here for their own operations: sessions, consoles. By the class's name."""
 
@@ -160,6 +162,7 @@ class Context:
             raise
         finally:
             self._undos.remove(undo)
+            self.runtime.unborn -= undo.unborn
 
     def check(self, row: Object, operation: str, *, strict: bool = True) -> None:
         """Raise what forbids an operation now; never waits. Without ``strict`` what a client can force is let pass."""

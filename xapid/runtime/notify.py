@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
+
+log = logging.getLogger(__name__)
 
 
 def notify(state: str) -> None:
@@ -15,7 +18,11 @@ def notify(state: str) -> None:
     # A name that begins with @ is one in the abstract namespace.
     address = "\0" + name[1:] if name.startswith("@") else name
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        sock.sendto(state.encode(), address)
+        try:
+            sock.sendto(state.encode(), address)
+        except OSError as error:
+            # The name may be inherited from whoever is told of something else.
+            log.warning("the service manager at %s is not told %s: %s", name, state, error.strerror)
 
 
 async def keep_watchdog_quiet() -> None:

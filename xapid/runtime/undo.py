@@ -48,6 +48,8 @@ class Undo:
         self._task = task
         self._steps: list[Step] = []
         self._journalled = False
+        self.unborn: set[str] = set()
+        """uuids of volumes that are made under it."""
 
     def push(
         self, channel: Channel, method: Callable[Concatenate[Any, P], Any], *args: P.args, **kwargs: P.kwargs

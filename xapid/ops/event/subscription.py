@@ -10,6 +10,8 @@ from xapid.datamodel.types import CLASSES
 
 _NUMBER = re.compile(r"[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)")
 _LARGEST = 2**62 - 1
+LONGEST = 1000
+"""Characters of a token: numbers of thousands of digits are none of ours."""
 _BY_LOWER = {name.lower(): name for name in CLASSES}
 
 
@@ -25,7 +27,7 @@ class Token(NamedTuple):
         if text == "":
             return cls(0, 0)
         parts = text.split(",")
-        if len(parts) != 2 or not all(_NUMBER.fullmatch(part) for part in parts):
+        if len(text) > LONGEST or len(parts) != 2 or not all(_NUMBER.fullmatch(part) for part in parts):
             raise EVENT_FROM_TOKEN_PARSE_FAILURE(text)
         numbers = [_number(part) for part in parts]
         if any(abs(number) > _LARGEST for number in numbers):

@@ -37,6 +37,7 @@ async def copied(ctx: Context, undo: Undo, vdi: VDI, target: SR) -> Copy:
     repository = repositories.of(ctx, target)
     before = repositories.of(ctx, ctx.store.get(SR, vdi.SR)).volume(ctx.now(vdi))
     new = NewVolume(new_uuid(), before.size, vdi.name_label, purpose=vdi.type)
+    repositories.expect(ctx, undo, new)
     undo.push(repository.channel, StorageDriver.destroy, volume_spec.unborn(repository.spec, new))
     with ctx.task.cancellable():
         volume = await repository.channel.call(StorageDriver.copy, before, repository.spec, new, "")
