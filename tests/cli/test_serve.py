@@ -4,13 +4,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.bench.load import free_port
-from tests.daemon import Daemon
+from tests.daemon import Client, Daemon, Failure
 from xapid.store.database import Database
 
 pytestmark = pytest.mark.slow
@@ -144,3 +145,32 @@ def test_a_listener_that_is_switched_off_is_not_there(tmp_path: Path, listener: 
     daemon.stop()
     assert f"{listener.strip('-')}://" not in text
     assert str(port) in text
+
+
+@pytest.mark.slow
+def test_who_waits_is_told_that_the_daemon_stops(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path, environment={"XAPID_SIM_DELAYS": "start=3600"})
+    daemon.start()
+    caller, watcher = daemon.client(), daemon.client()
+    (template,) = caller.call("VM.get_by_name_label", "Other install media")
+    vm = caller.call("VM.clone", template, "a guest")
+    caller.call("VM.provision", vm)
+    token = watcher.call("event.from", ["pool"], "", 0.0)["token"]
+
+    def failure(client: Client, *call: object) -> tuple[str, ...]:
+        with pytest.raises(Failure) as error:
+            client.call(*call)  # type: ignore[arg-type]  # a method and its parameters
+        return error.value.args
+
+    with ThreadPoolExecutor(2) as threads:
+        starting = threads.submit(failure, caller, "VM.start", vm, False, False)
+        waiting = threads.submit(failure, watcher, "event.from", ["network"], token, 3600.0)
+        with closing(daemon.client()) as look:
+            while not look.call("VM.get_current_operations", vm):
+                pass
+        daemon.stop()
+
+    caller.close()
+    watcher.close()
+    assert starting.result() == ("INTERNAL_ERROR", "the daemon is stopping")
+    assert waiting.result() == ("SESSION_INVALID", watcher.session)

@@ -84,7 +84,9 @@ def test_what_is_not_said_about_passwords_lies_in_the_state_directory(tmp_path: 
         ('[limits]\nrpc_body = "much"', "x.toml: limits.rpc_body: 'much' is not a whole number"),
         ("[limits]\nrpc_body = 2000.5", "x.toml: limits.rpc_body: 2000.5 is not a whole number"),
         ("[limits]\nrpc_body = true", "x.toml: limits.rpc_body: True is not a whole number"),
-        ("[limits]\nhead_idle = 0", "x.toml: limits.head_idle: 0 is less than 0.1"),
+        ("[limits]\nhead_idle = nan", "x.toml: limits.head_idle: nan is not from 0.1 to 1e+12"),
+        ("[limits]\nhead_idle = inf", "x.toml: limits.head_idle: inf is not from 0.1 to 1e+12"),
+        ("[limits]\nhead_idle = 0", "x.toml: limits.head_idle: 0 is not from 0.1 to 1e+12"),
         (
             '[first_start]\ndemo_guest = "perhaps"',
             "x.toml: first_start.demo_guest: 'perhaps' is neither true nor false",

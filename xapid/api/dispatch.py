@@ -104,6 +104,7 @@ class Dispatcher:
         self._extension = extension
         self._listed = [name for name, method in methods.items() if name == method.name and not method.own]
         self._background: set[asyncio.Task[Any]] = set()
+        self._stopping = False
         self._permissions = permissions()
 
     # --- Checks, in the order in which the original makes them -----------------------------------
@@ -313,7 +314,12 @@ class Dispatcher:
         self._keep(work)
         if not adopted:
             work.add_done_callback(lambda done: self._over(task, done, method.result))
-        return await asyncio.shield(work)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if self._stopping and work.cancelled():
+                raise stopping() from None
+            raise
 
     def _over(self, task: TaskHandle, done: asyncio.Task[Answer], kind: Type) -> None:
         self._complete(task, done, kind)
@@ -321,7 +327,7 @@ class Dispatcher:
 
     def _complete(self, task: TaskHandle, done: asyncio.Task[Answer], kind: Type) -> None:
         tasks = self.runtime.tasks
-        error = INTERNAL_ERROR("the daemon is stopping") if done.cancelled() else done.exception()
+        error = stopping() if done.cancelled() else done.exception()
         if error is None:
             tasks.succeed(task, self._result_text(kind, done.result().value))
         else:
@@ -364,7 +370,9 @@ class Dispatcher:
         work.add_done_callback(self._background.discard)
 
     async def stop(self) -> None:
-        """Wait for nothing: whatever is under way is cancelled, and undone."""
+        """Wait for nothing: whatever is under way is cancelled and undone. Who waits for it, or for events, is told."""
+        self._stopping = True
+        self.sessions.close()
         work = list(self._background)
         for each in work:
             each.cancel()
@@ -416,6 +424,10 @@ def denied(permission: str) -> RBAC_PERMISSION_DENIED:
     known = permissions().get(permission)
     roles = ", ".join(known.roles) if known is not None and known.roles else "nobody but the local superuser"
     return RBAC_PERMISSION_DENIED(permission, f"No permission. Allowed to: {roles}")
+
+
+def stopping() -> INTERNAL_ERROR:
+    return INTERNAL_ERROR("the daemon is stopping")
 
 
 def not_recorded(reason: str) -> INTERNAL_ERROR:

@@ -199,6 +199,13 @@ class Sessions:
             if not future.done():
                 future.set_exception(SESSION_INVALID(ref))
 
+    def close(self) -> None:
+        """The daemon stops, and all sessions end with it: who waits for events is told."""
+        for ref in list(self.ended):
+            for future in self.ended.pop(ref):
+                if not future.done():
+                    future.set_exception(SESSION_INVALID(ref))
+
     def expire(self) -> None:
         """End every session that was idle too long."""
         limit, busy = self._clock.monotonic() - IDLE_LIMIT, self._busy()

@@ -16,6 +16,9 @@ from typing import Any, TypeVar
 
 S = TypeVar("S")
 
+MOST = 1e12
+"""What a number with a least value is below: no setting means more by more, and infinity is none."""
+
 
 class ConfigError(Exception):
     """A setting that cannot be used; the text says in one line where it stands and what is wrong with it."""
@@ -158,8 +161,8 @@ def _nearest(name: str, known: Mapping[str, Setting]) -> str:
 def _value(setting: Setting, raw: Any, place: str) -> Any:
     try:
         value = _converted(setting.kind, raw)
-        if setting.least is not None and value < setting.least:
-            raise ValueError(f"is less than {setting.least:g}")
+        if setting.least is not None and not setting.least <= value < MOST:
+            raise ValueError(f"is not from {setting.least:g} to {MOST:g}")
     except ValueError as error:
         raise ConfigError(f"{place}: {raw!r} {error}") from error
     return value
