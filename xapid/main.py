@@ -188,6 +188,7 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
         ballast = Ballast(state / "ballast", BALLAST)
         if not has_space(state):
             ballast.give_back()
+        _refuse_emptied(state / "xapid.db", state / "certificate.pem")
         database = Database(state / "xapid.db")
         database.open()
         generation = int(database.meta().get("generation_ceiling", 0))
@@ -201,6 +202,15 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
             writer.stop()
     finally:
         directory.close()
+
+
+def _refuse_emptied(database: Path, certificate: Path) -> None:
+    """A file without a byte is what a broken disk leaves of a database; a new pool in its place would hide the loss."""
+    if database.exists() and not database.stat().st_size and certificate.exists():
+        raise DatabaseError(
+            f"database {database} is empty, although this state directory was in use: restore a backup "
+            "(`xapid db restore`), or remove the file to begin anew"
+        )
 
 
 def load(store: Store, database: Database) -> None:

@@ -123,3 +123,8 @@ def test_a_command_that_took_too_long_leaves_nobody_behind(tmp_path: Path) -> No
 
     grandchild = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
     assert not grandchild.exists() or grandchild.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_command_that_prints_without_end_is_ended() -> None:
+    with pytest.raises(Failed, match="more than 16 MiB"):
+        run(["/bin/sh", "-c", "cat /dev/zero"], timeout=60)

@@ -183,6 +183,30 @@ def test_nothing_is_restored_under_a_daemon_that_runs(tmp_path: Path, capsys: py
     daemon.stop()
 
 
+@pytest.mark.slow
+def test_an_emptied_database_is_refused_and_a_backup_put_in_its_place_is_not(tmp_path: Path) -> None:
+    daemon, state = Daemon(tmp_path, "--https", "127.0.0.1:0"), tmp_path / "state"
+    daemon.start()
+    pool = daemon.client()
+    uuid = pool.call("pool.get_uuid", pool.call("pool.get_all")[0])
+    pool.close()
+    assert main(["db", "backup", "--state-dir", str(state), str(tmp_path / "backup")]) == 0
+    daemon.stop()
+    for left in state.glob("xapid.db-*"):
+        left.unlink()
+    (state / "xapid.db").write_bytes(b"")
+
+    with pytest.raises(RuntimeError, match="is empty, although this state directory was in use"):
+        daemon.start()
+
+    assert main(["db", "restore", "--state-dir", str(state), str(tmp_path / "backup")]) == 0
+    daemon.start()
+    again = daemon.client()
+    assert again.call("pool.get_uuid", again.call("pool.get_all")[0]) == uuid
+    again.close()
+    daemon.stop()
+
+
 # Migrations
 
 

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 LONGEST = 30 * 24 * 3600.0
 """Seconds a copy may take at most."""
+MOST = 16 << 20
+"""Bytes that a command may print."""
 LOOK_AGAIN = 1.0
 """Seconds after which it is looked whether a silent process was cancelled."""
 
@@ -159,6 +161,9 @@ def _read(
                 if not data:
                     selector.unregister(key.fileobj)
                 key.data.extend(data)
+                if len(key.data) > MOST:
+                    _kill(process)
+                    raise Failed(f"it printed more than {MOST >> 20} MiB")
                 if data and on_output and key.data is output:
                     on_output(data)
     return bytes(output), bytes(errors), True
