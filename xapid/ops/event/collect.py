@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Generator
 
 from xapid.datamodel.diagnostics import Diagnostics
 from xapid.datamodel.errors import EVENTS_LOST
@@ -24,37 +25,21 @@ NEVER = "0.0"
 """The timestamp of every event: clients are not to use it."""
 
 
-def collected(store: Store, wanted: Subscription, since: Token) -> tuple[list[EventOut], Token]:
+Told = tuple[list[EventOut], Token]
+
+
+def collected(store: Store, wanted: Subscription, since: Token) -> Told:
     """Events in the order of the original: messages, then all that was added, changed, deleted; and the new token.
 
     Raises EVENTS_LOST when deletions the client should hear of are no longer known.
     """
-    messages, message_generation = _messages(store, wanted, since)
-    added: list[EventOut] = []
-    changed: list[EventOut] = []
-    deleted: list[EventOut] = []
-    newest = since.objects
-    for name in wanted.names if wanted.names is not None else list(store.feed.classes):
-        feed = store.feed.classes.get(name)
-        if feed is None or name == MESSAGE:
-            continue
-        if feed.forgotten > since.objects > 0:
-            raise EVENTS_LOST()
-        only = wanted.single(name)
-        rows = store.tables[name].rows
-        refs = feed.changed_since(since.objects) if only is None else (ref for ref in only if ref in rows)
-        for ref in refs:
-            row = rows[ref]
-            if row._gen <= since.objects:
-                continue
-            operation, into = ("add", added) if row._created > since.objects else ("mod", changed)
-            into.append(EventOut(row._gen, NEVER, name.lower(), operation, ref, row))
-            newest = max(newest, row._gen)
-        for gone in feed.deleted_since(since.objects):
-            if only is None or gone.ref in only:
-                deleted.append(EventOut(gone.generation, NEVER, name.lower(), "del", gone.ref, None))
-                newest = max(newest, gone.generation)
-    return messages + added[::-1] + changed[::-1] + deleted[::-1], Token(newest, message_generation)
+    steps = _steps(store, wanted, since)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            told: Told = done.value
+            return told
 
 
 def are_many(store: Store, wanted: Subscription, since: Token) -> bool:
@@ -65,35 +50,48 @@ def are_many(store: Store, wanted: Subscription, since: Token) -> bool:
     return sum(len(store.tables[name].rows) for name in names if name in store.feed.classes) > MANY
 
 
-async def collected_in_slices(store: Store, wanted: Subscription, since: Token) -> tuple[list[EventOut], Token]:
-    """The same as ``collected`` for very much, letting others run in between.
+async def collected_in_slices(store: Store, wanted: Subscription, since: Token) -> Told:
+    """The same for very much, letting others run in between.
 
-    The token is that of the beginning. What changes meanwhile is shown as it is then, or not yet, and once more by the
-    next ``event.from``: so nothing is lost, and a client never sees an older state after a newer one.
+    What changes meanwhile is shown as it is then, or not yet, and once more by the next ``event.from``: so nothing is
+    lost, and a client never sees an older state after a newer one.
     """
+    steps = _steps(store, wanted, since)
+    began = time.perf_counter()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            told: Told = done.value
+            return told
+        if time.perf_counter() - began > TURN:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+
+
+def _steps(store: Store, wanted: Subscription, since: Token) -> Generator[None, None, Told]:
+    """Collects events; between the steps others may run. The token is that of the beginning."""
     messages, message_generation = _messages(store, wanted, since)
-    names = [name for name in wanted.names or store.feed.classes if name in store.feed.classes and name != MESSAGE]
-    reached = max(since.objects, *(store.feed.classes[name].newest() for name in names), 0)
+    names = wanted.names if wanted.names is not None else store.feed.classes
+    feeds = {name: store.feed.classes[name] for name in names if name in store.feed.classes and name != MESSAGE}
+    reached = max(since.objects, *(feed.newest() for feed in feeds.values()), 0)
     added: list[EventOut] = []
     changed: list[EventOut] = []
     deleted: list[EventOut] = []
-    began = time.perf_counter()
-    for name in names:
-        feed = store.feed.classes[name]
+    for name, feed in feeds.items():
         if feed.forgotten > since.objects > 0:
             raise EVENTS_LOST()
         only, rows, told = wanted.single(name), store.tables[name].rows, name.lower()
         gone = [each for each in feed.deleted_since(since.objects) if only is None or each.ref in only]
         deleted += [EventOut(each.generation, NEVER, told, "del", each.ref, None) for each in gone]
-        for number, ref in enumerate(list(feed.changed_since(since.objects) if only is None else only)):
+        for number, ref in enumerate(list(feed.changed_since(since.objects) if only is None else only), 1):
             row = rows.get(ref)
             # One that is gone by now is told of the next time.
             if row is not None and row._gen > since.objects:
                 operation, into = ("add", added) if row._created > since.objects else ("mod", changed)
                 into.append(EventOut(row._gen, NEVER, told, operation, ref, row))
-            if number % SLICE == 0 and time.perf_counter() - began > TURN:
-                await asyncio.sleep(0)
-                began = time.perf_counter()
+            if number % SLICE == 0:
+                yield
     return messages + added[::-1] + changed[::-1] + deleted[::-1], Token(reached, message_generation)
 
 
