@@ -29,6 +29,8 @@ class Collector:
         self._runtime = runtime
         self._sessions = sessions
         self._progress: dict[str, float] = {}
+        self._since: dict[tuple[str, bool], float] | None = None
+        """Task, and whether it is over -> since when, by the clock that never jumps; None: there was no pass yet."""
         self._dangling = Dangling(runtime.store)
 
     def collect(self) -> None:
@@ -37,11 +39,12 @@ class Collector:
         self._dangling.collect()
 
     def collect_tasks(self) -> None:
-        store, now = self._runtime.store, self._runtime.clock.now()
+        store = self._runtime.store
         rows = list(store.all(Task))
+        ages = self._ages(rows)
         over = [row for row in rows if row.status not in PENDING]
-        gone = [row for row in over if _wanted_gone(row) or row.finished.seconds() < now - TASK_KEPT]
-        gone += [row for row in rows if row.status in PENDING and self._stale(row, now)]
+        gone = [row for row in over if _wanted_gone(row) or ages[row.ref] > TASK_KEPT]
+        gone += [row for row in rows if row.status in PENDING and self._stale(row, ages[row.ref])]
         going = {row.ref for row in gone}
         kept = [row for row in over if row.ref not in going]
         surplus = len(rows) - len(gone) - TASKS_KEPT
@@ -54,8 +57,24 @@ class Collector:
         for row in gone:
             self._runtime.tasks.dropped(row.ref)
 
-    def _stale(self, row: Task, now: float) -> bool:
-        return row.created.seconds() < now - TASK_STALE and self._progress.get(row.ref) == row.progress
+    def _ages(self, rows: list[Task]) -> dict[str, float]:
+        """For how many seconds each task has been over, or pending. A clock that is set makes none older.
+
+        What was there before the first pass is as old as its dates say; later ones count from the pass that finds them.
+        """
+        now, moment = self._runtime.clock.now(), self._runtime.clock.monotonic()
+        since: dict[tuple[str, bool], float] = {}
+        for row in rows:
+            is_over = row.status not in PENDING
+            known = None if self._since is None else self._since.get((row.ref, is_over), moment)
+            if known is None:
+                known = moment - max(0.0, now - (row.finished if is_over else row.created).seconds())
+            since[row.ref, is_over] = known
+        self._since = since
+        return {ref: moment - began for (ref, _), began in since.items()}
+
+    def _stale(self, row: Task, age: float) -> bool:
+        return age > TASK_STALE and self._progress.get(row.ref) == row.progress
 
 
 def _wanted_gone(row: Task) -> bool:
