@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -78,6 +79,7 @@ COLLECTED_AFTER = (10_000, 5, 1000)
 def serve(config: Config) -> int:
     """Run the daemon until it is told to stop. Returns the exit status; what keeps it from starting is one line."""
     set_up_logging(config.log)
+    raise_file_limit()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         uvloop.run(serve_with(config))
@@ -88,6 +90,12 @@ def serve(config: Config) -> int:
         print(f"xapid: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def raise_file_limit() -> None:
+    """Have as many files open as may be: each connection is one, and shells give 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 Choose = Callable[[Config], Awaitable[Hardware]]

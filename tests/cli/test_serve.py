@@ -174,3 +174,15 @@ def test_who_waits_is_told_that_the_daemon_stops(tmp_path: Path) -> None:
     watcher.close()
     assert starting.result() == ("INTERNAL_ERROR", "the daemon is stopping")
     assert waiting.result() == ("SESSION_INVALID", watcher.session)
+
+
+@pytest.mark.slow
+def test_as_many_files_may_be_open_as_the_system_allows(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path, within=("/bin/sh", "-c", 'ulimit -S -n 256; ulimit -H -n 3000; exec "$@"', "sh"))
+    daemon.start()
+    assert daemon.process is not None
+    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
+    daemon.stop()
+
+    (line,) = (line for line in limits.splitlines() if line.startswith("Max open files"))
+    assert line.split()[3:5] == ["3000", "3000"]
