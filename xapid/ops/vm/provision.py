@@ -79,7 +79,7 @@ def _read_disk(attributes: dict[str, str]) -> Wanted:
         device, size, sr, bootable = (attributes[name] for name in ("device", "size", "sr", "bootable"))
     except KeyError as error:
         raise INTERNAL_ERROR(f"other_config:disks: a disk without {error}") from error
-    if not re.fullmatch(r"[0-9]{1,18}", size):
+    if not re.fullmatch(r"[0-9]{1,19}", size):
         raise INTERNAL_ERROR(f"other_config:disks: {size!r} is no size")
     kind = DISK_TYPES.get(attributes.get("type", ""), VdiType.system)
     return Wanted(device, int(size), sr, bootable == "true", kind)
