@@ -107,8 +107,9 @@ def test_a_client_that_sends_faster_than_the_handler_reads_is_slowed_down(serve:
 
         assert sender.is_alive()
         held.gate.open()
-        assert client.response().body == b"%d complete" % SIZE
+        # Two threads must not use one TLS socket at the same time.
         sender.join(PATIENCE)
+        assert client.response().body == b"%d complete" % SIZE
 
 
 def test_a_client_that_does_not_read_stops_the_handler_and_not_the_others(serve: Serve, kind: str) -> None:
