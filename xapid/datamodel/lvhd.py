@@ -7,16 +7,16 @@ from xapid.datamodel.types import INT, STRING, Object, Param, dynamic, message, 
 
 
 class LVHD(Object, roles=POOL_ADMIN, since="dundee", listed=False):
-    """"""
+    """A name for messages about repositories in logical volumes; there are no objects of this class."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
 
     enable_thin_provisioning = message(
-        "",
-        Param("host", ref("host")),
-        Param("SR", ref("SR"), late=True),
-        Param("initial_allocation", INT),
-        Param("allocation_quantum", INT),
+        "Refused with MESSAGE_METHOD_UNKNOWN, after the host was looked at.",
+        Param("host", ref("host"), "A host that is alive."),
+        Param("SR", ref("SR"), "Not looked at.", late=True),
+        Param("initial_allocation", INT, "Not looked at."),
+        Param("allocation_quantum", INT, "Not looked at."),
         result=STRING,
         runs_on="host",
     )

@@ -14,15 +14,34 @@ if TYPE_CHECKING:
 
 
 class PBD(Object, roles=POOL_OPERATOR, constructor=True):
-    """"""
+    """How one host sees one repository: the configuration by which it gets there, and whether it is plugged."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    host: Ref[Host] = static()
-    SR: Ref[SR] = static()
-    device_config: dict[str, str] = static()
-    currently_attached: bool = dynamic()
+    host: Ref[Host] = static(doc="The host.")
+    SR: Ref[SR] = static(doc="The repository.")
+    device_config: dict[str, str] = static(
+        doc=(
+            "Where the repository is and how to get there, in keys that depend on its type; a password's key "
+            "ends in _secret and holds the uuid of a secret."
+        )
+    )
+    currently_attached: bool = dynamic(
+        doc="Whether the host has the repository plugged, so that its disks can be used there."
+    )
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
 
-    plug = message("", Param("self", ref("PBD")), errors=(SR_UNKNOWN_DRIVER,))
-    unplug = message("", Param("self", ref("PBD")))
-    set_device_config = message("", Param("self", ref("PBD")), Param("value", STRING_MAP), since="miami")
+    plug = message(
+        "Let the host see the repository, and take up the disks found in it; nothing happens if it is plugged.",
+        Param("self", ref("PBD"), "The PBD."),
+        errors=(SR_UNKNOWN_DRIVER,),
+    )
+    unplug = message(
+        "Let the host let go of the repository; no running machine there may have a disk of it open.",
+        Param("self", ref("PBD"), "The PBD."),
+    )
+    set_device_config = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so; make a new PBD instead.",
+        Param("self", ref("PBD"), "The PBD."),
+        Param("value", STRING_MAP, "Not looked at."),
+        since="miami",
+    )

@@ -21,9 +21,11 @@ class ProbeResult(
     events=False,
     listed=False,
 ):
-    """"""
+    """What SR.probe_ext found: a repository, or a configuration that leads on."""
 
-    configuration: dict[str, str] = dynamic()
-    complete: bool = dynamic()
-    sr: Option[Record[SrStat]] = dynamic()
-    extra_info: dict[str, str] = dynamic()
+    configuration: dict[str, str] = dynamic(
+        doc="The device_config for the next step: for PBD.create if it is complete, else for another SR.probe_ext."
+    )
+    complete: bool = dynamic(doc="Whether the configuration leads to one repository, which can be attached with it.")
+    sr: Option[Record[SrStat]] = dynamic(doc="The repository that was found; absent if there is none yet.")
+    extra_info: dict[str, str] = dynamic(doc="What else the driver tells of it; empty so far.")

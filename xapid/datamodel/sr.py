@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class StorageOperations(enum.StrEnum):
-    ""
+    """What can be asked of a repository or its disks, and what can be going on with it."""
 
     scan = "scan"
     destroy = "destroy"
@@ -78,7 +78,7 @@ class StorageOperations(enum.StrEnum):
 
 
 class SR(Object, roles=POOL_OPERATOR):
-    """"""
+    """A storage repository: a place in which disks are kept, seen by one host or shared by several."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     name_label: str = static("", "The name, for people; need not be unique.")
@@ -87,143 +87,247 @@ class SR(Object, roles=POOL_OPERATOR):
     current_operations: dict[str, StorageOperations] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False
     )
-    VDIs: Set[Ref[VDI]] = inverse("VDI.SR")
-    PBDs: Set[Ref[PBD]] = inverse("PBD.SR")
-    virtual_allocation: int = dynamic()
-    physical_utilisation: int = dynamic()
-    physical_size: int = static()
-    type: str = static()
-    content_type: str = static()
-    shared: bool = dynamic()
+    VDIs: Set[Ref[VDI]] = inverse("VDI.SR", "The disks in the repository.")
+    PBDs: Set[Ref[PBD]] = inverse("PBD.SR", "How the hosts see the repository: at most one for each.")
+    virtual_allocation: int = dynamic(
+        doc="Bytes that the disks would take if they were full: the sum of their virtual sizes."
+    )
+    physical_utilisation: int = dynamic(doc="Bytes that are taken in the repository; -1 if they were never counted.")
+    physical_size: int = static(doc="Bytes that the repository can hold at all; -1 if they were never counted.")
+    type: str = static(
+        doc="The type of the repository, by which its driver is found, such as file or iso; in lower case."
+    )
+    content_type: str = static(
+        doc="What the repository is for, as its maker said: iso for the media of CD drives, user or disk for others."
+    )
+    shared: bool = dynamic(doc="Whether several hosts may have the repository plugged at the same time.")
     other_config: dict[str, str] = rw(
         doc="Free keys of clients.", key_roles={"folder": VM_OPERATOR, "XenCenter.CustomFields.*": VM_OPERATOR}
     )
     tags: Set[str] = rw((), "Words by which people find objects.", roles=VM_OPERATOR, since="orlando")
-    sm_config: dict[str, str] = rw({}, since="miami")
+    sm_config: dict[str, str] = rw(
+        {}, "Keys that the driver of the repository reads, such as type = cd for drives of the host.", since="miami"
+    )
     blobs: dict[str, Ref[Blob]] = dynamic({}, "Binary data kept with the object, by name.", since="orlando")
-    local_cache_enabled: bool = dynamic(False, since="cowley")
-    introduced_by: Ref[DR_task] = dynamic(NULL, since="boston")
-    clustered: bool = dynamic(False, since="dundee")
-    is_tools_sr: bool = dynamic(False, since="dundee")
+    local_cache_enabled: bool = dynamic(
+        False,
+        "Whether hosts cache disks of other repositories here; always false, since no host caches so far.",
+        since="cowley",
+    )
+    introduced_by: Ref[DR_task] = dynamic(
+        NULL, "The disaster recovery that brought the repository in; NULL for all others.", since="boston"
+    )
+    clustered: bool = dynamic(False, "Whether the hosts must form a cluster to use the repository.", since="dundee")
+    is_tools_sr: bool = dynamic(
+        False,
+        "Whether the repository holds the ISOs with the guest tools, which come with the toolstack.",
+        since="dundee",
+    )
 
     create = message(
-        "",
-        Param("host", ref("host")),
-        Param("device_config", STRING_MAP),
-        Param("physical_size", INT),
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("type", STRING),
-        Param("content_type", STRING),
-        Param("shared", BOOL),
-        Param("sm_config", STRING_MAP, default={}),
+        "Make a repository, with whatever it takes on the storage, and plug it: into every host if it is shared.",
+        Param("host", ref("host"), "The host that makes it; the coordinator does if it is shared."),
+        Param(
+            "device_config",
+            STRING_MAP,
+            "Where it is and how to get there, in keys that depend on the type; passwords are kept as secrets.",
+        ),
+        Param("physical_size", INT, "Its size in bytes, for the few drivers that are told; 0 otherwise."),
+        Param("name_label", STRING, "Its name."),
+        Param("name_description", STRING, "Its description."),
+        Param("type", STRING, "Its type, one of SR.get_supported_types, in upper or lower case."),
+        Param("content_type", STRING, "What it is for: iso for the media of CD drives, else user or empty."),
+        Param("shared", BOOL, "Whether several hosts may have it plugged at the same time."),
+        Param("sm_config", STRING_MAP, "Further keys for the driver.", default={}),
         result=ref("SR"),
         errors=(SR_UNKNOWN_DRIVER,),
         runs_on="host",
     )
     introduce = message(
-        "",
-        Param("uuid", STRING),
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("type", STRING),
-        Param("content_type", STRING),
-        Param("shared", BOOL),
-        Param("sm_config", STRING_MAP, default={}),
+        "Make the record of a repository that exists already; PBD.create and PBD.plug then let hosts see it.",
+        Param("uuid", STRING, "The uuid that it had before; empty for a new one."),
+        Param("name_label", STRING, "Its name."),
+        Param("name_description", STRING, "Its description."),
+        Param("type", STRING, "Its type; whether there is a driver for it shows only when it is plugged."),
+        Param("content_type", STRING, "What it is for: iso for the media of CD drives, else user or empty."),
+        Param("shared", BOOL, "Whether several hosts may have it plugged at the same time."),
+        Param("sm_config", STRING_MAP, "Further keys for the driver.", default={}),
         result=ref("SR"),
     )
     make = message(
-        "",
-        Param("host", ref("host")),
-        Param("device_config", STRING_MAP),
-        Param("physical_size", INT),
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("type", STRING),
-        Param("content_type", STRING),
-        Param("sm_config", STRING_MAP, default={}),
+        "Refused with MESSAGE_DEPRECATED: SR.create makes repositories.",
+        Param("host", ref("host"), "A host."),
+        Param("device_config", STRING_MAP, "Not looked at."),
+        Param("physical_size", INT, "Not looked at."),
+        Param("name_label", STRING, "Not looked at."),
+        Param("name_description", STRING, "Not looked at."),
+        Param("type", STRING, "Not looked at."),
+        Param("content_type", STRING, "Not looked at."),
+        Param("sm_config", STRING_MAP, "Not looked at.", default={}),
         result=STRING,
         state="deprecated",
         deprecated="miami",
         runs_on="host",
     )
-    destroy = message("", Param("sr", ref("SR")), errors=(SR_HAS_PBD,))
-    forget = message("", Param("sr", ref("SR")), errors=(SR_HAS_PBD,))
-    update = message("", Param("sr", ref("SR")), since="symc")
-    get_supported_types = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
-    scan = message("", Param("sr", ref("SR")), roles=VM_POWER_ADMIN)
+    destroy = message(
+        "Destroy the repository on its storage, with its records; it must be unplugged everywhere and hold no disks.",
+        Param("sr", ref("SR"), "The repository."),
+        errors=(SR_HAS_PBD,),
+    )
+    forget = message(
+        (
+            "Remove the records of the repository and its disks, and touch nothing in it; it must be unplugged "
+            "everywhere."
+        ),
+        Param("sr", ref("SR"), "The repository."),
+        errors=(SR_HAS_PBD,),
+    )
+    update = message(
+        "Read anew how large the repository is and how much of it is taken.",
+        Param("sr", ref("SR"), "The repository."),
+        since="symc",
+    )
+    get_supported_types = message(
+        "List the types of repositories that there are drivers for.",
+        result=set_of(STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
+    scan = message(
+        (
+            "Make the records of the disks agree with what is in the repository, where others may have added "
+            "or removed some."
+        ),
+        Param("sr", ref("SR"), "The repository."),
+        roles=VM_POWER_ADMIN,
+    )
     probe = message(
-        "",
-        Param("host", ref("host")),
-        Param("device_config", STRING_MAP),
-        Param("type", STRING),
-        Param("sm_config", STRING_MAP, default={}),
+        "Look for repositories that a configuration leads to; returns an XML text with an SRlist of them.",
+        Param("host", ref("host"), "The host that looks."),
+        Param("device_config", STRING_MAP, "Where to look, in keys that depend on the type."),
+        Param("type", STRING, "The type of repository to look for."),
+        Param("sm_config", STRING_MAP, "Further keys for the driver.", default={}),
         result=STRING,
         since="miami",
         runs_on="host",
     )
     probe_ext = message(
-        "",
-        Param("host", ref("host")),
-        Param("device_config", STRING_MAP),
-        Param("type", STRING),
-        Param("sm_config", STRING_MAP, default={}),
+        "Look for repositories that a configuration leads to; each comes with the configuration that attaches it.",
+        Param("host", ref("host"), "The host that looks."),
+        Param("device_config", STRING_MAP, "Where to look, in keys that depend on the type."),
+        Param("type", STRING, "The type of repository to look for."),
+        Param("sm_config", STRING_MAP, "Further keys for the driver.", default={}),
         result=set_of(record("probe_result")),
         since="kolkata",
         runs_on="host",
     )
-    set_shared = message("", Param("sr", ref("SR")), Param("value", BOOL))
-    set_name_label = message("", Param("sr", ref("SR")), Param("value", STRING))
-    set_name_description = message("", Param("sr", ref("SR")), Param("value", STRING))
+    set_shared = message(
+        "Say whether several hosts may have the repository plugged; one that has several PBDs stays shared.",
+        Param("sr", ref("SR"), "The repository."),
+        Param("value", BOOL, "True for a shared repository."),
+    )
+    set_name_label = message(
+        "Name the repository; it must be plugged, since the name belongs to the storage too.",
+        Param("sr", ref("SR"), "The repository."),
+        Param("value", STRING, "The new name."),
+    )
+    set_name_description = message(
+        "Describe the repository; it must be plugged, since the description belongs to the storage too.",
+        Param("sr", ref("SR"), "The repository."),
+        Param("value", STRING, "The new description."),
+    )
     create_new_blob = message(
-        "",
-        Param("sr", ref("SR")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
+        "Make a blob and enter it by its name into blobs of the repository.",
+        Param("sr", ref("SR"), "The repository."),
+        Param("name", STRING, "The name in blobs, which must be free."),
+        Param("mime_type", STRING, "The MIME type of the contents; empty for application/octet-stream."),
+        Param("public", BOOL, "Whether anybody may read it without a session.", default=False),
         result=ref("blob"),
         since="orlando",
     )
     set_physical_size = message(
-        "", Param("self", ref("SR"), late=True), Param("value", INT), has_async=False, since="miami"
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("SR"), "The repository.", late=True),
+        Param("value", INT, "Not looked at."),
+        has_async=False,
+        since="miami",
     )
     set_virtual_allocation = message(
-        "", Param("self", ref("SR"), late=True), Param("value", INT), roles=LOCAL_ROOT, hidden=True
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("SR"), "The repository.", late=True),
+        Param("value", INT, "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
-    set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
-    assert_can_host_ha_statefile = message("", Param("sr", ref("SR")), since="orlando")
-    assert_supports_database_replication = message("", Param("sr", ref("SR")), since="boston")
-    enable_database_replication = message("", Param("sr", ref("SR")), since="boston")
-    disable_database_replication = message("", Param("sr", ref("SR")), since="boston")
+    set_physical_utilisation = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.", roles=LOCAL_ROOT, hidden=True, arity=2
+    )
+    assert_can_host_ha_statefile = message(
+        (
+            "Meant to raise what keeps the repository from holding the state of high availability. Not built "
+            "yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("sr", ref("SR"), "The repository."),
+        since="orlando",
+    )
+    assert_supports_database_replication = message(
+        (
+            "Meant to raise what keeps the repository from taking copies of the database. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        Param("sr", ref("SR"), "The repository."),
+        since="boston",
+    )
+    enable_database_replication = message(
+        (
+            "Meant to keep a copy of the pool's database in the repository, for disaster recovery. Not built "
+            "yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("sr", ref("SR"), "The repository."),
+        since="boston",
+    )
+    disable_database_replication = message(
+        (
+            "Meant to keep no copy of the pool's database in the repository any more. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        Param("sr", ref("SR"), "The repository."),
+        since="boston",
+    )
     get_data_sources = message(
-        "",
-        Param("sr", ref("SR")),
+        "Meant to list the figures that are taken of the repository. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("sr", ref("SR"), "The repository."),
         result=set_of(record("data_source")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="dundee",
     )
     record_data_source = message(
-        "",
-        Param("sr", ref("SR")),
-        Param("data_source", STRING),
+        "Meant to have a figure of the repository recorded over time. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("sr", ref("SR"), "The repository."),
+        Param("data_source", STRING, "The name of the figure."),
         has_async=False,
         since="dundee",
     )
     query_data_source = message(
-        "",
-        Param("sr", ref("SR")),
-        Param("data_source", STRING),
+        "Meant to read the latest value of a figure of the repository. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("sr", ref("SR"), "The repository."),
+        Param("data_source", STRING, "The name of the figure."),
         result=FLOAT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="dundee",
     )
     forget_data_source_archives = message(
-        "",
-        Param("sr", ref("SR")),
-        Param("data_source", STRING),
+        "Meant to drop what was recorded of a figure of the repository. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("sr", ref("SR"), "The repository."),
+        Param("data_source", STRING, "The name of the figure."),
         has_async=False,
         since="dundee",
     )
-    get_live_hosts = message("", Param("sr", ref("SR"), late=True), result=set_of(ref("host")), hidden=True)
+    get_live_hosts = message(
+        "List the enabled hosts that have the repository plugged.",
+        Param("sr", ref("SR"), "The repository.", late=True),
+        result=set_of(ref("host")),
+        hidden=True,
+    )

@@ -9,7 +9,7 @@ from xapid.datamodel.types import Object, Option, dynamic
 
 
 class SrHealth(enum.StrEnum):
-    ""
+    """How a repository is: well, mending itself, out of reach, or unusable."""
 
     healthy = "healthy"
     recovering = "recovering"
@@ -27,12 +27,12 @@ class SrStat(
     events=False,
     listed=False,
 ):
-    """"""
+    """What is known of a repository that SR.probe_ext found and that may have no record."""
 
     uuid: Option[str] = dynamic(doc="The identity of the object, kept over restarts and backups.")
     name_label: str = dynamic(doc="The name, for people; need not be unique.")
     name_description: str = dynamic(doc="A description, for people.")
-    free_space: int = dynamic()
-    total_space: int = dynamic()
-    clustered: bool = dynamic()
-    health: SrHealth = dynamic()
+    free_space: int = dynamic(doc="Bytes that are free in the repository.")
+    total_space: int = dynamic(doc="Bytes that the repository can hold at all.")
+    clustered: bool = dynamic(doc="Whether the hosts must form a cluster to use the repository.")
+    health: SrHealth = dynamic(doc="How the repository is; healthy in every answer so far.")

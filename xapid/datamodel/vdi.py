@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 
 
 class VdiOperations(enum.StrEnum):
-    ""
+    """What can be asked of a disk, and what can be going on with it."""
 
     clone = "clone"
     copy = "copy"
@@ -88,7 +88,7 @@ class VdiOperations(enum.StrEnum):
 
 
 class VdiType(enum.StrEnum):
-    ""
+    """What a disk is for; user is that of ordinary disks, and cbt_metadata keeps tracked blocks without data."""
 
     system = "system"
     user = "user"
@@ -104,37 +104,54 @@ class VdiType(enum.StrEnum):
 
 
 class OnBoot(enum.StrEnum):
-    ""
+    """Whether a disk keeps what a machine wrote to it when the machine starts anew."""
 
     reset = "reset"
     persist = "persist"
 
 
 _KNOWN = (
-    Param("uuid", STRING),
-    Param("name_label", STRING),
-    Param("name_description", STRING),
-    Param("SR", ref("SR")),
-    Param("type", enum_of(VdiType)),
-    Param("sharable", BOOL),
-    Param("read_only", BOOL),
-    Param("other_config", STRING_MAP),
-    Param("location", STRING),
-    Param("xenstore_data", STRING_MAP, default={}),
-    Param("sm_config", STRING_MAP, default={}),
-    Param("managed", BOOL, default=True),
-    Param("virtual_size", INT, default=0),
-    Param("physical_utilisation", INT, default=0),
-    Param("metadata_of_pool", ref("pool"), default="OpaqueRef:NULL", late=True),
-    Param("is_a_snapshot", BOOL, default=False),
-    Param("snapshot_time", DATETIME, default=DateTime("19700101T00:00:00Z")),
-    Param("snapshot_of", ref("VDI"), default="OpaqueRef:NULL", late=True),
+    Param("uuid", STRING, "The uuid that the disk had before."),
+    Param("name_label", STRING, "Its name."),
+    Param("name_description", STRING, "Its description."),
+    Param("SR", ref("SR"), "The repository that holds it."),
+    Param("type", enum_of(VdiType), "What it is for."),
+    Param("sharable", BOOL, "Whether several machines may write to it at once."),
+    Param("read_only", BOOL, "Whether it can only be read."),
+    Param("other_config", STRING_MAP, "Free keys of clients."),
+    Param("location", STRING, "Where it is in the repository, as the driver names it."),
+    Param("xenstore_data", STRING_MAP, "Keys for the XenStore of machines that have it attached.", default={}),
+    Param("sm_config", STRING_MAP, "Keys of the driver.", default={}),
+    Param("managed", BOOL, "False for an inner node that other disks share.", default=True),
+    Param("virtual_size", INT, "The bytes that a guest sees.", default=0),
+    Param("physical_utilisation", INT, "The bytes that it takes in the repository.", default=0),
+    Param(
+        "metadata_of_pool",
+        ref("pool"),
+        "The pool whose database it holds; NULL if none.",
+        default="OpaqueRef:NULL",
+        late=True,
+    ),
+    Param("is_a_snapshot", BOOL, "Whether it is a snapshot.", default=False),
+    Param(
+        "snapshot_time",
+        DATETIME,
+        "When the snapshot was taken; the epoch if it is none.",
+        default=DateTime("19700101T00:00:00Z"),
+    ),
+    Param(
+        "snapshot_of",
+        ref("VDI"),
+        "The disk of which it is a snapshot; NULL if none.",
+        default="OpaqueRef:NULL",
+        late=True,
+    ),
 )
 """What is said of a volume that is there already."""
 
 
 class VDI(Object, roles=VM_ADMIN, constructor=True):
-    """"""
+    """A disk in a repository, or the medium of a CD drive: what machines read and write through drives."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     name_label: str = static("", "The name, for people; need not be unique.")
@@ -143,56 +160,149 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
     current_operations: dict[str, VdiOperations] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False
     )
-    SR: Ref[SR] = static()
-    VBDs: Set[Ref[VBD]] = inverse("VBD.VDI")
-    crash_dumps: Set[Ref[Crashdump]] = inverse("crashdump.VDI")
-    virtual_size: int = static()
-    physical_utilisation: int = dynamic()
-    type: VdiType = static()
-    sharable: bool = static()
-    read_only: bool = static()
+    SR: Ref[SR] = static(doc="The repository that holds the disk.")
+    VBDs: Set[Ref[VBD]] = inverse("VBD.VDI", "The drives that the disk is in.")
+    crash_dumps: Set[Ref[Crashdump]] = inverse("crashdump.VDI", "The dumps of crashed machines that the disk holds.")
+    virtual_size: int = static(
+        doc="Bytes that a guest sees; a repository may make it larger than was asked for, to fit its blocks."
+    )
+    physical_utilisation: int = dynamic(doc="Bytes that the disk takes in its repository.")
+    type: VdiType = static(doc="What the disk is for.")
+    sharable: bool = static(doc="Whether several machines may write to the disk at once.")
+    read_only: bool = static(doc="Whether the disk can only be read.")
     other_config: dict[str, str] = rw(
         doc="Free keys of clients.", key_roles={"folder": VM_OPERATOR, "XenCenter.CustomFields.*": VM_OPERATOR}
     )
-    storage_lock: bool = dynamic()
-    location: str = dynamic("", since="miami")
-    managed: bool = dynamic()
-    missing: bool = dynamic()
-    parent: Ref[VDI] = dynamic(state="deprecated", deprecated="ely")
-    xenstore_data: dict[str, str] = rw({}, since="miami")
-    sm_config: dict[str, str] = rw({}, since="miami")
-    is_a_snapshot: bool = dynamic(False, since="orlando")
-    snapshot_of: Ref[VDI] = dynamic(NULL, since="orlando")
-    snapshots: Set[Ref[VDI]] = inverse("VDI.snapshot_of", since="orlando")
-    snapshot_time: DateTime = dynamic(EPOCH, since="orlando")
+    storage_lock: bool = dynamic(doc="Left over from locks of old storage layers; always false.")
+    location: str = dynamic(
+        "",
+        "Where the disk is in its repository, as the driver names it; no other disk there has the same.",
+        since="miami",
+    )
+    managed: bool = dynamic(
+        doc="Whether the disk is somebody's: false for the inner nodes that snapshots and clones share."
+    )
+    missing: bool = dynamic(
+        doc="Whether the last scan found the disk damaged; it is usable again once it was mended and scanned."
+    )
+    parent: Ref[VDI] = dynamic(
+        doc="Deprecated and always NULL: vhd-parent in sm_config has the uuid of the disk that this one continues.",
+        state="deprecated",
+        deprecated="ely",
+    )
+    xenstore_data: dict[str, str] = rw(
+        {},
+        "Keys for the XenStore of machines that have the disk attached; kept and copied with it, not acted on yet.",
+        since="miami",
+    )
+    sm_config: dict[str, str] = rw(
+        {},
+        "Keys of the driver, such as image-format and vhd-parent; type = raw at creation asks for a raw image.",
+        since="miami",
+    )
+    is_a_snapshot: bool = dynamic(False, "Whether the disk is a snapshot of another.", since="orlando")
+    snapshot_of: Ref[VDI] = dynamic(
+        NULL,
+        "The disk of which this is a snapshot; NULL if it is none, and dangling once that disk is gone.",
+        since="orlando",
+    )
+    snapshots: Set[Ref[VDI]] = inverse("VDI.snapshot_of", "The snapshots of this disk.", since="orlando")
+    snapshot_time: DateTime = dynamic(
+        EPOCH, "When the snapshot was taken; the epoch if the disk is none.", since="orlando"
+    )
     tags: Set[str] = rw((), "Words by which people find objects.", roles=VM_OPERATOR, since="orlando")
-    allow_caching: bool = dynamic(False, since="cowley")
-    on_boot: OnBoot = dynamic(OnBoot.persist, since="cowley")
-    metadata_of_pool: Ref[Pool] = dynamic(NULL, since="boston")
-    metadata_latest: bool = dynamic(False, since="boston")
-    is_tools_iso: bool = dynamic(False, since="dundee")
-    cbt_enabled: bool = dynamic(False, since="inverness")
+    allow_caching: bool = dynamic(
+        False, "Whether hosts may cache the disk on their own storage; kept, not acted on yet.", since="cowley"
+    )
+    on_boot: OnBoot = dynamic(
+        OnBoot.persist,
+        "Whether the disk keeps what a machine wrote to it when the machine starts anew.",
+        since="cowley",
+    )
+    metadata_of_pool: Ref[Pool] = dynamic(
+        NULL, "The pool whose database the disk holds; NULL for all other disks.", since="boston"
+    )
+    metadata_latest: bool = dynamic(
+        False, "Whether, of the disks with the database of one pool, this has the latest copy.", since="boston"
+    )
+    is_tools_iso: bool = dynamic(
+        False, "Whether the disk is an ISO with the guest tools, as its driver marks it.", since="dundee"
+    )
+    cbt_enabled: bool = dynamic(False, "Whether it is tracked which blocks of the disk change.", since="inverness")
 
     snapshot = message(
-        "",
-        Param("vdi", ref("VDI")),
-        Param("driver_params", STRING_MAP, default={}),
+        "Make a disk with the contents as of now; a running machine that has the disk open goes on meanwhile.",
+        Param("vdi", ref("VDI"), "The disk."),
+        Param("driver_params", STRING_MAP, "Hints for the driver; not looked at.", default={}),
         result=ref("VDI"),
     )
-    clone = message("", Param("vdi", ref("VDI")), Param("driver_params", STRING_MAP, default={}), result=ref("VDI"))
-    resize = message("", Param("vdi", ref("VDI")), Param("size", INT))
-    resize_online = message("", Param("vdi", ref("VDI")), Param("size", INT), deprecated="inverness")
-    introduce = message("", *_KNOWN, result=ref("VDI"), errors=(SR_OPERATION_NOT_SUPPORTED,), since="miami")
-    pool_introduce = message("", *_KNOWN, result=ref("VDI"), hidden=True)
-    db_introduce = message("", *_KNOWN, Param("cbt_enabled", BOOL, default=False), roles=LOCAL_ROOT, hidden=True)
-    db_forget = message("", roles=LOCAL_ROOT, hidden=True, arity=1)
-    update = message("", Param("vdi", ref("VDI")), errors=(SR_OPERATION_NOT_SUPPORTED,), since="symc")
+    clone = message(
+        "Make a disk with the same contents, which goes its own way from then on and shares what stays the same.",
+        Param("vdi", ref("VDI"), "The disk."),
+        Param("driver_params", STRING_MAP, "Hints for the driver; not looked at.", default={}),
+        result=ref("VDI"),
+    )
+    resize = message(
+        "Make the disk larger while no machine has it open; it cannot become smaller.",
+        Param("vdi", ref("VDI"), "The disk."),
+        Param("size", INT, "The new size in bytes."),
+    )
+    resize_online = message(
+        "Make the disk larger, even while a running machine has it open; it cannot become smaller.",
+        Param("vdi", ref("VDI"), "The disk."),
+        Param("size", INT, "The new size in bytes."),
+        deprecated="inverness",
+    )
+    introduce = message(
+        "Make the record of a disk that is in its repository and has none; its sizes are read from there.",
+        *_KNOWN,
+        result=ref("VDI"),
+        errors=(SR_OPERATION_NOT_SUPPORTED,),
+        since="miami",
+    )
+    pool_introduce = message(
+        "Make the record of a disk as a host that joins the pool brings it along; the repository is not asked.",
+        *_KNOWN,
+        result=ref("VDI"),
+        hidden=True,
+    )
+    db_introduce = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may make such records.",
+        *_KNOWN,
+        Param("cbt_enabled", BOOL, "Not looked at.", default=False),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    db_forget = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may remove such records.",
+        roles=LOCAL_ROOT,
+        hidden=True,
+        arity=1,
+    )
+    update = message(
+        "Read anew from the repository how large the disk is and what it takes.",
+        Param("vdi", ref("VDI"), "The disk."),
+        errors=(SR_OPERATION_NOT_SUPPORTED,),
+        since="symc",
+    )
     copy = message(
-        "",
-        Param("vdi", ref("VDI")),
-        Param("sr", ref("SR"), default="OpaqueRef:NULL", late=True),
-        Param("base_vdi", ref("VDI"), default="OpaqueRef:NULL", late=True),
-        Param("into_vdi", ref("VDI"), default="OpaqueRef:NULL", late=True),
+        "Make a full copy of the disk, in the same or another repository; progress shows in the task.",
+        Param("vdi", ref("VDI"), "The disk to be copied."),
+        Param("sr", ref("SR"), "The repository for the copy.", default="OpaqueRef:NULL", late=True),
+        Param(
+            "base_vdi",
+            ref("VDI"),
+            "A disk from which only differences would be copied; must be NULL so far.",
+            default="OpaqueRef:NULL",
+            late=True,
+        ),
+        Param(
+            "into_vdi",
+            ref("VDI"),
+            "An existing disk to be written over; must be NULL so far.",
+            default="OpaqueRef:NULL",
+            late=True,
+        ),
         result=ref("VDI"),
         errors=(
             VDI_READONLY,
@@ -200,46 +310,135 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
             VDI_NOT_SPARSE,
         ),
     )
-    force_unlock = message("", hidden=True, arity=1)
-    set_managed = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
-    forget = message("", Param("vdi", ref("VDI")))
-    set_sharable = message("", Param("self", ref("VDI")), Param("value", BOOL), has_async=False, since="george")
-    set_read_only = message("", Param("self", ref("VDI")), Param("value", BOOL), has_async=False)
-    set_missing = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
-    set_virtual_size = message("", Param("self", ref("VDI")), Param("value", INT), roles=LOCAL_ROOT, hidden=True)
-    set_physical_utilisation = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
-    set_is_a_snapshot = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
-    set_snapshot_of = message("", Param("self", ref("VDI")), Param("value", ref("VDI")), roles=LOCAL_ROOT, hidden=True)
-    set_snapshot_time = message("", Param("self", ref("VDI")), Param("value", DATETIME), roles=LOCAL_ROOT, hidden=True)
-    set_metadata_of_pool = message(
-        "", Param("self", ref("VDI")), Param("value", ref("pool")), roles=LOCAL_ROOT, hidden=True
+    force_unlock = message(
+        "Refused with MESSAGE_DEPRECATED: nothing is locked in this way any more.", hidden=True, arity=1
     )
-    set_name_label = message("", Param("self", ref("VDI")), Param("value", STRING))
-    set_name_description = message("", Param("self", ref("VDI")), Param("value", STRING))
-    generate_config = message("", Param("host", ref("host")), Param("vdi", ref("VDI")), hidden=True)
-    set_on_boot = message("", Param("self", ref("VDI")), Param("value", enum_of(OnBoot)), since="cowley")
-    set_allow_caching = message("", Param("self", ref("VDI")), Param("value", BOOL), since="cowley")
-    open_database = message("", Param("self", ref("VDI")), result=ref("session"), roles=POOL_OPERATOR, since="boston")
-    checksum = message("", Param("self", ref("VDI")), hidden=True)
+    set_managed = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", BOOL, "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    forget = message(
+        "Remove the record of the disk and leave the disk in its repository.", Param("vdi", ref("VDI"), "The disk.")
+    )
+    set_sharable = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", BOOL, "Not looked at."),
+        has_async=False,
+        since="george",
+    )
+    set_read_only = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", BOOL, "Not looked at."),
+        has_async=False,
+    )
+    set_missing = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", BOOL, "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    set_virtual_size = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so; VDI.resize changes the size.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", INT, "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    set_physical_utilisation = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.", roles=LOCAL_ROOT, hidden=True, arity=2
+    )
+    set_is_a_snapshot = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", BOOL, "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    set_snapshot_of = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", ref("VDI"), "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    set_snapshot_time = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", DATETIME, "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    set_metadata_of_pool = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", ref("pool"), "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    set_name_label = message(
+        "Name the disk.", Param("self", ref("VDI"), "The disk."), Param("value", STRING, "The new name.")
+    )
+    set_name_description = message(
+        "Describe the disk.", Param("self", ref("VDI"), "The disk."), Param("value", STRING, "The new description.")
+    )
+    generate_config = message(
+        "Meant to tell how to attach the disk without the toolstack. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host that would attach it."),
+        Param("vdi", ref("VDI"), "The disk."),
+        hidden=True,
+    )
+    set_on_boot = message(
+        "Say whether the disk keeps what a machine wrote to it; no running machine may have it open.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", enum_of(OnBoot), "Reset to forget it at each start, persist to keep it."),
+        since="cowley",
+    )
+    set_allow_caching = message(
+        "Say whether hosts may cache the disk on their own storage.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", BOOL, "True if they may."),
+        since="cowley",
+    )
+    open_database = message(
+        (
+            "Meant to open the pool database that a disk of type metadata holds, in a session. Not built yet: "
+            "it answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("VDI"), "The disk."),
+        result=ref("session"),
+        roles=POOL_OPERATOR,
+        since="boston",
+    )
+    checksum = message(
+        "Meant to compute a checksum of the contents. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VDI"), "The disk."),
+        hidden=True,
+    )
     read_database_pool_uuid = message(
-        "",
-        Param("self", ref("VDI"), late=True),
+        "Read the uuid of the pool whose database the disk holds; empty, since none has been opened.",
+        Param("self", ref("VDI"), "The disk, which is not looked at.", late=True),
         result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="boston",
     )
     pool_migrate = message(
-        "",
-        Param("vdi", ref("VDI"), late=True),
-        Param("sr", ref("SR"), late=True),
-        Param("options", STRING_MAP),
+        "Meant to move the disk of a running machine to another repository; refused so far.",
+        Param("vdi", ref("VDI"), "The disk.", late=True),
+        Param("sr", ref("SR"), "The repository to move it to.", late=True),
+        Param("options", STRING_MAP, "Further options, such as dest-img-format."),
         result=ref("VDI"),
         roles=VM_POWER_ADMIN,
         since="tampa",
     )
     enable_cbt = message(
-        "",
-        Param("self", ref("VDI")),
+        "Meant to track from now on which blocks of the disk change. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VDI"), "The disk."),
         errors=(
             SR_OPERATION_NOT_SUPPORTED,
             VDI_MISSING,
@@ -252,8 +451,8 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="inverness",
     )
     disable_cbt = message(
-        "",
-        Param("self", ref("VDI")),
+        "Meant to track no longer which blocks of the disk change. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VDI"), "The disk."),
         errors=(
             SR_OPERATION_NOT_SUPPORTED,
             VDI_MISSING,
@@ -265,10 +464,19 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         ),
         since="inverness",
     )
-    set_cbt_enabled = message("", Param("self", ref("VDI")), Param("value", BOOL), roles=LOCAL_ROOT, hidden=True)
+    set_cbt_enabled = message(
+        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", BOOL, "Not looked at."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     data_destroy = message(
-        "",
-        Param("self", ref("VDI")),
+        (
+            "Meant to delete the data of a snapshot and keep which blocks it has changed. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("VDI"), "The disk."),
         errors=(
             SR_OPERATION_NOT_SUPPORTED,
             VDI_MISSING,
@@ -283,9 +491,12 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="inverness",
     )
     list_changed_blocks = message(
-        "",
-        Param("vdi_from", ref("VDI")),
-        Param("vdi_to", ref("VDI")),
+        (
+            "Meant to tell which blocks differ between two disks, as Base64 of a bitmap with a bit for each 64 "
+            "KiB. Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("vdi_from", ref("VDI"), "The older disk."),
+        Param("vdi_to", ref("VDI"), "The newer disk."),
         result=STRING,
         errors=(
             SR_OPERATION_NOT_SUPPORTED,
@@ -298,16 +509,16 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="inverness",
     )
     get_nbd_info = message(
-        "",
-        Param("self", ref("VDI")),
+        "Meant to list the NBD servers that export the disk. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VDI"), "The disk."),
         result=set_of(record("vdi_nbd_server_info")),
         errors=(VDI_INCOMPATIBLE_TYPE,),
         has_async=False,
         since="inverness",
     )
     revert = message(
-        "",
-        Param("snapshot", ref("VDI")),
+        "Bring a disk back, in place, to one of its snapshots; refused, since no type of repository can do it.",
+        Param("snapshot", ref("VDI"), "The snapshot to go back to."),
         errors=(UNIMPLEMENTED_IN_SM_BACKEND,),
         roles=VM_POWER_ADMIN,
         since="26.16.0",
