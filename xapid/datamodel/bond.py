@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class BondMode(enum.StrEnum):
-    ""
+    """How a bond spreads its packets: by machine, over one link at a time, or as agreed with the switch."""
 
     balance_slb = "balance-slb"
     active_backup = "active-backup"
@@ -37,33 +37,52 @@ class BondMode(enum.StrEnum):
 
 
 class Bond(Object, roles=POOL_OPERATOR, since="miami"):
-    """"""
+    """Several interfaces of a host joined into one, which works as long as one of them does."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
-    master: Ref[PIF] = static(NULL)
-    slaves: Set[Ref[PIF]] = inverse("PIF.bond_slave_of")
+    master: Ref[PIF] = static(NULL, "The host interface that the bond is used as.")
+    slaves: Set[Ref[PIF]] = inverse("PIF.bond_slave_of", "The host interfaces that are joined.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
-    primary_slave: Ref[PIF] = dynamic(NULL, since="boston")
-    mode: BondMode = dynamic(BondMode.balance_slb, since="boston")
-    properties: dict[str, str] = dynamic({}, since="tampa")
-    links_up: int = dynamic(0, since="tampa")
-    auto_update_mac: bool = dynamic(True, since="quebec")
+    primary_slave: Ref[PIF] = dynamic(
+        NULL, "The joined host interface whose address and IP configuration the bond took over.", since="boston"
+    )
+    mode: BondMode = dynamic(BondMode.balance_slb, "How the bond spreads its packets.", since="boston")
+    properties: dict[str, str] = dynamic(
+        {},
+        (
+            "Settings that depend on the mode; for lacp: hashing_algorithm, lacp-time, lacp-aggregation-key, "
+            "lacp-fallback-ab."
+        ),
+        since="tampa",
+    )
+    links_up: int = dynamic(0, "How many of the joined host interfaces have a link.", since="tampa")
+    auto_update_mac: bool = dynamic(
+        True, "Whether the bond has the MAC address of its primary_slave, and not one that was given.", since="quebec"
+    )
 
     create = message(
-        "",
-        Param("network", ref("network"), late=True),
-        Param("members", set_of(ref("PIF"))),
-        Param("MAC", STRING),
-        Param("mode", enum_of(BondMode), default=BondMode.balance_slb),
-        Param("properties", STRING_MAP, default={}),
+        "Meant to join interfaces of a host into one. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("network", ref("network"), "The network that the bond is to lead to.", late=True),
+        Param("members", set_of(ref("PIF")), "The host interfaces to be joined; at least one."),
+        Param("MAC", STRING, "The MAC address of the bond; empty for that of its primary_slave."),
+        Param("mode", enum_of(BondMode), "How it spreads its packets.", default=BondMode.balance_slb),
+        Param("properties", STRING_MAP, "Settings that depend on the mode.", default={}),
         result=ref("Bond"),
     )
-    destroy = message("", Param("self", ref("Bond")))
-    set_mode = message("", Param("self", ref("Bond")), Param("value", enum_of(BondMode)), since="boston")
+    destroy = message(
+        "Meant to take the bond apart. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Bond"), "The bond."),
+    )
+    set_mode = message(
+        "Meant to change how the bond spreads its packets. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Bond"), "The bond."),
+        Param("value", enum_of(BondMode), "How it is to spread them."),
+        since="boston",
+    )
     set_property = message(
-        "",
-        Param("self", ref("Bond")),
-        Param("name", STRING),
-        Param("value", STRING),
+        "Meant to change a setting of the bond. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Bond"), "The bond."),
+        Param("name", STRING, "The name of the setting."),
+        Param("value", STRING, "Its new value."),
         since="tampa",
     )

@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 
 class NetworkOperations(enum.StrEnum):
-    ""
+    """What can be going on with a network."""
 
     attaching = "attaching"
 
 
 class NetworkDefaultLockingMode(enum.StrEnum):
-    ""
+    """What machines may send whose interface says nothing else: anything, or nothing."""
 
     unlocked = "unlocked"
     disabled = "disabled"
 
 
 class NetworkPurpose(enum.StrEnum):
-    ""
+    """What a network is for beside machines: access to disks by NBD, with TLS or without it."""
 
     nbd = "nbd"
     insecure_nbd = "insecure_nbd"
@@ -57,7 +57,7 @@ class Network(
     constructor=True,
     implicit_roles={"create": VM_ADMIN, "destroy": VM_ADMIN},
 ):
-    """"""
+    """A network: a bridge on each host, to which machines are joined by interfaces and hosts by theirs."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     name_label: str = rw("", "The name, for people; need not be unique.")
@@ -66,9 +66,16 @@ class Network(
     current_operations: dict[str, NetworkOperations] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False
     )
-    VIFs: Set[Ref[VIF]] = inverse("VIF.network")
-    PIFs: Set[Ref[PIF]] = inverse("PIF.network")
-    MTU: int = rw(1500, roles=VM_ADMIN, since="midnight-ride")
+    VIFs: Set[Ref[VIF]] = inverse("VIF.network", "The interfaces of machines that are on the network.")
+    PIFs: Set[Ref[PIF]] = inverse(
+        "PIF.network", "The interfaces by which hosts reach the network; none if it stays inside each host."
+    )
+    MTU: int = rw(
+        1500,
+        "The largest payload of a frame in bytes; 0 or less at creation means 1500.",
+        roles=VM_ADMIN,
+        since="midnight-ride",
+    )
     other_config: dict[str, str] = rw(
         doc="Free keys of clients.",
         key_roles={
@@ -77,45 +84,83 @@ class Network(
             "XenCenterCreateInProgress": VM_OPERATOR,
         },
     )
-    bridge: str = static("")
-    managed: bool = static(True, since="falcon")
+    bridge: str = static(
+        "", "The name of the bridge on the hosts; empty at creation lets the toolstack choose a free one."
+    )
+    managed: bool = static(
+        True, "Whether the toolstack makes and removes the bridge; if not, it must be there already.", since="falcon"
+    )
     blobs: dict[str, Ref[Blob]] = dynamic({}, "Binary data kept with the object, by name.", since="orlando")
     tags: Set[str] = rw((), "Words by which people find objects.", roles=VM_OPERATOR, since="orlando")
-    default_locking_mode: NetworkDefaultLockingMode = dynamic(NetworkDefaultLockingMode.unlocked, since="tampa")
-    assigned_ips: dict[Ref[VIF], str] = dynamic({}, since="creedence")
-    purpose: Set[NetworkPurpose] = dynamic((), since="inverness")
+    default_locking_mode: NetworkDefaultLockingMode = dynamic(
+        NetworkDefaultLockingMode.unlocked,
+        "What machines may send whose interface has locking_mode network_default.",
+        since="tampa",
+    )
+    assigned_ips: dict[Ref[VIF], str] = dynamic(
+        {},
+        "The addresses that the internal network of the hosts gave to interfaces; none are given so far.",
+        since="creedence",
+    )
+    purpose: Set[NetworkPurpose] = dynamic(
+        (), "What the network is for beside machines; empty for an ordinary one.", since="inverness"
+    )
 
-    attach = message("", Param("network", ref("network")), Param("host", ref("host")), hidden=True)
-    pool_introduce = message("", hidden=True, arity=7)
+    attach = message(
+        "Meant to make the network reachable on a host at once. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("network", ref("network"), "The network."),
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
+    pool_introduce = message(
+        (
+            "Meant to make the record of a network that a joining host brings along. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        hidden=True,
+        arity=7,
+    )
     create_new_blob = message(
-        "",
-        Param("network", ref("network")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
+        "Make a blob and enter it by its name into blobs of the network.",
+        Param("network", ref("network"), "The network."),
+        Param("name", STRING, "The name in blobs, which must be free."),
+        Param("mime_type", STRING, "The MIME type of the contents; empty for application/octet-stream."),
+        Param("public", BOOL, "Whether anybody may read it without a session.", default=False),
         result=ref("blob"),
         since="orlando",
     )
     set_default_locking_mode = message(
-        "",
-        Param("network", ref("network")),
-        Param("value", enum_of(NetworkDefaultLockingMode)),
+        "Say what machines may send whose interface says nothing else; none may be plugged in meanwhile.",
+        Param("network", ref("network"), "The network."),
+        Param("value", enum_of(NetworkDefaultLockingMode), "Unlocked for anything, disabled for nothing."),
         since="tampa",
     )
-    attach_for_vm = message("", Param("host", ref("host")), Param("vm", ref("VM")), roles=VM_POWER_ADMIN, hidden=True)
-    detach_for_vm = message("", Param("host", ref("host")), Param("vm", ref("VM")), roles=VM_POWER_ADMIN, hidden=True)
+    attach_for_vm = message(
+        "Meant to make the networks of a machine reachable on a host. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("vm", ref("VM"), "The machine."),
+        roles=VM_POWER_ADMIN,
+        hidden=True,
+    )
+    detach_for_vm = message(
+        "Meant to let go of the networks of a machine on a host. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("vm", ref("VM"), "The machine."),
+        roles=VM_POWER_ADMIN,
+        hidden=True,
+    )
     add_purpose = message(
-        "",
-        Param("self", ref("network")),
-        Param("value", enum_of(NetworkPurpose)),
+        "Let the network serve a purpose; nbd and insecure_nbd exclude each other over all networks.",
+        Param("self", ref("network"), "The network."),
+        Param("value", enum_of(NetworkPurpose), "The purpose."),
         errors=(NETWORK_INCOMPATIBLE_PURPOSES,),
         roles=POOL_ADMIN,
         since="inverness",
     )
     remove_purpose = message(
-        "",
-        Param("self", ref("network")),
-        Param("value", enum_of(NetworkPurpose)),
+        "Let the network serve a purpose no longer; nothing happens if it did not.",
+        Param("self", ref("network"), "The network."),
+        Param("value", enum_of(NetworkPurpose), "The purpose."),
         roles=POOL_ADMIN,
         since="inverness",
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SriovConfigurationMode(enum.StrEnum):
-    ""
+    """How the driver of a card is told its number of virtual functions."""
 
     sysfs = "sysfs"
     modprobe = "modprobe"
@@ -22,19 +22,31 @@ class SriovConfigurationMode(enum.StrEnum):
 
 
 class NetworkSriov(Object, name="network_sriov", roles=POOL_OPERATOR, since="kolkata"):
-    """"""
+    """The virtual functions (SR-IOV) of one network card, given to machines in place of interfaces on a bridge."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
-    physical_PIF: Ref[PIF] = static(NULL)
-    logical_PIF: Ref[PIF] = static(NULL)
-    requires_reboot: bool = dynamic(False)
-    configuration_mode: SriovConfigurationMode = dynamic(SriovConfigurationMode.unknown)
+    physical_PIF: Ref[PIF] = static(NULL, "The host interface that stands for the card.")
+    logical_PIF: Ref[PIF] = static(
+        NULL, "The host interface that stands for the virtual functions, on the network of those machines."
+    )
+    requires_reboot: bool = dynamic(False, "Whether the virtual functions only come or go when the host reboots.")
+    configuration_mode: SriovConfigurationMode = dynamic(
+        SriovConfigurationMode.unknown, "How the driver of the card is told the number; unknown until it was tried."
+    )
 
-    create = message("", Param("pif", ref("PIF")), Param("network", ref("network")), result=ref("network_sriov"))
-    destroy = message("", Param("self", ref("network_sriov")))
+    create = message(
+        "Meant to enable the virtual functions of a card for a network. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("pif", ref("PIF"), "The host interface that stands for the card."),
+        Param("network", ref("network"), "The network."),
+        result=ref("network_sriov"),
+    )
+    destroy = message(
+        "Meant to disable the virtual functions. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("network_sriov"), "The virtual functions."),
+    )
     get_remaining_capacity = message(
-        "",
-        Param("self", ref("network_sriov")),
+        "Meant to count the virtual functions that are free. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("network_sriov"), "The virtual functions."),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
     )

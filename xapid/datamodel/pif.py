@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 class PifIgmpStatus(enum.StrEnum):
-    ""
+    """Whether the bridge of a host interface looks at multicast memberships (IGMP snooping)."""
 
     enabled = "enabled"
     disabled = "disabled"
@@ -58,7 +58,7 @@ class PifIgmpStatus(enum.StrEnum):
 
 
 class IpConfigurationMode(enum.StrEnum):
-    ""
+    """Where the IPv4 address of a host interface comes from; None for no address."""
 
     None_ = "None"
     DHCP = "DHCP"
@@ -66,7 +66,7 @@ class IpConfigurationMode(enum.StrEnum):
 
 
 class Ipv6ConfigurationMode(enum.StrEnum):
-    ""
+    """Where the IPv6 address of a host interface comes from; None for no address."""
 
     None_ = "None"
     DHCP = "DHCP"
@@ -75,57 +75,103 @@ class Ipv6ConfigurationMode(enum.StrEnum):
 
 
 class PrimaryAddressType(enum.StrEnum):
-    ""
+    """Which of its addresses a host interface is known by."""
 
     IPv4 = "IPv4"
     IPv6 = "IPv6"
 
 
 class PIF(Object, roles=POOL_OPERATOR):
-    """"""
+    """How one host reaches one network: a network card, or a VLAN, bond, tunnel or virtual functions on top of some."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    device: str = static()
-    network: Ref[Network] = static()
-    host: Ref[Host] = static()
-    MAC: str = static()
-    MTU: int = static()
-    VLAN: int = static()
-    metrics: Ref[PIF_metrics] = dynamic()
-    physical: bool = dynamic(False, since="miami")
-    currently_attached: bool = dynamic(True, since="miami")
-    ip_configuration_mode: IpConfigurationMode = dynamic(IpConfigurationMode.None_, since="miami")
-    IP: str = dynamic("", since="miami")
-    netmask: str = dynamic("", since="miami")
-    gateway: str = dynamic("", since="miami")
-    DNS: str = dynamic("", since="miami")
-    bond_slave_of: Ref[Bond] = dynamic(NULL, since="miami")
-    bond_master_of: Set[Ref[Bond]] = inverse("Bond.master", since="miami")
-    VLAN_master_of: Ref[vlan.VLAN] = dynamic(NULL, since="miami")
-    VLAN_slave_of: Set[Ref[vlan.VLAN]] = inverse("VLAN.tagged_PIF", since="miami")
-    management: bool = dynamic(False, since="miami")
+    device: str = static(doc="What the host calls the device, such as eth0; a VLAN has that of its card.")
+    network: Ref[Network] = static(doc="The network.")
+    host: Ref[Host] = static(doc="The host.")
+    MAC: str = static(doc="The MAC address of the device, as six pairs of hexadecimal digits with colons between.")
+    MTU: int = static(doc="The largest payload of a frame in bytes, as the device has it.")
+    VLAN: int = static(doc="The VLAN tag of packets on the wire; -1 for none.")
+    metrics: Ref[PIF_metrics] = dynamic(doc="What is known of the device and its link; VLANs share that of their card.")
+    physical: bool = dynamic(False, "Whether the host interface stands for a network card.", since="miami")
+    currently_attached: bool = dynamic(
+        True, "Whether the host interface is up, with the bridge of its network on it.", since="miami"
+    )
+    ip_configuration_mode: IpConfigurationMode = dynamic(
+        IpConfigurationMode.None_,
+        "Where the IPv4 address comes from; one that the host has by itself counts as Static.",
+        since="miami",
+    )
+    IP: str = dynamic("", "The IPv4 address; empty if there is none.", since="miami")
+    netmask: str = dynamic(
+        "", "The network mask of the IPv4 address, such as 255.255.255.0; empty if there is none.", since="miami"
+    )
+    gateway: str = dynamic("", "The address of the IPv4 gateway; empty if there is none.", since="miami")
+    DNS: str = dynamic("", "The addresses of the name servers, with commas between.", since="miami")
+    bond_slave_of: Ref[Bond] = dynamic(
+        NULL, "The bond that the host interface is part of; NULL if it is in none.", since="miami"
+    )
+    bond_master_of: Set[Ref[Bond]] = inverse(
+        "Bond.master", "The bond that the host interface stands for, if it does.", since="miami"
+    )
+    VLAN_master_of: Ref[vlan.VLAN] = dynamic(
+        NULL, "The VLAN that the host interface is the untagged side of; NULL if it is no VLAN.", since="miami"
+    )
+    VLAN_slave_of: Set[Ref[vlan.VLAN]] = inverse(
+        "VLAN.tagged_PIF", "The VLANs on top of the host interface.", since="miami"
+    )
+    management: bool = dynamic(False, "Whether the host is managed over this interface.", since="miami")
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
-    disallow_unplug: bool = dynamic(False, since="orlando")
-    tunnel_access_PIF_of: Set[Ref[Tunnel]] = inverse("tunnel.access_PIF", since="cowley")
-    tunnel_transport_PIF_of: Set[Ref[Tunnel]] = inverse("tunnel.transport_PIF", since="cowley")
-    ipv6_configuration_mode: Ipv6ConfigurationMode = dynamic(Ipv6ConfigurationMode.None_, since="tampa")
-    IPv6: Set[str] = dynamic((), since="tampa")
-    ipv6_gateway: str = dynamic("", since="tampa")
-    primary_address_type: PrimaryAddressType = dynamic(PrimaryAddressType.IPv4, since="tampa")
-    managed: bool = static(True, since="vgpu-productisation")
-    properties: dict[str, str] = dynamic({}, since="creedence")
-    capabilities: Set[str] = dynamic((), since="dundee")
-    igmp_snooping_status: PifIgmpStatus = dynamic(PifIgmpStatus.unknown, since="inverness")
-    sriov_physical_PIF_of: Set[Ref[NetworkSriov]] = inverse("network_sriov.physical_PIF", since="kolkata")
-    sriov_logical_PIF_of: Set[Ref[NetworkSriov]] = inverse("network_sriov.logical_PIF", since="kolkata")
-    PCI: Ref[PCI] = dynamic(NULL, since="kolkata")
+    disallow_unplug: bool = dynamic(
+        False, "Whether the host interface must stay up, as one for storage should.", since="orlando"
+    )
+    tunnel_access_PIF_of: Set[Ref[Tunnel]] = inverse(
+        "tunnel.access_PIF", "The tunnel of which the host interface is the near end, if it is.", since="cowley"
+    )
+    tunnel_transport_PIF_of: Set[Ref[Tunnel]] = inverse(
+        "tunnel.transport_PIF", "The tunnels that go over the host interface.", since="cowley"
+    )
+    ipv6_configuration_mode: Ipv6ConfigurationMode = dynamic(
+        Ipv6ConfigurationMode.None_,
+        "Where the IPv6 addresses come from; those that the host has by itself count as Static.",
+        since="tampa",
+    )
+    IPv6: Set[str] = dynamic(
+        (), "The IPv6 addresses with their prefix lengths, link-local ones left out.", since="tampa"
+    )
+    ipv6_gateway: str = dynamic("", "The address of the IPv6 gateway; empty if there is none.", since="tampa")
+    primary_address_type: PrimaryAddressType = dynamic(
+        PrimaryAddressType.IPv4,
+        "Which address the host is known by if it is managed over this interface.",
+        since="tampa",
+    )
+    managed: bool = static(
+        True,
+        "Whether the toolstack makes the bridge on the device; false if somebody else did.",
+        since="vgpu-productisation",
+    )
+    properties: dict[str, str] = dynamic({}, "Settings of the device: gro, on or off.", since="creedence")
+    capabilities: Set[str] = dynamic(
+        (), "What the card can do, such as sriov; empty if nothing special.", since="dundee"
+    )
+    igmp_snooping_status: PifIgmpStatus = dynamic(
+        PifIgmpStatus.unknown, "Whether the bridge looks at multicast memberships (IGMP snooping).", since="inverness"
+    )
+    sriov_physical_PIF_of: Set[Ref[NetworkSriov]] = inverse(
+        "network_sriov.physical_PIF", "The virtual functions of the card, if they are enabled.", since="kolkata"
+    )
+    sriov_logical_PIF_of: Set[Ref[NetworkSriov]] = inverse(
+        "network_sriov.logical_PIF",
+        "The virtual functions that the host interface stands for, if it does.",
+        since="kolkata",
+    )
+    PCI: Ref[PCI] = dynamic(NULL, "The PCI device that the card is; NULL if that is not known.", since="kolkata")
 
     create_VLAN = message(
-        "",
-        Param("device", STRING),
-        Param("network", ref("network"), late=True),
-        Param("host", ref("host")),
-        Param("VLAN", INT),
+        "Meant to make a VLAN on one host, as VLAN.create is. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("device", STRING, "The name of the device to put it on, which the host must have."),
+        Param("network", ref("network"), "The network for packets without their tag.", late=True),
+        Param("host", ref("host"), "The host."),
+        Param("VLAN", INT, "The tag."),
         result=ref("PIF"),
         errors=(VLAN_TAG_INVALID,),
         state="deprecated",
@@ -133,53 +179,63 @@ class PIF(Object, roles=POOL_OPERATOR):
         runs_on="host",
     )
     destroy = message(
-        "",
-        Param("self", ref("PIF")),
+        (
+            "Refused with PIF_IS_PHYSICAL unless the host interface is a VLAN. For VLANs not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("PIF"), "The host interface."),
         errors=(PIF_IS_PHYSICAL,),
         state="deprecated",
         deprecated="miami",
     )
     reconfigure_ip = message(
-        "",
-        Param("self", ref("PIF")),
-        Param("mode", enum_of(IpConfigurationMode)),
-        Param("IP", STRING),
-        Param("netmask", STRING),
-        Param("gateway", STRING),
-        Param("DNS", STRING),
+        "Meant to change the IPv4 configuration of the host interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PIF"), "The host interface."),
+        Param("mode", enum_of(IpConfigurationMode), "Where the address comes from."),
+        Param("IP", STRING, "The address, for mode Static."),
+        Param("netmask", STRING, "The network mask, for mode Static."),
+        Param("gateway", STRING, "The address of the gateway, for mode Static; empty for none."),
+        Param("DNS", STRING, "The addresses of name servers, with commas between; empty for none."),
         errors=(CLUSTERING_ENABLED,),
         since="miami",
     )
     reconfigure_ipv6 = message(
-        "",
-        Param("self", ref("PIF")),
-        Param("mode", enum_of(Ipv6ConfigurationMode)),
-        Param("IPv6", STRING),
-        Param("gateway", STRING),
-        Param("DNS", STRING),
+        "Meant to change the IPv6 configuration of the host interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PIF"), "The host interface."),
+        Param("mode", enum_of(Ipv6ConfigurationMode), "Where the address comes from."),
+        Param("IPv6", STRING, "The address with its prefix length, for mode Static."),
+        Param("gateway", STRING, "The address of the gateway, for mode Static; empty for none."),
+        Param("DNS", STRING, "The addresses of name servers, with commas between; empty for none."),
         errors=(CLUSTERING_ENABLED,),
         since="tampa",
     )
     set_primary_address_type = message(
-        "",
-        Param("self", ref("PIF")),
-        Param("primary_address_type", enum_of(PrimaryAddressType)),
+        "Meant to choose by which address the host is known. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PIF"), "The host interface."),
+        Param("primary_address_type", enum_of(PrimaryAddressType), "The kind of address."),
         since="tampa",
     )
-    scan = message("", Param("host", ref("host")), since="miami")
+    scan = message(
+        "Make a PIF for every network card of the host that has none, and look at the others anew.",
+        Param("host", ref("host"), "The host."),
+        since="miami",
+    )
     introduce = message(
-        "",
-        Param("host", ref("host")),
-        Param("MAC", STRING),
-        Param("device", STRING),
-        Param("managed", BOOL, default=True),
+        "Make a PIF for a network card that the host has, with a network for it if its bridge belongs to none.",
+        Param("host", ref("host"), "The host."),
+        Param("MAC", STRING, "The MAC address of the card; empty lets it be looked up."),
+        Param("device", STRING, "What the host calls the card, such as eth0."),
+        Param("managed", BOOL, "Whether the toolstack is to make the bridge on it.", default=True),
         result=ref("PIF"),
         since="miami",
         runs_on="host",
     )
     forget = message(
-        "",
-        Param("self", ref("PIF")),
+        (
+            "Remove the PIF and leave the device as it is; refused while management, a bond, VLAN or tunnel "
+            "needs it, or while it is up and managed."
+        ),
+        Param("self", ref("PIF"), "The host interface."),
         errors=(
             PIF_TUNNEL_STILL_EXISTS,
             CLUSTERING_ENABLED,
@@ -187,8 +243,8 @@ class PIF(Object, roles=POOL_OPERATOR):
         since="miami",
     )
     unplug = message(
-        "",
-        Param("self", ref("PIF")),
+        "Meant to take the host interface down. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PIF"), "The host interface."),
         errors=(
             HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN,
             VIF_IN_USE,
@@ -198,50 +254,76 @@ class PIF(Object, roles=POOL_OPERATOR):
         since="miami",
     )
     set_disallow_unplug = message(
-        "",
-        Param("self", ref("PIF")),
-        Param("value", BOOL),
+        "Say whether the host interface must stay up.",
+        Param("self", ref("PIF"), "The host interface."),
+        Param("value", BOOL, "True if it must."),
         errors=(
             OTHER_OPERATION_IN_PROGRESS,
             CLUSTERING_ENABLED,
         ),
         since="orlando",
     )
-    plug = message("", Param("self", ref("PIF")), errors=(TRANSPORT_PIF_NOT_CONFIGURED,), since="miami")
-    pool_introduce = message("", hidden=True, arity=16)
+    plug = message(
+        "Meant to bring the host interface up. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PIF"), "The host interface."),
+        errors=(TRANSPORT_PIF_NOT_CONFIGURED,),
+        since="miami",
+    )
+    pool_introduce = message(
+        (
+            "Meant to make the record of an interface that a joining host brings along. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        hidden=True,
+        arity=16,
+    )
     db_introduce = message(
-        "",
-        Param("device", STRING),
-        Param("network", ref("network")),
-        Param("host", ref("host")),
-        Param("MAC", STRING),
-        Param("MTU", INT),
-        Param("VLAN", INT),
-        Param("physical", BOOL),
-        Param("ip_configuration_mode", enum_of(IpConfigurationMode)),
-        Param("IP", STRING),
-        Param("netmask", STRING),
-        Param("gateway", STRING),
-        Param("DNS", STRING),
-        Param("bond_slave_of", ref("Bond"), late=True),
-        Param("VLAN_master_of", ref("VLAN"), late=True),
-        Param("management", BOOL),
-        Param("other_config", STRING_MAP),
-        Param("disallow_unplug", BOOL, default=False),
-        Param("ipv6_configuration_mode", enum_of(Ipv6ConfigurationMode), default=Ipv6ConfigurationMode.None_),
-        Param("IPv6", set_of(STRING), default=()),
-        Param("ipv6_gateway", STRING, default=""),
-        Param("primary_address_type", enum_of(PrimaryAddressType), default=PrimaryAddressType.IPv4),
-        Param("managed", BOOL, default=True),
-        Param("properties", STRING_MAP, default={}),
+        "Meant to make a record of a host interface by hand. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("device", STRING, "What the host calls the device."),
+        Param("network", ref("network"), "The network."),
+        Param("host", ref("host"), "The host."),
+        Param("MAC", STRING, "The MAC address."),
+        Param("MTU", INT, "The largest payload of a frame in bytes."),
+        Param("VLAN", INT, "The VLAN tag; -1 for none."),
+        Param("physical", BOOL, "Whether it stands for a network card."),
+        Param("ip_configuration_mode", enum_of(IpConfigurationMode), "Where the IPv4 address comes from."),
+        Param("IP", STRING, "The IPv4 address; empty for none."),
+        Param("netmask", STRING, "The network mask of the IPv4 address; empty for none."),
+        Param("gateway", STRING, "The address of the IPv4 gateway; empty for none."),
+        Param("DNS", STRING, "The addresses of name servers, with commas between."),
+        Param("bond_slave_of", ref("Bond"), "The bond that it is part of; NULL for none.", late=True),
+        Param("VLAN_master_of", ref("VLAN"), "The VLAN that it is the untagged side of; NULL for none.", late=True),
+        Param("management", BOOL, "Whether the host is managed over it."),
+        Param("other_config", STRING_MAP, "Free keys of clients."),
+        Param("disallow_unplug", BOOL, "Whether it must stay up.", default=False),
+        Param(
+            "ipv6_configuration_mode",
+            enum_of(Ipv6ConfigurationMode),
+            "Where the IPv6 address comes from.",
+            default=Ipv6ConfigurationMode.None_,
+        ),
+        Param("IPv6", set_of(STRING), "The IPv6 addresses with their prefix lengths.", default=()),
+        Param("ipv6_gateway", STRING, "The address of the IPv6 gateway; empty for none.", default=""),
+        Param(
+            "primary_address_type",
+            enum_of(PrimaryAddressType),
+            "Which address the host is known by.",
+            default=PrimaryAddressType.IPv4,
+        ),
+        Param("managed", BOOL, "Whether the toolstack makes the bridge on it.", default=True),
+        Param("properties", STRING_MAP, "Settings of the device.", default={}),
         result=ref("PIF"),
         since="orlando",
     )
-    db_forget = message("", Param("self", ref("PIF")), since="orlando")
+    db_forget = message(
+        "Remove the PIF without looking at what needs it, and leave the device as it is.",
+        Param("self", ref("PIF"), "The host interface."),
+        since="orlando",
+    )
     set_property = message(
-        "",
-        Param("self", ref("PIF")),
-        Param("name", STRING),
-        Param("value", STRING),
+        "Meant to change a setting of the device. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PIF"), "The host interface."),
+        Param("name", STRING, "The name of the setting: gro."),
+        Param("value", STRING, "On or off."),
         since="creedence",
     )

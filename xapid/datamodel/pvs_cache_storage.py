@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class PVS_cache_storage(Object, roles=POOL_OPERATOR, since="ely", constructor=True):
-    """"""
+    """The room that one host has for caching what the servers of a site stream (PVS)."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    host: Ref[Host] = static(NULL)
-    SR: Ref[SR] = static(NULL)
-    site: Ref[PVS_site] = static(NULL)
-    size: int = static(21474836480)
-    VDI: Ref[VDI] = dynamic(NULL)
+    host: Ref[Host] = static(NULL, "The host.")
+    SR: Ref[SR] = static(NULL, "The repository in which the cache is kept.")
+    site: Ref[PVS_site] = static(NULL, "The site.")
+    size: int = static(21474836480, "How large the cache is in bytes.")
+    VDI: Ref[VDI] = dynamic(NULL, "The disk that is the cache; NULL while there is none.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PvsProxyStatus(enum.StrEnum):
-    ""
+    """How far a proxy is: off, ready, caching, or unable to because of what server and machine agreed on."""
 
     stopped = "stopped"
     initialised = "initialised"
@@ -24,13 +24,21 @@ class PvsProxyStatus(enum.StrEnum):
 
 
 class PVS_proxy(Object, roles=POOL_OPERATOR, since="ely"):
-    """"""
+    """Serves one interface of a machine from its host's cache instead of from the servers of a site (PVS)."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    site: Ref[PVS_site] = static(NULL)
-    VIF: Ref[VIF] = static(NULL)
-    currently_attached: bool = dynamic(False)
-    status: PvsProxyStatus = dynamic(PvsProxyStatus.stopped)
+    site: Ref[PVS_site] = static(NULL, "The site whose servers it stands in for.")
+    VIF: Ref[VIF] = static(NULL, "The interface that it serves.")
+    currently_attached: bool = dynamic(False, "Whether the proxy is at work for a running machine.")
+    status: PvsProxyStatus = dynamic(PvsProxyStatus.stopped, "How far the proxy is.")
 
-    create = message("", Param("site", ref("PVS_site"), late=True), Param("VIF", ref("VIF")), result=ref("PVS_proxy"))
-    destroy = message("", Param("self", ref("PVS_proxy")))
+    create = message(
+        "Meant to serve an interface from a cache. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("site", ref("PVS_site"), "The site whose servers it stands in for.", late=True),
+        Param("VIF", ref("VIF"), "The interface, which must be number 0 of its machine."),
+        result=ref("PVS_proxy"),
+    )
+    destroy = message(
+        "Meant to remove the proxy. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PVS_proxy"), "The proxy."),
+    )

@@ -12,20 +12,23 @@ if TYPE_CHECKING:
 
 
 class PVS_server(Object, roles=POOL_OPERATOR, since="ely"):
-    """"""
+    """A server that streams disks to machines (PVS)."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    addresses: Set[str] = static(())
-    first_port: int = static(0)
-    last_port: int = static(0)
-    site: Ref[PVS_site] = static(NULL)
+    addresses: Set[str] = static((), "The IPv4 addresses of the server.")
+    first_port: int = static(0, "The first of the UDP ports that the server answers on.")
+    last_port: int = static(0, "The last of the UDP ports that the server answers on.")
+    site: Ref[PVS_site] = static(NULL, "The site that the server belongs to.")
 
     introduce = message(
-        "",
-        Param("addresses", set_of(STRING)),
-        Param("first_port", INT),
-        Param("last_port", INT),
-        Param("site", ref("PVS_site"), late=True),
+        "Refused with OPENVSWITCH_NOT_ACTIVE: proxies need a virtual switch, and the hosts have plain bridges.",
+        Param("addresses", set_of(STRING), "The IPv4 addresses of the server."),
+        Param("first_port", INT, "The first of its UDP ports."),
+        Param("last_port", INT, "The last of its UDP ports."),
+        Param("site", ref("PVS_site"), "The site that it belongs to.", late=True),
         result=ref("PVS_server"),
     )
-    forget = message("", Param("self", ref("PVS_server")))
+    forget = message(
+        "Meant to forget the server. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PVS_server"), "The server."),
+    )

@@ -15,29 +15,40 @@ if TYPE_CHECKING:
 
 
 class PVS_site(Object, roles=POOL_OPERATOR, since="ely"):
-    """"""
+    """A set of servers that stream disks to machines (PVS), and the caches and proxies that hosts put between."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     name_label: str = rw("", "The name, for people; need not be unique.")
     name_description: str = rw("", "A description, for people.")
-    PVS_uuid: str = static("")
-    cache_storage: Set[Ref[PVS_cache_storage]] = inverse("PVS_cache_storage.site", default=())
-    servers: Set[Ref[PVS_server]] = inverse("PVS_server.site")
-    proxies: Set[Ref[PVS_proxy]] = inverse("PVS_proxy.site")
+    PVS_uuid: str = static("", "The identity of the site among its servers.")
+    cache_storage: Set[Ref[PVS_cache_storage]] = inverse(
+        "PVS_cache_storage.site", "The caches that hosts have for the site.", default=()
+    )
+    servers: Set[Ref[PVS_server]] = inverse("PVS_server.site", "The servers of the site.")
+    proxies: Set[Ref[PVS_proxy]] = inverse(
+        "PVS_proxy.site", "The interfaces of machines that are served through a cache."
+    )
 
     introduce = message(
-        "",
-        Param("name_label", STRING),
-        Param("name_description", STRING),
-        Param("PVS_uuid", STRING),
+        "Refused with OPENVSWITCH_NOT_ACTIVE: proxies need a virtual switch, and the hosts have plain bridges.",
+        Param("name_label", STRING, "Its name."),
+        Param("name_description", STRING, "Its description."),
+        Param("PVS_uuid", STRING, "The identity of the site among its servers."),
         result=ref("PVS_site"),
     )
     forget = message(
-        "",
-        Param("self", ref("PVS_site")),
+        (
+            "Meant to forget a site that has no servers and no proxies at work. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("PVS_site"), "The site."),
         errors=(
             PVS_SITE_CONTAINS_RUNNING_PROXIES,
             PVS_SITE_CONTAINS_SERVERS,
         ),
     )
-    set_PVS_uuid = message("", Param("self", ref("PVS_site")), Param("value", STRING))
+    set_PVS_uuid = message(
+        "Meant to change the identity of the site. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("PVS_site"), "The site."),
+        Param("value", STRING, "The new identity."),
+    )

@@ -9,25 +9,30 @@ from xapid.datamodel.types import INT, STRING, Object, Param, dynamic, enum_of, 
 
 
 class SdnControllerProtocol(enum.StrEnum):
-    ""
+    """Who opens the TLS connection: the virtual switches (ssl), or the controller (pssl)."""
 
     ssl = "ssl"
     pssl = "pssl"
 
 
 class SDN_controller(Object, roles=POOL_OPERATOR, since="falcon"):
-    """"""
+    """A program that controls the virtual switches of all hosts of the pool."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    protocol: SdnControllerProtocol = static(SdnControllerProtocol.ssl)
-    address: str = static("")
-    port: int = static(0)
+    protocol: SdnControllerProtocol = static(SdnControllerProtocol.ssl, "Who opens the connection.")
+    address: str = static("", "The IP address of the controller.")
+    port: int = static(0, "The TCP port of the controller; 0 if none was given.")
 
     introduce = message(
-        "",
-        Param("protocol", enum_of(SdnControllerProtocol), default=SdnControllerProtocol.ssl),
-        Param("address", STRING, default=""),
-        Param("port", INT, default=0),
+        "Refused with OPERATION_NOT_ALLOWED: the hosts have plain bridges, which no controller steers.",
+        Param(
+            "protocol", enum_of(SdnControllerProtocol), "Who opens the connection.", default=SdnControllerProtocol.ssl
+        ),
+        Param("address", STRING, "The IP address of the controller.", default=""),
+        Param("port", INT, "The TCP port of the controller.", default=0),
         result=ref("SDN_controller"),
     )
-    forget = message("", Param("self", ref("SDN_controller")))
+    forget = message(
+        "Meant to let go of the controller. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("SDN_controller"), "The controller."),
+    )

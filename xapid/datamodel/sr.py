@@ -237,7 +237,7 @@ class SR(Object, roles=POOL_OPERATOR):
         Param("value", STRING, "The new description."),
     )
     create_new_blob = message(
-        "Make a blob and enter it by its name into blobs of the repository.",
+        "Meant to make a blob in blobs of the repository. Not built yet: it answers NOT_IMPLEMENTED.",
         Param("sr", ref("SR"), "The repository."),
         Param("name", STRING, "The name in blobs, which must be free."),
         Param("mime_type", STRING, "The MIME type of the contents; empty for application/octet-stream."),

@@ -14,27 +14,30 @@ if TYPE_CHECKING:
 
 
 class TunnelProtocol(enum.StrEnum):
-    ""
+    """How packets are wrapped on their way through a tunnel."""
 
     gre = "gre"
     vxlan = "vxlan"
 
 
 class Tunnel(Object, name="tunnel", roles=POOL_OPERATOR, since="cowley"):
-    """"""
+    """One host's end of tunnels to other hosts, by which a network spans them on top of another network."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    access_PIF: Ref[PIF] = static(NULL)
-    transport_PIF: Ref[PIF] = static(NULL)
-    status: dict[str, str] = rw({"active": "false"})
+    access_PIF: Ref[PIF] = static(NULL, "The host interface by which the host is on the network inside.")
+    transport_PIF: Ref[PIF] = static(NULL, "The host interface that the wrapped packets go over.")
+    status: dict[str, str] = rw(
+        {"active": "false"},
+        "Whether the tunnel works, under the key active; kept by what controls the virtual switches.",
+    )
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
-    protocol: TunnelProtocol = rw(TunnelProtocol.gre, since="1.250.0")
+    protocol: TunnelProtocol = rw(TunnelProtocol.gre, "How packets are wrapped.", since="1.250.0")
 
     create = message(
-        "",
-        Param("transport_PIF", ref("PIF")),
-        Param("network", ref("network")),
-        Param("protocol", enum_of(TunnelProtocol), default=TunnelProtocol.gre),
+        "Meant to make a tunnel. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("transport_PIF", ref("PIF"), "The host interface that the wrapped packets go over."),
+        Param("network", ref("network"), "The network inside."),
+        Param("protocol", enum_of(TunnelProtocol), "How packets are wrapped.", default=TunnelProtocol.gre),
         result=ref("tunnel"),
         errors=(
             OPENVSWITCH_NOT_ACTIVE,
@@ -42,4 +45,7 @@ class Tunnel(Object, name="tunnel", roles=POOL_OPERATOR, since="cowley"):
             IS_TUNNEL_ACCESS_PIF,
         ),
     )
-    destroy = message("", Param("self", ref("tunnel")))
+    destroy = message(
+        "Meant to remove the tunnel. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("tunnel"), "The tunnel."),
+    )

@@ -12,20 +12,32 @@ if TYPE_CHECKING:
 
 
 class VLAN(Object, roles=POOL_OPERATOR, since="miami"):
-    """"""
+    """A VLAN on one host: which interface it is on, by which tag, and the interface for its packets without tag."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
-    tagged_PIF: Ref[PIF] = static(NULL)
-    untagged_PIF: Ref[PIF] = dynamic(NULL)
-    tag: int = static(-1)
+    tagged_PIF: Ref[PIF] = static(NULL, "The host interface on whose wire the packets have the tag.")
+    untagged_PIF: Ref[PIF] = dynamic(
+        NULL, "The host interface that carries them without it, on the network of the VLAN."
+    )
+    tag: int = static(-1, "The tag, from 0 to 4094; -1 if it was never set.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
 
-    pool_introduce = message("", hidden=True, arity=4)
+    pool_introduce = message(
+        (
+            "Meant to make the record of a VLAN that a joining host brings along. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        hidden=True,
+        arity=4,
+    )
     create = message(
-        "",
-        Param("tagged_PIF", ref("PIF")),
-        Param("tag", INT),
-        Param("network", ref("network")),
+        "Meant to make a VLAN on a host interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("tagged_PIF", ref("PIF"), "The host interface to put it on."),
+        Param("tag", INT, "The tag, from 0 to 4094."),
+        Param("network", ref("network"), "The network for packets without their tag."),
         result=ref("VLAN"),
     )
-    destroy = message("", Param("self", ref("VLAN")))
+    destroy = message(
+        "Meant to remove the VLAN with its untagged host interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("VLAN"), "The VLAN."),
+    )
