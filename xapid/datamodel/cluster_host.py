@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ClusterHostOperation(enum.StrEnum):
-    ""
+    """What can be asked of a host's part in a cluster, and what can be going on with it."""
 
     enable = "enable"
     disable = "disable"
@@ -32,16 +32,18 @@ class ClusterHostOperation(enum.StrEnum):
 
 
 class Cluster_host(Object, roles=POOL_OPERATOR, since="kolkata"):
-    """"""
+    """One host's part in a cluster."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    cluster: Ref[Cluster] = static(NULL)
-    host: Ref[Host] = static(NULL)
-    enabled: bool = dynamic(False)
-    PIF: Ref[PIF] = static(NULL)
-    joined: bool = dynamic(True)
-    live: bool = dynamic(False, since="24.3.0", state="prototyped")
-    last_update_live: DateTime = dynamic(EPOCH, since="24.3.0", state="prototyped")
+    cluster: Ref[Cluster] = static(NULL, "The cluster.")
+    host: Ref[Host] = static(NULL, "The host.")
+    enabled: bool = dynamic(False, "Whether the host is meant to take part.")
+    PIF: Ref[PIF] = static(NULL, "The interface of the host for the cluster.")
+    joined: bool = dynamic(True, "Whether the host has joined the cluster.")
+    live: bool = dynamic(False, "Whether the cluster takes the host to be alive.", since="24.3.0", state="prototyped")
+    last_update_live: DateTime = dynamic(
+        EPOCH, "When live last changed; the epoch if never.", since="24.3.0", state="prototyped"
+    )
     allowed_operations: Set[ClusterHostOperation] = derived((), "What may be asked for now.", since="rio")
     current_operations: dict[str, ClusterHostOperation] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False, since="rio"
@@ -49,10 +51,10 @@ class Cluster_host(Object, roles=POOL_OPERATOR, since="kolkata"):
     other_config: dict[str, str] = static({}, "Free keys of clients.")
 
     create = message(
-        "",
-        Param("cluster", ref("Cluster")),
-        Param("host", ref("host")),
-        Param("pif", ref("PIF")),
+        "Meant to let a host join the cluster. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("cluster", ref("Cluster"), "The cluster."),
+        Param("host", ref("host"), "The host."),
+        Param("pif", ref("PIF"), "The interface of the host for the cluster."),
         result=ref("Cluster_host"),
         errors=(
             PIF_NOT_ATTACHED_TO_HOST,
@@ -60,8 +62,8 @@ class Cluster_host(Object, roles=POOL_OPERATOR, since="kolkata"):
         ),
     )
     destroy = message(
-        "",
-        Param("self", ref("Cluster_host")),
+        "Meant to take a host out of the cluster. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Cluster_host"), "The host's part in the cluster."),
         errors=(
             CLUSTER_STACK_IN_USE,
             CLUSTERING_DISABLED,
@@ -69,13 +71,29 @@ class Cluster_host(Object, roles=POOL_OPERATOR, since="kolkata"):
         ),
     )
     enable = message(
-        "",
-        Param("self", ref("Cluster_host")),
+        "Meant to let the host take part. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Cluster_host"), "The host's part in the cluster."),
         errors=(
             PIF_ALLOWS_UNPLUG,
             REQUIRED_PIF_IS_UNPLUGGED,
         ),
     )
-    force_destroy = message("", Param("self", ref("Cluster_host")), errors=(CLUSTER_STACK_IN_USE,))
-    forget = message("", roles=LOCAL_ROOT, hidden=True, arity=1)
-    disable = message("", Param("self", ref("Cluster_host")), errors=(CLUSTER_STACK_IN_USE,))
+    force_destroy = message(
+        (
+            "Meant to take a host out of the cluster whether it agrees or not. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("Cluster_host"), "The host's part in the cluster."),
+        errors=(CLUSTER_STACK_IN_USE,),
+    )
+    forget = message(
+        "Meant to take a host out of the cluster that is dead for good. Not built yet: it answers NOT_IMPLEMENTED.",
+        roles=LOCAL_ROOT,
+        hidden=True,
+        arity=1,
+    )
+    disable = message(
+        "Meant to let the host take no part until it is enabled again. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Cluster_host"), "The host's part in the cluster."),
+        errors=(CLUSTER_STACK_IN_USE,),
+    )

@@ -16,13 +16,13 @@ class DataSource(
     events=False,
     listed=False,
 ):
-    """"""
+    """A figure that is taken of a host, a machine or a repository, and may be recorded over time."""
 
     name_label: str = dynamic("", "The name, for people; need not be unique.", since="rio")
     name_description: str = dynamic("", "A description, for people.", since="rio")
-    enabled: bool = dynamic(since="rio")
-    standard: bool = dynamic(since="rio")
-    units: str = dynamic(since="rio")
-    min: float = dynamic(since="rio")
-    max: float = dynamic(since="rio")
-    value: float = dynamic(since="rio")
+    enabled: bool = dynamic(doc="Whether the figure is recorded.", since="rio")
+    standard: bool = dynamic(doc="Whether the figure is recorded unless somebody stops it.", since="rio")
+    units: str = dynamic(doc="The unit of the figure; empty for a plain number.", since="rio")
+    min: float = dynamic(doc="The least value that the figure can have.", since="rio")
+    max: float = dynamic(doc="The greatest value that the figure can have; infinite if there is no limit.", since="rio")
+    value: float = dynamic(doc="Always 0; query_data_source tells the latest value.", since="rio")

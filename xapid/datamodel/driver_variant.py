@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 
 
 class Driver_variant(Object, roles=POOL_ADMIN, since="25.2.0", state="prototyped"):
-    """"""
+    """One variant of a driver of a host's kernel."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", state="prototyped")
-    name: str = dynamic(state="prototyped")
-    driver: Ref[Host_driver] = dynamic(state="prototyped")
-    version: str = dynamic(state="prototyped")
-    hardware_present: bool = dynamic(state="prototyped")
-    priority: float = dynamic(state="prototyped")
-    status: str = dynamic(state="prototyped")
+    name: str = dynamic(doc="The name of the variant, of which the driver has one only.", state="prototyped")
+    driver: Ref[Host_driver] = dynamic(doc="The driver.", state="prototyped")
+    version: str = dynamic(doc="The version of the variant.", state="prototyped")
+    hardware_present: bool = dynamic(doc="Whether the host has a device that the variant is for.", state="prototyped")
+    priority: float = dynamic(
+        doc="How much the variant is to be preferred to others; the greatest first.", state="prototyped"
+    )
+    status: str = dynamic(doc="How finished the variant is, in a word of its maker.", state="prototyped")
 
-    select = message("", Param("self", ref("Driver_variant")), state="prototyped")
+    select = message(
+        "Meant to choose this variant for after the next reboot. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Driver_variant"), "The variant."),
+        state="prototyped",
+    )

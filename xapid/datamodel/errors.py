@@ -3578,7 +3578,7 @@ class BLOCKED_REPO_URL(ApiError):
 
 
 class INVALID_GPGKEY_PATH(ApiError):
-    """This is no name of a key file: no path, and of letters, digits, dots, dashes, underscores."""
+    """A key file is given by its name alone, of letters, digits, dashes and underscores."""
 
     params = ("gpgkey_path",)
 

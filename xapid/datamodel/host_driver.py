@@ -13,24 +13,38 @@ if TYPE_CHECKING:
 
 
 class Host_driver(Object, roles=POOL_ADMIN, since="25.2.0", state="prototyped"):
-    """"""
+    """A driver of a host's kernel of which there are several variants to choose from."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", state="prototyped")
-    host: Ref[Host] = static(NULL, state="prototyped")
-    name: str = dynamic(state="prototyped")
-    friendly_name: str = dynamic(state="prototyped")
-    variants: Set[Ref[Driver_variant]] = inverse("Driver_variant.driver", state="prototyped")
-    active_variant: Ref[Driver_variant] = dynamic(state="prototyped")
-    selected_variant: Ref[Driver_variant] = dynamic(state="prototyped")
-    type: str = dynamic(state="prototyped")
-    description: str = dynamic(state="prototyped")
-    info: str = dynamic(state="prototyped")
+    host: Ref[Host] = static(NULL, "The host.", state="prototyped")
+    name: str = dynamic(doc="The name of the driver, of which the host has one only.", state="prototyped")
+    friendly_name: str = dynamic(doc="The name of the driver for people.", state="prototyped")
+    variants: Set[Ref[Driver_variant]] = inverse(
+        "Driver_variant.driver", "The variants that there are.", state="prototyped"
+    )
+    active_variant: Ref[Driver_variant] = dynamic(
+        doc="The variant that is in use; NULL if none is.", state="prototyped"
+    )
+    selected_variant: Ref[Driver_variant] = dynamic(
+        doc="The variant to be used after the next reboot of the host; NULL if none was chosen.", state="prototyped"
+    )
+    type: str = dynamic(doc="The kind of device that it drives, such as network.", state="prototyped")
+    description: str = dynamic(doc="What the driver is for, in words.", state="prototyped")
+    info: str = dynamic(doc="What else is said of the driver.", state="prototyped")
 
     select = message(
-        "",
-        Param("self", ref("Host_driver")),
-        Param("variant", ref("Driver_variant")),
+        "Meant to choose the variant to be used after the next reboot. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Host_driver"), "The driver."),
+        Param("variant", ref("Driver_variant"), "The variant, one of the driver."),
         state="prototyped",
     )
-    deselect = message("", Param("self", ref("Host_driver")), state="prototyped")
-    rescan = message("", Param("host", ref("host")), state="prototyped")
+    deselect = message(
+        "Meant to choose no variant for after the next reboot. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Host_driver"), "The driver."),
+        state="prototyped",
+    )
+    rescan = message(
+        "Meant to look anew at the drivers that a host has. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        state="prototyped",
+    )

@@ -24,7 +24,7 @@ from xapid.datamodel.types import (
 
 
 class Cls(enum.StrEnum):
-    ""
+    """What kind of object a message is about."""
 
     VM = "VM"
     Host = "Host"
@@ -40,69 +40,88 @@ class Cls(enum.StrEnum):
 class Message(
     Object, name="message", roles=POOL_OPERATOR, since="orlando", in_db=False, persistent=False, listed=False
 ):
-    """"""
+    """Something that the toolstack or a client tells the administrator about an object, until it is destroyed."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
-    name: str = dynamic(since="rio")
-    priority: int = dynamic(since="rio")
-    cls: Cls = dynamic()
-    obj_uuid: str = dynamic(since="rio")
-    timestamp: DateTime = dynamic(since="rio")
-    body: str = dynamic(since="rio")
+    name: str = dynamic(doc="What happened, in a word that programs know, such as VM_STARTED.", since="rio")
+    priority: int = dynamic(doc="How urgent it is: from 1, the most urgent, to 5.", since="rio")
+    cls: Cls = dynamic(doc="The kind of object that it is about.")
+    obj_uuid: str = dynamic(doc="The uuid of the object that it is about, which may be gone by now.", since="rio")
+    timestamp: DateTime = dynamic(doc="When the message was left, by the clock of the server.", since="rio")
+    body: str = dynamic(doc="What happened, in words or in a form that depends on the name.", since="rio")
 
     create = message(
-        "",
-        Param("name", STRING),
-        Param("priority", INT),
-        Param("cls", enum_of(Cls)),
-        Param("obj_uuid", STRING),
-        Param("body", STRING),
+        "Leave a message about an object, which must exist; characters that XML cannot carry are replaced.",
+        Param("name", STRING, "What happened, in a word that programs know."),
+        Param("priority", INT, "How urgent it is: from 1, the most urgent, to 5."),
+        Param("cls", enum_of(Cls), "The kind of object that it is about."),
+        Param("obj_uuid", STRING, "The uuid of the object."),
+        Param("body", STRING, "What happened, in words."),
         result=ref("message"),
         has_async=False,
     )
-    destroy = message("", Param("self", ref("message")), has_async=False)
-    destroy_many = message("", Param("messages", set_of(ref("message"))), since="22.19.0", state="prototyped")
-    destroy_all = message("", Param("filters", STRING_MAP), since="26.6.0", state="prototyped")
+    destroy = message("Remove the message.", Param("self", ref("message"), "The message."), has_async=False)
+    destroy_many = message(
+        "Remove messages, all or none: if one is not there, the others stay.",
+        Param("messages", set_of(ref("message")), "The messages."),
+        since="22.19.0",
+        state="prototyped",
+    )
+    destroy_all = message(
+        "Remove every message that all the filters fit; without a filter every message.",
+        Param(
+            "filters",
+            STRING_MAP,
+            "Before and after with a moment each, and priority with a number; every key may be left out.",
+        ),
+        since="26.6.0",
+        state="prototyped",
+    )
     get = message(
-        "",
-        Param("cls", enum_of(Cls)),
-        Param("obj_uuid", STRING),
-        Param("since", DATETIME),
+        "Read the messages about one object that were left after a moment, newest first.",
+        Param("cls", enum_of(Cls), "The kind of object."),
+        Param("obj_uuid", STRING, "The uuid of the object, which must exist."),
+        Param("since", DATETIME, "The moment; the epoch for all."),
         result=map_of(ref("message"), record("message")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
-    get_all = message("", result=set_of(ref("message")), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    get_all = message(
+        "List all messages, newest first.",
+        result=set_of(ref("message")),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
     get_since = message(
-        "",
-        Param("since", DATETIME),
+        "Read the messages that were left after a moment, newest first.",
+        Param("since", DATETIME, "The moment."),
         result=map_of(ref("message"), record("message")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
     get_record = message(
-        "",
-        Param("self", ref("message")),
+        "Read one message.",
+        Param("self", ref("message"), "The message."),
         result=record("message"),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
     get_by_uuid = message(
-        "",
-        Param("uuid", STRING),
+        "Find the message with this uuid.",
+        Param("uuid", STRING, "The uuid."),
         result=ref("message"),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
     get_all_records = message(
-        "",
+        "Read all messages, newest first.",
         result=map_of(ref("message"), record("message")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
     )
     get_all_records_where = message(
-        "",
-        Param("expr", STRING),
+        "Read the messages for which an expression holds, newest first.",
+        Param("expr", STRING, 'The expression, over fields written as in field "name" = "VM_STARTED"; true for all.'),
         result=map_of(ref("message"), record("message")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,

@@ -26,21 +26,64 @@ if TYPE_CHECKING:
 
 
 class Observer(Object, roles=POOL_ADMIN, since="23.14.0", state="prototyped", constructor=True):
-    """"""
+    """What is to be traced of calls to the toolstack, and where the traces go; none can be enabled so far."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", state="prototyped")
     name_label: str = rw("", "The name, for people; need not be unique.", since="rio")
     name_description: str = rw("", "A description, for people.", since="rio")
-    hosts: Set[Ref[Host]] = static((), state="prototyped")
-    attributes: dict[str, str] = static({}, state="prototyped")
-    endpoints: Set[str] = static((), state="prototyped")
-    components: Set[str] = static((), state="prototyped")
-    enabled: bool = static(False, state="prototyped")
+    hosts: Set[Ref[Host]] = static((), "The hosts that are traced; empty for all of the pool.", state="prototyped")
+    attributes: dict[str, str] = static({}, "Keys and values that are added to every trace.", state="prototyped")
+    endpoints: Set[str] = static(
+        (), "Where traces go: http or https addresses, or bugtool for files on the host.", state="prototyped"
+    )
+    components: Set[str] = static(
+        (), "The daemons that are traced: xapi, xenopsd, xapi-clusterd, smapi; empty for all.", state="prototyped"
+    )
+    enabled: bool = static(False, "Whether anything is traced.", state="prototyped")
 
-    register = message("", Param("self", ref("Observer")), Param("host", ref("host")), hidden=True)
-    unregister = message("", Param("self", ref("Observer")), Param("host", ref("host")), hidden=True)
-    set_hosts = message("", Param("self", ref("Observer")), Param("value", set_of(ref("host"))), state="prototyped")
-    set_enabled = message("", Param("self", ref("Observer")), Param("value", BOOL), state="prototyped")
-    set_attributes = message("", Param("self", ref("Observer")), Param("value", STRING_MAP), state="prototyped")
-    set_endpoints = message("", Param("self", ref("Observer")), Param("value", set_of(STRING)), state="prototyped")
-    set_components = message("", Param("self", ref("Observer")), Param("value", set_of(STRING)), state="prototyped")
+    register = message(
+        "Meant to begin tracing on one host. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Observer"), "The observer."),
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
+    unregister = message(
+        "Meant to end tracing on one host. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("Observer"), "The observer."),
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
+    set_hosts = message(
+        "Say which hosts are traced.",
+        Param("self", ref("Observer"), "The observer."),
+        Param("value", set_of(ref("host")), "The hosts; empty for all of the pool."),
+        state="prototyped",
+    )
+    set_enabled = message(
+        "Say whether anything is traced; true answers NOT_IMPLEMENTED so far.",
+        Param("self", ref("Observer"), "The observer."),
+        Param("value", BOOL, "True to trace."),
+        state="prototyped",
+    )
+    set_attributes = message(
+        "Say which keys and values are added to every trace.",
+        Param("self", ref("Observer"), "The observer."),
+        Param(
+            "value",
+            STRING_MAP,
+            "Keys of lower-case letters, digits, dots and underscores; values of fewer than 4095 characters.",
+        ),
+        state="prototyped",
+    )
+    set_endpoints = message(
+        "Say where traces go.",
+        Param("self", ref("Observer"), "The observer."),
+        Param("value", set_of(STRING), "http or https addresses, or bugtool for files on the host."),
+        state="prototyped",
+    )
+    set_components = message(
+        "Say which daemons are traced.",
+        Param("self", ref("Observer"), "The observer."),
+        Param("value", set_of(STRING), "Any of xapi, xenopsd, xapi-clusterd and smapi; empty for all."),
+        state="prototyped",
+    )

@@ -12,16 +12,36 @@ if TYPE_CHECKING:
 
 
 class Rate_limit(Object, roles=POOL_ADMIN, since="26.17.0", state="prototyped", constructor=True):
-    """"""
+    """A bucket of tokens for the calls of some callers: a call that finds none waits until one has come."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", state="prototyped")
     name_label: str = rw("", "The name, for people; need not be unique.", state="prototyped")
     name_description: str = rw("", "A description, for people.", state="prototyped")
-    callers: Set[Ref[Caller]] = inverse("Caller.rate_limit", state="prototyped")
-    burst_size: float = static(0.0, state="prototyped")
-    fill_rate: float = static(0.0, state="prototyped")
+    callers: Set[Ref[Caller]] = inverse("Caller.rate_limit", "The callers whose calls empty it.", state="prototyped")
+    burst_size: float = static(0.0, "How many tokens it holds at most; a call takes one.", state="prototyped")
+    fill_rate: float = static(0.0, "How many tokens come in a second.", state="prototyped")
 
-    add_caller = message("", Param("self", ref("Rate_limit")), Param("caller", ref("Caller")), state="prototyped")
-    remove_caller = message("", Param("self", ref("Rate_limit")), Param("caller", ref("Caller")), state="prototyped")
-    set_burst_size = message("", Param("self", ref("Rate_limit")), Param("value", FLOAT), state="prototyped")
-    set_fill_rate = message("", Param("self", ref("Rate_limit")), Param("value", FLOAT), state="prototyped")
+    add_caller = message(
+        "Let the calls of a caller empty this bucket, and no other from then on.",
+        Param("self", ref("Rate_limit"), "The bucket."),
+        Param("caller", ref("Caller"), "The caller."),
+        state="prototyped",
+    )
+    remove_caller = message(
+        "Let the calls of a caller empty this bucket no longer.",
+        Param("self", ref("Rate_limit"), "The bucket."),
+        Param("caller", ref("Caller"), "The caller."),
+        state="prototyped",
+    )
+    set_burst_size = message(
+        "Say how many tokens the bucket holds at most.",
+        Param("self", ref("Rate_limit"), "The bucket."),
+        Param("value", FLOAT, "A number above 0."),
+        state="prototyped",
+    )
+    set_fill_rate = message(
+        "Say how many tokens come in a second.",
+        Param("self", ref("Rate_limit"), "The bucket."),
+        Param("value", FLOAT, "A number above 0."),
+        state="prototyped",
+    )

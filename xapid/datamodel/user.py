@@ -16,9 +16,9 @@ class User(
     constructor=True,
     listed=False,
 ):
-    """"""
+    """Deprecated: a record of a local user; who may log in, and by which password, is not decided by it."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    short_name: str = static()
-    fullname: str = rw()
+    short_name: str = static(doc="The name that the user logs in with, such as root.")
+    fullname: str = rw(doc="The user's name in full.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="orlando")
