@@ -12,18 +12,20 @@ if TYPE_CHECKING:
 
 
 class HostCpu(Object, name="host_cpu", roles=POOL_OPERATOR, state="deprecated", deprecated="midnight-ride"):
-    """"""
+    """Deprecated: one processor of a host, as its kernel counts them; host.cpu_info has what they share."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    host: Ref[Host] = dynamic()
-    number: int = dynamic()
-    vendor: str = dynamic()
-    speed: int = dynamic()
-    modelname: str = dynamic()
-    family: int = dynamic()
-    model: int = dynamic()
-    stepping: str = dynamic()
-    flags: str = dynamic()
-    features: str = dynamic()
-    utilisation: float = dynamic(persistent=False)
+    host: Ref[Host] = dynamic(doc="The host.")
+    number: int = dynamic(doc="The number of the processor, from 0.")
+    vendor: str = dynamic(doc="The name of its maker, as in GenuineIntel.")
+    speed: int = dynamic(doc="Its speed in MHz; 0 if it is not known.")
+    modelname: str = dynamic(doc="The name of its kind.")
+    family: int = dynamic(doc="The number of its family.")
+    model: int = dynamic(doc="The number of its model within the family.")
+    stepping: str = dynamic(doc="The number of its stepping, as text.")
+    flags: str = dynamic(doc="What it can do, as the kernel names it, with blanks between.")
+    features: str = dynamic(doc="Always empty: host.cpu_info says what is known of the features.")
+    utilisation: float = dynamic(
+        doc="How busy it is, from 0 to 1; always 0, since no figures are taken here any more.", persistent=False
+    )
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="orlando")

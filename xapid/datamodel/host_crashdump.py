@@ -12,13 +12,21 @@ if TYPE_CHECKING:
 
 
 class HostCrashdump(Object, name="host_crashdump", roles=POOL_OPERATOR):
-    """"""
+    """What was kept of a host when it crashed: a folder on its own disk; none are looked for so far."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    host: Ref[Host] = static()
-    timestamp: DateTime = dynamic()
-    size: int = dynamic()
+    host: Ref[Host] = static(doc="The host.")
+    timestamp: DateTime = dynamic(doc="When the host crashed.")
+    size: int = dynamic(doc="How many bytes the folder takes.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
 
-    destroy = message("", Param("self", ref("host_crashdump")))
-    upload = message("", Param("self", ref("host_crashdump")), Param("url", STRING), Param("options", STRING_MAP))
+    destroy = message(
+        "Meant to remove the dump from the host. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("host_crashdump"), "The dump."),
+    )
+    upload = message(
+        "Meant to send the dump somewhere. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("host_crashdump"), "The dump."),
+        Param("url", STRING, "The address to send it to; empty for that of the product's maker."),
+        Param("options", STRING_MAP, "Further options, such as http_proxy."),
+    )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class UpdateAfterApplyGuidance(enum.StrEnum):
-    ""
+    """What must be restarted once an update was applied."""
 
     restartHVM = "restartHVM"
     restartPV = "restartPV"
@@ -23,7 +23,7 @@ class UpdateAfterApplyGuidance(enum.StrEnum):
 
 
 class LivepatchStatus(enum.StrEnum):
-    ""
+    """Whether an update reaches what runs already by live patches: wholly, partly, or with no need to."""
 
     ok_livepatch_complete = "ok_livepatch_complete"
     ok_livepatch_incomplete = "ok_livepatch_incomplete"
@@ -31,32 +31,66 @@ class LivepatchStatus(enum.StrEnum):
 
 
 class PoolUpdate(Object, name="pool_update", roles=POOL_OPERATOR, since="ely"):
-    """"""
+    """An update for the hosts of the pool that came as a disk; sources of updates have taken its place."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
     name_label: str = static("", "The name, for people; need not be unique.", since="rio")
     name_description: str = static("", "A description, for people.", since="rio")
-    version: str = static("")
-    installation_size: int = static(0)
-    key: str = static("")
-    after_apply_guidance: Set[UpdateAfterApplyGuidance] = static(())
-    vdi: Ref[VDI] = static(since="rio")
-    hosts: Set[Ref[Host]] = inverse("host.updates")
+    version: str = static("", "The version of the update.")
+    installation_size: int = static(0, "How many bytes the update needs on a host.")
+    key: str = static("", "The key by which the update is signed.")
+    after_apply_guidance: Set[UpdateAfterApplyGuidance] = static(
+        (), "What must be restarted once the update was applied."
+    )
+    vdi: Ref[VDI] = static(
+        doc="The disk that has the update; NULL or dangling once pool_clean removed it.", since="rio"
+    )
+    hosts: Set[Ref[Host]] = inverse("host.updates", "The hosts that have the update in force.")
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="inverness")
-    enforce_homogeneity: bool = static(False, since="inverness")
+    enforce_homogeneity: bool = static(False, "Whether all hosts must have the update or none.", since="inverness")
 
-    introduce = message("", Param("vdi", ref("VDI")), result=ref("pool_update"))
+    introduce = message(
+        "Meant to make the record of an update that is on a disk. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("vdi", ref("VDI"), "The disk."),
+        result=ref("pool_update"),
+    )
     precheck = message(
-        "",
-        Param("self", ref("pool_update")),
-        Param("host", ref("host")),
+        "Meant to see whether a host could have the update. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool_update"), "The update."),
+        Param("host", ref("host"), "The host."),
         result=enum_of(LivepatchStatus),
         runs_on="host",
     )
-    apply = message("", Param("self", ref("pool_update")), Param("host", ref("host")), runs_on="host")
-    pool_apply = message("", Param("self", ref("pool_update")))
-    pool_clean = message("", Param("self", ref("pool_update")))
-    destroy = message("", Param("self", ref("pool_update")))
-    attach = message("", hidden=True, arity=1)
-    detach = message("", Param("self", ref("pool_update")), hidden=True)
-    resync_host = message("", Param("host", ref("host")), hidden=True)
+    apply = message(
+        "Meant to apply the update to a host. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool_update"), "The update."),
+        Param("host", ref("host"), "The host."),
+        runs_on="host",
+    )
+    pool_apply = message(
+        "Meant to apply the update to every host. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool_update"), "The update."),
+    )
+    pool_clean = message(
+        "Meant to remove the disk that has the update. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool_update"), "The update."),
+    )
+    destroy = message(
+        "Meant to remove an update that no host has in force. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool_update"), "The update."),
+    )
+    attach = message(
+        "Meant to give hosts access to the files of the update. Not built yet: it answers NOT_IMPLEMENTED.",
+        hidden=True,
+        arity=1,
+    )
+    detach = message(
+        "Meant to end the access of hosts to the files of the update. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool_update"), "The update."),
+        hidden=True,
+    )
+    resync_host = message(
+        "Meant to record anew which updates a host has. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
