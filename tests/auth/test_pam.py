@@ -36,7 +36,7 @@ def there_is_pam() -> bool:
     )
 
 
-pytestmark = pytest.mark.skipif(not there_is_pam(), reason="PAM is not on this machine")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not there_is_pam(), reason="PAM is not on this machine")]
 
 
 @pytest.fixture

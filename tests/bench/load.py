@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import random
 import re
 import selectors
 import socket
@@ -31,10 +33,15 @@ def request_bytes(path: str, body: bytes, content_type: str) -> bytes:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on, outside the range from which connections get their own.
+
+    One from that range may be taken again, by any connection, before the server that it is meant for has started.
+    """
+    while True:
+        port = random.randrange(10_000, 32_768)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def connect(target: tuple[str, int] | Path) -> socket.socket:

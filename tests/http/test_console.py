@@ -24,6 +24,8 @@ HELD = 16 << 20
 BLOCKED = 0.5
 """Seconds for which a socket takes nothing that takes no more."""
 
+pytestmark = pytest.mark.slow
+
 
 class Guest:
     """What serves a console on this host."""

@@ -26,6 +26,8 @@ MIB = bytes(1 << 20)
 SIZE = 24 << 20
 """Much more than the kernel's buffers hold."""
 
+pytestmark = pytest.mark.slow
+
 
 class Gate:
     """Lets a handler wait for the test. Opened from the test's thread, waited for on the server's loop."""

@@ -21,6 +21,8 @@ from xapid.runtime.settings import Address
 
 SERVICE = echo_service()
 
+pytestmark = pytest.mark.slow
+
 
 def local_client(path: Path) -> Client:
     connection = socket.socket(socket.AF_UNIX)

@@ -17,17 +17,20 @@ from tests.replay.selection import SELECTED, Selection, listed_differences
 from xapid.auth.passwords import PasswordFile
 
 VECTORS = Path(__file__).parent.parent / "vectors"
-PORT = free_port()
 PASSWORD = "right"
-OVER_TCP = ("--url", f"http://127.0.0.1:{PORT}", "--password", PASSWORD)
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def address() -> str:
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[Daemon]:
     directory = tmp_path_factory.mktemp("replay")
     PasswordFile(directory / "passwords").set("root", PASSWORD)
-    daemon = Daemon(directory, "--password-file", str(directory / "passwords"), "--http", f"127.0.0.1:{PORT}")
+    daemon = Daemon(directory, "--password-file", str(directory / "passwords"), "--http", address)
     daemon.start()
     yield daemon
     daemon.stop()
@@ -43,13 +46,16 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.parametrize("selection", SELECTED, ids=str)
-def test_the_recording_replays(selection: Selection, daemon: Daemon, places: list[str], tmp_path: Path) -> None:
+def test_the_recording_replays(
+    selection: Selection, daemon: Daemon, address: str, places: list[str], tmp_path: Path
+) -> None:
     result = tmp_path / "result.json"
+    over_tcp = ("--url", f"http://{address}", "--password", PASSWORD)
 
     finished = subprocess.run(
         [
             sys.executable, str(VECTORS / "replay.py"), "--unix", str(daemon.socket), "--json", str(result), "-q",
-            *places, *selection.options, *(OVER_TCP if selection.over_tcp else ()),
+            *places, *selection.options, *(over_tcp if selection.over_tcp else ()),
             *(str(VECTORS / f"{name}.json.gz") for name in selection.files),
         ],
         capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "default"}, check=False,

@@ -37,6 +37,8 @@ async def main():
 asyncio.run(main())
 """
 
+pytestmark = pytest.mark.slow
+
 
 def run(folder: Path, *after_the_first: str) -> subprocess.CompletedProcess[str]:
     """A process that writes three machines, each in a commit of its own."""
