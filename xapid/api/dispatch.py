@@ -221,6 +221,8 @@ class Dispatcher:
             self._resolve(ctx.store, method, values)
         if method.run is None:
             raise NOT_IMPLEMENTED(method.name)
+        for each in method.maps:
+            each.check(ctx.store, values)
         if self._sink.trouble:
             self._refuse_when_full(method)
         return method.run

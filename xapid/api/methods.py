@@ -10,10 +10,12 @@ from typing import Any
 
 from xapid.auth.permissions import keyed_roles, roles_of
 from xapid.datamodel.implicit import all_messages, removed
+from xapid.datamodel.map_keys import KEYS, check_written
 from xapid.datamodel.own import Own
 from xapid.datamodel.roles import READ_ONLY
-from xapid.datamodel.types import CLASSES, MessageSpec, Object, Param, RefType, Type
+from xapid.datamodel.types import CLASSES, MapType, MessageSpec, Object, Param, RecordType, RefType, Type
 from xapid.runtime.texts import cut_text
+from xapid.store.store import Store
 from xapid.wire.decode import decoder
 
 Run = Callable[..., Any]
@@ -22,6 +24,35 @@ Run = Callable[..., Any]
 NO_TASK = frozenset({"task", "event"})
 """Calls of these classes never make a task, so that watching tasks makes no events about itself."""
 LOGINS = frozenset({"session.login_with_password", "session.slave_local_login_with_password", "session.logout"})
+
+
+@dataclass(frozen=True, slots=True)
+class MapWrite:
+    """A parameter, or a member of one, that goes into a map some of whose keys are declared."""
+
+    number: int
+    """of the parameter; of a key and the value after it where ``keyed``"""
+    owner: str
+    field: str
+    record: bool = False
+    """Whether the parameter is a record, and the map a member of it."""
+    keyed: bool = False
+    present: bool = False
+    """Whether the first parameter is the object whose map it is, and what that holds already is let be."""
+
+    def check(self, store: Store, values: list[Any]) -> None:
+        """Raises INVALID_VALUE for a value that the key cannot have."""
+        written = values[self.number]
+        if self.keyed:
+            written = {written: values[self.number + 1]}
+        elif self.record:
+            written = written.get(self.field)
+        if written:
+            check_written(self.owner, self.field, self._present(store, values[0]) if self.present else {}, written)
+
+    def _present(self, store: Store, about: Any) -> Mapping[str, str]:
+        row = about if isinstance(about, Object) else store.find(CLASSES[self.owner], about)
+        return getattr(row, self.field, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +84,8 @@ class Method:
     """Whether a synchronous call has a task row while it lasts."""
     own: bool
     """Beside the API: everybody may call it, it is no permission, and it is not listed."""
+    maps: tuple[MapWrite, ...]
+    """The maps that its parameters write, whose declared keys are checked."""
     audited: bool
     """Whether its calls are noted: those of methods that not everybody may call, and logins."""
 
@@ -72,6 +105,27 @@ def _texts(run: Run) -> frozenset[str]:
     """Names of the parameters that a function declares as plain texts."""
     parameters = inspect.signature(run).parameters.values()
     return frozenset(each.name for each in parameters if each.annotation in (str, "str"))
+
+
+def _map_writes(spec: MessageSpec) -> Iterable[MapWrite]:
+    """What a message writes into maps that have declared keys."""
+    if spec.owner not in CLASSES:
+        return
+    verb = next((each for each in ("set_", "add_to_") if spec.name.startswith(each)), "")
+    field = spec.name.removeprefix(verb)
+    if verb and field in CLASSES[spec.owner].spec.fields:
+        if (spec.owner, field) in KEYS:
+            yield MapWrite(1, spec.owner, field, keyed=verb == "add_to_", present=True)
+        return
+    for number, param in enumerate(spec.params):
+        if isinstance(param.type, RecordType):
+            for owner, field in KEYS:
+                if owner == param.type.target:
+                    yield MapWrite(number, owner, field, record=True)
+        elif isinstance(param.type, MapType):
+            owner = "PBD" if param.name == "device_config" else spec.owner
+            if (owner, param.name) in KEYS:
+                yield MapWrite(number, owner, param.name)
 
 
 def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
@@ -96,6 +150,7 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
         removed=removed(spec),
         makes_task=spec.has_async and spec.owner not in NO_TASK,
         own=spec.owner == Own.spec.name,
+        maps=tuple(_map_writes(spec)),
         audited=not (READ_ONLY[-1] in roles_of(spec) or spec.name.startswith("get_")) or spec.method in LOGINS,
     )
 

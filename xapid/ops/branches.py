@@ -13,6 +13,7 @@ from xapid.backends.interface import BackendError, NotFound
 from xapid.backends.storage.interface import Branch, Disk, NewVolume, StorageDriver, Volume
 from xapid.datamodel import SR, VBD, VDI, VM, Host
 from xapid.datamodel.errors import ApiError
+from xapid.datamodel.map_keys import IMAGE_FORMAT, PARENT
 from xapid.datamodel.types import EPOCH, NULL, DateTime
 from xapid.datamodel.vbd import VbdMode
 from xapid.datamodel.vm import VmPowerState
@@ -170,7 +171,7 @@ def _take_back(
 
 def new_disk(store: Store, source: VDI, made: Volume, parent: str) -> dict[str, Any]:
     """Fields of a disk that has the contents of another: what is copied, and what its driver says of it."""
-    kept = {key: value for key, value in source.sm_config.items() if key != volume_spec.IMAGE_FORMAT}
+    kept = {key: value for key, value in source.sm_config.items() if key != IMAGE_FORMAT.name}
     return {
         "uuid": made.uuid,
         "SR": source.SR,
@@ -204,7 +205,7 @@ _LIVE = (VmPowerState.Running, VmPowerState.Paused)
 def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
     """Rows of one branch: the inner node, the disk that goes on, the new one."""
     source, made = store.get(VDI, twig.source.ref), twig.made
-    parent = source.sm_config.get(volume_spec.PARENT, "")
+    parent = PARENT.of(source)
     if made.base is not None:
         tx.create(
             VDI,
@@ -233,7 +234,7 @@ def _forget(tx: Transaction, store: Store, twig: Twig, made: VDI) -> None:
     base = store.find_uuid(VDI, twig.made.base.uuid) if twig.made.base is not None else None
     if base is not None:
         tx.delete(base)
-    parent = twig.source.sm_config.get(volume_spec.PARENT, "")
+    parent = PARENT.of(twig.source)
     tx.set(twig.source, **volume_spec.facts(twig.before, twig.source.sm_config, parent))
 
 

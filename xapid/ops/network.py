@@ -13,6 +13,7 @@ from xapid.datamodel.errors import (
     NETWORK_UNMANAGED,
     VIF_IN_USE,
 )
+from xapid.datamodel.map_keys import INTERNAL_MANAGEMENT
 from xapid.datamodel.network import NetworkDefaultLockingMode, NetworkPurpose
 from xapid.ops.blob import attach_new_blob
 from xapid.ops.vm.create import remove_nic
@@ -48,7 +49,7 @@ def destroy(ctx: Context, self: str) -> None:
     pifs = [pif.ref for pif in ctx.store.where(PIF, network=self)]
     if pifs:
         raise NETWORK_CONTAINS_PIF(*pifs)
-    if network.other_config.get("is_host_internal_management_network") == "true":
+    if INTERNAL_MANAGEMENT.of(network):
         raise CANNOT_DESTROY_SYSTEM_NETWORK(self)
     with ctx.write() as tx:
         for vif in vifs:

@@ -16,6 +16,7 @@ from xapid.datamodel.errors import (
     VDI_IN_USE,
     ApiError,
 )
+from xapid.datamodel.map_keys import SR_MASTER
 from xapid.datamodel.sr import StorageOperations
 from xapid.ops import repositories, scan_records
 from xapid.ops.branches import open_in_guests
@@ -27,9 +28,6 @@ from xapid.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
-_RESERVED = "SRmaster"
-"""A key of device_config that only the toolstack sets."""
-
 
 def create(ctx: Context, args: dict[str, Any]) -> str:
     """A record only: the host sees the repository once it is plugged."""
@@ -38,8 +36,8 @@ def create(ctx: Context, args: dict[str, Any]) -> str:
         raise PBD_EXISTS(args["SR"], args["host"], known[0].ref)
     sr = ctx.store.get(SR, args["SR"])
     config = args["device_config"]
-    if _RESERVED in config:
-        raise VALUE_NOT_SUPPORTED(_RESERVED, config[_RESERVED], "Set by the toolstack")
+    if SR_MASTER.name in config:
+        raise VALUE_NOT_SUPPORTED(SR_MASTER.name, config[SR_MASTER.name], "Set by the toolstack")
     with ctx.write() as tx:
         return str(make(tx, args["host"], sr.ref, config).ref)
 

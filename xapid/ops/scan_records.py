@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from xapid.backends.storage.interface import SrFigures, SrScan, Volume
 from xapid.datamodel import SR, VDI
+from xapid.datamodel.map_keys import DIRTY
 from xapid.datamodel.vdi import VdiType
 from xapid.rules import volume_spec
 from xapid.store.rows import new_uuid
@@ -54,8 +55,8 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan, began: int, 
             tx.delete(vdi)
     virtual = found.figures.virtual_allocation + unread
     set_figures(tx, store.get(SR, sr.ref), replace(found.figures, virtual_allocation=virtual))
-    if "dirty" in sr.other_config:
-        tx.set(sr, other_config={key: value for key, value in sr.other_config.items() if key != "dirty"})
+    if DIRTY.of(sr):
+        tx.set(sr, other_config={key: value for key, value in sr.other_config.items() if key != DIRTY.name})
 
 
 def _take_up(tx: Transaction, store: Store, sr: SR, volume: Volume, parent: str) -> None:

@@ -18,6 +18,7 @@ from xapid.datamodel.errors import (
     SR_UNKNOWN_DRIVER,
     SR_UUID_EXISTS,
 )
+from xapid.datamodel.map_keys import INDESTRUCTIBLE
 from xapid.datamodel.sr import StorageOperations
 from xapid.ops import pbd as pbds
 from xapid.ops import repositories, scan_records
@@ -112,7 +113,7 @@ def introduce(
 async def destroy(ctx: Context, sr: SR) -> None:
     """Destroy a repository that is unplugged and empty, and forget it."""
     async with ctx.operation(sr, StorageOperations.destroy):
-        if sr.other_config.get("indestructible") == "true":
+        if INDESTRUCTIBLE.of(sr):
             raise SR_INDESTRUCTIBLE(sr.ref)
         for host in ctx.store.all(Host):
             if host.local_cache_sr == sr.ref:

@@ -19,6 +19,7 @@ from xapid.datamodel.errors import (
     VBD_NOT_REMOVABLE_MEDIA,
     VDI_READONLY,
 )
+from xapid.datamodel.map_keys import VBD_BACKEND_KIND, VDI_BACKEND_KIND
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vbd import VbdMode, VbdOperations, VbdType
 from xapid.datamodel.vm import VmOperations, VmPowerState
@@ -30,9 +31,6 @@ from xapid.rules.domain_spec import disk_spec, is_hvm
 from xapid.rules.vbd import check_disk, check_type
 from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
-
-BACKEND_KIND = "backend-kind"
-
 
 # --- Coming and going --------------------------------------------------------------------------------
 
@@ -53,8 +51,8 @@ def create(ctx: Context, args: dict[str, Any]) -> str:
         "device": args.get("device", "") if suspended else "",
         "currently_attached": args.get("currently_attached", False) and suspended,
     }
-    if vdi is not None and BACKEND_KIND in vdi.sm_config:
-        values["other_config"] = {**values["other_config"], BACKEND_KIND: vdi.sm_config[BACKEND_KIND]}
+    if vdi is not None and VDI_BACKEND_KIND.name in vdi.sm_config:
+        values["other_config"] = {**values["other_config"], VBD_BACKEND_KIND.name: VDI_BACKEND_KIND.of(vdi)}
     with ctx.write() as tx:
         return str(tx.create(VBD, **values | {"metrics": tx.create(VBD_metrics).ref}).ref)
 

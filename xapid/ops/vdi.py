@@ -23,6 +23,7 @@ from xapid.datamodel.errors import (
     VM_BAD_POWER_STATE,
     OtherError,
 )
+from xapid.datamodel.map_keys import IMAGE_FORMAT, VDI_TYPE
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import NULL, DateTime
 from xapid.datamodel.vbd import VbdMode
@@ -49,7 +50,7 @@ async def create(ctx: Context, args: dict[str, Any]) -> str:
     if args["type"] is VdiType.cbt_metadata:
         raise VDI_INCOMPATIBLE_TYPE("", _CBT)
     config = args["sm_config"]
-    raw = "raw" in (config.get("type"), config.get(volume_spec.IMAGE_FORMAT))
+    raw = "raw" in (config.get(VDI_TYPE.name), config.get(IMAGE_FORMAT.name))
     new = NewVolume(
         new_uuid(),
         args["virtual_size"],

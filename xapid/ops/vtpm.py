@@ -10,15 +10,13 @@ import binascii
 
 from xapid.datamodel import VM, VTPM, Secret
 from xapid.datamodel.errors import HANDLE_INVALID, INTERNAL_ERROR, OtherError
+from xapid.datamodel.map_keys import TPM_OF_SECRET
 from xapid.datamodel.vm import VmOperations
 from xapid.datamodel.vtpm import VtpmOperations
 from xapid.rules.features import restricted
 from xapid.runtime.context import Context
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
-
-OWNER = "vtpm"
-"""Key of secret.other_config: uuid of the TPM whose contents it is."""
 
 
 async def create(ctx: Context, vM: VM, is_unique: bool) -> str:
@@ -32,7 +30,7 @@ async def create(ctx: Context, vM: VM, is_unique: bool) -> str:
 
 def record(tx: Transaction, vm: str, *, unique: bool, contents: str = "") -> VTPM:
     vtpm = tx.create(VTPM, VM=vm, is_unique=unique)
-    tx.create(Secret, value=contents, other_config={OWNER: vtpm.uuid})
+    tx.create(Secret, value=contents, other_config={TPM_OF_SECRET.name: vtpm.uuid})
     return vtpm
 
 
@@ -58,7 +56,7 @@ def copy_all(tx: Transaction, store: Store, source: str, target: str) -> None:
 
 
 def _secret(store: Store, vtpm: VTPM) -> Secret | None:
-    return next((row for row in store.all(Secret) if row.other_config.get(OWNER) == vtpm.uuid), None)
+    return next((row for row in store.all(Secret) if TPM_OF_SECRET.of(row) == vtpm.uuid), None)
 
 
 def get_contents(ctx: Context, self: VTPM) -> str:
@@ -79,4 +77,4 @@ def set_contents(ctx: Context, self: VTPM, contents: str) -> None:
     with ctx.write() as tx:
         if old is not None:
             tx.delete(old)
-        tx.create(Secret, value=contents, other_config={OWNER: self.uuid})
+        tx.create(Secret, value=contents, other_config={TPM_OF_SECRET.name: self.uuid})

@@ -15,6 +15,7 @@ from xapid.datamodel.errors import (
     INVALID_IP_ADDRESS_SPECIFIED,
     MAC_INVALID,
 )
+from xapid.datamodel.map_keys import MAC_SEED
 from xapid.datamodel.vif import VifLockingMode
 
 Version = Literal[4, 6]
@@ -48,8 +49,8 @@ def seeded_mac(seed: str, device: int) -> str:
 
 def vif_mac(vm: VM, mac: str, device: str) -> tuple[str, bool]:
     """The MAC of a new VIF, and whether it was made here. Raises MAC_INVALID."""
-    seed = vm.other_config.get("mac_seed")
-    if mac == "" and seed is not None:
+    seed = MAC_SEED.of(vm)
+    if mac == "" and MAC_SEED.name in vm.other_config:
         return seeded_mac(seed, int(device)), True
     if not _MAC.fullmatch(mac):
         raise MAC_INVALID(mac)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -15,6 +14,14 @@ from xapid.datamodel.errors import (
     INVALID_VALUE,
     VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE,
 )
+from xapid.datamodel.map_keys import (
+    BOOT_ORDER,
+    CORES_PER_SOCKET,
+    DEVICE_MODEL,
+    EFI_VARIABLES_ON_BOOT,
+    FIRMWARE,
+    VIF_MTU,
+)
 from xapid.datamodel.vbd import VbdMode, VbdType
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour, OnNormalExit
 from xapid.rules import devices
@@ -23,8 +30,6 @@ from xapid.store.store import Store
 GUEST_KERNELS = PurePosixPath("/var/lib/xcp/guest")
 """Where administrators put kernels for direct boot."""
 
-DEVICE_MODEL = "device-model"
-"""Key of platform."""
 DEVICE_MODELS = {"bios": "qemu-upstream-compat", "uefi": "qemu-upstream-uefi"}
 """By firmware: what ``platform:device-model`` says of a machine that was started."""
 
@@ -81,7 +86,7 @@ class BootSettings:
 
     def changes(self, vm: VM) -> dict[str, Any]:
         """Fields that a start fills in, of the machine as it is once it has started."""
-        filled_in = {key: self.platform[key] for key in (DEVICE_MODEL,) if key in self.platform}
+        filled_in = {key: self.platform[key] for key in (DEVICE_MODEL.name,) if key in self.platform}
         return {"platform": {**vm.platform, **filled_in}, "bios_strings": vm.bios_strings or self.bios_strings}
 
 
@@ -92,8 +97,8 @@ def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = ()) -> BootS
     cores = _cores_per_socket(vm)
     if is_hvm(vm):
         firmware = _firmware(vm)
-        order = "".join(each for each in vm.HVM_boot_params.get("order", "cd").lower() if each in BOOT_DEVICES)
-        platform = {**vm.platform, DEVICE_MODEL: _device_model(vm, firmware)}
+        order = "".join(each for each in BOOT_ORDER.of(vm).lower() if each in BOOT_DEVICES)
+        platform = {**vm.platform, DEVICE_MODEL.name: _device_model(vm, firmware)}
         return BootSettings(platform, firmware, order, cores, bios_strings=bios_strings)
     settings = BootSettings(
         vm.platform,
@@ -114,32 +119,25 @@ def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = ()) -> BootS
 
 
 def _check_nvram(vm: VM) -> None:
-    on_boot = vm.NVRAM.get("EFI-variables-on-boot", "persist")
-    if on_boot not in ("persist", "reset"):
-        raise INVALID_VALUE("NVRAM['EFI-variables-on-boot']", on_boot)
+    EFI_VARIABLES_ON_BOOT.of(vm)
 
 
 def _firmware(vm: VM) -> str:
-    firmware = vm.HVM_boot_params.get("firmware", "bios")
-    if firmware not in DEVICE_MODELS:
-        raise INVALID_VALUE("HVM-boot-params['firmware']", firmware)
-    return firmware
+    return FIRMWARE.of(vm)
 
 
 def _device_model(vm: VM, firmware: str) -> str:
-    asked = vm.platform.get(DEVICE_MODEL, "")
+    asked = DEVICE_MODEL.of(vm)
     if firmware == "bios" and asked == DEVICE_MODELS["uefi"]:
         raise INVALID_VALUE("platform:device-model", f"{asked} does not boot from a BIOS")
     return DEVICE_MODELS[firmware]
 
 
 def _cores_per_socket(vm: VM) -> int:
-    text = vm.platform.get("cores-per-socket", "1")
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
-        raise INVALID_VALUE("platform:cores-per-socket", text)
-    if vm.VCPUs_max % int(text):
-        raise VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE(vm.VCPUs_max, text)
-    return int(text)
+    cores = CORES_PER_SOCKET.of(vm)
+    if vm.VCPUs_max % cores:
+        raise VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE(vm.VCPUs_max, vm.platform[CORES_PER_SOCKET.name])
+    return cores
 
 
 def _kernel(what: str, path: str, folders: Iterable[PurePosixPath]) -> str:
@@ -173,8 +171,7 @@ def disk_spec(vbd: VBD, disk: Disk | None, *, hvm: bool) -> DiskSpec:
 
 def mtu_of(vif: VIF, network: Network) -> int:
     """VIF.MTU is a wish that nobody reads; the network's holds, unless the VIF's other_config says otherwise."""
-    text = vif.other_config.get("mtu", "")
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else network.MTU
+    return VIF_MTU.of(vif) or network.MTU
 
 
 def nic_spec(store: Store, vif: VIF) -> NicSpec:

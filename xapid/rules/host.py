@@ -12,8 +12,9 @@ from xapid.datamodel.errors import (
     ApiError,
 )
 from xapid.datamodel.host import HostAllowedOperations as Op
+from xapid.datamodel.map_keys import AUTO_ENABLE, ROLLING_UPGRADE
 from xapid.rules.operations import Rule, Rules, busy, naming, plain
-from xapid.rules.pool import UPGRADING, upgrading
+from xapid.rules.pool import upgrading
 from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
 
@@ -38,13 +39,9 @@ EXCLUDES: dict[Op, frozenset[Op]] = {
 DURING_UPGRADE = frozenset({Op.evacuate, Op.provision})
 
 
-AUTO_ENABLE = "auto_enable"
-"""Key of Host.other_config; ``false``: somebody disabled the host until further notice."""
-
-
 def enabled_at_start(host: Host) -> bool:
     """Whether a host takes guests as soon as its daemon has started."""
-    return host.other_config.get(AUTO_ENABLE) != "false"
+    return AUTO_ENABLE.of(host)
 
 
 def is_live(store: Store, host: Host) -> bool:
@@ -98,6 +95,6 @@ DERIVATION = Derivation(
         "current_operations", "enabled", "power_on_mode",
         "*SR.clustered", "*PBD.SR", "*PBD.currently_attached",
         "*Cluster_host.enabled", "*Cluster_host.host", "*host.metrics", "*host_metrics.live",
-        key("*pool.other_config", UPGRADING),
+        key("*pool.other_config", ROLLING_UPGRADE.name),
     ),
 )  # fmt: skip

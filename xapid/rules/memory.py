@@ -15,6 +15,7 @@ from xapid.datamodel.errors import (
     MEMORY_CONSTRAINT_VIOLATION_MAXPIN,
     MEMORY_CONSTRAINT_VIOLATION_ORDER,
 )
+from xapid.datamodel.map_keys import NESTED_VIRT
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vgpu_type import VgpuTypeImplementation
 from xapid.datamodel.vm import DomainType
@@ -98,12 +99,7 @@ def _why_pinned(store: Store, vm: VM) -> str:
 def nested_virt(store: Store, vm: VM) -> bool:
     """Whether the guest can run guests of its own: as it was started, or, without metrics, as it would be."""
     metrics = store.find(VM_metrics, vm.metrics)
-    return metrics.nested_virt if metrics is not None else is_true(vm.platform, "nested-virt")
-
-
-def is_true(platform: dict[str, str], key: str) -> bool:
-    """Whether a key of VM.platform is set to true."""
-    return platform.get(key, "").lower() in ("true", "1")
+    return metrics.nested_virt if metrics is not None else NESTED_VIRT.of(vm)
 
 
 def check_startable(vm: VM) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from xapid.datamodel import PIF, VIF, VLAN, VM, Host, Network
+from xapid.datamodel.map_keys import ASSUME_SHARED
 from xapid.datamodel.vm import VmPowerState
 from xapid.store.store import Store
-
-SHARED = "assume_network_is_shared"
-"""The key of network.other_config of an internal network that somebody else connects between hosts."""
 
 SRIOV_PATHS = ("PIFs.sriov_logical_PIF_of", "PIFs.VLAN_master_of.tagged_PIF.sriov_logical_PIF_of")
 """What ``is_sriov`` reads, from the network on."""
@@ -32,7 +30,7 @@ def reaches(store: Store, network: Network, host: Host) -> bool:
     pifs = store.where(PIF, network=network.ref)
     if pifs:
         return any(pif.host == host.ref for pif in pifs)
-    if network.other_config.get(SHARED) == "true" or not network.managed:
+    if ASSUME_SHARED.of(network) or not network.managed:
         return True
     users = (store.find(VM, vif.VM) for vif in store.where(VIF, network=network.ref))
     hosts = {vm.resident_on for vm in users if vm is not None and vm.power_state == VmPowerState.Running}

@@ -23,6 +23,7 @@ from xapid.datamodel.errors import (
     ApiError,
 )
 from xapid.datamodel.host import HostAllowedOperations
+from xapid.datamodel.map_keys import VCPU_UNRESTRICTED
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour
 from xapid.datamodel.vm import VmPowerState as State
@@ -145,7 +146,7 @@ def _hvm(on: Candidacy) -> None:
 
 def _cpus(on: Candidacy) -> None:
     there = int(on.host.cpu_info.get("cpu_count", "0"))
-    if on.vm.VCPUs_max > there and not memory.is_true(on.vm.platform, "vcpu-unrestricted"):
+    if on.vm.VCPUs_max > there and not VCPU_UNRESTRICTED.of(on.vm):
         raise HOST_NOT_ENOUGH_PCPUS(on.vm.VCPUs_max, there)
 
 

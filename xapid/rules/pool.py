@@ -22,14 +22,12 @@ from xapid.datamodel.errors import (
     ApiError,
     OtherError,
 )
+from xapid.datamodel.map_keys import ROLLING_UPGRADE
 from xapid.datamodel.pool import PoolAllowedOperations as Op
 from xapid.rules.features import the_pool
 from xapid.rules.operations import Rule, Rules, busy, plain
 from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
-
-UPGRADING = "rolling_upgrade_in_progress"
-"""The key of pool.other_config that is there while hosts of two versions make up the pool."""
 
 ALL = frozenset(Op)
 
@@ -50,7 +48,7 @@ BLOCKING: dict[Op, Callable[[], ApiError]] = {
 def upgrading(store: Store) -> bool:
     """Whether a rolling upgrade of the pool is under way."""
     pool = the_pool(store)
-    return pool is not None and UPGRADING in pool.other_config
+    return pool is not None and ROLLING_UPGRADE.of(pool)
 
 
 def _blocking(store: Store, pool: Pool, operation: str) -> ApiError:
@@ -78,5 +76,5 @@ DERIVATION = Derivation(
     "pool",
     "allowed_operations",
     RULES.allowed,
-    ("current_operations", "ha_enabled", key("other_config", UPGRADING), "*Cluster.uuid"),
+    ("current_operations", "ha_enabled", key("other_config", ROLLING_UPGRADE.name), "*Cluster.uuid"),
 )

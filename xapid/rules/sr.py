@@ -14,11 +14,12 @@ from xapid.datamodel.errors import (
     SR_OPERATION_NOT_SUPPORTED,
     ApiError,
 )
+from xapid.datamodel.map_keys import ROLLING_UPGRADE
 from xapid.datamodel.sr import StorageOperations as Op
 from xapid.datamodel.vdi import VdiType
 from xapid.rules.features import the_pool
 from xapid.rules.operations import NOTHING, Rule, Rules, busy, naming, plain
-from xapid.rules.pool import UPGRADING, upgrading
+from xapid.rules.pool import upgrading
 from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
 
@@ -135,6 +136,6 @@ DERIVATION = Derivation(
     (
         "current_operations", "type", "is_tools_sr", "PBDs.currently_attached", "VDIs.managed", "VDIs.type",
         "*SM.features", "*SM.type", "*SM.required_cluster_stack", "*pool.ha_enabled", "*pool.ha_cluster_stack",
-        key("*pool.other_config", UPGRADING),
+        key("*pool.other_config", ROLLING_UPGRADE.name),
     ),
 )  # fmt: skip

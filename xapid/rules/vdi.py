@@ -25,13 +25,14 @@ from xapid.datamodel.errors import (
     VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION,
     ApiError,
 )
+from xapid.datamodel.map_keys import ROLLING_UPGRADE
 from xapid.datamodel.pool import PoolAllowedOperations
 from xapid.datamodel.vbd import VbdMode
 from xapid.datamodel.vdi import OnBoot, VdiType
 from xapid.datamodel.vdi import VdiOperations as Op
 from xapid.rules.features import the_pool
 from xapid.rules.operations import NOTHING, Rule, Rules, busy, naming, others_in_progress, plain
-from xapid.rules.pool import UPGRADING, upgrading
+from xapid.rules.pool import upgrading
 from xapid.rules.sr import features, is_attached
 from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
@@ -242,6 +243,6 @@ DERIVATION = Derivation(
         "current_operations", "type", "on_boot",
         "VBDs.currently_attached", "VBDs.mode", "VBDs.current_operations",
         "SR.type", "SR.is_tools_sr", "SR.PBDs.currently_attached",
-        "*SM.features", "*SM.type", "*pool.ha_enabled", key("*pool.other_config", UPGRADING),
+        "*SM.features", "*SM.type", "*pool.ha_enabled", key("*pool.other_config", ROLLING_UPGRADE.name),
     ),
 )  # fmt: skip

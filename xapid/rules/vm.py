@@ -31,14 +31,24 @@ from xapid.datamodel.errors import (
     VTPM_MAX_AMOUNT_REACHED,
     ApiError,
 )
+from xapid.datamodel.map_keys import (
+    ALLOW_CLONE_SUSPENDED,
+    CACHING,
+    DEFAULT_TEMPLATE,
+    NESTED_VIRT,
+    NOMIGRATE,
+    ON_BOOT,
+    ROLLING_UPGRADE,
+    SYSTEM_DOMAIN,
+)
 from xapid.datamodel.vgpu_type import VgpuTypeImplementation
 from xapid.datamodel.vm import VmOperations as Op
 from xapid.datamodel.vm import VmPowerState as State
 from xapid.rules.features import the_pool
 from xapid.rules.guest import CANNOT_SUSPEND, has_domain, must_claim_features, says
-from xapid.rules.memory import is_true, nested_virt
+from xapid.rules.memory import nested_virt
 from xapid.rules.operations import NOTHING, Rule, Rules, busy, naming, plain
-from xapid.rules.pool import UPGRADING, upgrading
+from xapid.rules.pool import upgrading
 from xapid.store.derive import Derivation, Part, key
 from xapid.store.store import Store
 
@@ -175,10 +185,6 @@ FEATURES: dict[Op, tuple[str, ...]] = {
 }
 """One of these a guest has to claim, unless its kind or its drivers can do it anyway."""
 
-ALLOW_CLONE_SUSPENDED = "allow_clone_suspended_vm"
-DEFAULT_TEMPLATE = "default_template"
-SYSTEM_DOMAIN = "is_system_domain"
-
 IN_WORDS = {
     Op.assert_operation_valid: "assertoperationvalid",
     Op.data_source_op: "data_sources_op",
@@ -209,7 +215,7 @@ def power_states(store: Store, vm: VM, operation: Op) -> set[State]:
 
 def _clones_suspended(store: Store, vm: VM) -> bool:
     pool = the_pool(store)
-    return vm.is_a_snapshot or (pool is not None and pool.other_config.get(ALLOW_CLONE_SUSPENDED) == "true")
+    return vm.is_a_snapshot or (pool is not None and ALLOW_CLONE_SUSPENDED.of(pool))
 
 
 def _wrong_now(store: Store, vm: VM) -> frozenset[str]:
@@ -278,12 +284,12 @@ def devices_held(vm: VM) -> ApiError:
 
 def is_default_template(vm: VM) -> bool:
     """Whether the VM is one of the templates that come with the product."""
-    return vm.is_default_template or vm.other_config.get(DEFAULT_TEMPLATE) == "true"
+    return vm.is_default_template or DEFAULT_TEMPLATE.of(vm)
 
 
 def is_system_domain(vm: VM) -> bool:
     """Whether the VM serves the host: it may share disks with guests."""
-    return vm.other_config.get(SYSTEM_DOMAIN) == "true"
+    return SYSTEM_DOMAIN.of(vm)
 
 
 def is_domain_zero(store: Store, vm: VM) -> bool:
@@ -308,7 +314,7 @@ def _in_words(operation: str) -> str:
 def _is_immobile(store: Store, vm: VM) -> bool:
     metrics = store.find(VM_metrics, vm.metrics)
     if metrics is None:
-        return is_true(vm.platform, "nomigrate") or is_true(vm.platform, "nested-virt")
+        return NOMIGRATE.of(vm) or NESTED_VIRT.of(vm)
     return metrics.nomigrate or metrics.nested_virt
 
 
@@ -333,9 +339,9 @@ def _has_disk_rolled_back(store: Store, vm: VM) -> frozenset[str]:
     found: frozenset[str] = NOTHING
     for vbd in store.rows_of(vm, "VBDs"):
         vdi = store.find(VDI, vbd.VDI)
-        if vdi is not None and vdi.sm_config.get("on_boot") == "reset":
+        if vdi is not None and ON_BOOT.of(vdi) == "reset":
             found |= {Op.snapshot, Op.checkpoint, Op.suspend, Op.snapshot_with_quiesce}
-            if vdi.sm_config.get("caching", "").lower() == "true":
+            if CACHING.of(vdi):
                 found |= {Op.pool_migrate}
     return found
 
@@ -449,14 +455,14 @@ DERIVATION = Derivation(
     RULES.allowed,
     (
         "blocked_operations", "power_state", "current_operations", "is_a_template", "is_a_snapshot",
-        "is_default_template", key("other_config", DEFAULT_TEMPLATE), "is_control_domain",
-        "resident_on.control_domain", key("platform", "nomigrate"), key("platform", "nested-virt"),
+        "is_default_template", key("other_config", DEFAULT_TEMPLATE.name), "is_control_domain",
+        "resident_on.control_domain", key("platform", NOMIGRATE.name), key("platform", NESTED_VIRT.name),
         "metrics.nomigrate", "metrics.nested_virt", "metrics.current_domain_type",
         "guest_metrics.PV_drivers_version", key("guest_metrics.other", CANNOT_SUSPEND),
         *(key("guest_metrics.other", feature) for feature in sorted({*chain(*FEATURES.values())})),
-        key("VBDs.VDI.sm_config", "on_boot"), key("VBDs.VDI.sm_config", "caching"),
+        key("VBDs.VDI.sm_config", ON_BOOT.name), key("VBDs.VDI.sm_config", CACHING.name),
         "attached_PCIs", "VGPUs.PCI", "VGPUs.type.implementation", "VGPUs.compatibility_metadata",
         "VUSBs", "VTPMs", "appliance.uuid", "protection_policy.uuid", "snapshot_schedule.uuid",
-        key("*pool.other_config", ALLOW_CLONE_SUSPENDED), key("*pool.other_config", UPGRADING),
+        key("*pool.other_config", ALLOW_CLONE_SUSPENDED.name), key("*pool.other_config", ROLLING_UPGRADE.name),
     ),
 )  # fmt: skip

@@ -6,12 +6,9 @@ from typing import Any
 
 from xapid.backends.storage.interface import Branch, NewVolume, Sr, Volume, VolumeFormat
 from xapid.datamodel import PBD, SR, VDI, Host, Pool, Secret
+from xapid.datamodel.map_keys import IMAGE_FORMAT, PARENT
 from xapid.store.store import Store
 
-IMAGE_FORMAT = "image-format"
-"""Key of VDI.sm_config under which clients read how the bytes are laid out."""
-PARENT = "vhd-parent"
-"""Key of VDI.sm_config: uuid of the volume that this one continues. The name is older than the format."""
 KEPT_APART = "_secret"
 """End of a key of device_config whose value is the uuid of a secret: a password is never in the record itself."""
 BASE_COPY = "base copy"
@@ -57,7 +54,7 @@ def volume(vdi: VDI, sr: Sr) -> Volume:
         key=vdi.location,
         uuid=vdi.uuid,
         size=vdi.virtual_size,
-        format=VolumeFormat(vdi.sm_config.get(IMAGE_FORMAT, VolumeFormat.raw)),
+        format=VolumeFormat(IMAGE_FORMAT.of(vdi)),
         physical=vdi.physical_utilisation,
         hidden=not vdi.managed,
         name=vdi.name_label,
@@ -67,9 +64,10 @@ def volume(vdi: VDI, sr: Sr) -> Volume:
 
 def facts(made: Volume, sm_config: dict[str, str], parent: str = "") -> dict[str, Any]:
     """What a driver says of a volume, as fields of its VDI. ``parent`` is the uuid of the volume it continues."""
-    config = {key: value for key, value in sm_config.items() if key != PARENT} | {IMAGE_FORMAT: str(made.format)}
+    config = {key: value for key, value in sm_config.items() if key != PARENT.name}
+    config[IMAGE_FORMAT.name] = str(made.format)
     if parent:
-        config[PARENT] = parent
+        config[PARENT.name] = parent
     return {
         "location": made.key,
         "virtual_size": made.size,
@@ -95,8 +93,8 @@ def unreferenced_parents(store: Store, vdi: VDI) -> list[VDI]:
     found: list[VDI] = []
     gone = {vdi.ref}
     current = vdi
-    while (parent := store.find_uuid(VDI, current.sm_config.get(PARENT, ""))) is not None and not parent.managed:
-        siblings = [row for row in store.where(VDI, SR=vdi.SR) if row.sm_config.get(PARENT) == parent.uuid]
+    while (parent := store.find_uuid(VDI, PARENT.of(current))) is not None and not parent.managed:
+        siblings = [row for row in store.where(VDI, SR=vdi.SR) if PARENT.of(row) == parent.uuid]
         if any(row.ref not in gone for row in siblings):
             break
         found.append(parent)

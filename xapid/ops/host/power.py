@@ -15,7 +15,8 @@ from xapid.datamodel.errors import (
     OtherError,
 )
 from xapid.datamodel.host import HostAllowedOperations
-from xapid.rules.host import AUTO_ENABLE, is_live
+from xapid.datamodel.map_keys import AUTO_ENABLE
+from xapid.rules.host import is_live
 from xapid.runtime.context import Context
 from xapid.store.store import Store
 
@@ -24,7 +25,7 @@ def disable(ctx: Context, host: Host, auto_enable: bool) -> None:
     """No guest starts on the host from now on; those that run are left alone."""
     other_config = _without_auto_enable(host)
     if not auto_enable:
-        other_config[AUTO_ENABLE] = "false"
+        other_config[AUTO_ENABLE.name] = "false"
     with ctx.write() as tx:
         tx.set(host, enabled=False, other_config=other_config)
 
@@ -36,7 +37,7 @@ def enable(ctx: Context, host: Host) -> None:
 
 
 def _without_auto_enable(host: Host) -> dict[str, str]:
-    return {key: value for key, value in host.other_config.items() if key != AUTO_ENABLE}
+    return {key: value for key, value in host.other_config.items() if key != AUTO_ENABLE.name}
 
 
 # --- Emptying ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from xapid.datamodel.errors import (
     VALUE_NOT_SUPPORTED,
 )
 from xapid.datamodel.host import HostDisplay, HostNumaAffinityPolicy
+from xapid.datamodel.map_keys import ISCSI_IQN, MULTIPATHING
 from xapid.ops.blob import attach_new_blob
 from xapid.runtime.context import Context
 
@@ -53,12 +54,12 @@ def set_iscsi_iqn(ctx: Context, host: Host, value: str) -> None:
     if not value:
         raise INVALID_VALUE("value", value)
     with ctx.write() as tx:
-        tx.set(host, iscsi_iqn=value, other_config={**host.other_config, "iscsi_iqn": value})
+        tx.set(host, iscsi_iqn=value, other_config={**host.other_config, ISCSI_IQN.name: value})
 
 
 def set_multipathing(ctx: Context, host: Host, value: bool) -> None:
     with ctx.write() as tx:
-        tx.set(host, multipathing=value, other_config={**host.other_config, "multipathing": str(value).lower()})
+        tx.set(host, multipathing=value, other_config={**host.other_config, MULTIPATHING.name: str(value).lower()})
 
 
 def set_numa_affinity_policy(ctx: Context, self: Host, value: HostNumaAffinityPolicy) -> None:

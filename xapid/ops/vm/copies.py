@@ -18,6 +18,7 @@ from xapid.datamodel import (
     VM_metrics,
 )
 from xapid.datamodel.errors import NO_HOSTS_AVAILABLE, OPERATION_NOT_ALLOWED
+from xapid.datamodel.map_keys import BASE_TEMPLATE, DEFAULT_TEMPLATE, INTERNAL_TEMPLATE, MAC_SEED, OWNER
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import EPOCH, NULL, Object
 from xapid.datamodel.vbd import VbdType
@@ -27,18 +28,13 @@ from xapid.ops import alerts, branches, repositories, vtpm
 from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import images
 from xapid.ops.vm.bring_up import new_generation
-from xapid.ops.vm.create import DEFAULT_TEMPLATE, MAC_SEED, remove
+from xapid.ops.vm.create import remove
 from xapid.rules.addresses import seeded_mac
 from xapid.runtime.context import Context
 from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 from xapid.wire.decode import decoder
-
-OWNER = "owner"
-"""Key of VBD.other_config: the disk belongs to this VM, and goes when it is uninstalled."""
-BASE_TEMPLATE = "base_template_name"
-INTERNAL = "xensource_internal"
 
 NOT_COPIED = frozenset({"uuid", "allowed_operations", "current_operations"})
 """Fields that each object has for itself."""
@@ -157,7 +153,7 @@ class Copier:
         made = self._vm(
             tx,
             vm,
-            other_config={**_kept_config(vm), MAC_SEED: seed},
+            other_config={**_kept_config(vm), MAC_SEED.name: seed},
             power_state=VmPowerState.Suspended if image != NULL else VmPowerState.Halted,
             suspend_VDI=image,
             is_a_snapshot=False,
@@ -243,7 +239,7 @@ class Copier:
             if vbd.VDI in leave_out:
                 continue
             copied = disks.get(vbd.VDI)
-            owned = {} if vbd.type is VbdType.CD else {OWNER: ""}
+            owned = {} if vbd.type is VbdType.CD else {OWNER.name: ""}
             tx.create(
                 VBD,
                 **_fields(vbd)
@@ -278,8 +274,9 @@ _COPIED: dict[str, tuple[str, ...]] = {}
 
 
 def _kept_config(vm: VM) -> dict[str, str]:
-    kept = {key: value for key, value in vm.other_config.items() if key not in (DEFAULT_TEMPLATE, INTERNAL)}
-    return {**kept, BASE_TEMPLATE: vm.name_label} if vm.is_a_template else kept
+    left = (DEFAULT_TEMPLATE.name, INTERNAL_TEMPLATE.name)
+    kept = {key: value for key, value in vm.other_config.items() if key not in left}
+    return {**kept, BASE_TEMPLATE.name: vm.name_label} if vm.is_a_template else kept
 
 
 # --- What a snapshot remembers -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from xapid.datamodel.errors import (
     VM_BAD_POWER_STATE,
     VM_IS_PROTECTED,
 )
+from xapid.datamodel.map_keys import DEFAULT_TEMPLATE, MAC_SEED
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vm import DomainType, VmOperations, VmPowerState
 from xapid.ops import vtpm
@@ -21,9 +22,6 @@ from xapid.store.rows import new_ref, new_uuid
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
-DEFAULT_TEMPLATE = "default_template"
-"""Key of other_config: the template came with the product."""
-MAC_SEED = "mac_seed"
 PLATFORM_VERSION_FOR_VENDOR_DEVICE = 2
 
 NOT_ASKED = ("blocked_operations", "protection_policy", "snapshot_schedule", "is_snapshot_from_vmpp")
@@ -36,7 +34,7 @@ def create(ctx: Context, args: dict[str, Any]) -> str:
     ref = new_ref()
     values["power_state"] = _initial_power_state(ref, values)
     values["domain_type"] = _domain_type(values)
-    values["other_config"] = {MAC_SEED: new_uuid(), **values["other_config"]}
+    values["other_config"] = {MAC_SEED.name: new_uuid(), **values["other_config"]}
     if values.get("has_vendor_device", True):
         least = PLATFORM_VERSION_FOR_VENDOR_DEVICE
         values["hardware_platform_version"] = max(values.get("hardware_platform_version", 0), least)
@@ -141,5 +139,5 @@ def make_into_machine(ctx: Context, vm: VM) -> None:
 def set_is_default_template(ctx: Context, vm: VM, value: bool) -> None:
     """Whether a template counts as one that came with the product."""
     with ctx.write() as tx:
-        marked = {**vm.other_config, DEFAULT_TEMPLATE: "true" if value else "false"}
+        marked = {**vm.other_config, DEFAULT_TEMPLATE.name: "true" if value else "false"}
         tx.set(vm, is_default_template=value, other_config=marked)

@@ -12,6 +12,7 @@ from xapid.datamodel.errors import (
     XENAPI_MISSING_PLUGIN,
     XENAPI_PLUGIN_FAILURE,
 )
+from xapid.datamodel.map_keys import ALLOW_GUEST_SCRIPTS
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops.host import plugins
 from xapid.ops.vm.change import host_of
@@ -24,8 +25,6 @@ GUEST_AGENT = "guest-agent-operation"
 RUN_SCRIPT = "run-script"
 FUNCTIONS = frozenset({"request-rdp-on", "request-rdp-off", RUN_SCRIPT})
 """What may be asked of a guest's agent."""
-SCRIPTS_ALLOWED = "allow_guest_agent_run_script"
-"""Key of pool.other_config."""
 LONGEST_SCRIPT = 1024
 INTERVAL = 10.0
 """Seconds that a guest is left in peace after it was asked for something."""
@@ -56,7 +55,7 @@ def _leave_in_peace(ctx: Context, vm: VM) -> None:
 
 def _why_not(ctx: Context, fn: str, args: dict[str, str]) -> str:
     if fn == RUN_SCRIPT:
-        if ctx.store.one(Pool).other_config.get(SCRIPTS_ALLOWED) != "true":
+        if not ALLOW_GUEST_SCRIPTS.of(ctx.store.one(Pool)):
             return "the pool does not allow scripts in guests"
         if len(args.get("script", "").encode()) > LONGEST_SCRIPT:
             return f"the script has more than {LONGEST_SCRIPT} bytes"

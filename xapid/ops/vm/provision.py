@@ -8,22 +8,18 @@ from dataclasses import dataclass
 from xapid.backends.storage.interface import NewVolume, StorageDriver, Volume
 from xapid.datamodel import SR, VBD, VM, VBD_metrics
 from xapid.datamodel.errors import INTERNAL_ERROR, PERMISSION_DENIED, UUID_INVALID
+from xapid.datamodel.map_keys import OWNER, POSTINSTALL, PROVISION_DISKS, VM_HINT
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import Object
 from xapid.datamodel.vbd import VbdMode, VbdType
 from xapid.datamodel.vdi import VdiType
 from xapid.datamodel.vm import VmOperations
 from xapid.ops import repositories, vdi
-from xapid.ops.vm.copies import OWNER
 from xapid.ops.vm.create import make_into_machine
 from xapid.rules import devices, volume_spec
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.rows import new_uuid
-
-DISKS = "disks"
-POSTINSTALL = "postinstall"
-"""Keys of other_config: what is to be made, and a program that runs in the control domain afterwards."""
 
 DISK_TYPES = {each.value: each for each in (
     VdiType.system, VdiType.user, VdiType.ephemeral, VdiType.suspend, VdiType.crashdump,
@@ -49,10 +45,10 @@ async def provision(ctx: Context, vm: VM) -> None:
     """
     async with ctx.operation(vm, VmOperations.provision):
         latest = ctx.now(vm)
-        text = latest.other_config.get(DISKS)
+        text = latest.other_config.get(PROVISION_DISKS.name)
         wanted = read_disks(text) if text is not None else []
         make_into_machine(ctx, latest)
-        if latest.other_config.get(POSTINSTALL):
+        if POSTINSTALL.of(latest):
             raise PERMISSION_DENIED("illegal provision script: there is no folder of scripts")
         if wanted:
             await _make_disks(ctx, latest, wanted)
@@ -101,7 +97,7 @@ async def _make_disks(ctx: Context, vm: VM, wanted: list[Wanted]) -> None:
                     name_label=each.device,
                     name_description="Created by template provisioner",
                     type=each.type,
-                    sm_config={"vmhint": vm.uuid},
+                    sm_config={VM_HINT.name: vm.uuid},
                 )
                 tx.create(
                     VBD,
@@ -112,10 +108,11 @@ async def _make_disks(ctx: Context, vm: VM, wanted: list[Wanted]) -> None:
                     mode=VbdMode.RW,
                     type=VbdType.Disk,
                     unpluggable=each.type is not VdiType.system,
-                    other_config={OWNER: ""},
+                    other_config={OWNER.name: ""},
                     metrics=tx.create(VBD_metrics).ref,
                 )
-            config = {key: value for key, value in ctx.now(vm).other_config.items() if key not in (DISKS, POSTINSTALL)}
+            done = (PROVISION_DISKS.name, POSTINSTALL.name)
+            config = {key: value for key, value in ctx.now(vm).other_config.items() if key not in done}
             tx.set(vm, other_config=config)
 
 

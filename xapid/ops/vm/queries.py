@@ -14,6 +14,7 @@ from xapid.datamodel.errors import (
     OPERATION_NOT_ALLOWED,
     WLB_NOT_INITIALIZED,
 )
+from xapid.datamodel.map_keys import ASSUME_SHARED, FIRMWARE
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import VmOperations, VmSecurebootReadiness
 from xapid.rules import devices, placement
@@ -64,7 +65,7 @@ def assert_agile(ctx: Context, self: VM) -> None:
 
 def _is_shared(ctx: Context, network: Network) -> bool:
     """Whether every host has a way into a network."""
-    if network.other_config.get("assume_network_is_shared") == "true" or not network.managed:
+    if ASSUME_SHARED.of(network) or not network.managed:
         return True
     attached = {pif.host for pif in ctx.store.where(PIF, network=network.ref)}
     return bool(attached) and all(host.ref in attached for host in ctx.store.all(Host))
@@ -115,7 +116,7 @@ async def query_services(ctx: Context, self: VM) -> NoReturn:
 
 def get_secureboot_readiness(ctx: Context, self: VM) -> VmSecurebootReadiness:
     """Whether a UEFI guest checks what it boots: there are no certificates by which it could."""
-    if not is_hvm(self) or self.HVM_boot_params.get("firmware") != "uefi":
+    if not is_hvm(self) or self.HVM_boot_params.get(FIRMWARE.name) != "uefi":
         return VmSecurebootReadiness.not_supported
     return VmSecurebootReadiness.disabled
 

@@ -9,6 +9,7 @@ from typing import Any
 from xapid.backends.domain.interface import Domain, DomainKind, DomainState, Endpoint, Feature
 from xapid.datamodel import VBD, VIF, VM, Console, Host, VM_guest_metrics, VM_metrics
 from xapid.datamodel.console import ConsoleProtocol
+from xapid.datamodel.map_keys import NESTED_VIRT, NOMIGRATE
 from xapid.datamodel.types import NULL, DateTime
 from xapid.datamodel.vm import VmPowerState
 from xapid.datamodel.vm_guest_metrics import TristateType
@@ -84,8 +85,8 @@ def _metrics(tx: Transaction, store: Store, vm: VM, domain: Domain, now: DateTim
         last_updated=now,
         hvm=domain.kind is DomainKind.hvm,
         current_domain_type=vm.domain_type,
-        nested_virt=vm.platform.get("nested-virt") == "true",
-        nomigrate=vm.platform.get("nomigrate") == "true",
+        nested_virt=NESTED_VIRT.of(vm),
+        nomigrate=NOMIGRATE.of(vm),
     )
 
 

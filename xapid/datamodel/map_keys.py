@@ -1,0 +1,476 @@
+"""The keys of maps that the code reads: for each its values, what it is when it is not set, and what it means.
+
+A map such as ``VM.other_config`` is free for labels of clients. The keys below are not: what they say is acted on. Each
+is declared once, here, read through its declaration, and checked when a client writes it. A key is checked when it is
+*used* instead (``late``) where clients of the original may write anything and are refused when the value matters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from xapid.datamodel.errors import INVALID_VALUE
+
+T = TypeVar("T")
+K_co = TypeVar("K_co", covariant=True)
+
+
+class Kind(Protocol[K_co]):
+    """What the value of a key may be."""
+
+    @property
+    def words(self) -> str:
+        """The values in words, for errors and for the reference."""
+
+    def read(self, text: str) -> K_co:
+        """What a text means. Raises ValueError for one that is none of the values."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false, in the spellings that the original tells apart for the key."""
+
+    true: tuple[str, ...] = ("true",)
+    false: tuple[str, ...] = ("false", "")
+    any_case: bool = False
+
+    @property
+    def words(self) -> str:
+        return " or ".join(text or "empty" for text in (*self.true, *self.false))
+
+    def read(self, text: str) -> bool:
+        text = text.lower() if self.any_case else text
+        if text not in (*self.true, *self.false):
+            raise ValueError(text)
+        return text in self.true
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number within bounds, both included."""
+
+    least: int
+    most: int
+
+    @property
+    def words(self) -> str:
+        return f"a whole number from {self.least} to {self.most}"
+
+    def read(self, text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) or not self.least <= int(text) <= self.most:
+            raise ValueError(text)
+        return int(text)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some words."""
+
+    choices: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return " or ".join(self.choices)
+
+    def read(self, text: str) -> str:
+        if text not in self.choices:
+            raise ValueError(text)
+        return text
+
+
+@dataclass(frozen=True)
+class Text:
+    """Any text; ``words`` says of what form, which is found out where it is used."""
+
+    words: str
+
+    def read(self, text: str) -> str:
+        return text
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A text of a form that can be checked."""
+
+    words: str
+    pattern: str
+
+    def read(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text, re.ASCII):
+            raise ValueError(text)
+        return text
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Set or not; the value says nothing."""
+
+    words = "anything: that it is there counts"
+
+    def read(self, text: str) -> bool:
+        return True
+
+
+KEYS: dict[tuple[str, str], dict[str, MapKey[Any]]] = {}
+"""Every key by class and field, and then by its name."""
+
+
+@dataclass(frozen=True)
+class MapKey(Generic[T]):
+    """One key of a map."""
+
+    owner: str
+    """the class"""
+    field: str
+    name: str
+    kind: Kind[T]
+    default: T
+    """what counts where the key is not set, or cannot be read"""
+    doc: str
+    late: bool = False
+    """Checked when it is used, not when it is written."""
+    spelled: str = ""
+    """How INVALID_VALUE names it, where not as ``field:name``."""
+
+    def __post_init__(self) -> None:
+        keys = KEYS.setdefault((self.owner, self.field), {})
+        if self.name in keys:
+            raise TypeError(f"{self.owner}.{self.field}:{self.name} is declared twice")
+        keys[self.name] = self
+
+    def of(self, row: object) -> T:
+        """The value that a row has; anything with a map of that name serves.
+
+        Raises INVALID_VALUE for a late key that cannot be read. Other keys were checked when they were written; what
+        an older database holds counts as not set.
+        """
+        text = getattr(row, self.field).get(self.name)
+        if text is None:
+            return self.default
+        try:
+            return self.kind.read(text)
+        except ValueError:
+            if self.late:
+                raise INVALID_VALUE(self.spelled or f"{self.field}:{self.name}", text) from None
+            return self.default
+
+    def check(self, text: str) -> None:
+        """Whether a client may write a value. Raises INVALID_VALUE, with the values that there are."""
+        if self.late:
+            return
+        try:
+            self.kind.read(text)
+        except ValueError:
+            raise INVALID_VALUE(
+                self.spelled or f"{self.field}:{self.name}", text, f"It must be {self.kind.words}"
+            ) from None
+
+
+def check_written(owner: str, field: str, present: Mapping[str, str], written: Mapping[str, str]) -> None:
+    """Check the keys that a client adds to a map or changes. Raises INVALID_VALUE.
+
+    What it leaves as it was is not checked: a client that writes a whole map back is not to stumble over old values.
+    """
+    keys = KEYS.get((owner, field), {})
+    for name in keys.keys() & written.keys():
+        if written[name] != present.get(name):
+            keys[name].check(written[name])
+
+
+def all_keys() -> Iterator[MapKey[Any]]:
+    """Every key, by class, field and name."""
+    for place in sorted(KEYS):
+        for name in sorted(KEYS[place]):
+            yield KEYS[place][name]
+
+
+YES = Flag()
+PLATFORM_YES = Flag(true=("true", "1"), false=("false", "0", ""), any_case=True)
+UUID = Pattern("a uuid", r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+PATH = Text("the full path of a directory")
+
+# --- Pools -------------------------------------------------------------------------------------------
+
+ROLLING_UPGRADE = MapKey(
+    "pool",
+    "other_config",
+    "rolling_upgrade_in_progress",
+    Presence(),
+    False,
+    "The hosts of the pool are of two versions; what only the newer one can do is refused meanwhile.",
+)
+ALLOW_CLONE_SUSPENDED = MapKey(
+    "pool", "other_config", "allow_clone_suspended_vm", YES, False, "Machines that sleep may be cloned."
+)
+ALLOW_GUEST_SCRIPTS = MapKey(
+    "pool",
+    "other_config",
+    "allow_guest_agent_run_script",
+    YES,
+    False,
+    "The agents of guests may be asked to run a script.",
+)
+
+# --- Hosts -------------------------------------------------------------------------------------------
+
+AUTO_ENABLE = MapKey(
+    "host",
+    "other_config",
+    "auto_enable",
+    Flag(false=("false",)),
+    True,
+    "Whether the host, once disabled, is enabled again when it starts.",
+)
+ISCSI_IQN = MapKey(
+    "host", "other_config", "iscsi_iqn", Text("an iSCSI name"), "", "The field iscsi_iqn again, for older clients."
+)
+MULTIPATHING = MapKey(
+    "host", "other_config", "multipathing", YES, False, "The field multipathing again, for older clients."
+)
+
+# --- Machines ----------------------------------------------------------------------------------------
+
+DEFAULT_TEMPLATE = MapKey(
+    "VM", "other_config", "default_template", YES, False, "The template came with the product and cannot be destroyed."
+)
+INTERNAL_TEMPLATE = MapKey(
+    "VM",
+    "other_config",
+    "xensource_internal",
+    Text("true or empty"),
+    "",
+    "Clients hide the template; copies lose the key.",
+)
+BASE_TEMPLATE = MapKey(
+    "VM",
+    "other_config",
+    "base_template_name",
+    Text("a name"),
+    "",
+    "Name of the template that the machine was made from.",
+)
+SYSTEM_DOMAIN = MapKey(
+    "VM", "other_config", "is_system_domain", YES, False, "The machine serves its host and may share disks with guests."
+)
+MAC_SEED = MapKey(
+    "VM",
+    "other_config",
+    "mac_seed",
+    Text("any text; the server makes it a uuid"),
+    "",
+    "What the hardware addresses of interfaces are made from that are given none.",
+)
+PROVISION_DISKS = MapKey(
+    "VM",
+    "other_config",
+    "disks",
+    Text("XML: provision with an element disk for each, its attributes device, size in bytes, sr, bootable and type"),
+    "",
+    "The disks that VM.provision makes.",
+    late=True,
+)
+POSTINSTALL = MapKey(
+    "VM",
+    "other_config",
+    "postinstall",
+    Text("the path of a program"),
+    "",
+    "A program that would run after the disks are made; none is allowed.",
+    late=True,
+)
+NOMIGRATE = MapKey(
+    "VM", "platform", "nomigrate", PLATFORM_YES, False, "The machine cannot be moved, suspended or checkpointed."
+)
+NESTED_VIRT = MapKey(
+    "VM", "platform", "nested-virt", PLATFORM_YES, False, "The guest can run guests of its own, and cannot be moved."
+)
+VCPU_UNRESTRICTED = MapKey(
+    "VM", "platform", "vcpu-unrestricted", PLATFORM_YES, False, "The machine may have more processors than its host."
+)
+DEVICE_MODEL = MapKey(
+    "VM",
+    "platform",
+    "device-model",
+    Text("qemu-upstream-compat or qemu-upstream-uefi; older names mean the first"),
+    "",
+    "The device model that a machine with emulated devices is started with; filled in at its start.",
+    late=True,
+)
+CORES_PER_SOCKET = MapKey(
+    "VM",
+    "platform",
+    "cores-per-socket",
+    Whole(1, 999_999_999),
+    1,
+    "Cores that each socket shows the guest; VCPUs_max has to be a multiple of it.",
+    late=True,
+)
+GRAPHICS = MapKey(
+    "VM", "platform", "vga", Text("cirrus, or anything else for a standard card"), "", "The graphics card."
+)
+SIMULATED_GUEST = MapKey(
+    "VM",
+    "platform",
+    "sim-guest",
+    Choice(("full", "deaf")),
+    "",
+    "On the simulator: a guest with drivers and agent, or one that answers to nothing asked of it.",
+)
+BOOT_ORDER = MapKey(
+    "VM",
+    "HVM_boot_params",
+    "order",
+    Text("letters c (disk), d (CD), n (network), in either case; others are passed over"),
+    "cd",
+    "Devices that a machine with emulated devices tries to boot from, in this order.",
+)
+FIRMWARE = MapKey(
+    "VM",
+    "HVM_boot_params",
+    "firmware",
+    Choice(("bios", "uefi")),
+    "bios",
+    "What boots the machine.",
+    late=True,
+    spelled="HVM-boot-params['firmware']",
+)
+EFI_VARIABLES_ON_BOOT = MapKey(
+    "VM",
+    "NVRAM",
+    "EFI-variables-on-boot",
+    Choice(("persist", "reset")),
+    "persist",
+    "Whether variables of the firmware outlive a boot.",
+    late=True,
+    spelled="NVRAM['EFI-variables-on-boot']",
+)
+
+# --- Drives and interfaces ---------------------------------------------------------------------------
+
+OWNER = MapKey("VBD", "other_config", "owner", Presence(), False, "The disk belongs to the machine and goes with it.")
+IS_OWNER = MapKey("VBD", "other_config", "is_owner", Presence(), False, "As owner, in the spelling of older clients.")
+VBD_BACKEND_KIND = MapKey(
+    "VBD",
+    "other_config",
+    "backend-kind",
+    Text("a word"),
+    "",
+    "The kind of back end for the drive, from its disk's sm_config.",
+)
+VIF_MTU = MapKey(
+    "VIF",
+    "other_config",
+    "mtu",
+    Whole(68, 65_535),
+    0,
+    "Bytes in a packet of the interface, instead of those of its network.",
+)
+
+# --- Networks ----------------------------------------------------------------------------------------
+
+ASSUME_SHARED = MapKey(
+    "network",
+    "other_config",
+    "assume_network_is_shared",
+    YES,
+    False,
+    "Somebody else connects the internal network between hosts, so that machines on it can be moved and protected.",
+)
+INTERNAL_MANAGEMENT = MapKey(
+    "network",
+    "other_config",
+    "is_host_internal_management_network",
+    YES,
+    False,
+    "The network between a host and its own guests, which cannot be destroyed.",
+)
+
+# --- Storage -----------------------------------------------------------------------------------------
+
+INDESTRUCTIBLE = MapKey(
+    "SR", "other_config", "indestructible", YES, False, "The repository may be forgotten, but not destroyed."
+)
+DIRTY = MapKey(
+    "SR", "other_config", "dirty", Presence(), False, "The repository is to be scanned; a scan takes the key away."
+)
+SR_CONTENT = MapKey(
+    "SR",
+    "sm_config",
+    "type",
+    Text("cd, or anything else for disks"),
+    "",
+    "What a repository of the type udev shows: CD drives, or disks that can be taken out.",
+)
+LOCATION = MapKey(
+    "PBD",
+    "device_config",
+    "location",
+    PATH,
+    "",
+    "Where the files of the repository are; its driver refuses a place that it cannot use.",
+    late=True,
+)
+LEGACY_MODE = MapKey(
+    "PBD", "device_config", "legacy_mode", YES, False, "An iso repository is a directory that is there already."
+)
+SR_MASTER = MapKey(
+    "PBD",
+    "device_config",
+    "SRmaster",
+    YES,
+    False,
+    "Whether the host leads the repository; the toolstack alone sets it.",
+    late=True,
+)
+VDI_TYPE = MapKey(
+    "VDI",
+    "sm_config",
+    "type",
+    Text("raw, or anything else"),
+    "",
+    "How a new disk is laid out: raw asks for plain bytes.",
+)
+IMAGE_FORMAT = MapKey(
+    "VDI",
+    "sm_config",
+    "image-format",
+    Text("raw, qcow2 or vhd"),
+    "raw",
+    "How the bytes of the disk are laid out; written by the server when the disk is made.",
+    late=True,
+)
+PARENT = MapKey(
+    "VDI",
+    "sm_config",
+    "vhd-parent",
+    Text("a uuid"),
+    "",
+    "The volume that the disk continues, for whatever format; written by the server.",
+    late=True,
+)
+VM_HINT = MapKey("VDI", "sm_config", "vmhint", Text("a uuid"), "", "The machine that the disk was made for.")
+ON_BOOT = MapKey(
+    "VDI",
+    "sm_config",
+    "on_boot",
+    Text("reset, or anything else"),
+    "",
+    "reset: the disk falls back at each start of its machine.",
+)
+CACHING = MapKey(
+    "VDI",
+    "sm_config",
+    "caching",
+    PLATFORM_YES,
+    False,
+    "A disk that falls back is cached on its host, so its machine stays there.",
+)
+VDI_BACKEND_KIND = MapKey(
+    "VDI", "sm_config", "backend-kind", Text("a word"), "", "The kind of back end that drives of the disk get."
+)
+TPM_OF_SECRET = MapKey(
+    "secret", "other_config", "vtpm", UUID, "", "The TPM whose contents the secret holds; written by the server."
+)
