@@ -57,10 +57,13 @@ bench: ## Speed, as ratios to a baseline of the same run; QUICK=1: in a minute
 proof: ## Run what shows each point of the first issue, and say ok or FAIL
 	@$(BIN)/python make.d/proof.py
 
-docs: ## Write the pages that are made from the code
+docs: ## Write the pages that are made from the code, and build/docs/html with the reference
 	@$(PREPARE) venv dev
 	$(BIN)/python -c 'from xapid.runtime.config import sample_file; print(sample_file(), end="")' >etc/xapid.toml
 	$(BIN)/python -m tests.coverage_page
+	$(BIN)/sphinx-build -q -W --keep-going -j auto -b html docs build/docs/html
+	$(BIN)/sphinx-build -q -W --keep-going -b man docs build/docs/man
+	cp build/docs/man/xapid.8 build/docs/man/xapid.toml.5 docs/man/
 
 migration: ## Write a migration from what changed in the datamodel; M="what changed"
 	@$(PREPARE) venv dev

@@ -36,6 +36,8 @@ rm -rf "$place.old"
 install -D -m 644 systemd/xapid.service "$dest/usr/lib/systemd/system/xapid.service"
 install -D -m 644 systemd/xapid.socket "$dest/usr/lib/systemd/system/xapid.socket"
 sed -i "s#/opt/xapid#$prefix#g" "$dest/usr/lib/systemd/system/xapid.service"
+install -D -m 644 docs/man/xapid.8 "$dest/usr/share/man/man8/xapid.8"
+install -D -m 644 docs/man/xapid.toml.5 "$dest/usr/share/man/man5/xapid.toml.5"
 [ -e "$dest/etc/pam.d/xapi" ] || install -D -m 644 etc/pam.d/xapi "$dest/etc/pam.d/xapi"
 [ -e "$dest/etc/xapid/xapid.toml" ] || install -D -m 644 etc/xapid.toml "$dest/etc/xapid/xapid.toml"
 # In a tree for elsewhere, or without systemd, nobody is there to be told.

@@ -24,7 +24,7 @@ by --config or XAPID_CONFIG, else from /etc/xapid/xapid.toml. That file can say 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status; what went wrong is one line on the error output."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         config = Config.load(_flags(arguments), os.environ)
     except ConfigError as error:
@@ -45,12 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _look_for_trouble(config)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The commands and options; the man page is made from them."""
     form = argparse.RawDescriptionHelpFormatter
     settings = _settings_parser()
-    parser = argparse.ArgumentParser("xapid", description=DESCRIPTION, epilog=EPILOG, formatter_class=form)
-    parser.add_argument("--version", action="version", version=f"xapid {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    top = argparse.ArgumentParser("xapid", description=DESCRIPTION, epilog=EPILOG, formatter_class=form)
+    top.add_argument("--version", action="version", version=f"xapid {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def add(
         where: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     passwd.add_argument("user", metavar="USER", nargs="?", default="root", help="Whose; root if left out.")
     add(commands, "doctor", "Look for what would keep the daemon or its guests from running, and say what helps.")
-    return parser
+    return top
 
 
 def _settings_parser() -> argparse.ArgumentParser:

@@ -228,15 +228,16 @@ def sample(cls: type[Any], head: str) -> str:
             parts.append(f"[{table}]\n")
         names = each.variable + (f", {each.option} {each.flag}" if each.flag else "")
         text = textwrap.fill(f"{each.doc} ({names})", 110, initial_indent="# ", subsequent_indent="# ")
-        parts.append(f"{text}\n#{each.key} = {_in_toml(each.default)}\n")
+        parts.append(f"{text}\n#{each.key} = {as_toml(each.default)}\n")
     return "\n".join(parts)
 
 
-def _in_toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
+    """A value of a setting as it stands in a TOML file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, tuple):
-        return f"[{', '.join(_in_toml(each) for each in value)}]"
+        return f"[{', '.join(as_toml(each) for each in value)}]"
     return json.dumps("" if value is None else str(value))
