@@ -12,6 +12,7 @@ from pathlib import Path
 
 from xapid.auth.certificate import ensure_certificate
 from xapid.backends.agent import AgentConfig, DriverSpec
+from xapid.backends.certificates.interface import SERVER
 from xapid.backends.domain import embed
 from xapid.backends.domain.interface import DomainEvent
 from xapid.backends.host.interface import HostDriver
@@ -69,7 +70,7 @@ class Hardware:
 
 async def chosen_hardware(config: Config) -> Hardware:
     """Choose, as ``drivers`` says. Raises DriverChoiceError."""
-    certificate = config.state_dir / "certificate.pem"
+    certificate = config.state_dir / SERVER
     if config.drivers is Drivers.sim:
         demo = await _demo(config, needed=False)
         return Hardware(LocalBackends(simulated(config), apart=False), True, certificate, demo)
@@ -98,7 +99,7 @@ async def started(hardware: Hardware) -> AsyncIterator[None]:
 
 
 def simulated(config: Config) -> AgentConfig:
-    """Everything in memory, in this process; only programs are those of this machine, and consoles are sockets."""
+    """All in memory, in this process; but programs and certificates are of this machine, and consoles are sockets."""
     run = str(config.state_dir.resolve() / "run")
     drivers = [
         DriverSpec("domain", "xapid.backends.domain.sim:SimDomains", {"run_dir": run}, immediate=True),
@@ -106,6 +107,7 @@ def simulated(config: Config) -> AgentConfig:
         DriverSpec("network", "xapid.backends.network.sim:Sim", immediate=True),
         DriverSpec("host", "xapid.backends.host.sim:Sim", immediate=True),
         _programs(config),
+        _certificates(config),
         *(DriverSpec(f"storage:{kind}", DRIVERS["sim"], {"type": kind}, immediate=True) for kind in SIMULATED_TYPES),
     ]
     return AgentConfig(tuple(drivers))
@@ -124,6 +126,7 @@ def real(config: Config, uri: str, accel: str) -> AgentConfig:
         DriverSpec("network", "xapid.backends.network.bridge:Bridges"),
         DriverSpec("host", "xapid.backends.host.linux:Linux"),
         _programs(config),
+        _certificates(config),
         *(
             DriverSpec(f"storage:{kind}", driver, {"root": str(state / "sr")})
             for kind, driver in DRIVERS.items()
@@ -137,6 +140,11 @@ def _programs(config: Config) -> DriverSpec:
     return DriverSpec(
         "programs", "xapid.backends.programs.local:Programs", {"directory": str(config.programs)}, threads=32
     )
+
+
+def _certificates(config: Config) -> DriverSpec:
+    directory = str(config.state_dir.resolve())
+    return DriverSpec("certificates", "xapid.backends.certificates.local:Certificates", {"directory": directory})
 
 
 def _runs_xen() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 from xmlrpc.client import DateTime
 
@@ -124,19 +123,6 @@ async def test_a_host_has_two_clocks(xapi: Xapi, host: str) -> None:
     assert isinstance(utc, DateTime)
     assert str(utc).endswith("Z")
     assert len(str(local)) == len("20260101T00:00:00")
-
-
-async def test_a_host_shows_its_certificate(fresh: FreshHost, host: str, tmp_path: Path) -> None:
-    file = tmp_path / "shown.pem"
-    file.write_text("the certificate")
-    fresh.runtime.services["server_certificate"] = file
-
-    assert await fresh.xapi.host.get_server_certificate(host) == "the certificate"
-
-
-async def test_without_https_there_is_no_certificate(xapi: Xapi, host: str) -> None:
-    with pytest.raises(INTERNAL_ERROR):
-        await xapi.host.get_server_certificate(host)
 
 
 async def test_the_interface_of_the_management_is_known(fresh: FreshHost, host: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -14,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from xapid.backends.certificates.local import write_whole
 
 KEY_BITS = 2048
 LIFETIME = datetime.timedelta(days=3650)
@@ -39,7 +39,7 @@ class CertificateFacts:
 def ensure_certificate(path: Path, hostnames: Iterable[str], addresses: Iterable[str]) -> None:
     """Make a self-signed certificate and its key, unless the file is there. Nobody ever sees half of it."""
     if not path.exists():
-        _write(path, self_signed(list(hostnames), list(addresses)))
+        write_whole(path, self_signed(list(hostnames), list(addresses)))
 
 
 def self_signed(hostnames: list[str], addresses: list[str]) -> bytes:
@@ -77,11 +77,19 @@ def self_signed(hostnames: list[str], addresses: list[str]) -> bytes:
 
 
 def read_certificate(path: Path) -> CertificateFacts:
-    """The facts about the first certificate in a PEM file."""
+    """The facts about the first certificate in a PEM file. Raises CertificateError."""
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        return facts_in(path.read_text(errors="replace"))
     except (OSError, ValueError) as error:
         raise CertificateError(f"no certificate can be read from {path}: {error}") from error
+
+
+def facts_in(pem: str) -> CertificateFacts:
+    """The same of a text. Raises ValueError."""
+    return facts_of(x509.load_pem_x509_certificate(pem.encode()))
+
+
+def facts_of(certificate: x509.Certificate) -> CertificateFacts:
     return CertificateFacts(
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
@@ -91,19 +99,14 @@ def read_certificate(path: Path) -> CertificateFacts:
     )
 
 
+def without_key(pem: str) -> str:
+    """The first certificate of a PEM file alone: not its key, nor what else stands in it. Raises ValueError."""
+    return as_pem(x509.load_pem_x509_certificate(pem.encode()))
+
+
+def as_pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
 def _pairs(fingerprint: bytes) -> str:
     return fingerprint.hex(":").upper()
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # its mode is 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 
 from xapid.backends import framing, process
+from xapid.backends.certificates.interface import CertificateDriver
 from xapid.backends.datapath.interface import DatapathDriver
 from xapid.backends.domain.interface import DomainDriver, DomainEvent, DomainEventKind
 from xapid.backends.faults import SimFaults
@@ -44,6 +45,7 @@ INTERFACES: dict[str, type] = {
     "network": NetworkDriver,
     "host": HostDriver,
     "programs": ProgramDriver,
+    "certificates": CertificateDriver,
 }
 """By the first word of the kind of a back end: ``storage:nfs`` is of the interface ``storage``."""
 
@@ -57,7 +59,7 @@ class DriverSpec:
     """A driver and how its calls are run."""
 
     kind: str
-    """domain, datapath, network, host, programs, or storage:TYPE"""
+    """domain, datapath, network, host, programs, certificates, or storage:TYPE"""
     driver: str
     """``module:Class``"""
     args: dict[str, str | int | float | bool | list[str] | None] = field(default_factory=dict)

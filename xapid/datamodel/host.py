@@ -501,13 +501,20 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     install_ca_certificate = message(
         "", Param("host", ref("host")), Param("name", STRING), Param("cert", STRING), roles=LOCAL_ROOT, hidden=True
     )
-    uninstall_ca_certificate = message("", Param("name", STRING), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True)
-    certificate_list = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    uninstall_ca_certificate = message(
+        "",
+        Param("host", ref("host")),
+        Param("name", STRING),
+        Param("force", BOOL, default=False),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    certificate_list = message("", Param("host", ref("host")), result=set_of(STRING), roles=LOCAL_ROOT, hidden=True)
     crl_install = message(
         "", Param("host", ref("host")), Param("name", STRING), Param("crl", STRING), roles=LOCAL_ROOT, hidden=True
     )
     crl_uninstall = message("", Param("host", ref("host")), Param("name", STRING), roles=LOCAL_ROOT, hidden=True)
-    crl_list = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    crl_list = message("", Param("host", ref("host")), result=set_of(STRING), roles=LOCAL_ROOT, hidden=True)
     certificate_sync = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
     get_server_certificate = message(
         "",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from xapid.auth.certificate import read_certificate
+from xapid.auth.certificate_records import write_host_certificate
 from xapid.datamodel import SR, Host, HostMetrics, Pool
 from xapid.datamodel.types import DateTime
 from xapid.observe import host_record
-from xapid.observe.certificates import write_host_certificate
 from xapid.observe.control_domain import refresh_control_domain, write_consoles
 from xapid.observe.first_start.templates import write_demo
 from xapid.observe.machine import Machine
@@ -32,7 +33,6 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
     """
     host = local_host(runtime.store, runtime.config.first_start.host_uuid)
     runtime.localhost = runtime.tasks.localhost = host.ref
-    runtime.services["server_certificate"] = machine.certificate
     write_roles(runtime.store)
     with runtime.store.write() as tx:
         _refresh_host(runtime, tx, machine, host)
@@ -63,7 +63,8 @@ def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Hos
     refresh_control_domain(store, tx, host, machine.facts, now)
     write_consoles(store, tx, host, host_record.console_base(host.address, config))
     refresh_physical(store, tx, host.ref, machine.nics, machine.facts.name_servers, now)
-    write_host_certificate(store, tx, host.ref, machine.certificate)
+    shown = read_certificate(machine.certificate) if machine.certificate is not None else None
+    write_host_certificate(store, tx, host.ref, shown)
 
 
 def _write_demo(store: Store, tx: Transaction, machine: Machine) -> None:

@@ -30,7 +30,7 @@ class Backends(Protocol):
     """The agents of all hosts."""
 
     def agent(self, host: str, kind: str) -> Agent:
-        """The agent of a back end of a host: domain, datapath, network, host, programs, or storage:TYPE."""
+        """The agent of a back end of a host, by its kind (``backends.agent.INTERFACES``)."""
 
     def translate(self, kind: str) -> Callable[[BackendError, Store], Exception]:
         """What an error of that kind of back end is in the API."""
@@ -185,6 +185,9 @@ class Context:
 
     def programs(self, host: Host) -> Channel:
         return self._channel(host.ref, "programs")
+
+    def certificates(self, host: Host) -> Channel:
+        return self._channel(host.ref, "certificates")
 
     def storage(self, host: Host, sr: SR) -> Channel:
         return self.storage_type(host, sr.type)

@@ -1,5 +1,16 @@
 """Messages of class host, a module for each kind."""
 
+from xapid.ops.host.certificates import certificate_list as certificate_list
+from xapid.ops.host.certificates import certificate_sync as certificate_sync
+from xapid.ops.host.certificates import crl_install as crl_install
+from xapid.ops.host.certificates import crl_list as crl_list
+from xapid.ops.host.certificates import crl_uninstall as crl_uninstall
+from xapid.ops.host.certificates import emergency_reset_server_certificate as emergency_reset_server_certificate
+from xapid.ops.host.certificates import get_server_certificate as get_server_certificate
+from xapid.ops.host.certificates import install_ca_certificate as install_ca_certificate
+from xapid.ops.host.certificates import install_server_certificate as install_server_certificate
+from xapid.ops.host.certificates import reset_server_certificate as reset_server_certificate
+from xapid.ops.host.certificates import uninstall_ca_certificate as uninstall_ca_certificate
 from xapid.ops.host.facts import compute_free_memory as compute_free_memory
 from xapid.ops.host.facts import compute_memory_overhead as compute_memory_overhead
 from xapid.ops.host.facts import dmesg_clear as dmesg_clear
@@ -7,7 +18,6 @@ from xapid.ops.host.facts import get_data_sources as get_data_sources
 from xapid.ops.host.facts import get_log as get_log
 from xapid.ops.host.facts import get_management_interface as get_management_interface
 from xapid.ops.host.facts import get_sched_gran as get_sched_gran
-from xapid.ops.host.facts import get_server_certificate as get_server_certificate
 from xapid.ops.host.facts import get_server_localtime as get_server_localtime
 from xapid.ops.host.facts import get_servertime as get_servertime
 from xapid.ops.host.facts import get_tracked_user_agents as get_tracked_user_agents

@@ -1,10 +1,8 @@
-"""What a host tells when it is asked: its clocks, its certificate, figures of its memory."""
+"""What a host tells when it is asked: its clocks, figures of its memory."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import available_timezones
 
@@ -15,9 +13,6 @@ from xapid.datamodel.host import HostSchedGran
 from xapid.datamodel.types import DateTime
 from xapid.rules.memory import free_memory
 from xapid.runtime.context import Context
-
-CERTIFICATE = "server_certificate"
-"""Among the services: the PEM file that HTTPS shows, if it shows one."""
 
 
 def get_servertime(ctx: Context, host: Host) -> DateTime:
@@ -37,13 +32,6 @@ def get_tracked_user_agents(ctx: Context, self: Host) -> dict[str, str]:
 
 def list_timezones(ctx: Context, self: Host) -> list[str]:
     return sorted(available_timezones())
-
-
-async def get_server_certificate(ctx: Context, host: Host) -> str:
-    file: Path | None = ctx.runtime.services.get(CERTIFICATE)
-    if file is None:
-        raise INTERNAL_ERROR("this host shows no certificate: HTTPS is switched off")
-    return await asyncio.to_thread(file.read_text)
 
 
 def get_management_interface(ctx: Context, host: Host) -> str:

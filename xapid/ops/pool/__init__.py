@@ -11,12 +11,15 @@ from xapid.ops.pool.authentication import set_ext_auth_max_threads as set_ext_au
 from xapid.ops.pool.authentication import set_local_auth_max_threads as set_local_auth_max_threads
 from xapid.ops.pool.certificates import certificate_install as certificate_install
 from xapid.ops.pool.certificates import certificate_list as certificate_list
+from xapid.ops.pool.certificates import certificate_sync as certificate_sync
 from xapid.ops.pool.certificates import certificate_uninstall as certificate_uninstall
 from xapid.ops.pool.certificates import crl_install as crl_install
 from xapid.ops.pool.certificates import crl_list as crl_list
 from xapid.ops.pool.certificates import crl_uninstall as crl_uninstall
 from xapid.ops.pool.certificates import install_ca_certificate as install_ca_certificate
+from xapid.ops.pool.certificates import install_trusted_certificate as install_trusted_certificate
 from xapid.ops.pool.certificates import uninstall_ca_certificate as uninstall_ca_certificate
+from xapid.ops.pool.certificates import uninstall_trusted_certificate as uninstall_trusted_certificate
 from xapid.ops.pool.ha import disable_ha as disable_ha
 from xapid.ops.pool.ha import disable_redo_log as disable_redo_log
 from xapid.ops.pool.ha import enable_ha as enable_ha

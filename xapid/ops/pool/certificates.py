@@ -1,71 +1,189 @@
-"""Certificates and revocation lists that the pool trusts: none so far, and the checks of those that are offered."""
+"""Certificates and revocation lists that the pool trusts: each host has a copy of each file."""
 
 from __future__ import annotations
 
-import re
-from typing import NoReturn
+from contextlib import suppress
+from uuid import uuid4
 
 from cryptography import x509
 
-from xapid.datamodel import Certificate
+from xapid.auth import offered
+from xapid.auth.certificate import as_pem, facts_of
+from xapid.auth.certificate_records import authorities, write_trusted
+from xapid.backends.certificates.interface import AUTHORITIES, REVOKED, TRUSTED, CertificateDriver
+from xapid.backends.interface import NotFound
+from xapid.datamodel import Certificate, Host, Pool
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.errors import (
-    CA_CERTIFICATE_INVALID,
+    CERTIFICATE_ALREADY_EXISTS,
     CERTIFICATE_DOES_NOT_EXIST,
-    CERTIFICATE_NAME_INVALID,
+    CERTIFICATE_LACKS_PURPOSE,
+    CRL_ALREADY_EXISTS,
     CRL_DOES_NOT_EXIST,
-    CRL_NAME_INVALID,
-    NOT_IMPLEMENTED,
+    NOT_TRUSTED_CERTIFICATE,
+    TRUSTED_CERTIFICATE_ALREADY_EXISTS,
 )
+from xapid.datamodel.pool import CertificatePurpose
+from xapid.ops.certificate_names import check_authority_name, check_list_name
+from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
-
-_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]+\.pem", re.ASCII)
+from xapid.runtime.undo import Undo
 
 
 def certificate_list(ctx: Context) -> list[str]:
-    return [row.name for row in ctx.store.all(Certificate) if row.type == CertificateType.ca]
+    return [row.name for row in authorities(ctx.store)]
 
 
-def install_ca_certificate(ctx: Context, name: str, cert: str) -> NoReturn:
-    try:
-        x509.load_pem_x509_certificate(cert.encode())
-    except ValueError as error:
-        raise CA_CERTIFICATE_INVALID() from error
-    if not _NAME.fullmatch(name):
-        raise CERTIFICATE_NAME_INVALID(name)
-    raise NOT_IMPLEMENTED("pool.install_ca_certificate")
+async def install_ca_certificate(ctx: Context, name: str, cert: str) -> None:
+    """Trust an authority: certificates of clients are checked by it."""
+    facts = facts_of(offered.authority(cert, ctx.clock.now()))
+    check_authority_name(name)
+    async with ctx.lock(ctx.store.one(Pool)), ctx.undoing() as undo:
+        if name in await _names(ctx, AUTHORITIES) or name in certificate_list(ctx):
+            raise CERTIFICATE_ALREADY_EXISTS(name)
+        await _add_everywhere(ctx, undo, AUTHORITIES, name, cert)
+        with ctx.write() as tx:
+            write_trusted(tx, CertificateType.ca, facts, name=name)
 
 
-def certificate_install(ctx: Context, name: str, cert: str) -> NoReturn:
-    install_ca_certificate(ctx, name, cert)
+async def certificate_install(ctx: Context, name: str, cert: str) -> None:
+    await install_ca_certificate(ctx, name, cert)
 
 
-def uninstall_ca_certificate(ctx: Context, name: str, force: bool) -> None:
-    """With ``force`` one that is not there is no mistake, and none is."""
-    if not force:
-        certificate_uninstall(ctx, name)
-    if not _NAME.fullmatch(name):
-        raise CERTIFICATE_NAME_INVALID(name)
+async def uninstall_ca_certificate(ctx: Context, name: str, force: bool) -> None:
+    """With ``force`` one that is not there is no mistake, and what is left of one goes."""
+    check_authority_name(name)
+    async with ctx.lock(ctx.store.one(Pool)):
+        rows = [row for row in authorities(ctx.store) if row.name == name]
+        if not force and not rows and name not in await _names(ctx, AUTHORITIES):
+            raise CERTIFICATE_DOES_NOT_EXIST(name)
+        # Files first: nothing is trusted that has no object.
+        await _remove_everywhere(ctx, AUTHORITIES, name)
+        with ctx.write() as tx:
+            for row in rows:
+                tx.delete(row)
 
 
-def certificate_uninstall(ctx: Context, name: str) -> NoReturn:
-    if not _NAME.fullmatch(name):
-        raise CERTIFICATE_NAME_INVALID(name)
-    raise CERTIFICATE_DOES_NOT_EXIST(name)
+async def certificate_uninstall(ctx: Context, name: str) -> None:
+    await uninstall_ca_certificate(ctx, name, False)
 
 
-def crl_list(ctx: Context) -> list[str]:
-    """No revocation list was ever installed."""
-    return []
+# --- Lists of what is trusted no more ----------------------------------------------------------------
 
 
-def crl_install(ctx: Context, name: str, cert: str) -> NoReturn:
-    if not _NAME.fullmatch(name):
-        raise CRL_NAME_INVALID(name)
-    raise NOT_IMPLEMENTED("pool.crl_install")
+async def crl_list(ctx: Context) -> list[str]:
+    return list(await _names(ctx, REVOKED))
 
 
-def crl_uninstall(ctx: Context, name: str) -> NoReturn:
-    if not _NAME.fullmatch(name):
-        raise CRL_NAME_INVALID(name)
-    raise CRL_DOES_NOT_EXIST(name)
+async def crl_install(ctx: Context, name: str, cert: str) -> None:
+    check_list_name(name)
+    offered.check_revocation_list(name, cert)
+    async with ctx.lock(ctx.store.one(Pool)), ctx.undoing() as undo:
+        if name in await _names(ctx, REVOKED):
+            raise CRL_ALREADY_EXISTS(name)
+        await _add_everywhere(ctx, undo, REVOKED, name, cert)
+        with ctx.write():
+            """The copies are there: they stay."""
+
+
+async def crl_uninstall(ctx: Context, name: str) -> None:
+    check_list_name(name)
+    async with ctx.lock(ctx.store.one(Pool)):
+        if name not in await _names(ctx, REVOKED):
+            raise CRL_DOES_NOT_EXIST(name)
+        await _remove_everywhere(ctx, REVOKED, name)
+
+
+# --- Certificates that are trusted for a purpose -----------------------------------------------------
+
+
+async def install_trusted_certificate(
+    ctx: Context, self: Pool, ca: bool, cert: str, purpose: tuple[CertificatePurpose, ...]
+) -> None:
+    """Trust an authority, or one server alone, which takes a purpose."""
+    certificate = offered.trusted(cert, ctx.clock.now())
+    if not ca and not purpose:
+        raise CERTIFICATE_LACKS_PURPOSE()
+    await _install_trusted(ctx, self, CertificateType.ca if ca else CertificateType.pinned, certificate, purpose)
+
+
+async def _install_trusted(
+    ctx: Context, pool: Pool, kind: CertificateType, certificate: x509.Certificate, purpose: tuple[str, ...]
+) -> None:
+    facts, uuid = facts_of(certificate), str(uuid4())
+    wanted = tuple(CertificatePurpose(each) for each in dict.fromkeys(purpose))
+    async with ctx.lock(pool), ctx.undoing() as undo:
+        for row in ctx.store.all(Certificate):
+            if (
+                (row.type, row.fingerprint_sha256) == (kind, facts.sha256)
+                and not row.name
+                and (set(row.purpose) == set(wanted) or set(row.purpose) & set(wanted))
+            ):
+                raise TRUSTED_CERTIFICATE_ALREADY_EXISTS(facts.sha256)
+        await _add_everywhere(ctx, undo, TRUSTED, f"{uuid}.pem", as_pem(certificate))
+        with ctx.write() as tx:
+            write_trusted(tx, kind, facts, uuid=uuid, purpose=wanted)
+
+
+async def uninstall_trusted_certificate(ctx: Context, self: Pool, certificate: Certificate) -> None:
+    if certificate.type not in (CertificateType.ca, CertificateType.pinned):
+        raise NOT_TRUSTED_CERTIFICATE(certificate.ref)
+    async with ctx.lock(self):
+        ctx.now(certificate)
+        if certificate.name:
+            await _remove_everywhere(ctx, AUTHORITIES, certificate.name)
+        else:
+            await _remove_everywhere(ctx, TRUSTED, f"{certificate.uuid}.pem")
+        with ctx.write() as tx:
+            tx.delete(ctx.now(certificate))
+
+
+# --- Copies ------------------------------------------------------------------------------------------
+
+
+async def certificate_sync(ctx: Context) -> None:
+    """Give every host what the coordinator has, and take from it what the coordinator has not."""
+    async with ctx.lock(ctx.store.one(Pool)):
+        for shelf in (AUTHORITIES, REVOKED, TRUSTED):
+            names = await _names(ctx, shelf)
+            for host in _others(ctx):
+                await _make_alike(_coordinator(ctx), ctx.certificates(host), shelf, names)
+
+
+async def _make_alike(coordinator: Channel, other: Channel, shelf: str, names: tuple[str, ...]) -> None:
+    there = await other.call(CertificateDriver.names, shelf)
+    for name in there:
+        if name not in names:
+            await _remove(other, shelf, name)
+    for name in names:
+        text = await coordinator.call(CertificateDriver.read, shelf, name)
+        await other.call(CertificateDriver.replace, shelf, name, text)
+
+
+def _coordinator(ctx: Context) -> Channel:
+    return ctx.certificates(ctx.store.get(Host, ctx.runtime.localhost))
+
+
+def _others(ctx: Context) -> list[Host]:
+    return [host for host in ctx.store.all(Host) if host.ref != ctx.runtime.localhost]
+
+
+async def _names(ctx: Context, shelf: str) -> tuple[str, ...]:
+    return await _coordinator(ctx).call(CertificateDriver.names, shelf)
+
+
+async def _add_everywhere(ctx: Context, undo: Undo, shelf: str, name: str, text: str) -> None:
+    for host in ctx.store.all(Host):
+        channel = ctx.certificates(host)
+        undo.push(channel, CertificateDriver.remove, shelf, name)
+        await channel.call(CertificateDriver.replace, shelf, name, text)
+
+
+async def _remove_everywhere(ctx: Context, shelf: str, name: str) -> None:
+    for host in ctx.store.all(Host):
+        await _remove(ctx.certificates(host), shelf, name)
+
+
+async def _remove(channel: Channel, shelf: str, name: str) -> None:
+    with suppress(NotFound):
+        await channel.attempt(CertificateDriver.remove, shelf, name)

@@ -1,0 +1,1 @@
+"""Keys, certificates and revocation lists that a host keeps."""

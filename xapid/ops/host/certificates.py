@@ -1,0 +1,128 @@
+"""Certificates on one host: the one that it shows, and its copies of those that the pool trusts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cryptography import x509
+
+from xapid.auth import offered
+from xapid.auth.certificate import facts_in, self_signed, without_key
+from xapid.auth.certificate_records import write_host_certificate
+from xapid.backends.certificates.interface import AUTHORITIES, OWN, REVOKED, SERVER, CertificateDriver
+from xapid.backends.interface import AlreadyExists, BackendError, NotFound
+from xapid.datamodel import PIF, Host, Pool
+from xapid.datamodel.errors import (
+    CERTIFICATE_ALREADY_EXISTS,
+    CERTIFICATE_DOES_NOT_EXIST,
+    CERTIFICATE_LIBRARY_CORRUPT,
+    CRL_ALREADY_EXISTS,
+    CRL_DOES_NOT_EXIST,
+    HA_IS_ENABLED,
+    INTERNAL_ERROR,
+)
+from xapid.ops.certificate_names import check_authority_name, check_list_name
+from xapid.runtime.context import Context
+from xapid.store.store import Store
+
+
+async def get_server_certificate(ctx: Context, host: Host) -> str:
+    """The certificate alone, in PEM: anybody may ask for it."""
+    try:
+        return without_key(await ctx.certificates(host).attempt(CertificateDriver.read, OWN, SERVER))
+    except NotFound as error:
+        raise INTERNAL_ERROR("this host shows no certificate: HTTPS was never switched on") from error
+
+
+async def install_server_certificate(
+    ctx: Context, host: Host, certificate: str, private_key: str, certificate_chain: str
+) -> None:
+    """From now on new connections are shown this certificate; open ones go on."""
+    if ctx.store.one(Pool).ha_enabled:
+        raise HA_IS_ENABLED()
+    pem = await asyncio.to_thread(
+        offered.server_certificate, certificate, private_key, certificate_chain, ctx.clock.now()
+    )
+    await asyncio.to_thread(offered.check_usable, pem, ctx.config.state_dir, bool(certificate_chain))
+    await _show(ctx, host, pem)
+
+
+async def reset_server_certificate(ctx: Context, host: Host) -> None:
+    """Show a new certificate that the host signed itself."""
+    names = _names(ctx.store, host)
+    pem = await asyncio.to_thread(self_signed, *names)
+    await _show(ctx, host, pem.decode())
+
+
+async def emergency_reset_server_certificate(ctx: Context) -> None:
+    """The same for the host that is asked."""
+    await reset_server_certificate(ctx, ctx.store.get(Host, ctx.runtime.localhost))
+
+
+async def _show(ctx: Context, host: Host, pem: str) -> None:
+    # Without undo, which would keep the old key where keys have no place. After a crash the start looks at the file.
+    async with ctx.lock(host):
+        await ctx.certificates(host).call(CertificateDriver.replace, OWN, SERVER, pem)
+        with ctx.write() as tx:
+            write_host_certificate(ctx.store, tx, host.ref, facts_in(pem))
+
+
+def _names(store: Store, host: Host) -> tuple[list[str], list[str]]:
+    """Names and addresses by which clients know a host."""
+    addresses = [host.address, *(pif.IP for pif in store.where(PIF, host=host.ref))]
+    return [host.hostname, "localhost"], ["127.0.0.1", *dict.fromkeys(each for each in addresses if each)]
+
+
+# --- Copies of what the pool trusts. What is installed here alone goes with the next `certificate_sync`. -----------
+
+
+async def install_ca_certificate(ctx: Context, host: Host, name: str, cert: str) -> None:
+    check_authority_name(name)
+    try:
+        await ctx.certificates(host).attempt(CertificateDriver.add, AUTHORITIES, name, cert)
+    except AlreadyExists as error:
+        raise CERTIFICATE_ALREADY_EXISTS(name) from error
+
+
+async def uninstall_ca_certificate(ctx: Context, host: Host, name: str, force: bool) -> None:
+    check_authority_name(name)
+    try:
+        await ctx.certificates(host).attempt(CertificateDriver.remove, AUTHORITIES, name)
+    except NotFound as error:
+        if not force:
+            raise CERTIFICATE_DOES_NOT_EXIST(name) from error
+
+
+async def certificate_list(ctx: Context, host: Host) -> list[str]:
+    return list(await ctx.certificates(host).call(CertificateDriver.names, AUTHORITIES))
+
+
+async def certificate_sync(ctx: Context, host: Host) -> None:
+    """Look whether all of it can be read. Raises CERTIFICATE_LIBRARY_CORRUPT."""
+    channel = ctx.certificates(host)
+    for shelf, read in ((AUTHORITIES, x509.load_pem_x509_certificate), (REVOKED, x509.load_pem_x509_crl)):
+        try:
+            for name in await channel.attempt(CertificateDriver.names, shelf):
+                read((await channel.attempt(CertificateDriver.read, shelf, name)).encode())
+        except (BackendError, ValueError) as error:
+            raise CERTIFICATE_LIBRARY_CORRUPT() from error
+
+
+async def crl_install(ctx: Context, host: Host, name: str, crl: str) -> None:
+    check_list_name(name)
+    try:
+        await ctx.certificates(host).attempt(CertificateDriver.add, REVOKED, name, crl)
+    except AlreadyExists as error:
+        raise CRL_ALREADY_EXISTS(name) from error
+
+
+async def crl_uninstall(ctx: Context, host: Host, name: str) -> None:
+    check_list_name(name)
+    try:
+        await ctx.certificates(host).attempt(CertificateDriver.remove, REVOKED, name)
+    except NotFound as error:
+        raise CRL_DOES_NOT_EXIST(name) from error
+
+
+async def crl_list(ctx: Context, host: Host) -> list[str]:
+    return list(await ctx.certificates(host).call(CertificateDriver.names, REVOKED))
