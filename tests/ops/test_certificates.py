@@ -86,12 +86,15 @@ async def test_the_object_of_a_replaced_certificate_goes(xapi: Xapi, host: str) 
     assert (await only(xapi, "host"))["fingerprint_sha256"] == ours.fingerprint
 
 
-@pytest.mark.parametrize("call", ["reset_server_certificate", "emergency_reset_server_certificate"])
-async def test_a_host_signs_a_new_certificate_itself(fresh: FreshHost, host: str, call: str) -> None:
+@pytest.mark.parametrize("emergency", [False, True])
+async def test_a_host_signs_a_new_certificate_itself(fresh: FreshHost, host: str, emergency: bool) -> None:
     xapi, ours = fresh.xapi, made("elsewhere")
     await xapi.host.install_server_certificate(host, ours.pem, ours.key_pem, "")
 
-    await xapi.call(f"host.{call}", *([] if call.startswith("emergency") else [host]))
+    if emergency:
+        await xapi.host.emergency_reset_server_certificate()
+    else:
+        await xapi.host.reset_server_certificate(host)
 
     assert (await only(xapi, "host"))["fingerprint_sha256"] != ours.fingerprint
     shown = (await xapi.host.get_server_certificate(host)).encode()
@@ -170,12 +173,13 @@ async def test_under_high_availability_no_certificate_changes(fresh: FreshHost, 
 AUTHORITY = made("authority", authority=True)
 
 
-@pytest.mark.parametrize("install", ["install_ca_certificate", "certificate_install"])
-@pytest.mark.parametrize("uninstall", [("uninstall_ca_certificate", False), ("certificate_uninstall",)])
-async def test_an_authority_is_trusted_until_it_is_uninstalled(
-    xapi: Xapi, host: str, install: str, uninstall: tuple[Any, ...]
-) -> None:
-    await xapi.call(f"pool.{install}", "ours.pem", AUTHORITY.pem)
+@pytest.mark.parametrize("old", [False, True])
+async def test_an_authority_is_trusted_until_it_is_uninstalled(xapi: Xapi, host: str, old: bool) -> None:
+    """``old``: by the names that these messages had first."""
+    if old:
+        await xapi.pool.certificate_install("ours.pem", AUTHORITY.pem)
+    else:
+        await xapi.pool.install_ca_certificate("ours.pem", AUTHORITY.pem)
 
     record = await only(xapi, "ca")
     assert (record["name"], record["fingerprint_sha256"]) == ("ours.pem", AUTHORITY.fingerprint)
@@ -184,8 +188,10 @@ async def test_an_authority_is_trusted_until_it_is_uninstalled(
     with pytest.raises(CERTIFICATE_ALREADY_EXISTS):
         await xapi.pool.install_ca_certificate("ours.pem", AUTHORITY.pem)
 
-    message, *more = uninstall
-    await xapi.call(f"pool.{message}", "ours.pem", *more)
+    if old:
+        await xapi.pool.certificate_uninstall("ours.pem")
+    else:
+        await xapi.pool.uninstall_ca_certificate("ours.pem", False)
 
     assert await xapi.pool.certificate_list() == await xapi.host.certificate_list(host) == []
     assert await xapi.Certificate.get_all() == []
