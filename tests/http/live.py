@@ -66,9 +66,10 @@ class Live:
 
 
 @contextmanager
-def live_daemon(directory: Path) -> Iterator[Live]:
-    """A daemon for several tests. None of them may make it write a traceback into its log."""
-    daemon = Daemon(directory, "--http", "127.0.0.1:0")
+def live_daemon(directory: Path, **settings: object) -> Iterator[Live]:
+    """A daemon for several tests, with settings of its own. No test may make it write a traceback into its log."""
+    environment = {f"XAPID_{name.upper()}": str(value).lower() for name, value in settings.items()}
+    daemon = Daemon(directory, "--http", "127.0.0.1:0", environment=environment)
     daemon.start()
     try:
         yield Live(daemon)
