@@ -71,6 +71,12 @@ def _quoted(text: str) -> str:
     return f"'{_plain(text)}'"
 
 
+GATHERED = 0.1
+"""Seconds in which entries are gathered before they are written."""
+PATIENCE = 5.0
+"""Seconds that a reader waits for what was noted before."""
+
+
 class AuditLog:
     """Takes entries from the event loop; a thread writes them. ``audit.log`` is the newest, ``audit.log.1`` next."""
 
@@ -80,8 +86,9 @@ class AuditLog:
         self._size = size
         self._files = files
         self._host = socket.gethostname()
-        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Entry | threading.Event | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
         self._failing = False
 
     def start(self) -> None:
@@ -92,19 +99,32 @@ class AuditLog:
         """Write what is waiting, then end."""
         if self._thread is not None:
             self._queue.put(None)
+            self._hurry.set()
             self._thread.join()
             self._thread = None
 
     def note(self, entry: Entry) -> None:
-        """Have an entry written soon."""
+        """Have an entry written soon: within ``GATHERED`` seconds and what the disk takes."""
         self._queue.put(entry)
+
+    def _settle(self) -> None:
+        """Wait until what was noted is written."""
+        if self._thread is not None:
+            settled = threading.Event()
+            self._queue.put(settled)
+            self._hurry.set()
+            settled.wait(PATIENCE)
 
     def _run(self) -> None:
         going = True
         while going:
-            entries = [self._queue.get(), *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
-            going = None not in entries
-            text = "".join(line(each, self._host) for each in entries if each is not None)
+            taken = [self._queue.get()]
+            # Not a wake-up and a write for each of a thousand calls a second, which would cost those calls a third.
+            self._hurry.wait(GATHERED)
+            self._hurry.clear()
+            taken += (self._queue.get_nowait() for _ in range(self._queue.qsize()))
+            going = None not in taken
+            text = "".join(line(each, self._host) for each in taken if isinstance(each, Entry))
             try:
                 self._write(text)
                 self._failing = False
@@ -112,6 +132,9 @@ class AuditLog:
                 if not self._failing:
                     log.error("the audit log cannot be written: %s", error)
                 self._failing = True
+            for each in taken:
+                if isinstance(each, threading.Event):
+                    each.set()
 
     def _write(self, text: str) -> None:
         with self.path.open("a") as file:
@@ -133,6 +156,7 @@ class AuditLog:
 
     def lines(self, since: str = "") -> Iterator[str]:
         """All lines from a moment on (``20261127T08:20:30Z``; dashes do not count), oldest first."""
+        self._settle()
         wanted = since.replace("-", "").removesuffix("Z")
         for path in (*(self._numbered(number) for number in range(self._files, 0, -1)), self.path):
             try:
