@@ -235,7 +235,8 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     """The objects that operations work with."""
     clock = clock or Clock()
     runtime = Runtime(store, config, clock, Tasks(store, clock), Guard(store, CHECKS), backends)
-    sessions = Sessions(store, clock, config.limits.sessions_per_user, runtime.tasks.busy_sessions)
+    limits = config.limits
+    sessions = Sessions(store, clock, limits.sessions_per_user, limits.sessions, runtime.tasks.busy_sessions)
     event_log = EventLog(sessions, clock)
     store.feed.stream = event_log
     guesses = Guesses(clock, config.limits.login_failure_delay)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xapid.auth.sessions import IDLE_LIMIT, Sessions
+from xapid.auth.sessions import IDLE_LIMIT, TEXTS, Sessions
 from xapid.datamodel.errors import SESSION_INVALID
 from xapid.runtime.clock import Clock
 from xapid.store.store import Store
@@ -77,3 +77,37 @@ def test_idle_sessions_of_every_user_end(sessions: Sessions, clock: SetClock) ->
     sessions.expire()
 
     assert len(sessions) == 0
+
+
+def log_in(sessions: Sessions, user: str, originator: str = "") -> str:
+    return sessions.start(user, originator, superuser=True).ref
+
+
+def alive(sessions: Sessions) -> list[str]:
+    return [state.ref for state in sessions.all()]
+
+
+def test_of_more_sessions_than_there_may_be_in_all_the_one_longest_idle_ends(clock: SetClock) -> None:
+    sessions = Sessions(Store(), clock, per_group=10, most=3)
+    first, second, third = (log_in(sessions, "root", f"program {number}") for number in range(3))
+    sessions.get(first)
+
+    fourth = log_in(sessions, "root", "program 3")
+
+    assert alive(sessions) == [third, first, fourth]
+    with pytest.raises(SESSION_INVALID):
+        sessions.get(second)
+
+
+def test_sessions_whose_names_are_too_long_together_make_room(clock: SetClock) -> None:
+    sessions = Sessions(Store(), clock)
+    small = log_in(sessions, "root")
+    large = [log_in(sessions, "u" * (TEXTS // 4), "o" * (TEXTS // 8)) for _ in range(2)]
+    assert alive(sessions) == [small, *large]
+
+    one_more = log_in(sessions, "v" * (TEXTS // 2))
+
+    assert alive(sessions) == [large[1], one_more]
+    for ref in (large[1], one_more):
+        sessions.end(ref)
+    assert log_in(sessions, "w" * TEXTS) in alive(sessions)

@@ -175,17 +175,19 @@ def _get_all_records(cls: type[Object]) -> Run:
 
 
 def _get_all_where(cls: type[Object]) -> Run:
-    def get_all_where(ctx: Context, expr: str) -> list[str]:
+    async def get_all_where(ctx: Context, expr: str) -> list[str]:
+        found = await select(ctx.store, cls, expr)
         ctx.shown_class(cls)
-        return [row.ref for row in select(ctx.store, cls, expr)]
+        return [row.ref for row in found]
 
     return get_all_where
 
 
 def _get_all_records_where(cls: type[Object]) -> Run:
-    def get_all_records_where(ctx: Context, expr: str) -> Rows:
+    async def get_all_records_where(ctx: Context, expr: str) -> Rows:
+        found = await select(ctx.store, cls, expr)
         ctx.shown_class(cls)
-        return Rows(select(ctx.store, cls, expr))
+        return Rows(found)
 
     return get_all_records_where
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from xapid.auth.guesses import Guesses, TooMany
 from xapid.auth.pam_helpers import PamHelpers
 from xapid.auth.passwords import PasswordFile
 
 SUPERUSER = "root"
-CHECKS_AT_ONCE = 8
-"""Passwords checked in parallel: each takes a core for some 50 ms."""
+CHECKS_AT_ONCE = min(8, max(2, os.cpu_count() or 1))
+"""Passwords checked in parallel: each takes a processor for some 50 ms, and 64 MiB of memory for as long."""
 
 
 class Login:

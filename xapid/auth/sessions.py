@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -21,6 +21,8 @@ from xapid.store.store import Store
 
 IDLE_LIMIT = 24 * 3600.0
 """Seconds after which an idle session ends."""
+TEXTS = 16 * 1024 * 1024
+"""Characters of names and originators of all sessions: each may be as long as a call."""
 AGENTS = 128
 """Addresses of which it is known what logged in from there."""
 
@@ -68,14 +70,25 @@ class Sessions:
     """All sessions of this daemon."""
 
     def __init__(
-        self, store: Store, clock: Clock, per_group: int = 500, busy: Callable[[], Collection[str]] = frozenset
+        self,
+        store: Store,
+        clock: Clock,
+        per_group: int = 500,
+        most: int = 10_000,
+        busy: Callable[[], Collection[str]] = frozenset,
     ) -> None:
-        """``busy``: tells the references of sessions for which a task is under way. Such are not idle."""
+        """``per_group``, ``most``: how many there may be of a user or originator, and in all.
+
+        ``busy``: tells the references of sessions for which a task is under way. Such are not idle.
+        """
         self._store = store
         self._clock = clock
         self._per_group = per_group
+        self._most = most
         self._busy = busy
-        self._states: dict[str, SessionState] = {}
+        # The one longest idle stands first, as it does in each group.
+        self._states: OrderedDict[str, SessionState] = OrderedDict()
+        self._texts = 0
         self._groups: dict[str, OrderedDict[str, None]] = {}
         self.agents: OrderedDict[str, str] = OrderedDict()
         """The program that logged in last from an address; of the latest addresses."""
@@ -115,8 +128,9 @@ class Sessions:
             started=now,
             heard=self._clock.monotonic(),
         )
-        self._make_room(state.group)
+        self._make_room(state)
         self._states[ref] = state
+        self._texts += _texts(state)
         self._groups.setdefault(state.group, OrderedDict())[ref] = None
         if not local:
             self._add_row(state, subject, host, now)
@@ -147,12 +161,18 @@ class Sessions:
                 originator=state.originator,
             )
 
-    def _make_room(self, group: str) -> None:
-        members = self._groups.get(group)
+    def _make_room(self, coming: SessionState) -> None:
+        members = self._groups.get(coming.group)
         if members is not None and len(members) >= self._per_group:
-            busy = self._busy()
-            longest_idle = next(iter(members))
-            self.end(next((ref for ref in members if ref not in busy), longest_idle))
+            self._end_longest_idle(members)
+        if len(self._states) >= self._most:
+            self._end_longest_idle(self._states)
+        while self._states and self._texts + _texts(coming) > TEXTS:
+            self._end_longest_idle(self._states)
+
+    def _end_longest_idle(self, refs: Iterable[str]) -> None:
+        busy = self._busy()
+        self.end(next((ref for ref in refs if ref not in busy), next(iter(refs))))
 
     def get(self, ref: str) -> SessionState:
         """The session of a reference; it counts as active now. Raises SESSION_INVALID."""
@@ -175,6 +195,7 @@ class Sessions:
     def _move_to_end(self, state: SessionState, heard: float) -> None:
         state.heard = heard
         self._groups[state.group].move_to_end(state.ref)
+        self._states.move_to_end(state.ref)
 
     def find(self, ref: str) -> SessionState | None:
         return self._states.get(ref)
@@ -187,6 +208,7 @@ class Sessions:
         state = self._states.pop(ref, None)
         if state is None:
             return
+        self._texts -= _texts(state)
         members = self._groups[state.group]
         members.pop(ref, None)
         if not members:
@@ -214,3 +236,8 @@ class Sessions:
             for ref in list(takewhile(lambda ref: self._states[ref].heard < limit, members)):
                 if ref not in busy:
                     self.end(ref)
+
+
+def _texts(state: SessionState) -> int:
+    """How long the texts are that its client chose."""
+    return len(state.user) + len(state.originator)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from xapid.api.dispatch import Answer, Dispatcher, Unsupported, not_recorded
@@ -205,9 +206,17 @@ class _Said(NamedTuple):
     config: Headers
 
 
-# The heads of a client are alike, call after call.
-@lru_cache(maxsize=1024)
+LONGEST_REMEMBERED = 2048
+"""Characters of headers that are remembered: on the Unix socket they may be 64 KiB long, and of anybody's making."""
+
+
 def _said(headers: Headers, peer: Peer) -> _Said:
+    if (peer.unix or len(headers) > 16) and sum(map(len, chain.from_iterable(headers))) > LONGEST_REMEMBERED:
+        return _read(headers, peer)
+    return _remembered(headers, peer)
+
+
+def _read(headers: Headers, peer: Peer) -> _Said:
     agent = task = parent = originator = ""
     config: list[tuple[str, str]] = []
     for name, value in headers:
@@ -222,3 +231,7 @@ def _said(headers: Headers, peer: Peer) -> _Said:
         elif name.startswith(OTHER_CONFIG):
             config.append((name.removeprefix(OTHER_CONFIG), value))
     return _Said(Origin(peer.address, agent, peer.trusted, originator), task, parent, tuple(config))
+
+
+# The heads of a client are alike, call after call.
+_remembered = lru_cache(maxsize=1024)(_read)

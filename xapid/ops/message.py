@@ -41,10 +41,10 @@ def get_all_records(ctx: Context) -> Rows:
     return _shown(ctx, ctx.store.all(Message))
 
 
-def get_all_records_where(ctx: Context, expr: str) -> Rows:
+async def get_all_records_where(ctx: Context, expr: str) -> Rows:
     """An expression about a field that messages do not have holds for none of them."""
     try:
-        found = select(ctx.store, Message, expr)
+        found = await select(ctx.store, Message, expr)
     except OtherError:
         found = []
     return _shown(ctx, found)

@@ -133,6 +133,7 @@ class LimitsConfig:
     sessions_per_user: int = setting(
         500, "Sessions of one user, or of one originator; a further login ends the one longest idle.", least=1
     )
+    sessions: int = setting(10_000, "Sessions in all; a further login ends the one longest idle.", least=1)
 
 
 @dataclass(frozen=True)

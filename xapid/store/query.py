@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,6 +23,10 @@ LONGEST = 64 * 1024
 """Characters of an expression."""
 DEEPEST = 100
 """Parentheses and ``not`` inside each other."""
+TURN = 0.004
+"""Seconds for which a search holds the loop at a time."""
+LOOKS = 512
+"""Comparisons, about, after which the clock is looked at."""
 
 _TOKEN = re.compile(r'[ \t\n]*(?:(?P<literal>"[^"]*")|(?P<word>[A-Za-z]+)|(?P<mark>[=()])|(?P<end>\Z))')
 _WORDS = frozenset({"field", "and", "or", "not", "true", "false"})
@@ -38,16 +44,30 @@ class _Token(NamedTuple):
     text: str
 
 
-def select(store: Store, cls: type[R], expression: str) -> list[R]:
-    """The rows of a class that an expression holds for.
+async def select(store: Store, cls: type[R], expression: str) -> list[R]:
+    """The rows of a class that an expression holds for, each as it was when it was looked at; others run in between.
 
     Raises INVALID_VALUE [expression, text], and INTERNAL_ERROR for a field that is not there - once a row is looked at.
     """
     try:
-        test = _Parser(cls, expression).parse()
+        parser = _Parser(cls, expression)
+        test = parser.parse()
     except Syntax as error:
         raise INVALID_VALUE(expression, str(error)) from error
-    return [row for row in store.all(cls) if test(store, row)]
+    found = []
+    looks_a_row = 1 + parser.comparisons
+    looks = 0
+    began = time.perf_counter()
+    for row in list(store.all(cls)):
+        if test(store, row):
+            found.append(row)
+        looks += looks_a_row
+        if looks > LOOKS:
+            looks = 0
+            if time.perf_counter() - began > TURN:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+    return found
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -74,6 +94,7 @@ class _Parser:
         self._tokens = list(_tokens(text))
         self._at = 0
         self._depth = 0
+        self.comparisons = 0
 
     def parse(self) -> Test:
         test = self._expression()
@@ -94,11 +115,12 @@ class _Parser:
         return self._take()
 
     def _expression(self) -> Test:
-        test = self._operand()
+        first = self._operand()
+        rest = []
         while self._peek() in ("and", "or"):
             joint = self._take().kind
-            test = _joined(joint, test, self._operand())
-        return test
+            rest.append((joint == "and", self._operand()))
+        return _joined(first, rest) if rest else first
 
     def _operand(self) -> Test:
         self._depth += 1
@@ -123,6 +145,7 @@ class _Parser:
             self._depth -= 1
 
     def _comparison(self) -> Test:
+        self.comparisons += 1
         left = self._value()
         self._expect("=")
         right = self._value()
@@ -140,10 +163,19 @@ class _Parser:
         return _missing(name) if field is None else _reader(field)
 
 
-def _joined(joint: str, left: Test, right: Test) -> Test:
-    if joint == "and":
-        return lambda store, row: left(store, row) and right(store, row)
-    return lambda store, row: left(store, row) or right(store, row)
+def _joined(first: Test, rest: list[tuple[bool, Test]]) -> Test:
+    """Terms from the left; of each further one, whether it is joined by ``and``. Not one within the other: a chain may
+    be longer than Python's stack is deep."""
+
+    def test(store: Store, row: Any) -> bool:
+        holds = first(store, row)
+        for needed, term in rest:
+            # What is joined decides nothing: false with `and`, true with `or`.
+            if holds is needed:
+                holds = term(store, row)
+        return holds
+
+    return test
 
 
 def _missing(name: str) -> Value:
