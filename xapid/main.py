@@ -23,12 +23,15 @@ from xapid.auth import pam
 from xapid.auth.audit import AuditLog
 from xapid.auth.callers import Callers
 from xapid.auth.certificate import CertificateError
+from xapid.auth.client_certificates import ClientCertificates
 from xapid.auth.guesses import Guesses
 from xapid.auth.login import Login
 from xapid.auth.pam_helpers import PamHelpers
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.sessions import Sessions
+from xapid.backends.certificates.interface import INTERNAL, SERVER
 from xapid.backends.interface import BackendError
+from xapid.datamodel import Host
 from xapid.datamodel.types import CLASSES, NULL
 from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, started
 from xapid.http.application import build_service
@@ -38,6 +41,7 @@ from xapid.http.listeners import ListenerConfig, ListenError, Listeners
 from xapid.http.metrics import daemon_figures
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
+from xapid.observe.certificate_expiry import CertificateExpiry
 from xapid.observe.domains import DomainWatch
 from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector
@@ -178,7 +182,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         handed_over = HandedOver.to_this_process()
         listeners = [
             await stack.enter_async_context(Listeners(each, service, handed_over))
-            for each in listener_configs(config, hardware)
+            for each in listener_configs(runtime, hardware)
         ]
         handed_over.close()
         stack.push_async_callback(dispatcher.stop)
@@ -196,7 +200,7 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
         ballast = Ballast(state / "ballast", BALLAST)
         if not has_space(state):
             ballast.give_back()
-        _refuse_emptied(state / "xapid.db", state / "certificate.pem")
+        _refuse_emptied(state / "xapid.db", state / SERVER)
         database = Database(state / "xapid.db")
         database.open()
         generation = int(database.meta().get("generation_ceiling", 0))
@@ -243,6 +247,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     login = Login(PasswordFile(config.passwords), guesses, pam_helpers(config))
     audit = AuditLog(config.audit_log, config.audit.size, config.audit.files)
     runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login, "audit": audit}
+    runtime.services["client_certificates"] = ClientCertificates(store, config.state_dir)
     runtime.services["call_figures"] = CallFigures()
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime
@@ -289,7 +294,8 @@ async def begin(runtime: Runtime, hardware: Hardware) -> None:
 def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Service:
     login: Login = runtime.services["login"]
     limits = runtime.config.limits
-    authentication = Authentication(runtime.services["sessions"], login.attempt)
+    certificates: ClientCertificates = runtime.services["client_certificates"]
+    authentication = Authentication(runtime.services["sessions"], login.attempt, certificates.accepts)
     bounds = Limits(
         tcp_head=limits.tcp_head,
         unix_head=limits.unix_head,
@@ -308,24 +314,38 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         bounds,
         audit,
         partial(daemon_figures, runtime),
+        partial(speaks_https_only, runtime),
     )
 
 
-def listener_configs(config: Config, hardware: Hardware) -> list[ListenerConfig]:
+def speaks_https_only(runtime: Runtime) -> bool:
+    """Whether this host answers other machines over TLS alone."""
+    host = runtime.store.find(Host, runtime.localhost)
+    return host is not None and host.https_only
+
+
+def listener_configs(runtime: Runtime, hardware: Hardware) -> list[ListenerConfig]:
     """TCP and the first Unix socket together, each further socket by itself."""
+    config = runtime.config
+    known: ClientCertificates = runtime.services["client_certificates"]
     sockets: list[Path | None] = [*config.unix] or [None]
     for path in config.unix:
         path.parent.mkdir(parents=True, exist_ok=True)
     certificate = hardware.certificate if config.https else None
-    first = ListenerConfig(config.http, config.https, certificate, sockets[0])
+    internal = certificate.with_name(INTERNAL) if certificate is not None else None
+    first = ListenerConfig(
+        config.http, config.https, certificate, sockets[0], internal=internal, authorities=known.authorities
+    )
     return [first, *(ListenerConfig(unix=path) for path in sockets[1:])]
 
 
 async def keep_house(runtime: Runtime) -> None:
     """Remove what goes with time, and show clients that we are here."""
     collector = Collector(runtime, runtime.services["sessions"])
+    expiry = CertificateExpiry(runtime)
     while True:
         await _guarded(collector.collect)
+        await _guarded(expiry.look)
         await _guarded(partial(heartbeat, runtime.store))
         await asyncio.sleep(EVERY)
 

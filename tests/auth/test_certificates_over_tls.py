@@ -8,11 +8,12 @@ import ssl
 import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.bench.load import free_port
-from tests.certificates import Made, made, rsa_key
+from tests.certificates import Made, made, revocation_list, rsa_key
 from tests.daemon import Client, Daemon, Failure
 
 pytestmark = pytest.mark.slow
@@ -25,7 +26,9 @@ class TlsDaemon(Daemon):
 
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
-        super().__init__(directory, "--https", f"127.0.0.1:{self.port}")
+        # Tests that are refused a login would wait for each other.
+        environment = {"XAPID_LIMITS_LOGIN_FAILURE_DELAY": "0"}
+        super().__init__(directory, "--https", f"127.0.0.1:{self.port}", environment=environment)
 
     def connect(self, context: ssl.SSLContext, name: str | None = "localhost") -> ssl.SSLSocket:
         return context.wrap_socket(socket.create_connection(("127.0.0.1", self.port), timeout=30), server_hostname=name)
@@ -44,9 +47,9 @@ def trusting_all() -> ssl.SSLContext:
     return context
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[TlsDaemon]:
-    daemon = TlsDaemon(tmp_path)
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsDaemon]:
+    daemon = TlsDaemon(tmp_path_factory.mktemp("daemon"))
     daemon.start()
     yield daemon
     daemon.stop()
@@ -134,3 +137,183 @@ def test_a_certificate_is_replaced_over_the_connection_that_it_protects(daemon: 
             assert answer == {"Status": "Success", "Value": ""}
 
     assert daemon.shown() == ours.fingerprint
+
+
+# --- For the pool ------------------------------------------------------------------------------------
+
+
+def test_hosts_of_the_pool_are_shown_a_certificate_of_their_own(daemon: TlsDaemon, client: Client) -> None:
+    (host,) = client.call("host.get_all")
+    world, internal = daemon.shown(), daemon.shown("pool")
+    assert [internal] == recorded(client, "host_internal")
+
+    client.call("host.refresh_server_certificate", host)
+
+    assert [daemon.shown("pool")] == recorded(client, "host_internal") != [internal]
+    assert daemon.shown() == daemon.shown(None) == world != internal
+
+
+# --- Clients with certificates -----------------------------------------------------------------------
+
+BACKUP = made("backup.example", AUTHORITY, key=rsa_key(1), client=True)
+
+
+class TlsClient:
+    """Calls over TLS with a certificate."""
+
+    def __init__(self, daemon: TlsDaemon, folder: Path, shows: Made | None) -> None:
+        context = trusting_all()
+        if shows is not None:
+            file = folder / "client.pem"
+            file.write_text(shows.key_pem + shows.pem)
+            context.load_cert_chain(file)
+        self.context = context
+        self.daemon = daemon
+        self._proxy = xmlrpc.client.ServerProxy(f"https://127.0.0.1:{daemon.port}", context=context)
+
+    def __enter__(self) -> TlsClient:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._proxy("close")()
+
+    def call(self, method: str, *params: Any) -> Any:
+        answer = getattr(self._proxy, method)(*params)
+        if answer["Status"] != "Success":
+            raise Failure(*answer["ErrorDescription"])
+        return answer["Value"]
+
+    def log_in(self) -> str:
+        return str(self.call("session.login_with_password", "somebody", "no password", "1.0", "test"))
+
+    def status(self, request: str) -> int:
+        """Of a handler's reply."""
+        with self.daemon.connect(self.context) as connection:
+            connection.sendall(f"{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            return int(connection.makefile("rb").readline().split()[1])
+
+
+@pytest.fixture
+def enabled(client: Client) -> Iterator[str]:
+    """The pool, in which the client ``backup.example`` may log in by its certificate."""
+    (pool,) = client.call("pool.get_all")
+    client.call("pool.install_ca_certificate", "ours.pem", AUTHORITY.pem)
+    client.call("pool.enable_client_certificate_auth", pool, "backup.example")
+    yield str(pool)
+    client.call("pool.disable_client_certificate_auth", pool)
+    client.call("pool.uninstall_ca_certificate", "ours.pem", True)
+    for name in client.call("pool.crl_list"):
+        client.call("pool.crl_uninstall", name)
+
+
+def test_a_client_is_known_by_its_certificate(daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path) -> None:
+    with TlsClient(daemon, tmp_path, BACKUP) as known:
+        session = known.log_in()
+
+        record = known.call("session.get_record", session, session)
+        assert (record["client_certificate"], record["is_local_superuser"]) == (True, False)
+        assert record["auth_user_name"] == "somebody"
+        assert known.call("pool.get_uuid", session, enabled)
+        with pytest.raises(Failure) as error:
+            known.call("pool.set_name_label", session, enabled, "mine")
+        assert error.value.args[:2] == ("RBAC_PERMISSION_DENIED", "pool.set_name_label")
+
+
+def test_what_may_be_read_by_anybody_may_be_read_over_http(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    with TlsClient(daemon, tmp_path, BACKUP) as known, TlsClient(daemon, tmp_path, None) as unknown:
+        assert (known.status("GET /metrics"), unknown.status("GET /metrics")) == (200, 401)
+        console = client.call("console.get_all")[0]
+        assert known.status(f"CONNECT /console?ref={console}") == 403
+
+
+def test_a_client_without_a_certificate_needs_a_password(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    with TlsClient(daemon, tmp_path, None) as unknown, pytest.raises(Failure) as error:
+        unknown.log_in()
+
+    assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"
+
+
+def test_a_certificate_for_another_name_needs_a_password(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    another = made("other.example", AUTHORITY, key=rsa_key(1), client=True)
+
+    with TlsClient(daemon, tmp_path, another) as unknown, pytest.raises(Failure) as error:
+        unknown.log_in()
+
+    assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"
+
+
+@pytest.mark.parametrize(
+    "shows",
+    [
+        made("backup.example", client=True),
+        made("backup.example", made("authority", key=rsa_key(8), authority=True), key=rsa_key(1), client=True),
+        made("backup.example", AUTHORITY, key=rsa_key(1), client=True, begins=-9, days=-1),
+        made("backup.example", AUTHORITY, key=rsa_key(1), client=False),
+    ],
+    ids=["of its own", "of an authority that only has the name", "expired", "of a server"],
+)
+def test_a_certificate_that_does_not_prove_anything_is_refused(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path, shows: Made
+) -> None:
+    with TlsClient(daemon, tmp_path, shows) as unknown, pytest.raises(OSError):  # ssl.SSLError, or a reset
+        unknown.log_in()
+
+    with TlsClient(daemon, tmp_path, BACKUP) as known:
+        assert known.log_in()
+
+
+def test_a_revoked_certificate_needs_a_password(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    other = made("backup.example", AUTHORITY, key=rsa_key(1), client=True)
+    client.call("pool.crl_install", "list.pem", revocation_list(AUTHORITY, other))
+
+    with TlsClient(daemon, tmp_path, other) as revoked, pytest.raises(Failure) as error:
+        revoked.log_in()
+    with TlsClient(daemon, tmp_path, BACKUP) as known:
+        assert known.log_in()
+
+    assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"
+
+
+def test_nobody_is_asked_for_a_certificate_before_or_after(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    with TlsClient(daemon, tmp_path, BACKUP) as known:
+        known.log_in()
+
+        client.call("pool.disable_client_certificate_auth", enabled)
+
+        with pytest.raises(Failure) as error:
+            known.log_in()  # over the connection that was made before
+    with TlsClient(daemon, tmp_path, made("stranger", client=True)) as stranger, pytest.raises(Failure):
+        stranger.log_in()
+    assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"
+
+
+def test_without_its_authority_no_certificate_counts(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    client.call("pool.uninstall_ca_certificate", "ours.pem")
+
+    with TlsClient(daemon, tmp_path, BACKUP) as unknown, pytest.raises(Failure) as error:
+        unknown.log_in()
+
+    assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"
+
+
+def test_who_is_enabled_without_a_name_is_nobody(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    client.call("pool.enable_client_certificate_auth", enabled, "")
+
+    with TlsClient(daemon, tmp_path, BACKUP) as unknown, pytest.raises(Failure) as error:
+        unknown.log_in()
+
+    assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"

@@ -230,8 +230,10 @@ async def test_the_certificate_that_is_shown_has_an_object(
 
     await startup(runtime, replace(machine, certificate=file))
 
-    (row,) = runtime.store.all(Certificate)
+    row, internal = sorted(runtime.store.all(Certificate), key=lambda row: row.type)
     assert (row.type, row.host) == ("host", runtime.localhost)
+    assert (internal.type, internal.host) == ("host_internal", runtime.localhost)
+    assert row.fingerprint_sha256 != internal.fingerprint_sha256
     assert (row.not_before, row.not_after) == ("20260101T00:00:00Z", "20260111T00:00:00Z")
     assert row.fingerprint == row.fingerprint_sha256
     assert len(row.fingerprint_sha256.split(":")) == 32
@@ -247,14 +249,15 @@ async def test_another_certificate_is_another_object(
     runtime = make_runtime()
     await first_start(runtime, shown)
     await startup(runtime, shown)
-    first = runtime.store.one(Certificate).ref
+    first = {row.type: row.ref for row in runtime.store.all(Certificate)}
     after = make_runtime(reopened(runtime.store))
     write_certificate(file, "beta")
 
     await startup(after, shown)
 
-    assert [row.ref for row in after.store.all(Certificate)] != [first]
-    assert len(after.store.all(Certificate)) == 1
+    second = {row.type: row.ref for row in after.store.all(Certificate)}
+    assert len(after.store.all(Certificate)) == len(second) == 2
+    assert {kind for kind in first if first[kind] != second[kind]} == {"host"}
 
 
 async def test_a_demo_guest_that_could_not_be_had_comes_with_a_later_start(

@@ -350,3 +350,38 @@ async def test_a_host_s_own_certificate_is_not_uninstalled(xapi: Xapi, pool: str
         await xapi.pool.uninstall_trusted_certificate(pool, ref)
     with pytest.raises(HANDLE_INVALID):
         await xapi.pool.uninstall_trusted_certificate(pool, "OpaqueRef:ghost")
+
+
+# --- TLS ---------------------------------------------------------------------------------------------
+
+
+async def test_the_certificate_for_the_pool_is_made_anew(fresh: FreshHost, host: str) -> None:
+    xapi, prints = fresh.xapi, []
+    for _ in range(2):
+        await xapi.host.refresh_server_certificate(host)
+        prints.append((await only(xapi, "host_internal"))["fingerprint_sha256"])
+
+    assert len(set(prints)) == 2
+    assert (await xapi.pool.get_all_records())[await fresh.the("pool")]["current_operations"] == {}
+
+
+async def test_a_pool_speaks_https_only_as_soon_as_all_hosts_do(xapi: Xapi, pool: str, host: str) -> None:
+    before = await xapi.host.get_https_only(host)
+    await xapi.pool.set_https_only(pool, True)
+    during = await xapi.host.get_https_only(host)
+
+    await xapi.host.set_https_only(host, False)
+
+    assert (before, during, await xapi.host.get_https_only(host)) == (False, True, False)
+
+
+async def test_clients_may_log_in_by_certificate_while_the_pool_says_so(xapi: Xapi, pool: str) -> None:
+    await xapi.pool.enable_client_certificate_auth(pool, "backup.example")
+    during = (await xapi.pool.get_all_records())[pool]
+
+    await xapi.pool.disable_client_certificate_auth(pool)
+
+    after = (await xapi.pool.get_all_records())[pool]
+    fields = "client_certificate_auth_enabled", "client_certificate_auth_name"
+    assert [during[each] for each in fields] == [True, "backup.example"]
+    assert [after[each] for each in fields] == [False, ""]

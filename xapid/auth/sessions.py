@@ -41,6 +41,8 @@ class SessionState:
     local: bool = False
     """Of this host only; usable in emergencies, without a row."""
     pool: bool = False
+    client_certificate: bool = False
+    """Its owner is known by a certificate alone."""
     last_active: float = 0.0
     """Seconds since 1970, to be shown."""
     heard: float = 0.0
@@ -110,6 +112,7 @@ class Sessions:
         host: str = NULL,
         local: bool = False,
         pool: bool = False,
+        client_certificate: bool = False,
     ) -> SessionState:
         """Log somebody in. In a full group the session that was idle longest ends."""
         ref = f"OpaqueRef:{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}"
@@ -124,6 +127,7 @@ class Sessions:
             user_sid,
             local,
             pool,
+            client_certificate,
             last_active=now,
             started=now,
             heard=self._clock.monotonic(),
@@ -159,6 +163,7 @@ class Sessions:
                 auth_user_name=state.user,
                 rbac_permissions=tuple(sorted(state.permissions)),
                 originator=state.originator,
+                client_certificate=state.client_certificate,
             )
 
     def _make_room(self, coming: SessionState) -> None:

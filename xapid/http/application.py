@@ -28,6 +28,7 @@ def build_service(
     limits: Limits,
     audit: AuditLog,
     figures: Callable[[Turns], list[Metric]],
+    https_only: Callable[[], bool],
 ) -> Service:
     """The application with its direct path for calls."""
     turns = Turns()
@@ -37,4 +38,4 @@ def build_service(
         "get_audit_log": AuditLogHandler(authentication, audit),
         METRICS.name: MetricsHandler(authentication, partial(figures, turns)),
     }
-    return Service(Handlers(handlers), calls, standard_routes(), limits, turns)
+    return Service(Handlers(handlers), calls, standard_routes(), limits, turns, https_only)

@@ -1,4 +1,4 @@
-"""Who asks for a handler beside the calls: by session, by password, or over the trusted socket."""
+"""Who asks for a handler beside the calls: by session, by password, by certificate, or over the trusted socket."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel.errors import SESSION_INVALID
+from xapid.datamodel.roles import CLIENT_CERT
 from xapid.http.exchange import PEER
 from xapid.http.peer import Peer
 from xapid.http.reply import Reply, error_page, unauthorized
@@ -46,13 +47,22 @@ CheckPassword = Callable[[str, str, str], Awaitable[bool]]
 class Authentication:
     """Finds the session that a request belongs to, or makes one that lasts as long as the request."""
 
-    def __init__(self, sessions: Sessions, check_password: CheckPassword) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        check_password: CheckPassword,
+        check_certificate: Callable[[bytes], bool] = lambda certificate: False,
+    ) -> None:
         self._sessions = sessions
         self._check_password = check_password
+        self._check_certificate = check_certificate
 
     @asynccontextmanager
     async def session(self, scope: Scope, parameters: Parameters, realm: str) -> AsyncIterator[SessionState]:
-        """The session, in the original's order: socket, ``session_id``, basic authentication. Raises Refused (401)."""
+        """The session, in the original's order: socket, ``session_id``, basic authentication, certificate.
+
+        Raises Refused (401).
+        """
         peer: Peer = scope["extensions"][PEER]
         reference = parameters.get("session_id")
         if reference is not None and not peer.trusted:
@@ -75,10 +85,19 @@ class Authentication:
         if peer.trusted:
             found = self._sessions.find(reference) if reference is not None else None
             return found or self._sessions.start("root", "Unix socket", superuser=True, local=True)
-        user, password = basic_credentials(parameters.headers.get("authorization", ""), realm)
+        header = parameters.headers.get("authorization", "")
+        agent = parameters.headers.get("user-agent", "") or "unknown client"
+        if not header and self._check_certificate(peer.certificate):
+            return self._sessions.start(
+                "",
+                f"{agent} using a client certificate",
+                superuser=False,
+                roles=frozenset(CLIENT_CERT),
+                client_certificate=True,
+            )
+        user, password = basic_credentials(header, realm)
         if not await self._check_password(user, password, peer.address):
             raise Refused(unauthorized(realm))
-        agent = parameters.headers.get("user-agent", "") or "unknown client"
         return self._sessions.start(user, f"{agent} using Basic auth", superuser=True)
 
 

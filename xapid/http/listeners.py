@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -49,6 +49,10 @@ class ListenerConfig:
     backlog: int = 1024
     grace: int = 5
     """Seconds for which a stop waits for calls that run."""
+    internal: Path | None = None
+    """Key and certificate for the hosts of the pool."""
+    authorities: Callable[[], str] = lambda: ""
+    """Those by which certificates of clients are checked, as PEM; without any no client is asked for one."""
 
 
 class Listeners:
@@ -77,7 +81,7 @@ class Listeners:
             self.http, self.https = _bound(http), _bound(https)
             await self._serve(http)
             if https and config.certificate is not None:
-                await self._serve(https, _server_tls(config.certificate).context)
+                await self._serve(https, _server_tls(config, config.certificate).context)
             await self._serve(unix)
             self._stack = stack.pop_all()
         return self
@@ -212,9 +216,9 @@ def _refuse_if_alive(path: Path) -> None:
     raise ListenError(f"unix {path}: another process listens there")
 
 
-def _server_tls(certificate: Path) -> ServerTls:
+def _server_tls(config: ListenerConfig, certificate: Path) -> ServerTls:
     try:
-        return ServerTls(certificate)
+        return ServerTls(certificate, config.internal, config.authorities)
     except OSError as error:
         raise ListenError(f"certificate {certificate}: {error.strerror or error}") from error
 

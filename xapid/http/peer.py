@@ -20,6 +20,13 @@ class Peer(NamedTuple):
     uid: int | None
     pid: int | None
     tls: bool
+    certificate: bytes = b""
+    """The certificate that TLS found in order, if the client was asked for one and has one (DER)."""
+
+    @property
+    def near(self) -> bool:
+        """Whether it is on this machine."""
+        return self.unix or self.address.startswith("127.") or self.address == "::1"
 
     @property
     def trusted(self) -> bool:
@@ -38,4 +45,10 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
     if not name:  # it has hung up before we looked
         return Peer("", 0, False, None, None, tls)
     # An IPv4 client of an IPv6 listener is still known by its own address.
-    return Peer(str(name[0]).removeprefix("::ffff:"), int(name[1]), False, None, None, tls)
+    address = str(name[0]).removeprefix("::ffff:")
+    return Peer(address, int(name[1]), False, None, None, tls, _certificate(transport) if tls else b"")
+
+
+def _certificate(transport: asyncio.BaseTransport) -> bytes:
+    connection = transport.get_extra_info("ssl_object")
+    return connection.getpeercert(binary_form=True) or b"" if connection is not None else b""

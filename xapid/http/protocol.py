@@ -109,6 +109,9 @@ class HttpProtocol(asyncio.Protocol):
         tls = transport.get_extra_info("ssl_object")
         if isinstance(tls, ServerConnection):
             tls.on_end = self._tls_ended
+        if not (peer.tls or peer.near) and self._service.https_only():
+            self.abort()
+            return
         limits = self._limits
         self._longest_head = limits.unix_head if self._peer.unix else limits.tcp_head
         if len(self._connections) > (limits.unix_connections if self._peer.unix else limits.tcp_connections):

@@ -230,7 +230,8 @@ def _read(headers: Headers, peer: Peer) -> _Said:
             originator = value
         elif name.startswith(OTHER_CONFIG):
             config.append((name.removeprefix(OTHER_CONFIG), value))
-    return _Said(Origin(peer.address, agent, peer.trusted, originator), task, parent, tuple(config))
+    origin = Origin(peer.address, agent, peer.trusted, originator, peer.certificate)
+    return _Said(origin, task, parent, tuple(config))
 
 
 # The heads of a client are alike, call after call.

@@ -67,6 +67,8 @@ class Service:
     routes: Routes = EVERYTHING
     limits: Limits = Limits()
     turns: Turns = field(default_factory=Turns)
+    https_only: Callable[[], bool] = lambda: False
+    """Whether other machines are to speak TLS: their connections without it are closed, as a firewall would."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)

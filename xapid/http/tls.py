@@ -1,4 +1,4 @@
-"""TLS of the listener: the context, and how a replaced certificate is picked up."""
+"""TLS of the listener: the contexts, whom they ask for a certificate, and how a replaced one is picked up."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 # What clients of the original can speak; some of them know nothing but AES-GCM with an RSA certificate.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+POOL = "pool"
+"""The server's name that hosts of a pool ask for: they are shown another certificate."""
 
 
 class ServerConnection(ssl.SSLObject):
@@ -35,45 +37,103 @@ class ServerConnection(ssl.SSLObject):
         raise ssl.SSLWantReadError
 
 
+class ListenerContext(ssl.SSLContext):
+    """What a listener is given: each connection begins with the context that is right by then, and keeps it."""
+
+    choose: Callable[[], ssl.SSLContext]
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return self.choose().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
+
 class ServerTls:
     """The contexts of one listener. A new certificate file becomes a new context; a live one is never changed.
 
     Changing it would pull key and certificate from under connections that are shaking hands.
     """
 
-    def __init__(self, certificate: Path) -> None:
-        self._path = certificate
-        self._seen = self._stamp()
-        self._current = server_context(certificate)
-        self.context = server_context(certificate)
-        """The listener's own. It only chooses, for each client, the one to go on with."""
-        self.context.sni_callback = self._choose
-        self.context.sslobject_class = ServerConnection
+    def __init__(
+        self, certificate: Path, internal: Path | None = None, authorities: Callable[[], str] = lambda: ""
+    ) -> None:
+        """``internal``: what hosts of the pool are shown. ``authorities``: those by which certificates of clients are
+        checked, as PEM; without any no client is asked for one."""
+        self._world = _Renewed(certificate, authorities)
+        self._pool = _Renewed(internal, lambda: "") if internal is not None else None
+        self._world.renew()
+        self.context = ListenerContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.choose = self._choose
 
-    def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        # OpenSSL calls this for clients that send no name, too.
+    def _choose(self) -> ssl.SSLContext:
+        context = self._world.current()
+        if self._pool is not None and context.sni_callback is None:
+            context.sni_callback = self._by_name
+        return context
+
+    def _by_name(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        if name == POOL and self._pool is not None:
+            try:
+                connection.context = self._pool.current()
+            except OSError as error:
+                log.error("the pool's certificate cannot be used: %s", error)
+
+
+class _Renewed:
+    """A context that is made anew when its files are others."""
+
+    def __init__(self, certificate: Path, authorities: Callable[[], str]) -> None:
+        self._certificate = certificate
+        self._authorities = authorities
+        self._seen: tuple[object, ...] = ()
+        self._context: ssl.SSLContext | None = None
+
+    def current(self) -> ssl.SSLContext:
+        """The context as its files are by now; the former one while they cannot be used. Raises OSError without one."""
         try:
-            stamp = self._stamp()
-            if stamp != self._seen:
-                self._seen = stamp
-                self._current = server_context(self._path)
-                log.info("the certificate in %s has been replaced: new connections get it", self._path)
+            self.renew()
         except OSError as error:  # ssl.SSLError is one
-            log.error("the certificate in %s cannot be used, the former one stays: %s", self._path, error)
-        connection.context = self._current
+            if self._context is None:
+                raise
+            log.error("the certificate in %s cannot be used, the former one stays: %s", self._certificate, error)
+        assert self._context is not None
+        return self._context
+
+    def renew(self) -> None:
+        authorities = self._authorities()
+        seen = (self._stamp(), authorities)
+        if seen == self._seen and self._context is not None:
+            return
+        if self._context is not None:
+            log.info("certificates have changed: new connections are shown that in %s", self._certificate)
+        self._seen = seen
+        self._context = server_context(self._certificate, authorities)
 
     def _stamp(self) -> tuple[int, int, int]:
         try:
-            stat = self._path.stat()
+            stat = self._certificate.stat()
         except FileNotFoundError:
             return 0, 0, 0
         return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
-def server_context(certificate: Path) -> ssl.SSLContext:
-    """A context with the key and the certificate of one PEM file."""
+def server_context(certificate: Path, authorities: str = "") -> ssl.SSLContext:
+    """A context with the key and the certificate of one PEM file.
+
+    With ``authorities`` clients are asked for a certificate and need not have one; one that these have not signed is
+    refused in the handshake.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
+    context.sslobject_class = ServerConnection
     context.load_cert_chain(certificate)
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from xapid.auth.certificate import read_certificate
+from pathlib import Path
+
+from xapid.auth.certificate import ensure_certificate, read_certificate
 from xapid.auth.certificate_records import write_host_certificate
+from xapid.backends.certificates.interface import INTERNAL
 from xapid.datamodel import SR, Host, HostMetrics, Pool
+from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.types import DateTime
 from xapid.observe import host_record
 from xapid.observe.control_domain import refresh_control_domain, write_consoles
@@ -33,6 +37,9 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
     """
     host = local_host(runtime.store, runtime.config.first_start.host_uuid)
     runtime.localhost = runtime.tasks.localhost = host.ref
+    internal = _certificates(machine.certificate)[CertificateType.host_internal]
+    if internal is not None:
+        ensure_certificate(internal, [host.uuid], [])
     write_roles(runtime.store)
     with runtime.store.write() as tx:
         _refresh_host(runtime, tx, machine, host)
@@ -63,8 +70,16 @@ def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Hos
     refresh_control_domain(store, tx, host, machine.facts, now)
     write_consoles(store, tx, host, host_record.console_base(host.address, config))
     refresh_physical(store, tx, host.ref, machine.nics, machine.facts.name_servers, now)
-    shown = read_certificate(machine.certificate) if machine.certificate is not None else None
-    write_host_certificate(store, tx, host.ref, shown)
+    for kind, path in _certificates(machine.certificate).items():
+        write_host_certificate(store, tx, host.ref, read_certificate(path) if path is not None else None, kind)
+
+
+def _certificates(shown: Path | None) -> dict[CertificateType, Path | None]:
+    """The files of the certificates that a host shows. Those for its pool lie beside those for all the world."""
+    return {
+        CertificateType.host: shown,
+        CertificateType.host_internal: shown.with_name(INTERNAL) if shown is not None else None,
+    }
 
 
 def _write_demo(store: Store, tx: Transaction, machine: Machine) -> None:

@@ -24,6 +24,7 @@ MODULES: dict[str, str] = {
     "PIF": "xapid.ops.pif",
     "Bond": "xapid.ops.bond",
     "SM": "xapid.ops.sm",
+    "Cluster": "xapid.ops.cluster",
     "console": "xapid.ops.console",
     "user": "xapid.ops.user",
     "blob": "xapid.ops.blob",

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import NoReturn
 
+from xapid.auth.client_certificates import ClientCertificates
 from xapid.auth.login import Login
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel import Session
@@ -17,6 +18,7 @@ from xapid.datamodel.errors import (
     SESSION_AUTHENTICATION_FAILED,
     USER_IS_NOT_LOCAL_SUPERUSER,
 )
+from xapid.datamodel.roles import CLIENT_CERT
 from xapid.datamodel.types import DateTime
 from xapid.runtime.context import Context
 from xapid.store.rows import copy_row
@@ -28,7 +30,20 @@ def _sessions(ctx: Context) -> Sessions:
 
 
 async def login_with_password(ctx: Context, uname: str, pwd: str, version: str, originator: str) -> str:
-    """Callers of the Unix socket are trusted; others need the right password, and wait after wrong ones."""
+    """Callers of the Unix socket are trusted, and those with a certificate known; others need the right password, and
+    wait after wrong ones."""
+    known: ClientCertificates = ctx.runtime.services["client_certificates"]
+    if not ctx.origin.trusted and known.accepts(ctx.origin.certificate):
+        _sessions(ctx).heard_from(ctx.origin.address, ctx.origin.user_agent)
+        state = _sessions(ctx).start(
+            uname,
+            originator,
+            superuser=False,
+            roles=frozenset(CLIENT_CERT),
+            host=ctx.runtime.localhost,
+            client_certificate=True,
+        )
+        return state.ref
     login: Login = ctx.runtime.services["login"]
     if not ctx.origin.trusted and not await login.attempt(uname, pwd, ctx.origin.address):
         raise SESSION_AUTHENTICATION_FAILED(uname, "Authentication failure")

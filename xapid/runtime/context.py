@@ -63,6 +63,8 @@ class Origin(NamedTuple):
     trusted: bool = False
     """Over the Unix socket, from root or from the daemon's own user."""
     originator: str = ""
+    certificate: bytes = b""
+    """Of the client, if TLS found it in order (DER)."""
 
 
 class Context:

@@ -9,7 +9,9 @@ from xapid.ops.host.certificates import emergency_reset_server_certificate as em
 from xapid.ops.host.certificates import get_server_certificate as get_server_certificate
 from xapid.ops.host.certificates import install_ca_certificate as install_ca_certificate
 from xapid.ops.host.certificates import install_server_certificate as install_server_certificate
+from xapid.ops.host.certificates import refresh_server_certificate as refresh_server_certificate
 from xapid.ops.host.certificates import reset_server_certificate as reset_server_certificate
+from xapid.ops.host.certificates import set_https_only as set_https_only
 from xapid.ops.host.certificates import uninstall_ca_certificate as uninstall_ca_certificate
 from xapid.ops.host.facts import compute_free_memory as compute_free_memory
 from xapid.ops.host.facts import compute_memory_overhead as compute_memory_overhead

@@ -9,9 +9,10 @@ from cryptography import x509
 from xapid.auth import offered
 from xapid.auth.certificate import facts_in, self_signed, without_key
 from xapid.auth.certificate_records import write_host_certificate
-from xapid.backends.certificates.interface import AUTHORITIES, OWN, REVOKED, SERVER, CertificateDriver
+from xapid.backends.certificates.interface import AUTHORITIES, INTERNAL, OWN, REVOKED, SERVER, CertificateDriver
 from xapid.backends.interface import AlreadyExists, BackendError, NotFound
 from xapid.datamodel import PIF, Host, Pool
+from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.errors import (
     CERTIFICATE_ALREADY_EXISTS,
     CERTIFICATE_DOES_NOT_EXIST,
@@ -21,6 +22,7 @@ from xapid.datamodel.errors import (
     HA_IS_ENABLED,
     INTERNAL_ERROR,
 )
+from xapid.datamodel.pool import PoolAllowedOperations
 from xapid.ops.certificate_names import check_authority_name, check_list_name
 from xapid.runtime.context import Context
 from xapid.store.store import Store
@@ -65,6 +67,22 @@ async def _show(ctx: Context, host: Host, pem: str) -> None:
         await ctx.certificates(host).call(CertificateDriver.replace, OWN, SERVER, pem)
         with ctx.write() as tx:
             write_host_certificate(ctx.store, tx, host.ref, facts_in(pem))
+
+
+async def refresh_server_certificate(ctx: Context, host: Host) -> None:
+    """Make the certificate anew that is shown to the hosts of the pool, which ask for the server ``pool``."""
+    pool = ctx.store.one(Pool)
+    async with ctx.operation(pool, PoolAllowedOperations.cert_refresh):
+        pem = (await asyncio.to_thread(self_signed, [host.uuid], [])).decode()
+        await ctx.certificates(host).call(CertificateDriver.replace, OWN, INTERNAL, pem)
+        with ctx.write() as tx:
+            write_host_certificate(ctx.store, tx, host.ref, facts_in(pem), CertificateType.host_internal)
+
+
+def set_https_only(ctx: Context, self: Host, value: bool) -> None:
+    """Whether the host answers other machines over TLS alone. Connections that are open stay."""
+    with ctx.write() as tx:
+        tx.set(self, https_only=value)
 
 
 def _names(store: Store, host: Host) -> tuple[list[str], list[str]]:

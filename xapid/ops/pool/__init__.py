@@ -1,7 +1,9 @@
 """Messages of class pool, a module for each kind."""
 
 from xapid.ops.pool.authentication import detect_nonhomogeneous_external_auth as detect_nonhomogeneous_external_auth
+from xapid.ops.pool.authentication import disable_client_certificate_auth as disable_client_certificate_auth
 from xapid.ops.pool.authentication import disable_external_auth as disable_external_auth
+from xapid.ops.pool.authentication import enable_client_certificate_auth as enable_client_certificate_auth
 from xapid.ops.pool.authentication import enable_external_auth as enable_external_auth
 from xapid.ops.pool.authentication import external_auth_set_ldaps as external_auth_set_ldaps
 from xapid.ops.pool.authentication import set_ext_auth_cache_enabled as set_ext_auth_cache_enabled
@@ -18,6 +20,7 @@ from xapid.ops.pool.certificates import crl_list as crl_list
 from xapid.ops.pool.certificates import crl_uninstall as crl_uninstall
 from xapid.ops.pool.certificates import install_ca_certificate as install_ca_certificate
 from xapid.ops.pool.certificates import install_trusted_certificate as install_trusted_certificate
+from xapid.ops.pool.certificates import set_https_only as set_https_only
 from xapid.ops.pool.certificates import uninstall_ca_certificate as uninstall_ca_certificate
 from xapid.ops.pool.certificates import uninstall_trusted_certificate as uninstall_trusted_certificate
 from xapid.ops.pool.ha import disable_ha as disable_ha

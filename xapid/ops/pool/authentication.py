@@ -1,4 +1,4 @@
-"""How many logins are checked at once and for how long they are remembered; joining a directory is refused so far."""
+"""Who may log in beside root: clients with a certificate; how many logins are checked at once; directories."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ def set_ext_auth_cache_expiry(ctx: Context, self: Pool, value: int) -> None:
         raise INVALID_VALUE("expiry", value)
     with ctx.write() as tx:
         tx.set(self, ext_auth_cache_expiry=value)
+
+
+def enable_client_certificate_auth(ctx: Context, self: Pool, name: str) -> None:
+    """From the next connection on clients are asked for a certificate: one for the name is let in without a password.
+
+    While the name is empty nobody's certificate is for it.
+    """
+    with ctx.write() as tx:
+        tx.set(self, client_certificate_auth_enabled=True, client_certificate_auth_name=name)
+
+
+def disable_client_certificate_auth(ctx: Context, self: Pool) -> None:
+    """Who has logged in by a certificate stays."""
+    with ctx.write() as tx:
+        tx.set(self, client_certificate_auth_enabled=False, client_certificate_auth_name="")
 
 
 # --- Directories -------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.pool import CertificatePurpose
 from xapid.ops.certificate_names import check_authority_name, check_list_name
+from xapid.ops.host import certificates as hosts
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
@@ -136,6 +137,15 @@ async def uninstall_trusted_certificate(ctx: Context, self: Pool, certificate: C
             await _remove_everywhere(ctx, TRUSTED, f"{certificate.uuid}.pem")
         with ctx.write() as tx:
             tx.delete(ctx.now(certificate))
+
+
+# --- TLS ---------------------------------------------------------------------------------------------
+
+
+def set_https_only(ctx: Context, self: Pool, value: bool) -> None:
+    """Whether the hosts answer other machines over TLS alone."""
+    for host in ctx.store.all(Host):
+        hosts.set_https_only(ctx, host, value)
 
 
 # --- Copies ------------------------------------------------------------------------------------------
