@@ -61,7 +61,7 @@ async def drive(workshop: Workshop, vm: str) -> str:
 def held(workshop: Workshop, sr: str) -> dict[str, str]:
     """Who writes what: references of disks and of the drives that hold them open."""
     uuids = workshop.fresh.store.uuids
-    return {uuids[vdi][1]: uuids[vbd][1] for vdi, vbd in workshop.leases(sr).items()}
+    return {uuids[vdi]: uuids[vbd] for vdi, vbd in workshop.leases(sr).items()}
 
 
 # --- Coming and going --------------------------------------------------------------------------------

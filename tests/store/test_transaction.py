@@ -177,8 +177,12 @@ class Recorded:
             tx.set(vm, is_a_template=False, name_label="old")
 
     def outcome(self) -> tuple[object, ...]:
-        rows = [dict(row.__dict__) for table in self.store.tables.values() for row in table.rows.values()]
-        changes = [(*change[:-1], change.row.__dict__) for change in self.published]
+        rows = [
+            (dict(row.__dict__), row.ref, row._gen, row._created, row._wait)
+            for table in self.store.tables.values()
+            for row in table.rows.values()
+        ]
+        changes = [(*change[:-1], change.row.__dict__, change.row._gen) for change in self.published]
         newest = {name: table.newest for name, table in self.store.tables.items()}
         changed = {name: list(feed.changed.items()) for name, feed in self.store.feed.classes.items()}
         return rows, list(self.batches), changes, newest, changed, self.store.where(VM, name_label="new") != []

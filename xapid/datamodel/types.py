@@ -614,7 +614,13 @@ class ClassSpec:
 
 
 class Object:
-    """A row: an immutable photograph of an object. ``ref`` is its reference, ``uuid`` its identity."""
+    """A row: an immutable photograph of an object. ``ref`` is its reference, ``uuid`` its identity.
+
+    The values of its fields are in ``__dict__``, and nothing else is: of a machine with its 80 fields, a dictionary with
+    a few members more would take twice the memory.
+    """
+
+    __slots__ = ("_created", "_gen", "_json", "_volatile", "_wait", "_xml", "ref")
 
     spec: ClassVar[ClassSpec]
     ref: Ref[Any]
@@ -624,6 +630,12 @@ class Object:
     """Generation in which it came to be."""
     _wait: int
     """Generation that must be on disk before a client may see this row."""
+    _volatile: bool
+    """Whether the object is never written to disk."""
+    _xml: bytes | None
+    """The record as it was encoded for XML-RPC, if that is kept."""
+    _json: bytes | None
+    """The same for JSON-RPC."""
 
     def __init_subclass__(
         cls,

@@ -26,7 +26,7 @@ def create(ctx: Context, name: str, priority: int, cls: Cls, obj_uuid: str, body
 
 
 def _exists(store: Store, cls: Cls, uuid: str) -> bool:
-    return store.uuids.get(uuid, ("", ""))[0] == CLASSES_BY_LABEL.get(cls, str(cls))
+    return store.classes.get(store.uuids.get(uuid, "")) == CLASSES_BY_LABEL.get(cls, str(cls))
 
 
 # --- Reading: newest first ---------------------------------------------------------------------------

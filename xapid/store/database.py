@@ -24,6 +24,7 @@ from alembic.runtime.migration import MigrationContext
 from xapid.datamodel.types import CLASSES, Object
 from xapid.store.copies import BackupError, back_up
 from xapid.store.rows import columns_of, make_row
+from xapid.store.shared import shared
 from xapid.store.statements import reading
 from xapid.store.tables import DELETED, FORMAT, JOURNAL, META, TABLES, from_sql
 
@@ -251,7 +252,7 @@ def _load(connection: sa.Connection, cls: type[Object]) -> Iterator[Object]:
     names, converters = [field.name for field in fields], [from_sql(field) for field in fields]
     sqlite: Any = connection.connection.driver_connection
     for ref, created, modified, *values in sqlite.execute(reading(cls.spec.name, [field.column for field in fields])):
-        converted = [convert(value) for convert, value in zip(converters, values, strict=True)]
+        converted = [shared(convert(value)) for convert, value in zip(converters, values, strict=True)]
         row = make_row(cls, ref, dict(zip(names, converted, strict=True)))
-        row.__dict__.update(_created=created, _gen=modified, _wait=0)
+        row._created, row._gen = created, modified
         yield row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from xapid.datamodel.types import CLASSES, Object, SetType
@@ -32,7 +32,8 @@ class Table:
         self.cls = cls
         self.name = cls.spec.name
         self.rows: dict[str, Any] = {}
-        self.indexes: dict[str, dict[Any, dict[str, None]]] = {field: {} for field in indexed}
+        self.indexes: dict[str, dict[Any, str | dict[str, None]]] = {field: {} for field in indexed}
+        """By field and value: the reference of the only row that has it, or those of several in order."""
         self.newest = 0
         """Generation that must be on disk before the class as a whole may be shown."""
         self.related = RELATED.get(self.name, {})
@@ -51,13 +52,9 @@ class Table:
             if before == after:
                 continue
             for value in before:
-                filed = index.get(value)
-                if filed is not None:
-                    filed.pop(ref, None)
-                    if not filed:
-                        del index[value]
+                _take_out(index, value, ref)
             for value in after:
-                index.setdefault(value, {})[ref] = None
+                _file(index, value, ref)
         if new is None:
             self.rows.pop(ref, None)
         else:
@@ -69,10 +66,32 @@ class Table:
 
     def restore_order(self) -> None:
         """Rows stand in the order in which they were made; who put some back later calls this."""
-        ordered = sorted(self.rows.items(), key=lambda item: item[1].__dict__["_created"])
+        ordered = sorted(self.rows.items(), key=lambda item: item[1]._created)
         self.rows.clear()
         self.rows.update(ordered)
 
-    def filed(self, field: str, value: Any) -> dict[str, None]:
+    def filed(self, field: str, value: Any) -> Collection[str]:
         """References of the rows that have this value, in the order they came to have it."""
-        return self.indexes[field].get(value, {})
+        found = self.indexes[field].get(value, ())
+        return (found,) if isinstance(found, str) else found
+
+
+def _file(index: dict[Any, str | dict[str, None]], value: Any, ref: str) -> None:
+    found = index.get(value)
+    if found is None:
+        # Most values are of one row alone; a dictionary of one would take 200 bytes.
+        index[value] = ref
+    elif isinstance(found, dict):
+        found[ref] = None
+    elif found != ref:
+        index[value] = {found: None, ref: None}
+
+
+def _take_out(index: dict[Any, str | dict[str, None]], value: Any, ref: str) -> None:
+    found = index.get(value)
+    if isinstance(found, dict):
+        found.pop(ref, None)
+        if not found:
+            del index[value]
+    elif found == ref:
+        del index[value]

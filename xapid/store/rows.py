@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import xapid.datamodel  # noqa: F401 - declares the classes
-from xapid.datamodel.types import CLASSES, Field, Object
+from xapid.datamodel.types import CLASSES, Field, Object, Ref
 
 R = TypeVar("R", bound=Object)
 
@@ -79,7 +79,10 @@ def make_row(cls: type[R], ref: str, values: dict[str, Any]) -> R:
     row.__dict__.update(values)
     if not row.__dict__["uuid"]:
         row.__dict__["uuid"] = new_uuid()
-    row.__dict__.update(ref=ref, _gen=0, _created=0, _wait=0, _volatile=name not in PERSISTENT)
+    row.ref = cast("Ref[R]", ref)
+    row._gen = row._created = row._wait = 0
+    row._volatile = name not in PERSISTENT
+    row._xml = row._json = None
     return row
 
 
@@ -87,6 +90,7 @@ def copy_row(row: R) -> R:
     """A draft of the next photograph. Bytes kept by encoders stay behind."""
     draft: R = object.__new__(type(row))
     draft.__dict__.update(row.__dict__)
-    draft.__dict__.pop("_xml", None)
-    draft.__dict__.pop("_json", None)
+    draft.ref, draft._gen, draft._created, draft._wait = row.ref, row._gen, row._created, row._wait
+    draft._volatile = row._volatile
+    draft._xml = draft._json = None
     return draft

@@ -13,6 +13,7 @@ from xapid.store.derive import Derivation, Derivations
 from xapid.store.feed import Change, Deletion, Feed
 from xapid.store.index import LOOKED_UP, RELATED, Table
 from xapid.store.rows import FORGETFUL, MESSAGE, SILENT, STORED
+from xapid.store.shared import shared
 from xapid.store.transaction import Batch, Transaction
 
 R = TypeVar("R", bound=Object)
@@ -71,8 +72,8 @@ class Store:
         self._ends: dict[str, tuple[Table, str]] = {}
         """Field of a relation (``VBD.VM``) -> its table and name: asked for too often to be looked up each time."""
         self.feed = Feed(name for name in STORED if name not in SILENT)
-        self.uuids: dict[str, tuple[str, str]] = {}
-        """uuid -> (class, reference), over all classes."""
+        self.uuids: dict[str, str] = {}
+        """uuid -> reference, over all classes."""
         self.classes: dict[str, str] = {}
         """reference -> class"""
         self.open: Transaction | None = None
@@ -132,8 +133,7 @@ class Store:
         return row
 
     def find_uuid(self, cls: type[R], uuid: str) -> R | None:
-        name, ref = self.uuids.get(uuid, ("", ""))
-        return self.find(cls, ref) if name == cls.spec.name else None
+        return self.find(cls, self.uuids.get(uuid, ""))
 
     def members(self, row: Object, field: str) -> tuple[str, ...]:
         """The inverse set of a row: references of the rows whose field refers to it."""
@@ -202,7 +202,7 @@ class Store:
         """Take a row from the database, at start: no event, nothing written."""
         name = row.spec.name
         self.tables[name].put(row.ref, None, row)
-        self.uuids[row.__dict__["uuid"]] = (name, row.ref)
+        self.uuids[row.__dict__["uuid"]] = row.ref
         self.classes[row.ref] = name
 
     def recall(self, deletions: Iterable[tuple[int, str, str, int]]) -> None:
@@ -215,7 +215,7 @@ class Store:
             table = self.tables[name]
             for row in sorted(table.rows.values(), key=lambda row: row._gen):
                 if name in FORGETFUL:
-                    row.__dict__["_gen"] = self.next_generation()
+                    row._gen = self.next_generation()
                 feed.change(row.ref, row._gen)
         for generation, name, ref, created in deletions:
             self.feed.classes[name].deleted.append(Deletion(generation, created, ref))
@@ -224,7 +224,7 @@ class Store:
         """Compute every derived field from nothing, at start: no event, nothing written."""
         for derivation in self.derivations.all:
             for row in list(self.tables[derivation.cls].rows.values()):
-                row.__dict__[derivation.field] = derivation.compute(self, row)
+                row.__dict__[derivation.field] = shared(derivation.compute(self, row))
 
 
 def _answer(told: asyncio.Future[str], reason: str) -> None:

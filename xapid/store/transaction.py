@@ -11,6 +11,7 @@ from xapid.datamodel.errors import HANDLE_INVALID, VALUE_NOT_SUPPORTED
 from xapid.datamodel.types import Object
 from xapid.store.feed import Change
 from xapid.store.rows import COLUMNS, FIELDS, MESSAGE, copy_row, make_row, new_ref
+from xapid.store.shared import shared
 
 if TYPE_CHECKING:
     from xapid.store.store import Store
@@ -147,15 +148,15 @@ class Transaction:
         """Make an object. Fields left out take their defaults; the uuid is random unless given."""
         store = self.store
         _check_values(values)
-        row = make_row(cls, ref or new_ref(), values)
+        row = make_row(cls, ref or new_ref(), {name: shared(value) for name, value in values.items()})
         if row.ref in store.classes or row.__dict__["uuid"] in store.uuids:
             raise ValueError(f"there is an object {row.ref} or {row.__dict__['uuid']} already")
         if volatile:
-            row.__dict__["_volatile"] = True
+            row._volatile = True
         name = cls.spec.name
         store.tables[name].put(row.ref, None, row)
         store.classes[row.ref] = name
-        store.uuids[row.__dict__["uuid"]] = (name, row.ref)
+        store.uuids[row.__dict__["uuid"]] = row.ref
         draft = self._drafts.setdefault(row.ref, _Draft(None, row))
         draft.new = row
         if draft.old is not None:
@@ -261,7 +262,7 @@ class Transaction:
                 continue
             value = derivation.compute(store, row)
             if row.__dict__[derivation.field] != value:
-                self._draft(row).new.__dict__[derivation.field] = value
+                self._draft(row).new.__dict__[derivation.field] = shared(value)
                 self._drafts[ref].fields.add(derivation.field)
 
     def _commit(self) -> None:
@@ -286,7 +287,7 @@ class Transaction:
                     self.store.tables[row.spec.name].newest = last_written
                 # Nobody sees a part of a batch before the whole is on disk.
                 if draft.new is not None and (draft.fields or draft.touched or draft.old is None):
-                    draft.new.__dict__["_wait"] = last_written
+                    draft.new._wait = last_written
         self.store.commit(self.batch, changes)
 
     def _commit_one(self, ref: str, draft: _Draft, changes: list[Change]) -> int:
@@ -302,17 +303,17 @@ class Transaction:
         generation = store.next_generation()
         written = False
         if new is None:
-            written = not old.__dict__["_volatile"]
+            written = not old._volatile
             if written:
                 self.batch.writes.append(Write("delete", type(old), ref, {}, generation, old._created))
             if feed is not None:
                 feed.delete(ref, generation, old._created)
                 changes.append(Change(generation, name, "del", ref, old))
             return generation if written else 0
-        new.__dict__["_gen"] = generation
+        new._gen = generation
         if old is None:
-            new.__dict__["_created"] = generation
-        if not new.__dict__["_volatile"]:
+            new._created = generation
+        if not new._volatile:
             written = self._write_row(new, old, draft, generation)
         if feed is not None:
             feed.change(ref, generation)
@@ -347,7 +348,7 @@ class Transaction:
                     store.uuids.pop(current.__dict__["uuid"], None)
             else:
                 store.classes[ref] = draft.old.spec.name
-                store.uuids[draft.old.__dict__["uuid"]] = (draft.old.spec.name, ref)
+                store.uuids[draft.old.__dict__["uuid"]] = ref
                 if current is None:
                     disordered.add(table)
         for table in disordered:
@@ -371,19 +372,18 @@ def change(store: Store, row: Object, numbered: Callable[[int], None], /, **chan
     before = latest.__dict__
     real = {key: value for key, value in changes.items() if before[key] != value}
     if not real:
-        numbered(before["_wait"])
+        numbered(latest._wait)
         return
     _check_values(real)
     new = copy_row(latest)
-    fields = new.__dict__
-    fields.update(real)
-    generation = fields["_gen"] = store.next_generation()
+    new.__dict__.update(real)
+    generation = new._gen = store.next_generation()
     batch = Batch(epoch=store.epoch)
     columns = COLUMNS[name]
-    kept = {} if fields["_volatile"] else {key: value for key, value in real.items() if key in columns}
+    kept = {} if new._volatile else {key: value for key, value in real.items() if key in columns}
     if kept:
-        batch.generation = fields["_wait"] = table.newest = generation
-        batch.writes.append(Write("update", type(new), ref, kept, generation, fields["_created"]))
+        batch.generation = new._wait = table.newest = generation
+        batch.writes.append(Write("update", type(new), ref, kept, generation, new._created))
     table.replace(ref, new)
     feed = store.feed.classes.get(name)
     if feed is not None:

@@ -80,7 +80,7 @@ class Kept:
             return
         while self.used + len(data) > self.limit:
             self._drop(self._encodings[secrets.randbelow(len(self._encodings))])
-        row.__dict__[slot] = data
+        setattr(row, slot, data)
         encoding = _Encoding(row, self._gone.append)
         encoding.slot, encoding.size, encoding.place = slot, len(data), len(self._encodings)
         self._encodings.append(encoding)
@@ -89,7 +89,7 @@ class Kept:
     def _drop(self, encoding: _Encoding) -> None:
         row = encoding()
         if row is not None:
-            row.__dict__.pop(encoding.slot, None)
+            setattr(row, encoding.slot, None)
         self._forget(encoding)
 
     def _forget(self, encoding: _Encoding) -> None:
@@ -128,7 +128,7 @@ class RecordEncoder:
 
     def xml(self, row: Object, members: Members) -> bytes:
         """``<value><struct>...</struct></value>``."""
-        data: bytes | None = row.__dict__.get(XML_SLOT)
+        data: bytes | None = row._xml
         if data is None:
             data = xml_bytes(self._xml(self._values(row, members)))
             self._kept.keep(row, XML_SLOT, data)
@@ -136,7 +136,7 @@ class RecordEncoder:
 
     def json(self, row: Object, members: Members) -> bytes:
         """``{...}``."""
-        data: bytes | None = row.__dict__.get(JSON_SLOT)
+        data: bytes | None = row._json
         if data is None:
             data = orjson.dumps(self._json(self._values(row, members)))
             self._kept.keep(row, JSON_SLOT, data)
