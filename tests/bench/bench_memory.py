@@ -8,16 +8,22 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tests.bench.report import at_most, load_average, quick, say
 from tests.bench.servers import daemon
 from xapid.datamodel import VM
-from xapid.datamodel.types import RecordType
+from xapid.datamodel.types import Kind, RecordType
 from xapid.ops.vm.create import new_metrics
 from xapid.store.store import Store
 from xapid.wire.decode import decoder
 
 MACHINES = 2_000 if quick() else 10_000
 MIB = 2**20
+GIVEN = {
+    field.name: field.empty for field in VM.spec.fields.values() if field.kind is not Kind.DYNAMIC and field.mandatory
+}
+"""What a client must say of a new machine."""
 
 
 def resident(pid: int | str = "self") -> int:
@@ -27,7 +33,7 @@ def resident(pid: int | str = "self") -> int:
 
 def record(number: int) -> dict[str, Any]:
     """A machine as clients describe one: what all have alike, and what each has of its own."""
-    return {
+    return GIVEN | {
         "name_label": f"machine {number}",
         "name_description": f"One of many, number {number}",
         "platform": {"acpi": "1", "apic": "true", "pae": "true", "nx": "true", "viridian": "true", "timeoffset": "0"},
@@ -45,7 +51,7 @@ def of_records() -> None:
 
     def fill(numbers: range) -> None:
         for number in numbers:
-            values = decode(record(number))
+            values = decode(orjson.loads(orjson.dumps(record(number), default=str)))
             with store.write() as tx:
                 tx.create(VM, metrics=new_metrics(tx).ref, **values)
 

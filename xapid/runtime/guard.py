@@ -95,7 +95,9 @@ class Guard:
         """
         if not self._waiting:
             return
-        named = [value for value in row.__dict__.values() if isinstance(value, str) and value in self._waiting]
+        named = [
+            value for value in (row.ref, *row.__dict__.values()) if isinstance(value, str) and value in self._waiting
+        ]
         for ref in named:
             for future in self._waiting.pop(ref, ()):
                 if not future.done():
