@@ -11,6 +11,8 @@ import pytest
 from tests.machines import MIB, NULL, Workshop, raises_api
 from tests.xapi import Xapi
 from xapid.auth.sessions import Sessions
+from xapid.datamodel import errors as codes
+from xapid.rules.explanation import explain
 
 
 async def explained(xapi: Xapi, ref: str, operation: str) -> dict[str, Any]:
@@ -128,6 +130,44 @@ async def test_an_error_without_advice_of_its_own_still_has_a_reason(workshop: W
 
     assert (told["allowed"], told["ref"]) == ("false", template)
     assert told["reason"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "clear"),
+    [
+        (codes.OPERATION_NOT_ALLOWED("the wind blows"), "Reason: the wind blows.", ""),
+        (codes.VM_NON_SUSPENDABLE("{vm}", "no drivers"), "Reason: no drivers.", "VM.clean_shutdown {vm}"),
+        (codes.VM_INCOMPATIBLE_WITH_THIS_HOST("{vm}", "{host}", "older CPU"), "Reason: older CPU.", ""),
+        (
+            codes.VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE(3, 2),
+            "Vcpu max: 3; cores per socket: 2.",
+            "VM.set_VCPUs_max {vm}",
+        ),
+        (codes.VM_IS_PART_OF_AN_APPLIANCE("{vm}", "x"), "", "VM.set_appliance {vm} OpaqueRef:NULL"),
+    ],
+)
+async def test_what_an_error_says_in_words_is_part_of_the_reason(
+    workshop: Workshop, host: str, error: codes.ApiError, reason: str, clear: str
+) -> None:
+    vm = await workshop.vm()
+    made = type(error)(*(arg.format(vm=vm, host=host) for arg in error.args))
+
+    told = explain(workshop.fresh.store, workshop.row(vm), "start", made)
+
+    assert reason in told.reason
+    assert clear.format(vm=vm) in told.clear
+    assert told.reason.count("OpaqueRef:") == 0
+
+
+async def test_what_is_in_the_way_of_a_network_is_named_one_by_one(workshop: Workshop) -> None:
+    network = await workshop.network()
+    nics = [await workshop.nic(await workshop.vm(), network) for _ in range(2)]
+    row = workshop.row(network)
+
+    told = explain(workshop.fresh.store, row, "destroy", codes.NETWORK_CONTAINS_VIF(*nics))
+
+    assert told.clear == ", ".join(f"VIF.destroy {nic}" for nic in nics)
+    assert (told.blocking.ref, told.reason.endswith("2 interfaces are of it.")) == (nics[0], True)
 
 
 @pytest.mark.parametrize("ref", ["OpaqueRef:nothing", NULL, ""])

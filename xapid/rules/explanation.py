@@ -84,12 +84,20 @@ def explain(store: Store, row: Object, operation: str, error: ApiError) -> Expla
     advise = ADVICE.get(type(error))
     advice = advise(case) if advise is not None else Advice()
     blocking = advice.blocking or _named_last(case) or row
-    reason = " ".join(filter(None, ((type(error).__doc__ or "").strip() or _in_words(error), advice.detail)))
+    detail = advice.detail or _texts(case)
+    reason = " ".join(filter(None, ((type(error).__doc__ or "").strip() or _in_words(error), detail)))
     return Explanation(tuple(error.description), reason, blocking, advice.task, advice.clear)
 
 
 def _in_words(error: ApiError) -> str:
     return f"{error.code.replace('_', ' ').capitalize()}: {', '.join(error.args)}".removesuffix(": ") + "."
+
+
+def _texts(case: Case) -> str:
+    """What an error says in words beside the objects it names: of a reason the reason, of a limit the limit."""
+    named = zip(type(case.error).params, case.error.args, strict=False)
+    said = [f"{name.replace('_', ' ')}: {text}" for name, text in named if text and not any(case.found(text))]
+    return f"{'; '.join(said)[:1].upper()}{'; '.join(said)[1:]}." if said else ""
 
 
 def _named_last(case: Case) -> Object | None:
@@ -169,6 +177,29 @@ def _blocked(case: Case) -> Advice:
     )
 
 
+def _contents(kind: str, call: str) -> Callable[[Case], Advice]:
+    """Advice for what cannot go while others are in it: the error names them."""
+
+    def advise(case: Case) -> Advice:
+        held = [row for arg in case.error.args for row in case.found(arg)]
+        return Advice(
+            ", ".join(f"{call} {row.ref}" for row in held),
+            held[0] if held else None,
+            None,
+            f"{len(held)} {kind} of it.",
+        )
+
+    return advise
+
+
+def _not_seen(case: Case) -> Advice:
+    """A machine needs what no host, or not the one asked for, has: the way there is a plugged PBD or a PIF."""
+    needed = _named_last(case)
+    call = {"SR": "PBD.plug, for a PBD of {ref}", "network": "PIF.plug, for a PIF of {ref}"}
+    text = call.get(needed.spec.name, "") if needed is not None else ""
+    return Advice(text.format(ref=needed.ref) if needed is not None else "", needed)
+
+
 def _call(text: str) -> Callable[[Case], Advice]:
     """Advice that takes nothing but the object: ``{ref}`` is its reference."""
     return lambda case: Advice(text.format(ref=case.row.ref))
@@ -191,5 +222,31 @@ ADVICE: dict[type[ApiError], Callable[[Case], Advice]] = {
     codes.HOST_NOT_ENOUGH_FREE_MEMORY: _call("shut down other machines, or give {ref} less memory"),
     codes.NO_HOSTS_AVAILABLE: _call("VM.assert_can_boot_here {ref} with each host says what keeps it from there"),
     codes.HOST_DISABLED: _call("host.enable"),
+    codes.HOST_NOT_LIVE: _call("switch the host on, or host.destroy if it is gone for good"),
+    codes.HOST_CANNOT_ATTACH_NETWORK: _not_seen,
+    codes.VM_REQUIRES_SR: _not_seen,
+    codes.VM_REQUIRES_NETWORK: _not_seen,
+    codes.NETWORK_CONTAINS_VIF: _contents("interfaces are", "VIF.destroy"),
+    codes.NETWORK_CONTAINS_PIF: _contents("host interfaces are", "PIF.forget"),
+    codes.SR_INDESTRUCTIBLE: _call("SR.remove_from_other_config {ref} indestructible, or SR.forget {ref}"),
+    codes.SR_HAS_MULTIPLE_PBDS: _call("PBD.unplug and PBD.destroy for those of other hosts"),
+    codes.SR_IS_CACHE_SR: _call("host.disable_local_storage_caching"),
+    codes.VM_NO_SUSPEND_SR: _call("VM.set_suspend_SR {ref}, or pool.set_suspend_image_SR"),
+    codes.VM_NON_SUSPENDABLE: _call("install the guest tools, or VM.clean_shutdown {ref}"),
+    codes.VM_MISSING_PV_DRIVERS: _call("install the guest tools, or use the hard variant of the call"),
+    codes.VM_IS_PROTECTED: _call("VM.set_ha_restart_priority {ref} with an empty text"),
+    codes.VM_IS_PART_OF_AN_APPLIANCE: _call("VM.set_appliance {ref} OpaqueRef:NULL"),
+    codes.VM_ASSIGNED_TO_SNAPSHOT_SCHEDULE: _call("VM.set_snapshot_schedule {ref} OpaqueRef:NULL"),
+    codes.VM_CANNOT_DELETE_DEFAULT_TEMPLATE: _call("VM.set_is_default_template {ref} false"),
+    codes.VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE: _call(
+        "VM.set_VCPUs_max {ref}, or VM.remove_from_platform {ref} cores-per-socket"
+    ),
+    codes.MEMORY_CONSTRAINT_VIOLATION_ORDER: _call(
+        "VM.set_memory_limits {ref}: static_min <= dynamic_min <= dynamic_max <= static_max"
+    ),
+    codes.MEMORY_CONSTRAINT_VIOLATION_MAXPIN: _call(
+        "VM.set_memory_limits {ref} with dynamic_min, dynamic_max and static_max alike"
+    ),
+    codes.VDI_MISSING: _call("bring back the file of the disk and SR.scan its repository, or VDI.forget {ref}"),
 }
 """By error, for those where more is known than the error's own sentence says."""

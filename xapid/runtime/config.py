@@ -53,10 +53,15 @@ class LibvirtConfig:
 
 @dataclass(frozen=True)
 class LogConfig:
-    """The log, on the standard error output."""
+    """The log, on the standard error output. A text that comes again within half a minute is counted, not repeated."""
 
     level: LogLevel = setting(LogLevel.info, "Least severity: debug, info, warning or error.", flag="LEVEL")
-    format: LogFormat = setting(LogFormat.text, "text for people, or json, one object a line, for programs.")
+    format: LogFormat = setting(
+        LogFormat.text,
+        "text for people, or json, one object a line, for programs. Text goes to systemd's journal with task and "
+        "originator as fields, where that takes the standard error output.",
+    )
+    rate: int = setting(500, "Lines a second; what is more is counted and left out. 0: any number.", least=0)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import json
 import logging
+import math
+import os
 import re
 import sys
 import time
+from collections import OrderedDict
+from collections.abc import Callable
 
 from xapid.runtime.config import LogConfig, LogFormat
+from xapid.runtime.journal import JournalHandler, is_connected
 
 task_name: contextvars.ContextVar[str] = contextvars.ContextVar("task_name", default="")
 """The task or call that this code runs for."""
@@ -19,6 +25,12 @@ originator: contextvars.ContextVar[str] = contextvars.ContextVar("originator", d
 
 LONGEST = 4000
 """Characters of a text in the log: clients send texts of any length, which errors repeat."""
+REPEATED = 30.0
+"""Seconds in which a text that was logged is not logged again, but counted."""
+REMEMBERED = 256
+"""Texts that are known for so long."""
+BURST = 5
+"""Seconds' worth of lines that may come at once."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -59,12 +71,124 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({key: value for key, value in shown.items() if value != ""})
 
 
+class JournalFormatter(logging.Formatter):
+    """The text alone; when, who and how grave are fields of the journal's."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.XAPID_TASK, record.XAPID_ORIGINATOR = one_line(task_name.get()), one_line(originator.get())
+        lines = [one_line(f"{record.name}: {record.getMessage()}")]
+        if record.exc_info:
+            lines += [f"  {one_line(line)}" for line in self.formatException(record.exc_info).splitlines()]
+        return "\n".join(lines)
+
+
+class Repeat:
+    """A text that was logged a while ago, and again and again since."""
+
+    __slots__ = ("again", "began", "record")
+
+    def __init__(self, record: logging.LogRecord, began: float) -> None:
+        self.record = record
+        self.began = began
+        self.again = 0
+
+
+class Bounded(logging.Handler):
+    """Passes records on: the same text once in a while only, and no more than so many a second.
+
+    What is left out is counted and said, at the latest by the next record that passes.
+    """
+
+    def __init__(self, target: logging.Handler, rate: int, now: Callable[[], float] = time.monotonic) -> None:
+        """``rate``: records a second; 0 for any number."""
+        super().__init__()
+        self._target = target
+        self._rate = rate
+        self._now = now
+        self._allowance = float(rate * BURST)
+        self._seen = now()
+        self._left_out = 0
+        self._repeats: OrderedDict[tuple[str, int, str], Repeat] = OrderedDict()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = self._now()
+        self._tell_repeats(now - REPEATED)
+        # A traceback is worth more than its text: two of the same text may come from two places.
+        if record.exc_info is None and self._is_repeated(record, now):
+            return
+        if self._rate and not self._allowed(now):
+            self._left_out += 1
+            return
+        self._tell_left_out()
+        self._target.handle(record)
+
+    def _is_repeated(self, record: logging.LogRecord, now: float) -> bool:
+        key = (record.name, record.levelno, record.getMessage()[:LONGEST])
+        known = self._repeats.get(key)
+        if known is not None:
+            known.again += 1
+            return True
+        self._repeats[key] = Repeat(record, now)
+        if len(self._repeats) > REMEMBERED:
+            self._tell(self._repeats.popitem(last=False)[1])
+        return False
+
+    def _allowed(self, now: float) -> bool:
+        self._allowance = min(self._allowance + (now - self._seen) * self._rate, float(self._rate * BURST))
+        self._seen = now
+        if self._allowance < 1:
+            return False
+        self._allowance -= 1
+        return True
+
+    def _tell_repeats(self, before: float) -> None:
+        while self._repeats and next(iter(self._repeats.values())).began <= before:
+            self._tell(self._repeats.popitem(last=False)[1])
+
+    def _tell(self, repeat: Repeat) -> None:
+        if repeat.again:
+            text = f"{repeat.record.getMessage()} (and {repeat.again} times more)"
+            self._target.handle(_note(repeat.record.name, repeat.record.levelno, text))
+
+    def _tell_left_out(self) -> None:
+        if self._left_out:
+            text = f"{self._left_out} lines of the log were left out: there were more than {self._rate} a second"
+            self._left_out = 0
+            self._target.handle(_note(__name__, logging.WARNING, text))
+
+    def flush(self) -> None:
+        """Say what is still to be said."""
+        self._tell_repeats(math.inf)
+        self._tell_left_out()
+        self._target.flush()
+
+    def close(self) -> None:
+        self.flush()
+        super().close()
+
+
+def _note(name: str, level: int, text: str) -> logging.LogRecord:
+    return logging.LogRecord(name, level, __file__, 0, "%s", (text,), None)
+
+
 def set_up_logging(config: LogConfig) -> None:
-    """Log to the standard error output from now on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if config.format is LogFormat.json else Formatter())
+    """Log to the journal where that takes the standard error output, else to that itself, from now on."""
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for old in root.handlers:
+        old.flush()
+    root.handlers[:] = [Bounded(_target(config), config.rate)]
     root.setLevel(config.level.upper())
     for noisy in ("uvicorn", "alembic", "sqlalchemy", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _target(config: LogConfig) -> logging.Handler:
+    handler: logging.Handler
+    if config.format is not LogFormat.json and is_connected(os.environ, sys.stderr.fileno()):
+        with contextlib.suppress(OSError):
+            handler = JournalHandler()
+            handler.setFormatter(JournalFormatter())
+            return handler
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if config.format is LogFormat.json else Formatter())
+    return handler
