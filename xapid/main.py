@@ -20,18 +20,21 @@ from xapid.api.dispatch import Dispatcher
 from xapid.api.implicit import implicit_run
 from xapid.api.methods import find_operations, method_table
 from xapid.auth import pam
+from xapid.auth.admission import Admission
 from xapid.auth.audit import AuditLog
 from xapid.auth.callers import Callers
 from xapid.auth.certificate import CertificateError
 from xapid.auth.client_certificates import ClientCertificates
+from xapid.auth.directory import PAM, PamDirectory
 from xapid.auth.guesses import Guesses
-from xapid.auth.login import Login
+from xapid.auth.login import CHECKS_AT_ONCE, Login
 from xapid.auth.pam_helpers import PamHelpers
 from xapid.auth.passwords import PasswordFile
+from xapid.auth.pool_secret import PoolSecret
 from xapid.auth.sessions import Sessions
 from xapid.backends.certificates.interface import INTERNAL, SERVER
 from xapid.backends.interface import BackendError
-from xapid.datamodel import Host
+from xapid.datamodel import Host, Pool
 from xapid.datamodel.types import CLASSES, NULL
 from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, started
 from xapid.http.application import build_service
@@ -166,8 +169,8 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         audit: AuditLog = runtime.services["audit"]
         audit.start()
         stack.callback(audit.stop)
-        login: Login = runtime.services["login"]
-        stack.push_async_callback(login.close)
+        helpers: PamHelpers = runtime.services["pam_helpers"]
+        stack.push_async_callback(helpers.close)
         watch = DomainWatch(runtime, aftermath)
         runtime.services["domain_events"] = watch
         # What is heard before the host is known is seen by `reconcile`.
@@ -188,6 +191,8 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.push_async_callback(dispatcher.stop)
         housekeeping = asyncio.ensure_future(keep_house(runtime))
         stack.callback(housekeeping.cancel)
+        validation = asyncio.ensure_future(keep_validating(runtime))
+        stack.callback(validation.cancel)
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -244,19 +249,35 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     event_log = EventLog(sessions, clock)
     store.feed.stream = event_log
     guesses = Guesses(clock, config.limits.login_failure_delay)
-    login = Login(PasswordFile(config.passwords), guesses, pam_helpers(config))
+    helpers = PamHelpers(config.pam_service)
+    # Who asks PAM about root, where this host describes the service to it.
+    about_root = helpers if config.pam_service and pam.is_described(config.pam_service) else None
+    login = Login(PasswordFile(config.passwords), guesses, about_root, partial(checks_at_once, store))
     audit = AuditLog(config.audit_log, config.audit.size, config.audit.files)
     runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login, "audit": audit}
-    runtime.services["client_certificates"] = ClientCertificates(store, config.state_dir)
+    certificates = ClientCertificates(store, config.state_dir)
+    runtime.services["client_certificates"] = certificates
+    pool_secret = PoolSecret(config.state_dir / "pool-secret")
+    runtime.services |= {"pam_helpers": helpers, "pool_secret": pool_secret}
+    runtime.services["admission"] = Admission(
+        store,
+        clock,
+        sessions,
+        login,
+        certificates,
+        pool_secret,
+        {PAM: PamDirectory(helpers)},
+        lambda: runtime.localhost,
+    )
     runtime.services["call_figures"] = CallFigures()
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime
 
 
-def pam_helpers(config: Config) -> PamHelpers | None:
-    """Who asks PAM about root, where this host describes the service to it."""
-    service = config.pam_service
-    return PamHelpers(service) if service and pam.is_described(service) else None
+def checks_at_once(store: Store) -> int:
+    """How many passwords may be checked in parallel: what the pool says, as far as the processors do."""
+    pool = next(iter(store.all(Pool)), None)
+    return CHECKS_AT_ONCE if pool is None else min(pool.local_auth_max_threads, CHECKS_AT_ONCE)
 
 
 def build_dispatcher(runtime: Runtime) -> Dispatcher:
@@ -292,10 +313,8 @@ async def begin(runtime: Runtime, hardware: Hardware) -> None:
 
 
 def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Service:
-    login: Login = runtime.services["login"]
     limits = runtime.config.limits
-    certificates: ClientCertificates = runtime.services["client_certificates"]
-    authentication = Authentication(runtime.services["sessions"], login.attempt, certificates.accepts)
+    authentication = Authentication(runtime.services["sessions"], runtime.services["admission"])
     bounds = Limits(
         tcp_head=limits.tcp_head,
         unix_head=limits.unix_head,
@@ -347,6 +366,17 @@ async def keep_house(runtime: Runtime) -> None:
         await _guarded(collector.collect)
         await _guarded(expiry.look)
         await _guarded(partial(heartbeat, runtime.store))
+        await asyncio.sleep(EVERY)
+
+
+async def keep_validating(runtime: Runtime) -> None:
+    """Let go who may not be here any more. By itself, for a directory may take its time."""
+    admission: Admission = runtime.services["admission"]
+    while True:
+        try:
+            await admission.validate()
+        except Exception:
+            log.exception("the users of the directory could not be looked up")
         await asyncio.sleep(EVERY)
 
 

@@ -153,6 +153,18 @@ def test_hosts_of_the_pool_are_shown_a_certificate_of_their_own(daemon: TlsDaemo
     assert daemon.shown() == daemon.shown(None) == world != internal
 
 
+def test_who_has_the_pool_s_secret_is_let_in_over_http(daemon: TlsDaemon, client: Client, tmp_path: Path) -> None:
+    client.call("pool.rotate_secret")
+    secret = (daemon.directory / "state" / "pool-secret").read_text().strip()
+
+    with TlsClient(daemon, tmp_path, None) as host:
+        session = host.call("session.slave_login", client.call("host.get_all")[0], secret)
+        assert host.call("pool.get_all", session)
+        answers = [host.status(f"GET /audit_log?pool_secret={each}") for each in (secret, "guess", "")]
+
+    assert answers == [200, 401, 401]
+
+
 # --- Clients with certificates -----------------------------------------------------------------------
 
 BACKUP = made("backup.example", AUTHORITY, key=rsa_key(1), client=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import grp
+import pwd
 import stat
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from xapid.auth.directory import DirectoryFailed, NotKnown, PamDirectory, WrongPassword
 from xapid.auth.guesses import Guesses
 from xapid.auth.login import Login
 from xapid.auth.pam import PamMissing, is_described, libpam
@@ -133,3 +136,63 @@ def test_the_program_says_why_on_a_line_of_json(folder: str) -> None:
 
 def test_the_script_of_these_tests_can_be_run(folder: str) -> None:
     assert Path(folder, "check").stat().st_mode & stat.S_IXUSR
+
+
+# --- As a directory ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def directory(helpers: PamHelpers) -> PamDirectory:
+    return PamDirectory(helpers)
+
+
+async def test_a_user_of_this_machine_is_known_by_his_number(directory: PamDirectory) -> None:
+    assert directory.fault({}) == ""
+    assert await directory.authenticate("root", "right pass") == await directory.identifier("root") == "u0"
+    with pytest.raises(WrongPassword):
+        await directory.authenticate("root", "wrong")
+    with pytest.raises(WrongPassword):
+        await directory.authenticate("slow", "right pass")
+
+
+async def test_the_name_service_tells_of_users_and_groups(directory: PamDirectory) -> None:
+    user, group = await directory.information("u0"), await directory.information("g0")
+
+    assert (user["subject-name"], user["subject-is-group"], user["subject-gid"]) == ("root", "false", "g0")
+    assert user["subject-displayname"]
+    assert (group["subject-name"], group["subject-is-group"]) == (grp.getgrgid(0).gr_name, "true")
+    assert "g0" in await directory.groups("u0")
+    assert await directory.groups("g0") == ["g0"]
+    only_a_group = next(each.gr_name for each in grp.getgrall() if each.gr_name not in names_of_users())
+    assert (await directory.identifier(only_a_group)).startswith("g")
+
+
+def names_of_users() -> set[str]:
+    return {each.pw_name for each in pwd.getpwall()}
+
+
+@pytest.mark.parametrize("about", ["", "u", "u-1", "u4294967290", "g99999999999999", "x0", "root", "u0\n", "uÙ"])
+async def test_who_is_not_known_to_the_name_service_is_not_known(directory: PamDirectory, about: str) -> None:
+    with pytest.raises(NotKnown):
+        await directory.information(about)
+    with pytest.raises(NotKnown):
+        await directory.groups(about)
+
+
+@pytest.mark.parametrize("name", ["", "no-such-user", "a\0b", "x" * 10000])
+async def test_names_that_nobody_has(directory: PamDirectory, name: str) -> None:
+    with pytest.raises(NotKnown):
+        await directory.identifier(name)
+
+
+async def test_a_service_that_is_not_described_is_said_so(tmp_path: Path) -> None:
+    assert PamDirectory(PamHelpers("nothing", str(tmp_path))).fault({}) == "PAM has no service nothing"
+
+
+async def test_a_name_service_that_does_not_answer_is_trouble(tmp_path: Path) -> None:
+    helpers = PamHelpers("nothing", str(tmp_path), patience=0.0)
+
+    with pytest.raises(DirectoryFailed):
+        await PamDirectory(helpers).information("u0")
+
+    await helpers.close()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from xapid.auth.guesses import Guesses, TooMany
 from xapid.auth.pam_helpers import PamHelpers
 from xapid.auth.passwords import PasswordFile
+from xapid.auth.slots import Slots
+from xapid.datamodel.errors import ApiError
 
 SUPERUSER = "root"
 CHECKS_AT_ONCE = min(8, max(2, os.cpu_count() or 1))
 """Passwords checked in parallel: each takes a processor for some 50 ms, and 64 MiB of memory for as long."""
+T = TypeVar("T")
 
 
 class Login:
@@ -21,23 +26,39 @@ class Login:
     others come from a directory.
     """
 
-    def __init__(self, passwords: PasswordFile | None, guesses: Guesses, pam: PamHelpers | None = None) -> None:
+    def __init__(
+        self,
+        passwords: PasswordFile | None,
+        guesses: Guesses,
+        pam: PamHelpers | None = None,
+        at_once: Callable[[], int] = lambda: CHECKS_AT_ONCE,
+    ) -> None:
+        """``at_once``: how many passwords may be checked in parallel now."""
         self.passwords = passwords
         self._guesses = guesses
         self._pam = pam
-        self._slots = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._slots = Slots(at_once)
 
     async def attempt(self, user: str, password: str, source: str) -> bool:
         """Whether the password is right. ``source``: the address it came from; who is wrong there hears so late."""
+        return bool(await self.slowly(source, lambda: self.check(user, password)))
+
+    async def slowly(self, source: str, check: Callable[[], Awaitable[T]]) -> T | None:
+        """What a check finds, at once if it finds something. Nothing, or an error of the API, is told late."""
         try:
             async with self._guesses.turn(source):
-                if await self.check(user, password):
+                try:
+                    found = await check()
+                except ApiError:
+                    await asyncio.sleep(self._guesses.wrong(source))
+                    raise
+                if found:
                     self._guesses.right(source)
-                    return True
+                    return found
                 await asyncio.sleep(self._guesses.wrong(source))
         except TooMany:
-            return False
-        return False
+            return None
+        return None
 
     async def check(self, user: str, password: str) -> bool:
         """Whether the password is right, told at once."""
@@ -45,7 +66,7 @@ class Login:
             return await self._pam.check(user, password)
         if self.passwords is None:
             return False
-        async with self._slots:
+        async with self._slots.taken():
             return await asyncio.to_thread(self.passwords.check, user, password)
 
     async def _stands_in_file(self, user: str) -> bool:
@@ -56,9 +77,5 @@ class Login:
         if self.passwords is None:
             raise OSError("there is no password file")
         known = user if user in self.passwords.users() else SUPERUSER
-        async with self._slots:
+        async with self._slots.taken():
             await asyncio.to_thread(self.passwords.set, known, password)
-
-    async def close(self) -> None:
-        if self._pam is not None:
-            await self._pam.close()

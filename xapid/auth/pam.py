@@ -1,7 +1,8 @@
 """Asks PAM whether a password is right: a program of its own, since modules may hang, crash, or change the process.
 
 Reads questions from its standard input, a line of JSON each (``{"user": ..., "password": ...}``), and answers with
-lines ``{"reason": ...}``: empty if the password is right and the user may log in, else why not.
+lines ``{"reason": ...}``: empty if the password is right and the user may log in, else why not. Questions of ``names``
+(``{"question": "identifier", "about": "root"}``) are answered with ``{"found": ...}``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from xapid.auth import names
 
 PAM_PROMPT_ECHO_OFF = 1
 PAM_SUCCESS, PAM_BUF_ERR = 0, 5
@@ -100,6 +103,9 @@ def main(service: str, folder: str = "") -> None:
     """Answer questions until there are no more."""
     for line in sys.stdin:
         asked = json.loads(line)
+        if "question" in asked:
+            print(json.dumps({"found": names.QUESTIONS[asked["question"]](asked["about"])}), flush=True)
+            continue
         try:
             reason = authenticate(service, asked["user"], asked["password"], folder)
         except PamMissing as error:

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from asyncio.subprocess import PIPE, Process
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -16,11 +17,17 @@ PATIENCE = 30.0
 """Seconds that a question may take; then its process is killed, and the login fails."""
 
 
+class PamFailed(Exception):
+    """It did not answer; the text says why."""
+
+
 class PamHelpers:
     """Starts processes as they are needed, and keeps one."""
 
     def __init__(self, service: str, folder: str = "", patience: float = PATIENCE) -> None:
         """``folder``: where the service is described, if not in /etc/pam.d."""
+        self.service = service
+        self.folder = folder
         self._command = (sys.executable, "-m", "xapid.auth.pam", service, folder)
         self._patience = patience
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -28,19 +35,31 @@ class PamHelpers:
 
     async def check(self, user: str, password: str) -> bool:
         """Whether the password is right and the user may log in."""
+        try:
+            reason = (await self._asked({"user": user, "password": password}))["reason"]
+        except PamFailed as error:
+            log.error("PAM cannot be asked about %s: %s", user, error)
+            return False
+        if reason:
+            log.info("PAM refuses a login of %s: %s", user, reason)
+        return not reason
+
+    async def look_up(self, question: str, about: str) -> Any:
+        """What the name service knows; None if it knows nothing. Raises PamFailed."""
+        return (await self._asked({"question": question, "about": about}))["found"]
+
+    async def _asked(self, question: dict[str, str]) -> dict[str, Any]:
         async with self._slots:
             process = self._idle.pop() if self._idle else await self._started()
             try:
                 async with asyncio.timeout(self._patience):
-                    reason = await _asked(process, user, password)
-            except TimeoutError:
-                log.error("PAM did not answer within %g s", self._patience)
+                    answer = await _answered(process, question)
+            except TimeoutError as error:
                 await _end(process)
-                return False
+                raise PamFailed(f"no answer within {self._patience:g} s") from error
             except (OSError, ValueError) as error:
-                log.error("the process that asks PAM ended: %s", error)
                 await _end(process)
-                return False
+                raise PamFailed(f"the process that asks it ended: {error}") from error
             except BaseException:
                 await _end(process)
                 raise
@@ -48,9 +67,7 @@ class PamHelpers:
                 await _end(process)
             else:
                 self._idle.append(process)
-        if reason:
-            log.info("PAM refuses a login of %s: %s", user, reason)
-        return not reason
+        return answer
 
     async def _started(self) -> Process:
         return await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
@@ -61,14 +78,15 @@ class PamHelpers:
             await _end(self._idle.pop())
 
 
-async def _asked(process: Process, user: str, password: str) -> str:
+async def _answered(process: Process, question: dict[str, str]) -> dict[str, Any]:
     assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(json.dumps({"user": user, "password": password}).encode() + b"\n")
+    process.stdin.write(json.dumps(question).encode() + b"\n")
     await process.stdin.drain()
     line = await process.stdout.readline()
     if not line:
         raise ValueError("it has nothing to say")
-    return str(json.loads(line)["reason"])
+    answer: dict[str, Any] = json.loads(line)
+    return answer
 
 
 async def _end(process: Process) -> None:

@@ -48,6 +48,8 @@ class SessionState:
     heard: float = 0.0
     """The same moment by the clock that never jumps: idleness is measured by it."""
     started: float = 0.0
+    validated: float = 0.0
+    """When it was last found that a user of a directory may be here, by the clock that never jumps."""
     registrations: dict[str, int] | None = None
     """Classes asked for by event.register; None: neither registered nor unregistered yet."""
     position: int = 0
@@ -131,6 +133,7 @@ class Sessions:
             last_active=now,
             started=now,
             heard=self._clock.monotonic(),
+            validated=self._clock.monotonic(),
         )
         self._make_room(state)
         self._states[ref] = state

@@ -280,7 +280,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     ha_wait_for_shutdown_via_statefile = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
     ha_stop_daemon = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
     ha_release_resources = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_xapi_healthcheck = message("", roles=POOL_ADMIN, hidden=True, arity=0)
+    ha_xapi_healthcheck = message("", result=BOOL, roles=POOL_ADMIN, hidden=True, arity=0)
     local_assert_healthy = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
     request_backup = message(
         "", Param("host", ref("host")), Param("generation", INT), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True
@@ -370,7 +370,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="miami",
         runs_on="host",
     )
-    is_in_emergency_mode = message("", roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=0)
+    is_in_emergency_mode = message("", result=BOOL, roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=0)
     compute_free_memory = message(
         "",
         Param("host", ref("host")),

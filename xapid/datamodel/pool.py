@@ -209,7 +209,7 @@ class Pool(
     emergency_reset_master = message("", Param("master_address", STRING), has_async=False)
     recover_slaves = message("", result=set_of(ref("host")))
     hello = message("", Param("host_uuid", STRING), Param("host_address", STRING), hidden=True)
-    is_slave = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
+    is_slave = message("", Param("host", ref("host")), result=BOOL, roles=POOL_ADMIN, hidden=True)
     create_VLAN = message(
         "",
         Param("device", STRING),

@@ -73,8 +73,23 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
         roles=LOCAL_ROOT,
         has_async=False,
     )
-    slave_login = message("", Param("host", ref("host")), Param("psecret", STRING, secret=True), hidden=True)
-    slave_local_login = message("", Param("psecret", STRING, secret=True), hidden=True)
+    slave_login = message(
+        "",
+        Param("host", ref("host"), late=True),
+        Param("psecret", STRING, secret=True),
+        result=ref("session"),
+        has_async=False,
+        session=False,
+        hidden=True,
+    )
+    slave_local_login = message(
+        "",
+        Param("psecret", STRING, secret=True),
+        result=ref("session"),
+        has_async=False,
+        session=False,
+        hidden=True,
+    )
     slave_local_login_with_password = message(
         "",
         Param("uname", STRING),

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl, unquote
 
 from starlette.types import Scope
 
+from xapid.auth.admission import Admission
 from xapid.auth.sessions import Sessions, SessionState
-from xapid.datamodel.errors import SESSION_INVALID
-from xapid.datamodel.roles import CLIENT_CERT
+from xapid.datamodel.errors import SESSION_INVALID, ApiError
 from xapid.http.exchange import PEER
 from xapid.http.peer import Peer
 from xapid.http.reply import Reply, error_page, unauthorized
@@ -40,26 +40,17 @@ class Parameters:
         return self.cookies.get(name, self.query.get(name))
 
 
-CheckPassword = Callable[[str, str, str], Awaitable[bool]]
-"""Of a user, from an address. Takes its time over a wrong one."""
-
-
 class Authentication:
     """Finds the session that a request belongs to, or makes one that lasts as long as the request."""
 
-    def __init__(
-        self,
-        sessions: Sessions,
-        check_password: CheckPassword,
-        check_certificate: Callable[[bytes], bool] = lambda certificate: False,
-    ) -> None:
+    def __init__(self, sessions: Sessions, admission: Admission) -> None:
         self._sessions = sessions
-        self._check_password = check_password
-        self._check_certificate = check_certificate
+        self._admission = admission
 
     @asynccontextmanager
     async def session(self, scope: Scope, parameters: Parameters, realm: str) -> AsyncIterator[SessionState]:
-        """The session, in the original's order: socket, ``session_id``, basic authentication, certificate.
+        """The session, in the original's order: socket, ``session_id``, ``pool_secret``, basic authentication,
+        certificate.
 
         Raises Refused (401).
         """
@@ -87,18 +78,18 @@ class Authentication:
             return found or self._sessions.start("root", "Unix socket", superuser=True, local=True)
         header = parameters.headers.get("authorization", "")
         agent = parameters.headers.get("user-agent", "") or "unknown client"
-        if not header and self._check_certificate(peer.certificate):
-            return self._sessions.start(
-                "",
-                f"{agent} using a client certificate",
-                superuser=False,
-                roles=frozenset(CLIENT_CERT),
-                client_certificate=True,
-            )
-        user, password = basic_credentials(header, realm)
-        if not await self._check_password(user, password, peer.address):
-            raise Refused(unauthorized(realm))
-        return self._sessions.start(user, f"{agent} using Basic auth", superuser=True)
+        secret = parameters.get("pool_secret")
+        try:
+            if secret is not None:
+                return await self._admission.by_secret(secret, peer.address, "")
+            if not header:
+                known = self._admission.by_certificate(peer.certificate, "", f"{agent} using a client certificate")
+                if known is not None:
+                    return known
+            user, password = basic_credentials(header, realm)
+            return await self._admission.by_password(user, password, peer.address, f"{agent} using Basic auth")
+        except ApiError as error:
+            raise Refused(unauthorized(realm)) from error
 
 
 def basic_credentials(header: str, realm: str) -> tuple[str, str]:

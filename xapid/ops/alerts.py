@@ -29,6 +29,7 @@ class VmAlert(enum.StrEnum):
 
 
 MAJOR = 2
+NOTICE = 3
 INFORMATION = 5
 """Urgency: 1 is the most urgent."""
 

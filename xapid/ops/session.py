@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import NoReturn
 
-from xapid.auth.client_certificates import ClientCertificates
+from xapid.auth.admission import REFUSED, Admission
 from xapid.auth.login import Login
 from xapid.auth.sessions import Sessions, SessionState
-from xapid.datamodel import Session
+from xapid.datamodel import Session, Subject
 from xapid.datamodel.errors import (
     CHANGE_PASSWORD_REJECTED,
     HANDLE_INVALID,
@@ -18,7 +18,6 @@ from xapid.datamodel.errors import (
     SESSION_AUTHENTICATION_FAILED,
     USER_IS_NOT_LOCAL_SUPERUSER,
 )
-from xapid.datamodel.roles import CLIENT_CERT
 from xapid.datamodel.types import DateTime
 from xapid.runtime.context import Context
 from xapid.store.rows import copy_row
@@ -29,27 +28,32 @@ def _sessions(ctx: Context) -> Sessions:
     return sessions
 
 
+def _admission(ctx: Context) -> Admission:
+    admission: Admission = ctx.runtime.services["admission"]
+    return admission
+
+
 async def login_with_password(ctx: Context, uname: str, pwd: str, version: str, originator: str) -> str:
     """Callers of the Unix socket are trusted, and those with a certificate known; others need the right password, and
     wait after wrong ones."""
-    known: ClientCertificates = ctx.runtime.services["client_certificates"]
-    if not ctx.origin.trusted and known.accepts(ctx.origin.certificate):
-        _sessions(ctx).heard_from(ctx.origin.address, ctx.origin.user_agent)
-        state = _sessions(ctx).start(
-            uname,
-            originator,
-            superuser=False,
-            roles=frozenset(CLIENT_CERT),
-            host=ctx.runtime.localhost,
-            client_certificate=True,
-        )
-        return state.ref
-    login: Login = ctx.runtime.services["login"]
-    if not ctx.origin.trusted and not await login.attempt(uname, pwd, ctx.origin.address):
-        raise SESSION_AUTHENTICATION_FAILED(uname, "Authentication failure")
+    admission = _admission(ctx)
+    known = admission.by_certificate(ctx.origin.certificate, uname, originator)
+    if ctx.origin.trusted:
+        state = admission.superuser(uname, originator)
+    else:
+        state = known or await admission.by_password(uname, pwd, ctx.origin.address, originator)
     _sessions(ctx).heard_from(ctx.origin.address, ctx.origin.user_agent)
-    state = _sessions(ctx).start(uname, originator, superuser=True, host=ctx.runtime.localhost)
     return state.ref
+
+
+async def slave_login(ctx: Context, host: str, psecret: str) -> str:
+    """A session for another host of the pool, which knows its secret."""
+    return (await _admission(ctx).by_secret(psecret, ctx.origin.address, host)).ref
+
+
+async def slave_local_login(ctx: Context, psecret: str) -> str:
+    """The same, of this host alone and usable in an emergency."""
+    return (await _admission(ctx).by_secret(psecret, ctx.origin.address, "localhost", local=True)).ref
 
 
 async def create_from_db_file(ctx: Context, filename: str) -> NoReturn:
@@ -63,7 +67,7 @@ async def slave_local_login_with_password(ctx: Context, uname: str, pwd: str) ->
     """A session of this host alone: not in the database, and usable in an emergency."""
     login: Login = ctx.runtime.services["login"]
     if not ctx.origin.trusted and not await login.attempt(uname, pwd, ctx.origin.address):
-        raise SESSION_AUTHENTICATION_FAILED(uname, "Authentication failure")
+        raise SESSION_AUTHENTICATION_FAILED(uname, REFUSED)
     return _sessions(ctx).start(uname, "", superuser=True, local=True).ref
 
 
@@ -91,13 +95,24 @@ async def change_password(ctx: Context, old_pwd: str, new_pwd: str) -> None:
 
 
 def get_all_subject_identifiers(ctx: Context) -> list[str]:
-    return sorted({state.user_sid for state in _sessions(ctx).all() if state.user_sid})
+    """Of users of a directory who are logged in, and of the groups by which they are."""
+    found = {each for state in _sessions(ctx).all() if not state.superuser for each in _identifiers(ctx, state)}
+    return sorted(found - {""})
+
+
+def _identifiers(ctx: Context, state: SessionState) -> tuple[str, str]:
+    """Of the user of a session, and of the subject that spoke for him."""
+    row = ctx.store.find(Session, state.ref)
+    subject = ctx.store.find(Subject, row.subject) if row is not None else None
+    return state.user_sid, subject.subject_identifier if subject is not None else ""
 
 
 def logout_subject_identifier(ctx: Context, subject_identifier: str) -> None:
-    """Ends every session of a directory user but the caller's own."""
+    """Ends every session of a user of a directory, or of the users in a group, but the caller's own."""
     for state in _sessions(ctx).all():
-        if state.user_sid == subject_identifier and not state.superuser and state is not ctx.session:
+        if state.superuser or state is ctx.session or not subject_identifier:
+            continue
+        if subject_identifier in _identifiers(ctx, state):
             _sessions(ctx).end(state.ref)
 
 

@@ -1,5 +1,8 @@
 """Messages of class host, a module for each kind."""
 
+from xapid.ops.host.authentication import disable_external_auth as disable_external_auth
+from xapid.ops.host.authentication import enable_external_auth as enable_external_auth
+from xapid.ops.host.authentication import external_auth_set_ldaps as external_auth_set_ldaps
 from xapid.ops.host.certificates import certificate_list as certificate_list
 from xapid.ops.host.certificates import certificate_sync as certificate_sync
 from xapid.ops.host.certificates import crl_install as crl_install
@@ -13,6 +16,12 @@ from xapid.ops.host.certificates import refresh_server_certificate as refresh_se
 from xapid.ops.host.certificates import reset_server_certificate as reset_server_certificate
 from xapid.ops.host.certificates import set_https_only as set_https_only
 from xapid.ops.host.certificates import uninstall_ca_certificate as uninstall_ca_certificate
+from xapid.ops.host.emergency import emergency_clear_mandatory_guidance as emergency_clear_mandatory_guidance
+from xapid.ops.host.emergency import emergency_disable_tls_verification as emergency_disable_tls_verification
+from xapid.ops.host.emergency import emergency_reenable_tls_verification as emergency_reenable_tls_verification
+from xapid.ops.host.emergency import ha_xapi_healthcheck as ha_xapi_healthcheck
+from xapid.ops.host.emergency import is_in_emergency_mode as is_in_emergency_mode
+from xapid.ops.host.emergency import local_assert_healthy as local_assert_healthy
 from xapid.ops.host.facts import compute_free_memory as compute_free_memory
 from xapid.ops.host.facts import compute_memory_overhead as compute_memory_overhead
 from xapid.ops.host.facts import dmesg_clear as dmesg_clear
@@ -29,6 +38,10 @@ from xapid.ops.host.facts import retrieve_wlb_evacuate_recommendations as retrie
 from xapid.ops.host.plugins import call_extension as call_extension
 from xapid.ops.host.plugins import call_plugin as call_plugin
 from xapid.ops.host.plugins import has_extension as has_extension
+from xapid.ops.host.pool_secret import cleanup_pool_secret as cleanup_pool_secret
+from xapid.ops.host.pool_secret import notify_accept_new_pool_secret as notify_accept_new_pool_secret
+from xapid.ops.host.pool_secret import notify_send_new_pool_secret as notify_send_new_pool_secret
+from xapid.ops.host.pool_secret import update_pool_secret as update_pool_secret
 from xapid.ops.host.power import assert_can_evacuate as assert_can_evacuate
 from xapid.ops.host.power import destroy as destroy
 from xapid.ops.host.power import disable as disable

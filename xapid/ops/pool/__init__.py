@@ -57,6 +57,10 @@ from xapid.ops.pool.settings import set_custom_uefi_certificates as set_custom_u
 from xapid.ops.pool.settings import set_igmp_snooping_enabled as set_igmp_snooping_enabled
 from xapid.ops.pool.settings import set_vswitch_controller as set_vswitch_controller
 from xapid.ops.pool.settings import test_archive_target as test_archive_target
+from xapid.ops.pool.trust import emergency_transition_to_master as emergency_transition_to_master
+from xapid.ops.pool.trust import enable_tls_verification as enable_tls_verification
+from xapid.ops.pool.trust import is_slave as is_slave
+from xapid.ops.pool.trust import rotate_secret as rotate_secret
 from xapid.ops.pool.updates import add_repository as add_repository
 from xapid.ops.pool.updates import check_update_readiness as check_update_readiness
 from xapid.ops.pool.updates import configure_repository_proxy as configure_repository_proxy

@@ -1,0 +1,51 @@
+"""The secret by which the hosts of a pool know each other: who has it may do all."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from pathlib import Path
+
+from xapid.backends.certificates.local import write_whole
+
+BYTES = 48
+
+
+class PoolSecret:
+    """The secret in its file, which is made when it is first wanted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._also: list[str] = []
+        """Others that are taken for it while the hosts agree on a new one."""
+
+    def current(self) -> str:
+        """What this host shows to others."""
+        try:
+            return self._path.read_text().strip()
+        except FileNotFoundError:
+            return self.replace(fresh_secret())
+
+    def replace(self, secret: str) -> str:
+        write_whole(self._path, f"{secret}\n".encode())
+        return secret
+
+    def accept(self, secret: str) -> None:
+        """Take another for it, too, until ``only``."""
+        self._also.append(secret)
+
+    def only(self, secret: str) -> None:
+        """From now on there is this one alone."""
+        self.replace(secret)
+        self._also.clear()
+
+    def is_right(self, secret: str) -> bool:
+        """Takes as long whatever is wrong with it."""
+        given, right = secret.encode(errors="surrogatepass"), False
+        for each in (self.current(), *self._also):
+            right |= hmac.compare_digest(given, each.encode())
+        return right
+
+
+def fresh_secret() -> str:
+    return secrets.token_urlsafe(BYTES)
