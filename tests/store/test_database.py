@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -322,6 +323,23 @@ def test_a_first_start_that_is_killed_leaves_nothing_half_made(tmp_path: Path) -
 
     assert killed.returncode == -9
     assert Database(path).meta()["format"] == "1"
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM alembic_version", "DROP TABLE alembic_version"])
+def test_a_database_without_a_revision_is_refused_with_what_helps_and_left_alone(
+    tmp_path: Path, statement: str
+) -> None:
+    path = tmp_path / "xapid.db"
+    Database(path).open()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+        before = list(connection.iterdump())
+
+    with pytest.raises(DatabaseError, match=r"names no revision: .* `xapid db restore`"):
+        Database(path).open()
+
+    with closing(sqlite3.connect(path)) as connection:
+        assert list(connection.iterdump()) == before
 
 
 async def test_an_undo_line_outlives_the_end_of_the_journal_before_it(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class Database:
                 fresh = not sa.inspect(connection).get_table_names()
                 if not fresh:
                     self._check(connection)
-                self._migrate(connection, script)
+                self._migrate(connection, script, fresh=fresh)
                 if fresh:
                     connection.execute(sa.insert(META), [{"key": "format", "value": str(FORMAT)}])
                 forget_deletions(connection)
@@ -161,11 +161,16 @@ class Database:
                 "install the newer version, or restore a backup"
             )
 
-    def _migrate(self, connection: sa.Connection, script: alembic.script.ScriptDirectory) -> None:
+    def _migrate(self, connection: sa.Connection, script: alembic.script.ScriptDirectory, *, fresh: bool) -> None:
         config = migration_config()
         present = MigrationContext.configure(connection).get_current_revision()
         if present == script.get_current_head():
             return
+        if present is None and not fresh:
+            raise DatabaseError(
+                f"database {self.path} names no revision: a migration was broken off, or the table alembic_version was "
+                f"emptied. Put back a copy of it, {self.path}.before-* or a backup, with `xapid db restore`"
+            )
         if present is not None and present not in {each.revision for each in script.walk_revisions()}:
             raise DatabaseError(f"database {self.path} is at revision {present}, made by a newer xapid")
         config.attributes["connection"] = connection

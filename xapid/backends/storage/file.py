@@ -40,6 +40,7 @@ from xapid.backends.storage.interface import (
     Volume,
     VolumeFormat,
 )
+from xapid.backends.storage.places import directory
 from xapid.backends.storage.survey import Surveyor, virtual_size, volume_of
 
 STEP = sizes.MIB
@@ -245,10 +246,7 @@ class File:
     def _place(self, config: dict[str, str], uuid: str) -> Path:
         location = config.get("location", "")
         if location:
-            place = Path(location)
-            if not place.is_absolute() or ".." in place.parts or not location.isprintable():
-                raise BadConfig(f"location must be the full path of a directory, not {location!r}", key="location")
-            return place
+            return directory(location)
         if self._root is None or not uuid:
             raise BadConfig("location is missing: the directory of the repository", key="location")
         return self._root / uuid

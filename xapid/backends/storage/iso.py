@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from xapid.backends.interface import BadConfig, DriverInfo
+from xapid.backends.interface import DriverInfo
 from xapid.backends.storage.discs import Discs
 from xapid.backends.storage.interface import Feature, Sr
+from xapid.backends.storage.places import directory
 
 ENDINGS = (".iso", ".img")
 
@@ -30,15 +31,12 @@ class Iso(Discs):
         self._directory(sr)
 
     def images(self, sr: Sr) -> Iterable[Path]:
-        directory = self._directory(sr)
-        if not directory.is_dir():
+        place = self._directory(sr)
+        if not place.is_dir():
             return []
-        found = (path for path in directory.iterdir() if path.suffix.lower() in ENDINGS)
+        found = (path for path in place.iterdir() if path.suffix.lower() in ENDINGS)
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @staticmethod
     def _directory(sr: Sr) -> Path:
-        location = sr.device_config.get("location", "")
-        if not location.startswith("/"):
-            raise BadConfig("the location of disc images must be an absolute path", key="location")
-        return Path(location)
+        return directory(sr.device_config.get("location", ""))

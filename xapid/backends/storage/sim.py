@@ -33,6 +33,7 @@ from xapid.backends.storage.interface import (
     Volume,
     VolumeFormat,
 )
+from xapid.backends.storage.places import directory
 
 ISO_ENDINGS = (".iso", ".img")
 
@@ -327,10 +328,8 @@ class Sim:
         for key in self._kind.required:
             if not config.get(key):
                 raise BadConfig(f"{key} is missing from the configuration", key=key)
-        if self._type == "file" and not Path(config["location"]).is_absolute():
-            raise BadConfig(
-                f"location must be the full path of a directory, not {config['location']!r}", key="location"
-            )
+        if self._type == "file":
+            directory(config["location"])
 
     def _need(self, feature: Feature) -> None:
         if feature not in self._kind.features:
