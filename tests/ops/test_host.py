@@ -22,8 +22,8 @@ from xapid.datamodel.errors import (
     INVALID_VALUE,
     LICENSE_PROCESSING_ERROR,
     MESSAGE_METHOD_UNKNOWN,
-    NOT_IMPLEMENTED,
     NOT_IN_EMERGENCY_MODE,
+    OPERATION_NOT_ALLOWED,
     VALUE_NOT_SUPPORTED,
     WLB_NOT_INITIALIZED,
     XENAPI_MISSING_PLUGIN,
@@ -147,18 +147,6 @@ async def test_plain_answers_of_a_host(xapi: Xapi, host: str) -> None:
         await xapi.host.retrieve_wlb_evacuate_recommendations(host)
 
 
-@pytest.mark.parametrize(
-    "message, named", [("get_log", "get_log"), ("dmesg_clear", "dmesg_clear"), ("list_methods", "list_method")]
-)
-async def test_what_the_original_does_not_implement_either(xapi: Xapi, host: str, message: str, named: str) -> None:
-    params = () if message == "list_methods" else (host,)
-
-    with pytest.raises(NOT_IMPLEMENTED) as error:
-        await xapi.call(f"host.{message}", *params)
-
-    assert error.value.args == (named,)
-
-
 # --- Settings ----------------------------------------------------------------------------------------
 
 
@@ -231,6 +219,8 @@ async def test_settings_that_are_refused(xapi: Xapi, host: str) -> None:
         await xapi.host.set_max_cstate(host, "C9")
     with pytest.raises(VALUE_NOT_SUPPORTED):
         await xapi.host.set_ssl_legacy(host, True)
+    with pytest.raises(OPERATION_NOT_ALLOWED):
+        await xapi.host.set_uefi_certificates(host, "")
     with pytest.raises(HA_NOT_ENABLED):
         await xapi.host.emergency_ha_disable()
     with pytest.raises(NOT_IN_EMERGENCY_MODE):

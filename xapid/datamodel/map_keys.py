@@ -231,6 +231,15 @@ MULTIPATHING = MapKey(
     "host", "other_config", "multipathing", YES, False, "The field multipathing again, for older clients."
 )
 
+SYSLOG_DESTINATION = MapKey(
+    "host",
+    "logging",
+    "syslog_destination",
+    Pattern("the name or address of a machine, with :PORT if it is not 514", r"[A-Za-z0-9._:\[\]%-]*"),
+    "",
+    "Where the log of the host is sent too, once host.syslog_reconfigure is called.",
+)
+
 # --- Machines ----------------------------------------------------------------------------------------
 
 DEFAULT_TEMPLATE = MapKey(

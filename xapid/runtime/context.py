@@ -185,6 +185,9 @@ class Context:
     def network(self, host: Host) -> Channel:
         return self._channel(host.ref, "network")
 
+    def machine(self, host: Host) -> Channel:
+        return self._channel(host.ref, "host")
+
     def programs(self, host: Host) -> Channel:
         return self._channel(host.ref, "programs")
 

@@ -64,3 +64,12 @@ class HostDriver(Protocol):
     def facts(self) -> HostFacts: ...
     def memory(self) -> tuple[int, int]:
         """Total and free, in bytes."""
+
+    def console_text(self) -> str:
+        """What the hypervisor has printed, as much of it as is kept."""
+
+    def send_debug_keys(self, keys: str) -> None:
+        """Have the hypervisor do what each key is for. Raises NotSupported where it knows none."""
+
+    def send_log_to(self, destination: str) -> None:
+        """Send the log of this machine to another too, ``ADDRESS[:PORT]``; empty: to none. Raises NotSupported."""

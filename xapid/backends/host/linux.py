@@ -1,4 +1,4 @@
-"""Facts of this machine from /proc, /sys and /etc. What is missing, in a container say, is left at its default."""
+"""This machine: facts from /proc, /sys and /etc, and settings. What is missing, in a container say, has its default."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 import shlex
 from pathlib import Path
 
+from xapid.backends import process
 from xapid.backends.host import processors
 from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts
+from xapid.backends.host.log import Run, send_log_to
 from xapid.backends.host.tree import Tree
-from xapid.backends.interface import DriverInfo
+from xapid.backends.interface import DriverInfo, NotSupported
 
 BIOS_STRINGS = {
     "bios-vendor": "bios_vendor",
@@ -36,8 +38,9 @@ class Linux:
 
     info = DriverInfo("linux", "The machine by /proc and /sys")
 
-    def __init__(self, root: Path = Path("/")) -> None:
+    def __init__(self, root: Path = Path("/"), run: Run = process.run) -> None:
         self._tree = Tree(root)
+        self._run = run
 
     def facts(self) -> HostFacts:
         tree = self._tree
@@ -75,6 +78,18 @@ class Linux:
         if limit < total:
             return limit, max(min(free, limit - used), 0)
         return total, free
+
+    def console_text(self) -> str:
+        """Where the kernel is the hypervisor, its own."""
+        return self._run(["xl", "dmesg"] if _runs_xen(self._tree) else ["dmesg"])
+
+    def send_debug_keys(self, keys: str) -> None:
+        if not _runs_xen(self._tree):
+            raise NotSupported("debug keys are Xen's, and this host does not run it")
+        self._run(["xl", "debug-keys", "--", keys])
+
+    def send_log_to(self, destination: str) -> None:
+        send_log_to(self._tree, self._run, destination)
 
 
 def _numbered(tree: Tree, directory: str, prefix: str) -> list[str]:

@@ -23,6 +23,9 @@ class Sim:
     def __init__(self) -> None:
         self.faults = SimFaults()
         self._started = time.time()
+        self.debug_keys = ""
+        """All that were sent."""
+        self.log_destination = ""
 
     def facts(self) -> HostFacts:
         return HostFacts(
@@ -48,3 +51,12 @@ class Sim:
 
     def memory(self) -> tuple[int, int]:
         return MEMORY, MEMORY - 2**30
+
+    def console_text(self) -> str:
+        return "Xen simulator"
+
+    def send_debug_keys(self, keys: str) -> None:
+        self.debug_keys += keys
+
+    def send_log_to(self, destination: str) -> None:
+        self.log_destination = destination

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+
+from xapid.backends.interface import Failed
 
 
 class Tree:
@@ -45,6 +48,35 @@ class Tree:
             return str((self.root / name).readlink())
         except OSError:
             return ""
+
+    def is_directory(self, name: str) -> bool:
+        return (self.root / name).is_dir()
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> None:
+        """Make or replace a file, and the directory that it is in. Nobody ever finds half of it. Raises Failed."""
+        path = self.root / name
+        try:
+            path.parent.mkdir(0o755, parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            try:
+                with os.fdopen(handle, "w") as file:
+                    os.fchmod(file.fileno(), mode)
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(temporary).replace(path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise Failed(f"/{name} cannot be written: {error.strerror}") from error
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there. Raises Failed."""
+        try:
+            (self.root / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise Failed(f"/{name} cannot be removed: {error.strerror}") from error
 
     def opens(self, name: str) -> bool:
         """Whether we may read and write a file."""

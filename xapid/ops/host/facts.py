@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from xapid.auth.sessions import Sessions
 from xapid.datamodel import PIF, Host
-from xapid.datamodel.errors import INTERNAL_ERROR, NOT_IMPLEMENTED, WLB_NOT_INITIALIZED
+from xapid.datamodel.errors import INTERNAL_ERROR, WLB_NOT_INITIALIZED
 from xapid.datamodel.host import HostSchedGran
 from xapid.datamodel.types import DateTime
 from xapid.rules.memory import free_memory
@@ -62,18 +62,3 @@ def get_data_sources(ctx: Context, host: Host) -> list[dict[str, Any]]:
 
 def retrieve_wlb_evacuate_recommendations(ctx: Context, self: Host) -> NoReturn:
     raise WLB_NOT_INITIALIZED()
-
-
-# --- What the original does not implement either ----------------------------------------------------
-
-
-def list_methods(ctx: Context) -> NoReturn:
-    raise NOT_IMPLEMENTED("list_method")
-
-
-def get_log(ctx: Context, host: Host) -> NoReturn:
-    raise NOT_IMPLEMENTED("get_log")
-
-
-def dmesg_clear(ctx: Context, host: Host) -> NoReturn:
-    raise NOT_IMPLEMENTED("dmesg_clear")
