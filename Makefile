@@ -13,7 +13,7 @@ BIN := .venv/bin
 NEITHER_ROOT_NOR_QEMU := not libvirt and not root and not slow and not lab
 
 .DEFAULT_GOAL := help
-.PHONY: help install run stop clean unit test check bench proof docs migration lab-test install-host
+.PHONY: help install run stop clean unit test check bench fuzz proof docs migration lab-test install-host
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +53,10 @@ check: ## Lint, types, and who may import whom
 bench: ## Speed, as ratios to a baseline of the same run; QUICK=1: in a minute
 	@$(PREPARE) venv dev
 	@for each in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$each .py) $(if $(QUICK),--quick) || exit; done
+
+fuzz: ## Attack what reads bytes of clients, and every message; FUZZ="--seconds 60 json", see tests/fuzz
+	@$(PREPARE) venv dev
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 proof: ## Run what shows each point of the first issue, and say ok or FAIL
 	@$(BIN)/python make.d/proof.py

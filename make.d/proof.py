@@ -29,7 +29,7 @@ PROOFS = (
     _tests(2, "tests/durability"),
     _tests(3, "tests/wire tests/http"),
     _tests(3, "tests/replay"),
-    _tests(3, "tests/clients"),
+    _tests(3, "tests/clients tests/fuzz"),
     _tests(4, "tests/http/test_listeners.py tests/auth/test_certificate.py"),
     _tests(5, "tests/cli tests/runtime/test_config.py"),
     _tests(6, "tests/api tests/auth"),

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from tests.certificates import key_pem, made, revocation_list, rsa_key
 from tests.conftest import FreshHost
 from tests.xapi import Xapi
-from xapid.datamodel import Pool
+from xapid.datamodel import Host, Pool
 from xapid.datamodel.errors import (
     CERTIFICATE_ALREADY_EXISTS,
     CERTIFICATE_DOES_NOT_EXIST,
@@ -99,6 +99,16 @@ async def test_a_host_signs_a_new_certificate_itself(fresh: FreshHost, host: str
     assert (await only(xapi, "host"))["fingerprint_sha256"] != ours.fingerprint
     shown = (await xapi.host.get_server_certificate(host)).encode()
     assert shown != ours.pem.encode()
+
+
+async def test_a_host_whose_address_is_none_signs_a_certificate_without_it(fresh: FreshHost, host: str) -> None:
+    row = fresh.store.get(Host, host)
+    with fresh.store.write() as tx:
+        tx.set(row, address="no address", hostname="\u00fcber")
+
+    await fresh.xapi.host.reset_server_certificate(host)
+
+    assert "BEGIN CERTIFICATE" in await fresh.xapi.host.get_server_certificate(host)
 
 
 ANOTHER = rsa_key(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 
 from cryptography import x509
 
@@ -86,9 +87,18 @@ def set_https_only(ctx: Context, self: Host, value: bool) -> None:
 
 
 def _names(store: Store, host: Host) -> tuple[list[str], list[str]]:
-    """Names and addresses by which clients know a host."""
+    """Names and addresses by which clients know a host: those that are such, for clients write others there too."""
+    hostnames = [each for each in (host.hostname, "localhost") if each and each.isascii()]
     addresses = [host.address, *(pif.IP for pif in store.where(PIF, host=host.ref))]
-    return [host.hostname, "localhost"], ["127.0.0.1", *dict.fromkeys(each for each in addresses if each)]
+    return hostnames, ["127.0.0.1", *dict.fromkeys(filter(_is_address, addresses))]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 # --- Copies of what the pool trusts. What is installed here alone goes with the next `certificate_sync`. -----------
