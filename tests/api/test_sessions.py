@@ -253,6 +253,15 @@ async def test_a_session_ends_after_a_day_without_a_call(fresh: FreshHost, idle:
     assert await is_alive(fresh.xapi, session) is alive
 
 
+async def test_a_local_session_stays_for_the_emergency(fresh: FreshHost) -> None:
+    local = await fresh.xapi.send("session.slave_local_login_with_password", "root", "")
+
+    fresh.clock.passed += 10 * IDLE_LIMIT
+    sessions(fresh).expire()
+
+    assert await fresh.xapi.send("host.get_all", local)
+
+
 async def test_a_call_now_and_then_keeps_a_session(fresh: FreshHost) -> None:
     session = await log_in(fresh.xapi)
     for _ in range(5):

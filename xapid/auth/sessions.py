@@ -20,7 +20,7 @@ from xapid.runtime.clock import Clock
 from xapid.store.store import Store
 
 IDLE_LIMIT = 24 * 3600.0
-"""Seconds after which an idle session ends."""
+"""Seconds after which an idle session ends. Local ones, for emergencies, do not."""
 TEXTS = 16 * 1024 * 1024
 """Characters of names and originators of all sessions: each may be as long as a call."""
 AGENTS = 128
@@ -188,7 +188,7 @@ class Sessions:
         if state is None:
             raise SESSION_INVALID(ref)
         heard = self._clock.monotonic()
-        if heard - state.heard > IDLE_LIMIT and ref not in self._busy():
+        if heard - state.heard > IDLE_LIMIT and not state.local and ref not in self._busy():
             self.end(ref)
             raise SESSION_INVALID(ref)
         state.last_active = self._clock.now()
@@ -242,7 +242,7 @@ class Sessions:
         for members in list(self._groups.values()):
             # The one longest idle stands first.
             for ref in list(takewhile(lambda ref: self._states[ref].heard < limit, members)):
-                if ref not in busy:
+                if ref not in busy and not self._states[ref].local:
                     self.end(ref)
 
 

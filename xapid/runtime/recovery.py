@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, get_type_hints
 
 import msgspec
 
+from xapid.backends.agent import INTERFACES
 from xapid.backends.interface import BackendError, NotFound
 from xapid.datamodel import Task
 from xapid.datamodel.task import TaskStatusType
@@ -20,13 +20,8 @@ from xapid.store.store import Store
 
 log = logging.getLogger(__name__)
 
-INTERFACES = {
-    "DomainDriver": "xapid.backends.domain.interface",
-    "DatapathDriver": "xapid.backends.datapath.interface",
-    "StorageDriver": "xapid.backends.storage.interface",
-    "NetworkDriver": "xapid.backends.network.interface",
-}
-"""Where the driver interfaces are whose methods the journal may name."""
+BY_NAME = {interface.__name__: interface for interface in INTERFACES.values()}
+"""The driver interfaces, whose methods the journal names."""
 
 REASON = "The toolstack stopped while this was under way; what it had not recorded as done was taken back."
 
@@ -71,7 +66,7 @@ async def _run(line: JournalLine, backends: Backends) -> bool:
 
 def _method(qualified: str) -> Callable[..., Any]:
     interface, _, name = qualified.partition(".")
-    method: Callable[..., Any] = getattr(getattr(importlib.import_module(INTERFACES[interface]), interface), name)
+    method: Callable[..., Any] = getattr(BY_NAME[interface], name)
     return method
 
 
