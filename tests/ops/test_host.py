@@ -136,10 +136,6 @@ async def test_a_host_knows_its_memory(fresh: FreshHost, host: str) -> None:
     assert await fresh.xapi.host.compute_memory_overhead(host) == "0"
 
 
-async def test_a_host_knows_the_time_zones(xapi: Xapi, host: str) -> None:
-    assert "Europe/Berlin" in await xapi.host.list_timezones(host)
-
-
 async def test_plain_answers_of_a_host(xapi: Xapi, host: str) -> None:
     assert await xapi.host.get_sched_gran(host) == "cpu"
     assert await xapi.host.get_data_sources(host) == []

@@ -19,6 +19,9 @@ from xapid.backends.interface import BackendError, Failed, NoSpace, Unavailable
 
 log = logging.getLogger(__name__)
 
+Run = Callable[[Sequence[str]], str]
+"""Runs a command that must succeed and returns what it printed: ``run``, or what a test has in its place."""
+
 LONGEST = 30 * 24 * 3600.0
 """Seconds a copy may take at most."""
 MOST = 16 << 20

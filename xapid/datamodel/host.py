@@ -721,8 +721,12 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="24.10.0",
         state="prototyped",
     )
-    enable_ssh = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
-    disable_ssh = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
+    enable_ssh = message(
+        "", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped", runs_on="self"
+    )
+    disable_ssh = message(
+        "", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped", runs_on="self"
+    )
     set_ssh_enabled_timeout = message(
         "",
         Param("self", ref("host")),
@@ -730,6 +734,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=POOL_ADMIN,
         since="25.21.0",
         state="prototyped",
+        runs_on="self",
     )
     set_console_idle_timeout = message(
         "",
@@ -738,6 +743,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=POOL_ADMIN,
         since="25.21.0",
         state="prototyped",
+        runs_on="self",
     )
     set_ssh_auto_mode = message(
         "",
@@ -746,6 +752,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=POOL_ADMIN,
         since="25.27.0",
         state="prototyped",
+        runs_on="self",
     )
     get_tracked_user_agents = message(
         "",
@@ -769,6 +776,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("value", enum_of(HostNtpMode)),
         since="26.0.0",
         state="prototyped",
+        runs_on="self",
     )
     set_ntp_custom_servers = message(
         "",
@@ -776,6 +784,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("value", set_of(STRING)),
         since="26.0.0",
         state="prototyped",
+        runs_on="self",
     )
     get_ntp_servers_status = message(
         "",
@@ -784,8 +793,11 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="26.0.0",
         state="prototyped",
+        runs_on="self",
     )
-    set_timezone = message("", Param("self", ref("host")), Param("value", STRING), since="26.0.0", state="prototyped")
+    set_timezone = message(
+        "", Param("self", ref("host")), Param("value", STRING), since="26.0.0", state="prototyped", runs_on="self"
+    )
     list_timezones = message(
         "",
         Param("self", ref("host")),
@@ -793,6 +805,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="26.0.0",
         state="prototyped",
+        runs_on="self",
     )
     get_ntp_synchronized = message(
         "",
@@ -801,6 +814,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="26.0.0",
         state="prototyped",
+        runs_on="self",
     )
     set_servertime = message(
         "",

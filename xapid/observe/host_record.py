@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import xapid
-from xapid.backends.host.interface import Cpu, HostFacts
+from xapid.backends.host.interface import Cpu, HostFacts, TimeSource
 from xapid.backends.network.interface import Nic
 from xapid.datamodel import Host, HostCpu
+from xapid.datamodel.host import HostNtpMode
 from xapid.observe.licence import EDITION, license_params
 from xapid.observe.machine import Machine
 from xapid.runtime.config import Config
@@ -54,6 +55,9 @@ def fields(machine: Machine, config: Config, now: float) -> dict[str, Any]:
         "bios_strings": {**NO_BIOS_STRINGS, **facts.bios_strings},
         "chipset_info": {"iommu": str(facts.iommu).lower()},
         "timezone": facts.timezone,
+        "ntp_mode": HostNtpMode(facts.time_source),
+        # Those of another mode are kept for the day they are asked for.
+        **({"ntp_custom_servers": facts.time_servers} if facts.time_source is TimeSource.Custom else {}),
         "sched_policy": "credit",
         "supported_bootloaders": ("pygrub", "eliloader"),
         "virtual_hardware_platform_versions": (0, 1, 2),

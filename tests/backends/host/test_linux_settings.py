@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.backends.host.machines import DEBIAN, XEN, lay_out
+from xapid.backends.host.interface import TimeSource
 from xapid.backends.host.linux import Linux
-from xapid.backends.interface import Failed, NotSupported
+from xapid.backends.host.time_servers import chrony_with
+from xapid.backends.interface import BadConfig, Failed, NotSupported
 
 
 class Commands:
@@ -101,3 +104,181 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, machine: Linux) 
     with pytest.raises(Failed, match=f"/{REMOTE} cannot be written"):
         machine.send_log_to("192.0.2.9")
     assert [path.name for path in (tmp_path / "etc/rsyslog.d").iterdir()] == ["xapid-remote.conf"]
+
+
+# --- The clock --------------------------------------------------------------------------------------
+
+
+def test_the_clock_is_set_in_seconds_and_read_in_its_own_zone(
+    tmp_path: Path, machine: Linux, commands: Commands
+) -> None:
+    machine.set_time(1_700_000_000.0)
+    machine.set_timezone("Asia/Kolkata")
+    before = time.time()
+    (tmp_path / "etc/localtime").symlink_to("/usr/share/zoneinfo/Asia/Kolkata")
+    now = machine.now()
+
+    assert commands.run == ["timedatectl set-time @1700000000", "timedatectl set-timezone Asia/Kolkata"]
+    assert before <= now.seconds <= time.time()
+    assert now.local == time.strftime("%Y%m%dT%H:%M:%S", time.gmtime(now.seconds + 5.5 * 3600))
+
+
+def test_a_zone_that_python_does_not_know_is_read_as_utc(tmp_path: Path, machine: Linux) -> None:
+    (tmp_path / "etc/localtime").symlink_to("/usr/share/zoneinfo/Atlantis/Capital")
+
+    now = machine.now()
+
+    assert now.local == time.strftime("%Y%m%dT%H:%M:%S", time.gmtime(now.seconds))
+
+
+@pytest.mark.parametrize("zone", ["", "Atlantis/Capital", "../etc/passwd", "-h", "/usr/share/zoneinfo/UTC"])
+def test_a_zone_that_is_none_is_not_tried(machine: Linux, commands: Commands, zone: str) -> None:
+    with pytest.raises(BadConfig) as error:
+        machine.set_timezone(zone)
+
+    assert (error.value.facts, commands.run) == ({"key": "timezone"}, [])
+
+
+@pytest.mark.parametrize("printed, found", [("yes\n", True), ("no\n", False), ("", False)])
+def test_systemd_says_whether_the_clock_goes_by_a_server(
+    machine: Linux, commands: Commands, printed: str, found: bool
+) -> None:
+    commands.prints["timedatectl show --property=NTPSynchronized --value"] = printed
+
+    assert machine.synchronized() is found
+
+
+# --- Time servers -----------------------------------------------------------------------------------
+
+CHRONY: dict[str, str | bytes] = {
+    "usr/lib/systemd/system/chrony.service": "",
+    "usr/lib/systemd/system/systemd-timesyncd.service": "",
+    "etc/systemd/system/multi-user.target.wants/chrony.service": "",
+    "etc/chrony/chrony.conf": "# from Debian\npool 2.debian.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\n"
+    "sourcedir /etc/chrony/sources.d\nrefclock PPS /dev/pps0\nmakestep 1 3\n",
+}
+TIMESYNCD: dict[str, str | bytes] = {
+    "usr/lib/systemd/system/systemd-timesyncd.service": "",
+    "etc/systemd/system/sysinit.target.wants/systemd-timesyncd.service": "",
+}
+RED_HAT: dict[str, str | bytes] = {
+    "usr/lib/systemd/system/chronyd.service": "",
+    "etc/systemd/system/multi-user.target.wants/chronyd.service": "",
+    "etc/chrony.conf": "server 192.0.2.1 iburst\n",
+}
+OWN = ("ntp.example", "192.0.2.7")
+
+
+def source(machine: Linux) -> tuple[TimeSource, tuple[str, ...]]:
+    found = machine.facts()
+    return found.time_source, found.time_servers
+
+
+@pytest.mark.parametrize(
+    "files, unit",
+    [(CHRONY, "chrony.service"), (TIMESYNCD, "systemd-timesyncd.service"), (RED_HAT, "chronyd.service")],
+)
+def test_where_the_time_comes_from_is_set_read_and_taken_back(
+    tmp_path: Path, commands: Commands, files: dict[str, str | bytes], unit: str
+) -> None:
+    machine = Linux(lay_out(tmp_path, DEBIAN, files), commands)
+    before = source(machine)
+
+    machine.set_time_source(TimeSource.Custom, OWN)
+    custom = source(machine)
+    machine.set_time_source(TimeSource.DHCP, ())
+    dhcp = source(machine)
+    machine.set_time_source(TimeSource.Factory, ())
+
+    assert (before, custom, dhcp) == ((TimeSource.Factory, ()), (TimeSource.Custom, OWN), (TimeSource.DHCP, ()))
+    assert source(machine) == before
+    assert commands.run == ["timedatectl set-ntp true", f"systemctl restart {unit}"] * 3
+    for name, content in files.items():
+        assert (tmp_path / name).read_text() == content
+    assert not (tmp_path / "etc/systemd/timesyncd.conf.d/xapid.conf").exists()
+
+
+def test_servers_of_its_own_are_the_only_ones_that_chrony_asks() -> None:
+    text = chrony_with(str(CHRONY["etc/chrony/chrony.conf"]), TimeSource.Custom, OWN)
+
+    heard = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert heard == [
+        "refclock PPS /dev/pps0",
+        "makestep 1 3",
+        "server ntp.example iburst",
+        "server 192.0.2.7 iburst",
+    ]
+
+
+def test_by_dhcp_chrony_looks_where_its_clients_write() -> None:
+    debian = chrony_with(str(CHRONY["etc/chrony/chrony.conf"]), TimeSource.DHCP, ()).splitlines()
+    plain = chrony_with("pool ntp.example\n", TimeSource.DHCP, ()).splitlines()
+
+    for lines in (debian, plain):
+        assert [line for line in lines if line.startswith(("server", "pool", "sourcedir"))] == [
+            "sourcedir /run/chrony-dhcp"
+        ]
+
+
+def test_a_chrony_that_came_without_servers_cannot_go_back_to_them() -> None:
+    with pytest.raises(BadConfig) as error:
+        chrony_with("makestep 1 3\nsourcedir /run/chrony-dhcp\n", TimeSource.Factory, ())
+
+    assert error.value.facts == {"key": "source"}
+
+
+def test_servers_of_its_own_are_the_only_ones_that_timesyncd_asks(tmp_path: Path, commands: Commands) -> None:
+    Linux(lay_out(tmp_path, TIMESYNCD), commands).set_time_source(TimeSource.Custom, OWN)
+
+    written = (tmp_path / "etc/systemd/timesyncd.conf.d/xapid.conf").read_text().splitlines()
+    assert written[1:] == ["[Time]", "NTP=", "NTP=ntp.example 192.0.2.7", "FallbackNTP="]
+
+
+def test_time_servers_are_switched_off(tmp_path: Path, commands: Commands) -> None:
+    machine = Linux(lay_out(tmp_path, CHRONY), commands)
+
+    machine.set_time_source(TimeSource.Disabled, ())
+    (tmp_path / "etc/systemd/system/multi-user.target.wants/chrony.service").unlink()  # as that command does
+
+    assert commands.run == ["timedatectl set-ntp false"]
+    assert source(machine) == (TimeSource.Disabled, ())
+
+
+def test_a_machine_without_a_program_for_it_takes_its_time_from_nowhere(machine: Linux, commands: Commands) -> None:
+    machine.set_time_source(TimeSource.Disabled, ())
+    with pytest.raises(NotSupported, match="neither chrony nor"):
+        machine.set_time_source(TimeSource.DHCP, ())
+
+    assert source(machine) == (TimeSource.Disabled, ())
+    assert (machine.time_servers(), commands.run) == ({}, [])
+
+
+def test_chrony_says_what_it_thinks_of_each_server(tmp_path: Path, commands: Commands) -> None:
+    commands.prints["chronyc -c sources"] = (
+        "^,*,192.0.2.1,5,6,377,57,-0.0,-0.1,0.08\n^,?,ntp.example,0,8,0,4294967295,0.0,0.0,0.0\n"
+        "^,+,192.0.2.2,5,6,377,54,0.0,0.0,0.07\n^,-,192.0.2.3,5,6,377,54,0.0,0.0,0.07\n"
+        "#,*,PPS0,0,4,377,8,0.0,0.0,0.0\n^,x,192.0.2.4,5\n^,~,192.0.2.5,5\n^,!,192.0.2.6,5\nnot a row\n"
+    )
+
+    assert Linux(lay_out(tmp_path, CHRONY), commands).time_servers() == {
+        "192.0.2.1": "synced",
+        "ntp.example": "unreachable",
+        "192.0.2.2": "combined",
+        "192.0.2.3": "uncombined",
+        "192.0.2.4": "error",
+        "192.0.2.5": "variable",
+        "192.0.2.6": "unknown",
+    }
+
+
+@pytest.mark.parametrize("address, state", [("ServerAddress=192.0.2.7\n", "synced"), ("", "unreachable")])
+def test_timesyncd_knows_the_one_server_that_it_asks(
+    tmp_path: Path, commands: Commands, address: str, state: str
+) -> None:
+    commands.prints["timedatectl show-timesync"] = (
+        f"SystemNTPServers=a.example b.example\nServerName=a.example\n{address}PollIntervalMinUSec=32s\n"
+    )
+
+    found = Linux(lay_out(tmp_path, TIMESYNCD), commands).time_servers()
+
+    assert found == {"a.example": state, "b.example": "unknown"}

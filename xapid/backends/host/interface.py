@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from xapid.backends.interface import DriverInfo
 
 UNKNOWN_XEN = "(unknown)"
 """The version of Xen where there is none."""
+
+
+class TimeSource(enum.StrEnum):
+    """Where a machine takes its time from, by NTP."""
+
+    Factory = "Factory"
+    """The servers that its system came with."""
+    DHCP = "DHCP"
+    """Those that a server for addresses names."""
+    Custom = "Custom"
+    """Servers of its own."""
+    Disabled = "Disabled"
+
+
+class Moment(NamedTuple):
+    """What the clocks of a machine show."""
+
+    seconds: float
+    """since 1970"""
+    local: str
+    """the clock on its wall, ``20260131T23:59:59``"""
 
 
 @dataclass(frozen=True)
@@ -43,6 +65,9 @@ class HostFacts:
     boot_time: float = 0.0
     """seconds since 1970"""
     timezone: str = "UTC"
+    time_source: TimeSource = TimeSource.Disabled
+    time_servers: tuple[str, ...] = ()
+    """names or addresses, where they are of its own"""
     name_servers: tuple[str, ...] = ()
     """addresses of those that this machine asks for names"""
     bios_strings: dict[str, str] = field(default_factory=dict)
@@ -73,3 +98,26 @@ class HostDriver(Protocol):
 
     def send_log_to(self, destination: str) -> None:
         """Send the log of this machine to another too, ``ADDRESS[:PORT]``; empty: to none. Raises NotSupported."""
+
+    def now(self) -> Moment: ...
+
+    def set_time(self, seconds: float) -> None:
+        """Set the clock, in seconds since 1970. Only a machine that takes its time from nowhere keeps it."""
+
+    def timezones(self) -> tuple[str, ...]:
+        """Names of the zones that are known, in order."""
+
+    def set_timezone(self, name: str) -> None:
+        """Raises BadConfig (``key``: timezone) for a name that is not known."""
+
+    def set_time_source(self, source: TimeSource, servers: tuple[str, ...]) -> None:
+        """Take the time from there from now on; ``servers`` are for Custom.
+
+        Raises NotSupported without a program for NTP, BadConfig (``key``: source) if there are no such servers.
+        """
+
+    def time_servers(self) -> dict[str, str]:
+        """What is thought of each time server: synced, combined, uncombined, unreachable, variable, error, unknown."""
+
+    def synchronized(self) -> bool:
+        """Whether the clock goes by a time server."""

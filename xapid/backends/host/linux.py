@@ -8,10 +8,12 @@ from pathlib import Path
 
 from xapid.backends import process
 from xapid.backends.host import processors
-from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts
-from xapid.backends.host.log import Run, send_log_to
+from xapid.backends.host.clock import Clock, zone_of, zones
+from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts, Moment, TimeSource
+from xapid.backends.host.log import send_log_to
 from xapid.backends.host.tree import Tree
 from xapid.backends.interface import DriverInfo, NotSupported
+from xapid.backends.process import Run
 
 BIOS_STRINGS = {
     "bios-vendor": "bios_vendor",
@@ -28,7 +30,6 @@ BIOS_STRINGS = {
 """Keys of host.bios_strings, and the kernel's files for them."""
 FIRST_OEM = 3
 """oem-1 and oem-2 are not the machine's own."""
-ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 NO_MEMORY_LIMIT = 1 << 60
 """What the older control groups say where there is no limit is near the largest number there is."""
 
@@ -41,12 +42,14 @@ class Linux:
     def __init__(self, root: Path = Path("/"), run: Run = process.run) -> None:
         self._tree = Tree(root)
         self._run = run
+        self._clock = Clock(self._tree, run)
 
     def facts(self) -> HostFacts:
         tree = self._tree
         found = processors.read(tree)
         total, free = self.memory()
         capabilities = _xen_capabilities(tree)
+        source, servers = self._clock.source()
         return HostFacts(
             hostname=tree.line("proc/sys/kernel/hostname") or "localhost",
             kernel=tree.line("proc/sys/kernel/osrelease"),
@@ -58,7 +61,9 @@ class Linux:
             memory_total=total,
             memory_free=free,
             boot_time=_boot_time(tree.text("proc/stat")),
-            timezone=_timezone(tree),
+            timezone=zone_of(tree),
+            time_source=source,
+            time_servers=servers,
             name_servers=_name_servers(tree.text("etc/resolv.conf")),
             bios_strings=_bios_strings(tree),
             iommu=bool(tree.names("sys/class/iommu")),
@@ -90,6 +95,27 @@ class Linux:
 
     def send_log_to(self, destination: str) -> None:
         send_log_to(self._tree, self._run, destination)
+
+    def now(self) -> Moment:
+        return self._clock.now()
+
+    def set_time(self, seconds: float) -> None:
+        self._clock.set_time(seconds)
+
+    def timezones(self) -> tuple[str, ...]:
+        return zones()
+
+    def set_timezone(self, name: str) -> None:
+        self._clock.set_timezone(name)
+
+    def set_time_source(self, source: TimeSource, servers: tuple[str, ...]) -> None:
+        self._clock.set_source(source, servers)
+
+    def time_servers(self) -> dict[str, str]:
+        return self._clock.servers()
+
+    def synchronized(self) -> bool:
+        return self._clock.synchronized()
 
 
 def _numbered(tree: Tree, directory: str, prefix: str) -> list[str]:
@@ -130,12 +156,6 @@ def _unquoted(value: str) -> str:
 def _boot_time(stat: str) -> float:
     found = re.search(r"^btime (\d+)$", stat, re.MULTILINE | re.ASCII)
     return float(found[1]) if found else 0.0
-
-
-def _timezone(tree: Tree) -> str:
-    """The link is what the C library goes by; Debian's file may be older."""
-    _, _, linked = tree.link("etc/localtime").rpartition("/zoneinfo/")
-    return next((zone for zone in (linked, tree.line("etc/timezone")) if ZONE.fullmatch(zone)), "UTC")
 
 
 def _name_servers(text: str) -> tuple[str, ...]:

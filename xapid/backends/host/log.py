@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from xapid.backends.host.tree import Tree
 from xapid.backends.interface import NotSupported
-
-Run = Callable[[Sequence[str]], str]
-"""Runs a command that must succeed, and returns what it printed."""
+from xapid.backends.process import Run
 
 DIRECTORY = "etc/rsyslog.d"
 FILE = f"{DIRECTORY}/xapid-remote.conf"

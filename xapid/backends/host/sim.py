@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 
 from xapid.backends.faults import SimFaults
-from xapid.backends.host.interface import Cpu, HostFacts
-from xapid.backends.interface import DriverInfo
+from xapid.backends.host.clock import moment, zones
+from xapid.backends.host.interface import Cpu, HostFacts, Moment, TimeSource
+from xapid.backends.interface import BadConfig, DriverInfo
 
 CPUS = tuple(
     Cpu(number, "GenuineIntel", "Simulated processor", 6, 85, "7", 2000, "fpu vme de pse tsc msr pae vmx sse sse2")
     for number in range(8)
 )
 MEMORY = 16 * 2**30
+FACTORY_SERVERS = ("0.ntp.example", "1.ntp.example")
 
 
 class Sim:
@@ -26,6 +28,12 @@ class Sim:
         self.debug_keys = ""
         """All that were sent."""
         self.log_destination = ""
+        self.ahead = 0.0
+        """Seconds by which its clock is ahead of the real one."""
+        self.timezone = "UTC"
+        self.time_source = TimeSource.Factory
+        self.own_time_servers: tuple[str, ...] = ()
+        self.server_states = dict.fromkeys(FACTORY_SERVERS, "synced")
 
     def facts(self) -> HostFacts:
         return HostFacts(
@@ -38,6 +46,9 @@ class Sim:
             memory_total=MEMORY,
             memory_free=MEMORY - 2**30,
             boot_time=self._started,
+            timezone=self.timezone,
+            time_source=self.time_source,
+            time_servers=self.own_time_servers,
             bios_strings={
                 "bios-vendor": "xapid",
                 "bios-version": "1",
@@ -60,3 +71,29 @@ class Sim:
 
     def send_log_to(self, destination: str) -> None:
         self.log_destination = destination
+
+    def now(self) -> Moment:
+        return moment(time.time() + self.ahead, self.timezone)
+
+    def set_time(self, seconds: float) -> None:
+        self.ahead = seconds - time.time()
+
+    def timezones(self) -> tuple[str, ...]:
+        return zones()
+
+    def set_timezone(self, name: str) -> None:
+        if name not in zones():
+            raise BadConfig(f"there is no time zone {name!r}", key="timezone")
+        self.timezone = name
+
+    def set_time_source(self, source: TimeSource, servers: tuple[str, ...]) -> None:
+        self.time_source = source
+        self.own_time_servers = servers if source is TimeSource.Custom else ()
+        named = self.own_time_servers or FACTORY_SERVERS if source is not TimeSource.DHCP else ()
+        self.server_states = dict.fromkeys(named, "synced")
+
+    def time_servers(self) -> dict[str, str]:
+        return dict(self.server_states)
+
+    def synchronized(self) -> bool:
+        return self.time_source is not TimeSource.Disabled and "synced" in self.server_states.values()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from xapid.backends.interface import Failed
 
+UNIT_LINKS = "etc/systemd/system"
+UNIT_FOLDERS = (UNIT_LINKS, "usr/lib/systemd/system", "lib/systemd/system")
+
 
 class Tree:
     """Files that describe a machine. Names are relative to the root."""
@@ -51,6 +54,15 @@ class Tree:
 
     def is_directory(self, name: str) -> bool:
         return (self.root / name).is_dir()
+
+    def has_unit(self, unit: str) -> bool:
+        """Whether a unit of systemd is installed."""
+        return any((self.root / folder / unit).exists() for folder in UNIT_FOLDERS)
+
+    def unit_enabled(self, unit: str) -> bool:
+        """Whether a unit is started with the machine: a link in a folder of those that a target wants says so."""
+        wanted = (folder for folder in self.names(UNIT_LINKS) if folder.endswith(".wants"))
+        return any(unit in self.names(f"{UNIT_LINKS}/{folder}") for folder in wanted)
 
     def write(self, name: str, text: str, mode: int = 0o644) -> None:
         """Make or replace a file, and the directory that it is in. Nobody ever finds half of it. Raises Failed."""

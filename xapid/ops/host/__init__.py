@@ -16,6 +16,15 @@ from xapid.ops.host.certificates import refresh_server_certificate as refresh_se
 from xapid.ops.host.certificates import reset_server_certificate as reset_server_certificate
 from xapid.ops.host.certificates import set_https_only as set_https_only
 from xapid.ops.host.certificates import uninstall_ca_certificate as uninstall_ca_certificate
+from xapid.ops.host.clock import get_ntp_servers_status as get_ntp_servers_status
+from xapid.ops.host.clock import get_ntp_synchronized as get_ntp_synchronized
+from xapid.ops.host.clock import get_server_localtime as get_server_localtime
+from xapid.ops.host.clock import get_servertime as get_servertime
+from xapid.ops.host.clock import list_timezones as list_timezones
+from xapid.ops.host.clock import set_ntp_custom_servers as set_ntp_custom_servers
+from xapid.ops.host.clock import set_ntp_mode as set_ntp_mode
+from xapid.ops.host.clock import set_servertime as set_servertime
+from xapid.ops.host.clock import set_timezone as set_timezone
 from xapid.ops.host.emergency import emergency_clear_mandatory_guidance as emergency_clear_mandatory_guidance
 from xapid.ops.host.emergency import emergency_disable_tls_verification as emergency_disable_tls_verification
 from xapid.ops.host.emergency import emergency_reenable_tls_verification as emergency_reenable_tls_verification
@@ -27,10 +36,7 @@ from xapid.ops.host.facts import compute_memory_overhead as compute_memory_overh
 from xapid.ops.host.facts import get_data_sources as get_data_sources
 from xapid.ops.host.facts import get_management_interface as get_management_interface
 from xapid.ops.host.facts import get_sched_gran as get_sched_gran
-from xapid.ops.host.facts import get_server_localtime as get_server_localtime
-from xapid.ops.host.facts import get_servertime as get_servertime
 from xapid.ops.host.facts import get_tracked_user_agents as get_tracked_user_agents
-from xapid.ops.host.facts import list_timezones as list_timezones
 from xapid.ops.host.facts import retrieve_wlb_evacuate_recommendations as retrieve_wlb_evacuate_recommendations
 from xapid.ops.host.logs import dmesg as dmesg
 from xapid.ops.host.logs import dmesg_clear as dmesg_clear

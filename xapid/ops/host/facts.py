@@ -1,37 +1,21 @@
-"""What a host tells when it is asked: its clocks, figures of its memory."""
+"""What a host tells when it is asked: figures of its memory."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, NoReturn
-from zoneinfo import available_timezones
 
 from xapid.auth.sessions import Sessions
 from xapid.datamodel import PIF, Host
 from xapid.datamodel.errors import INTERNAL_ERROR, WLB_NOT_INITIALIZED
 from xapid.datamodel.host import HostSchedGran
-from xapid.datamodel.types import DateTime
 from xapid.rules.memory import free_memory
 from xapid.runtime.context import Context
-
-
-def get_servertime(ctx: Context, host: Host) -> DateTime:
-    return ctx.clock.date()
-
-
-def get_server_localtime(ctx: Context, host: Host) -> DateTime:
-    """The time on a clock at the host's wall: without a zone."""
-    return DateTime(datetime.fromtimestamp(ctx.clock.now()).strftime("%Y%m%dT%H:%M:%S"))
 
 
 def get_tracked_user_agents(ctx: Context, self: Host) -> dict[str, str]:
     """The program that logged in last, by the address that it came from; empty: the Unix socket."""
     sessions: Sessions = ctx.runtime.services["sessions"]
     return dict(sessions.agents)
-
-
-def list_timezones(ctx: Context, self: Host) -> list[str]:
-    return sorted(available_timezones())
 
 
 def get_management_interface(ctx: Context, host: Host) -> str:
