@@ -46,6 +46,7 @@ from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
 from xapid.observe.certificate_expiry import CertificateExpiry
 from xapid.observe.domains import DomainWatch
+from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
@@ -361,10 +362,11 @@ def listener_configs(runtime: Runtime, hardware: Hardware) -> list[ListenerConfi
 async def keep_house(runtime: Runtime) -> None:
     """Remove what goes with time, and show clients that we are here."""
     collector = Collector(runtime, runtime.services["sessions"])
-    expiry = CertificateExpiry(runtime)
+    expiry, failed = CertificateExpiry(runtime), FailedLoginWatch(runtime)
     while True:
         await _guarded(collector.collect)
         await _guarded(expiry.look)
+        await _guarded(failed.look)
         await _guarded(partial(heartbeat, runtime.store))
         await asyncio.sleep(EVERY)
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from xapid.auth.client_certificates import ClientCertificates
 from xapid.auth.directory import NAME, Directory, DirectoryFailed, NotKnown, WrongPassword, is_barred
+from xapid.auth.failed_logins import Client, FailedLogins
 from xapid.auth.login import SUPERUSER, Login
 from xapid.auth.pool_secret import PoolSecret
 from xapid.auth.sessions import Sessions, SessionState
@@ -23,6 +24,7 @@ from xapid.datamodel.errors import (
     RBAC_PERMISSION_DENIED,
     SESSION_AUTHENTICATION_FAILED,
     SESSION_AUTHORIZATION_FAILED,
+    ApiError,
 )
 from xapid.datamodel.roles import CLIENT_CERT, STATIC_ROLES
 from xapid.datamodel.types import NULL, DateTime
@@ -87,15 +89,25 @@ class Admission:
         self._salt = secrets.token_bytes(16)
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._next_look = float("-inf")
+        self.failed = FailedLogins()
 
     # --- By password -----------------------------------------------------------------------------
 
-    async def by_password(self, user: str, password: str, source: str, originator: str) -> SessionState:
+    async def by_password(
+        self, user: str, password: str, source: str, originator: str, user_agent: str = ""
+    ) -> SessionState:
         """A session for who has the right password, here or in the directory. Raises SESSION_AUTHENTICATION_FAILED,
         SESSION_AUTHORIZATION_FAILED and RBAC_PERMISSION_DENIED, all of them as slowly as guesses are answered.
 
         ``source``: the address it came from.
         """
+        try:
+            return await self._by_password(user, password, source, originator)
+        except ApiError:
+            self.failed.note(Client(user, originator, user_agent, source), self._clock.now())
+            raise
+
+    async def _by_password(self, user: str, password: str, source: str, originator: str) -> SessionState:
         directory = self.directory()
         if directory is None or user == SUPERUSER:
             if await self._slowly(source, lambda: self._login.check(user, password)):

@@ -87,7 +87,8 @@ class Authentication:
                 if known is not None:
                     return known
             user, password = basic_credentials(header, realm)
-            return await self._admission.by_password(user, password, peer.address, f"{agent} using Basic auth")
+            originator = f"{agent} using Basic auth"
+            return await self._admission.by_password(user, password, peer.address, originator, agent)
         except ApiError as error:
             raise Refused(unauthorized(realm)) from error
 

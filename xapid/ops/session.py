@@ -41,7 +41,7 @@ async def login_with_password(ctx: Context, uname: str, pwd: str, version: str, 
     if ctx.origin.trusted:
         state = admission.superuser(uname, originator)
     else:
-        state = known or await admission.by_password(uname, pwd, ctx.origin.address, originator)
+        state = known or await admission.by_password(uname, pwd, ctx.origin.address, originator, ctx.origin.user_agent)
     _sessions(ctx).heard_from(ctx.origin.address, ctx.origin.user_agent)
     return state.ref
 
