@@ -13,7 +13,7 @@ BIN := .venv/bin
 NEITHER_ROOT_NOR_QEMU := not libvirt and not root and not slow and not lab
 
 .DEFAULT_GOAL := help
-.PHONY: help install run stop clean unit test check bench fuzz proof docs migration lab-test install-host
+.PHONY: help install run stop clean unit test check bench fuzz load proof docs migration lab-test install-host
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,6 +57,10 @@ bench: ## Speed, as ratios to a baseline of the same run; QUICK=1: in a minute
 fuzz: ## Attack what reads bytes of clients, and every message; FUZZ="--seconds 60 json", see tests/fuzz
 	@$(PREPARE) venv dev
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
+
+load: ## Many clients for a while, with kill -9 now and then; LOAD="--clients 200 --seconds 3600 --kill 300"
+	@$(PREPARE) venv dev
+	@$(BIN)/python -m tests.load $(LOAD)
 
 proof: ## Run what shows each point of the first issue, and say ok or FAIL
 	@$(BIN)/python make.d/proof.py
