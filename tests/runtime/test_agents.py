@@ -11,12 +11,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.runtime.agent_fakes import config
+from xapid.backends.agent import AgentConfig
 from xapid.backends.domain.interface import (
     DiskSpec,
     Domain,
@@ -251,6 +253,30 @@ async def test_a_call_that_hangs_holds_up_no_other(agent: Agent, tmp_path: Path)
     assert not hanging.done()
     os.close(end)
     await hanging
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["threads", "process"])
+async def test_a_back_end_that_hangs_with_hundreds_of_calls_takes_nothing_from_another(
+    tmp_path: Path, apart: bool
+) -> None:
+    """Each back end has its own threads, and so its own limit: slow storage never starves machines."""
+    slow, quick = (replace(config(tmp_path).drivers[0], kind=kind) for kind in ("domain", "domain:other"))
+    pipes = [Pipe(tmp_path, f"p{number}") for number in range(slow.threads)]
+    backends = LocalBackends(AgentConfig((slow, quick)), apart=apart)
+    async with running(backends) as hanging:
+        calls = [asyncio.create_task(hanging.call(DomainDriver.pause, pipe.path.name)) for pipe in pipes]
+        held = [await pipe.until_reached() for pipe in pipes]
+        # These wait for a thread.
+        calls += [asyncio.create_task(hanging.call(DomainDriver.find, f"{number}")) for number in range(300)]
+
+        other = backends.agent("host", "domain:other")
+        for _ in range(50):
+            assert (await asyncio.wait_for(other.call(DomainDriver.find, "u"), 5)).uuid == "u"
+
+        assert not any(call.done() for call in calls)
+        for each in held:
+            os.close(each)
+        await asyncio.gather(*calls)
 
 
 async def test_a_caller_gives_up_after_a_while_and_hears_why(impatient: Agent, tmp_path: Path) -> None:
