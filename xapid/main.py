@@ -27,7 +27,8 @@ from xapid.auth.certificate import CertificateError
 from xapid.auth.client_certificates import ClientCertificates
 from xapid.auth.directory import PAM, PamDirectory
 from xapid.auth.guesses import Guesses
-from xapid.auth.login import CHECKS_AT_ONCE, Login
+from xapid.auth.hashing import CHECKS_AT_ONCE, Hashing
+from xapid.auth.login import Login
 from xapid.auth.pam_helpers import PamHelpers
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.pool_secret import PoolSecret
@@ -172,6 +173,8 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.callback(audit.stop)
         helpers: PamHelpers = runtime.services["pam_helpers"]
         stack.push_async_callback(helpers.close)
+        hashing: Hashing = runtime.services["hashing"]
+        stack.push_async_callback(hashing.close)
         watch = DomainWatch(runtime, aftermath)
         runtime.services["domain_events"] = watch
         # What is heard before the host is known is seen by `reconcile`.
@@ -253,7 +256,8 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     helpers = PamHelpers(config.pam_service)
     # Who asks PAM about root, where this host describes the service to it.
     about_root = helpers if config.pam_service and pam.is_described(config.pam_service) else None
-    login = Login(PasswordFile(config.passwords), guesses, about_root, partial(checks_at_once, store))
+    hashing = runtime.services["hashing"] = Hashing()
+    login = Login(PasswordFile(config.passwords), guesses, about_root, hashing, partial(checks_at_once, store))
     audit = AuditLog(config.audit_log, config.audit.size, config.audit.files)
     runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login, "audit": audit}
     certificates = ClientCertificates(store, config.state_dir)

@@ -16,7 +16,7 @@ from tests.daemon import Failure
 from tests.http.client import PAGE, Client, call
 from tests.http.dialects import DIALECTS, JSON_RPC_1, JSON_RPC_2, XML_RPC, Dialect
 from tests.http.live import Live, live_daemon
-from xapid.auth.login import CHECKS_AT_ONCE
+from xapid.auth.hashing import CHECKS_AT_ONCE
 from xapid.auth.passwords import PasswordFile
 
 pytestmark = pytest.mark.slow

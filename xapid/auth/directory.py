@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from xapid.auth.helpers import HelperFailed
 from xapid.auth.pam import is_described
-from xapid.auth.pam_helpers import PamFailed, PamHelpers
+from xapid.auth.pam_helpers import PamHelpers
 
 PAM = "PAM"
 NAME, IS_GROUP = "subject-name", "subject-is-group"
@@ -80,7 +81,7 @@ class PamDirectory:
     async def _asked(self, question: str, about: str) -> Any:
         try:
             found = await self._helpers.look_up(question, about)
-        except PamFailed as error:
+        except HelperFailed as error:
             raise DirectoryFailed(str(error)) from error
         if found is None:
             raise NotKnown(about)

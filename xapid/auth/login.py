@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from xapid.auth.guesses import Guesses, TooMany
+from xapid.auth.hashing import CHECKS_AT_ONCE, Hashing
+from xapid.auth.helpers import HelperFailed
 from xapid.auth.pam_helpers import PamHelpers
-from xapid.auth.passwords import PasswordFile
+from xapid.auth.passwords import DECOY, PasswordFile
 from xapid.auth.slots import Slots
 from xapid.datamodel.errors import ApiError
 
+log = logging.getLogger(__name__)
+
 SUPERUSER = "root"
-CHECKS_AT_ONCE = min(8, max(2, os.cpu_count() or 1))
-"""Passwords checked in parallel: each takes a processor for some 50 ms, and 64 MiB of memory for as long."""
 T = TypeVar("T")
 
 
@@ -31,12 +33,14 @@ class Login:
         passwords: PasswordFile | None,
         guesses: Guesses,
         pam: PamHelpers | None = None,
+        hashing: Hashing | None = None,
         at_once: Callable[[], int] = lambda: CHECKS_AT_ONCE,
     ) -> None:
         """``at_once``: how many passwords may be checked in parallel now."""
         self.passwords = passwords
         self._guesses = guesses
         self._pam = pam
+        self._hashing = hashing
         self._slots = Slots(at_once)
 
     async def attempt(self, user: str, password: str, source: str) -> bool:
@@ -67,7 +71,17 @@ class Login:
         if self.passwords is None:
             return False
         async with self._slots.taken():
-            return await asyncio.to_thread(self.passwords.check, user, password)
+            return await self._by_file(self.passwords, user, password)
+
+    async def _by_file(self, passwords: PasswordFile, user: str, password: str) -> bool:
+        if self._hashing is not None:
+            found = await asyncio.to_thread(passwords.hash_of, user)
+            try:
+                # Who is not there is told so as late as who is wrong.
+                return await self._hashing.is_right(found or DECOY, password) and found is not None
+            except HelperFailed as error:
+                log.error("a password is checked within the daemon: %s", error)
+        return await asyncio.to_thread(passwords.check, user, password)
 
     async def _stands_in_file(self, user: str) -> bool:
         return self.passwords is not None and user in await asyncio.to_thread(self.passwords.users)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from xapid.auth import names
+from xapid.auth.helpers import serve
 
 PAM_PROMPT_ECHO_OFF = 1
 PAM_SUCCESS, PAM_BUF_ERR = 0, 5
@@ -101,16 +101,16 @@ def is_described(service: str, folder: str = "") -> bool:
 
 def main(service: str, folder: str = "") -> None:
     """Answer questions until there are no more."""
-    for line in sys.stdin:
-        asked = json.loads(line)
+
+    def answer(asked: dict[str, str]) -> dict[str, Any]:
         if "question" in asked:
-            print(json.dumps({"found": names.QUESTIONS[asked["question"]](asked["about"])}), flush=True)
-            continue
+            return {"found": names.QUESTIONS[asked["question"]](asked["about"])}
         try:
-            reason = authenticate(service, asked["user"], asked["password"], folder)
+            return {"reason": authenticate(service, asked["user"], asked["password"], folder)}
         except PamMissing as error:
-            reason = str(error)
-        print(json.dumps({"reason": reason}), flush=True)
+            return {"reason": str(error)}
+
+    serve(answer)
 
 
 if __name__ == "__main__":

@@ -24,12 +24,12 @@ class PasswordFile:
 
     def check(self, user: str, password: str) -> bool:
         """Whether the password is this user's. Takes as long for a user that is not there."""
-        found = self._entries().get(user)
-        try:
-            _HASHER.verify(found or DECOY, password)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-            return False
-        return found is not None
+        found = self.hash_of(user)
+        return is_right(found or DECOY, password) and found is not None
+
+    def hash_of(self, user: str) -> str | None:
+        """The hash of a user's password; None if he has none."""
+        return self._entries().get(user)
 
     def users(self) -> frozenset[str]:
         """Who has a password."""
@@ -63,6 +63,14 @@ class PasswordFile:
             return {}
         lines = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
         return {user: hashed.strip() for user, hashed in lines}
+
+
+def is_right(hashed: str, password: str) -> bool:
+    """Whether a hash is that of a password."""
+    try:
+        return _HASHER.verify(hashed, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
 
 
 def _random(size: int) -> str:
