@@ -65,6 +65,7 @@ from xapid.runtime.notify import keep_watchdog_quiet, notify
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
 from xapid.store.database import Database, DatabaseError, StateDirectory, has_space
+from xapid.store.loading import load
 from xapid.store.rows import STORED
 from xapid.store.store import Store, StoreFailed
 from xapid.store.writer import Ballast, Writer
@@ -232,16 +233,6 @@ def _refuse_emptied(database: Path, certificate: Path) -> None:
             f"database {database} is empty, although this state directory was in use: restore a backup "
             "(`xapid db restore`), or remove the file to begin anew"
         )
-
-
-def load(store: Store, database: Database) -> None:
-    """Every row and the latest deletions; then what is derived from them."""
-    for row in database.rows():
-        store.adopt(row)
-    store.recall(database.deletions())
-    for name, generation in database.forgotten().items():
-        store.feed.classes[name].forgotten = generation
-    store.derive_all()
 
 
 def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock | None = None) -> Runtime:

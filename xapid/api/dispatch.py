@@ -14,7 +14,7 @@ from xapid.api.methods import Method, Run
 from xapid.auth.audit import Entry
 from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
 from xapid.auth.sessions import Sessions, SessionState
-from xapid.datamodel import Host
+from xapid.datamodel import Host, Session
 from xapid.datamodel.errors import (
     HOST_OFFLINE,
     INTERNAL_ERROR,
@@ -22,6 +22,7 @@ from xapid.datamodel.errors import (
     MESSAGE_PARAMETER_COUNT_MISMATCH,
     MESSAGE_REMOVED,
     NOT_IMPLEMENTED,
+    OPERATION_NOT_ALLOWED,
     OUT_OF_SPACE,
     RBAC_PERMISSION_DENIED,
     ApiError,
@@ -36,6 +37,7 @@ from xapid.runtime.logs import originator, task_name
 from xapid.runtime.tasks import TaskHandle
 from xapid.store.store import Store, StoreFailed
 from xapid.wire.decode import TypeMismatch
+from xapid.wire.records import Members
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,8 @@ class Answer(NamedTuple):
     """Sent without the envelope of Status and Value: only the list of methods."""
     until: int = 0
     """Goes out only when this generation is on disk."""
+    members: Members | None = None
+    """Of rows that are not those of the live store."""
 
 
 class Caller(Protocol):
@@ -133,6 +137,8 @@ class Dispatcher:
             session = None
         if method.removed:
             raise MESSAGE_REMOVED()
+        if session is not None and session.elsewhere is not None and method.spec.owner != Session.spec.name:
+            return self._of_copy(prefix, method, session, values, request)
         if prefix:
             if not method.has_async:
                 raise OtherError("Fault", f"No async mode for this operation (rpc: {name})")
@@ -153,6 +159,22 @@ class Dispatcher:
             raise
         self._figures.note(method.name, perf_counter() - began)
         return Answer(method.result, value, False, ctx.until)
+
+    def _of_copy(
+        self, prefix: str, method: Method, session: SessionState, values: list[Any], request: Request
+    ) -> Answer | Awaitable[Answer]:
+        """Answer from the records of another database: what reads them and nothing else is answered at all."""
+        by_itself = method.spec.implicit or not method.waits
+        if prefix or not by_itself or not method.spec.name.startswith("get_"):
+            raise OPERATION_NOT_ALLOWED("this session reads the copy of a database, of which only records can be asked")
+        task = self.runtime.tasks.dummy(request.method, session.ref)
+        ctx = Context(session.elsewhere, task, session, request.origin)
+        if method.waits:
+            return self._of_copy_later(ctx, method, values)
+        return Answer(method.result, self._run_plain(ctx, method, values), members=ctx.store.members)
+
+    async def _of_copy_later(self, ctx: Context, method: Method, values: list[Any]) -> Answer:
+        return Answer(method.result, await self._run(ctx, method, values), members=ctx.store.members)
 
     def _session(self, reference: str, caller: Caller | None) -> SessionState:
         session = self.sessions.get(reference)

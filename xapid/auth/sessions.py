@@ -52,6 +52,8 @@ class SessionState:
     """When it was last found that a user of a directory may be here, by the clock that never jumps."""
     registrations: dict[str, int] | None = None
     """Classes asked for by event.register; None: neither registered nor unregistered yet."""
+    elsewhere: Any = None
+    """What its calls work with (``runtime.context.Runtime``), if they read the records of another database."""
     position: int = 0
     """How far event.next has read."""
     extra: dict[str, Any] = field(default_factory=dict)

@@ -94,7 +94,7 @@ class Endpoint:
             return error_page(500)
         if isinstance(answer, Answer) and not _is_large(answer.value):
             encode = xmlrpc.bare if answer.bare else xmlrpc.success
-            body = encode(answer.kind, answer.value, self._members)
+            body = encode(answer.kind, answer.value, answer.members or self._members)
             if answer.until <= self._sink.durable:
                 return _reply(body, XML)
             return _OnceOnDisk(self._sink, answer.until, body, XML, xmlrpc.failure)
@@ -110,7 +110,7 @@ class Endpoint:
         try:
             answer = self._call(call.method, call.params, request)
             if isinstance(answer, Answer) and not _is_large(answer.value):
-                body = jsonrpc.success(call, answer.kind, answer.value, self._members)
+                body = jsonrpc.success(call, answer.kind, answer.value, answer.members or self._members)
                 if answer.until <= self._sink.durable:
                     return _reply(body, JSON)
                 return _OnceOnDisk(self._sink, answer.until, body, JSON, partial(jsonrpc.failure, call))
@@ -132,10 +132,11 @@ class Endpoint:
         failure: Failure,
     ) -> Reply:
         try:
-            kind, value, *_ = answer if isinstance(answer, Answer) else await answer
+            found = answer if isinstance(answer, Answer) else await answer
+            kind, value, members = found.kind, found.value, found.members or self._members
             if not _is_large(value):
-                return _reply(encode(kind, value, self._members), content_type)
-            made = await _all(slices(kind, value, self._members))
+                return _reply(encode(kind, value, members), content_type)
+            made = await _all(slices(kind, value, members))
             # Inverse sets were read while others were writing. (An answer waits for no more than what was submitted.)
             await self._store.settled()
             return Reply(200, b"", content_type, HEADERS, slices=made)

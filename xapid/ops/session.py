@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import NoReturn
 
 from xapid.auth.admission import REFUSED, Admission
 from xapid.auth.login import Login
@@ -14,13 +13,19 @@ from xapid.datamodel.errors import (
     CHANGE_PASSWORD_REJECTED,
     HANDLE_INVALID,
     INTERNAL_ERROR,
-    NOT_IMPLEMENTED,
     SESSION_AUTHENTICATION_FAILED,
     USER_IS_NOT_LOCAL_SUPERUSER,
 )
+from xapid.datamodel.roles import READ_ONLY
 from xapid.datamodel.types import DateTime
 from xapid.runtime.context import Context
+from xapid.runtime.database_copy import opened_copy
+from xapid.store.copies import BackupError
+from xapid.store.database import DatabaseError
 from xapid.store.rows import copy_row
+
+COPIES = 4
+"""Databases that are read beside the live one, at most: each is in memory whole."""
 
 
 def _sessions(ctx: Context) -> Sessions:
@@ -56,11 +61,25 @@ async def slave_local_login(ctx: Context, psecret: str) -> str:
     return (await _admission(ctx).by_secret(psecret, ctx.origin.address, "localhost", local=True)).ref
 
 
-async def create_from_db_file(ctx: Context, filename: str) -> NoReturn:
-    """A session that reads another database. None is read yet. Raises INTERNAL_ERROR for a file that is not there."""
+async def create_from_db_file(ctx: Context, filename: str) -> str:
+    """A session in which the records of a backup can be read (``xapid db backup``), and nothing else be done.
+
+    Raises INTERNAL_ERROR for what is no such file.
+    """
     if "\0" in filename or not await asyncio.to_thread(Path(filename).is_file):
         raise INTERNAL_ERROR(f"there is no file {filename}")
-    raise NOT_IMPLEMENTED("session.create_from_db_file")
+    async with ctx.runtime.locks.held("session.create_from_db_file"):
+        if sum(state.elsewhere is not None for state in _sessions(ctx).all()) >= COPIES:
+            raise INTERNAL_ERROR(f"{COPIES} sessions read copies already: log one of them out")
+        try:
+            elsewhere = await asyncio.to_thread(opened_copy, Path(filename), ctx.runtime)
+        except (BackupError, DatabaseError) as error:
+            raise INTERNAL_ERROR(str(error)) from error
+        state = _sessions(ctx).start(
+            "db-from-file", "xapid", superuser=False, roles=frozenset({READ_ONLY[-1]}), host=ctx.runtime.localhost
+        )
+        state.elsewhere = elsewhere
+    return state.ref
 
 
 async def slave_local_login_with_password(ctx: Context, uname: str, pwd: str) -> str:

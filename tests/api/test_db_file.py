@@ -1,0 +1,160 @@
+"""Sessions that read the records of a backup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon import Client, Daemon, Failure, UnixConnection
+from xapid.ops.session import COPIES
+from xapid.store.copies import back_up
+
+pytestmark = pytest.mark.slow
+
+NETWORKS = 250
+"""More than are encoded in one go."""
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    daemon = Daemon(tmp_path_factory.mktemp("daemon"))
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def client(daemon: Daemon) -> Iterator[Client]:
+    client = daemon.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def file(daemon: Daemon) -> Path:
+    """A backup, made when the pool was called ``then``; it is called ``now`` now, and has no spare networks."""
+    client = daemon.client()
+    (pool,) = client.call("pool.get_all")
+    made = [
+        client.call("network.create", {"name_label": f"spare {number}", "other_config": {}})
+        for number in range(NETWORKS)
+    ]
+    client.call("pool.set_name_label", pool, "then")
+    file = daemon.directory / "backup.db"
+    back_up(daemon.directory / "state" / "xapid.db", file)
+    client.call("pool.set_name_label", pool, "now")
+    for ref in made:
+        client.call("network.destroy", ref)
+    client.close()
+    return file
+
+
+@pytest.fixture
+def copy(client: Client, file: Path) -> Iterator[str]:
+    """A session that reads the backup."""
+    session = str(client.call("session.create_from_db_file", str(file)))
+    yield session
+    client.raw("session.logout", session)
+
+
+def by_json(daemon: Daemon, method: str, *params: Any) -> Any:
+    connection = UnixConnection(str(daemon.socket))
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+    connection.request("POST", "/jsonrpc", json.dumps(body))
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer["result"]
+
+
+def test_the_records_are_those_of_the_backup(daemon: Daemon, client: Client, copy: str) -> None:
+    (pool,) = client.raw("pool.get_all", copy)
+
+    assert client.raw("pool.get_name_label", copy, pool) == "then"
+    assert client.raw("pool.get_record", copy, pool)["name_label"] == "then"
+    assert client.raw("pool.get_all_records", copy)[pool]["name_label"] == "then"
+    assert by_json(daemon, "pool.get_record", copy, pool)["name_label"] == "then"
+    assert client.call("pool.get_name_label", pool) == "now"
+
+
+def test_long_lists_and_queries_are_answered_too(daemon: Daemon, client: Client, copy: str) -> None:
+    then, now = client.raw("network.get_all_records", copy), client.call("network.get_all_records")
+
+    assert len(then) == len(now) + NETWORKS == len(by_json(daemon, "network.get_all_records", copy))
+    spare = client.raw("network.get_by_name_label", copy, "spare 7")
+    assert client.raw("network.get_all_where", copy, 'field "name__label" = "spare 7"') == spare
+    assert len(spare) == 1
+    assert client.call("network.get_by_name_label", "spare 7") == []
+
+
+def test_relations_are_those_of_the_backup(client: Client, copy: str) -> None:
+    (host,) = client.raw("host.get_all", copy)
+
+    record = client.raw("host.get_record", copy, host)
+
+    assert set(record["resident_VMs"]) == set(client.raw("host.get_resident_VMs", copy, host)) != set()
+    assert record["PIFs"]
+
+
+@pytest.mark.parametrize(
+    "method, params, code",
+    [
+        ("pool.set_name_label", ["", "mine"], "OPERATION_NOT_ALLOWED"),
+        ("Async.pool.sync_database", [], "OPERATION_NOT_ALLOWED"),
+        ("event.from", [["*"], "", 1.0], "OPERATION_NOT_ALLOWED"),
+        ("host.list_methods", [], "OPERATION_NOT_ALLOWED"),
+        ("host.get_server_certificate", [""], "OPERATION_NOT_ALLOWED"),
+        ("secret.get_all", [], "RBAC_PERMISSION_DENIED"),
+        ("session.create_from_db_file", ["/x"], "RBAC_PERMISSION_DENIED"),
+    ],
+)
+def test_nothing_but_records_can_be_asked_for(
+    client: Client, copy: str, method: str, params: list[Any], code: str
+) -> None:
+    with pytest.raises(Failure) as error:
+        client.raw(method, copy, *params)
+
+    assert error.value.args[0] == code
+
+
+def test_such_a_session_is_a_session(client: Client, copy: str) -> None:
+    record = client.raw("session.get_record", client.session, copy)
+
+    assert (record["auth_user_name"], record["is_local_superuser"]) == ("db-from-file", False)
+
+
+def test_the_file_stays_as_it_is_and_nothing_is_left(daemon: Daemon, client: Client, file: Path) -> None:
+    before = file.read_bytes()
+    session = client.call("session.create_from_db_file", str(file))
+
+    client.raw("session.logout", session)
+
+    assert file.read_bytes() == before
+    assert [each.name for each in (daemon.directory / "state").iterdir() if each.name.startswith(".copy")] == []
+    assert [each.name for each in file.parent.glob("backup.db*")] == ["backup.db"]
+
+
+def test_only_so_many_are_read_at_the_same_time(client: Client, file: Path) -> None:
+    found = [client.call("session.create_from_db_file", str(file)) for _ in range(COPIES)]
+
+    with pytest.raises(Failure) as error:
+        client.call("session.create_from_db_file", str(file))
+
+    assert error.value.args[0] == "INTERNAL_ERROR"
+    for session in found:
+        client.raw("session.logout", session)
+    client.raw("session.logout", client.call("session.create_from_db_file", str(file)))
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"SQLite format 3\x00" + b"x" * 100])
+def test_what_is_no_database_is_refused(client: Client, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file.db"
+    path.write_bytes(content)
+
+    with pytest.raises(Failure) as error:
+        client.call("session.create_from_db_file", str(path))
+
+    assert error.value.args[0] == "INTERNAL_ERROR"
