@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 
 
 class HostAllowedOperations(enum.StrEnum):
-    ""
+    """What can be asked of a host, and what can be going on with it."""
 
     provision = "provision"
     evacuate = "evacuate"
@@ -79,7 +79,7 @@ class HostAllowedOperations(enum.StrEnum):
 
 
 class LatestSyncedUpdatesAppliedState(enum.StrEnum):
-    ""
+    """Whether a host has all the updates that were last fetched for its pool."""
 
     yes = "yes"
     no = "no"
@@ -87,7 +87,7 @@ class LatestSyncedUpdatesAppliedState(enum.StrEnum):
 
 
 class HostDisplay(enum.StrEnum):
-    ""
+    """Whether the host shows its own screen or leaves it to a guest, and whether the next boot changes that."""
 
     enabled = "enabled"
     disable_on_reboot = "disable_on_reboot"
@@ -96,7 +96,7 @@ class HostDisplay(enum.StrEnum):
 
 
 class HostSchedGran(enum.StrEnum):
-    ""
+    """What the hypervisor hands out at a time: single processors, whole cores or whole sockets."""
 
     core = "core"
     cpu = "cpu"
@@ -104,7 +104,7 @@ class HostSchedGran(enum.StrEnum):
 
 
 class HostNumaAffinityPolicy(enum.StrEnum):
-    ""
+    """Where memory and processors of a guest are: anywhere, close together if possible, or as is usual here."""
 
     any = "any"
     best_effort = "best_effort"
@@ -112,7 +112,7 @@ class HostNumaAffinityPolicy(enum.StrEnum):
 
 
 class HostNtpMode(enum.StrEnum):
-    ""
+    """Where the clock takes the time from: servers told by DHCP, servers named here, those of the product, or none."""
 
     DHCP = "DHCP"
     Custom = "Custom"
@@ -121,58 +121,117 @@ class HostNtpMode(enum.StrEnum):
 
 
 class Host(Object, name="host", roles=POOL_OPERATOR):
-    """"""
+    """A machine that runs guests: its hardware, its software, and what is set for it."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     name_label: str = rw("", "The name, for people; need not be unique.")
     name_description: str = rw("", "A description, for people.")
-    memory_overhead: int = dynamic(0)
+    memory_overhead: int = dynamic(
+        0, "Bytes of memory that the hypervisor keeps for itself; 0, as it is not measured yet."
+    )
     allowed_operations: Set[HostAllowedOperations] = derived((), "What may be asked for now.")
     current_operations: dict[str, HostAllowedOperations] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False
     )
-    API_version_major: int = dynamic()
-    API_version_minor: int = dynamic()
-    API_version_vendor: str = dynamic()
-    API_version_vendor_implementation: dict[str, str] = dynamic()
-    enabled: bool = dynamic()
-    software_version: dict[str, str] = static()
+    API_version_major: int = dynamic(doc="First number of the version of the API that the host speaks.")
+    API_version_minor: int = dynamic(doc="Second number of the version of the API that the host speaks.")
+    API_version_vendor: str = dynamic(doc="Who defined that API, as clients of the original expect it: XenSource.")
+    API_version_vendor_implementation: dict[str, str] = dynamic(
+        doc="Always empty: nothing is told of how the API is implemented."
+    )
+    enabled: bool = dynamic(doc="Whether new guests may start on the host.")
+    software_version: dict[str, str] = static(
+        doc="Versions of product, API, hypervisor and kernel, by names that clients know, such as product_version."
+    )
     other_config: dict[str, str] = rw(
         doc="Free keys of clients.", key_roles={"folder": VM_OPERATOR, "XenCenter.CustomFields.*": VM_OPERATOR}
     )
-    capabilities: Set[str] = static()
-    cpu_configuration: dict[str, str] = dynamic()
-    sched_policy: str = dynamic()
-    supported_bootloaders: Set[str] = dynamic()
-    resident_VMs: Set[Ref[VM]] = inverse("VM.resident_on")
-    logging: dict[str, str] = rw()
-    PIFs: Set[Ref[PIF]] = inverse("PIF.host")
-    suspend_image_sr: Ref[SR] = rw()
-    crash_dump_sr: Ref[SR] = rw()
-    crashdumps: Set[Ref[HostCrashdump]] = inverse("host_crashdump.host")
-    patches: Set[Ref[HostPatch]] = inverse("host_patch.host", state="deprecated", deprecated="ely")
-    updates: Set[Ref[PoolUpdate]] = dynamic(since="ely")
-    PBDs: Set[Ref[PBD]] = inverse("PBD.host")
-    host_CPUs: Set[Ref[HostCpu]] = inverse("host_cpu.host")
-    cpu_info: dict[str, str] = dynamic({}, since="midnight-ride")
-    hostname: str = rw()
-    address: str = rw()
-    metrics: Ref[HostMetrics] = dynamic()
-    license_params: dict[str, str] = dynamic()
-    ha_statefiles: Set[str] = dynamic((), since="orlando")
-    ha_network_peers: Set[str] = dynamic((), since="orlando")
+    capabilities: Set[str] = static(doc="Kinds of guests that the host can run, such as hvm-3.0-x86_64.")
+    cpu_configuration: dict[str, str] = dynamic(doc="Always empty: the processors are told of in cpu_info.")
+    sched_policy: str = dynamic(doc="Name of the hypervisor's scheduler as clients know it: credit.")
+    supported_bootloaders: Set[str] = dynamic(
+        doc="Names of the programs that find the kernel of a paravirtualized guest: pygrub and eliloader."
+    )
+    resident_VMs: Set[Ref[VM]] = inverse(
+        "VM.resident_on", "The machines that run on the host or are paused there, its control domain among them."
+    )
+    logging: dict[str, str] = rw(doc="Where the log goes; the key syslog_destination is read by syslog_reconfigure.")
+    PIFs: Set[Ref[PIF]] = inverse("PIF.host", "Network interfaces of the host, physical and made of others.")
+    suspend_image_sr: Ref[SR] = rw(
+        doc="Where memory of a guest is saved that is suspended here, if neither guest nor pool names a repository."
+    )
+    crash_dump_sr: Ref[SR] = rw(doc="A repository for memory of guests that crash; kept, no such memory is saved.")
+    crashdumps: Set[Ref[HostCrashdump]] = inverse(
+        "host_crashdump.host", "Records of crashes of the host itself; none are made yet."
+    )
+    patches: Set[Ref[HostPatch]] = inverse(
+        "host_patch.host", "Deprecated: old patches that the host has.", state="deprecated", deprecated="ely"
+    )
+    updates: Set[Ref[PoolUpdate]] = dynamic(
+        doc="Updates of the older kind that the host has; they cannot be applied, so that it stays empty.", since="ely"
+    )
+    PBDs: Set[Ref[PBD]] = inverse("PBD.host", "How the host reaches each of its repositories.")
+    host_CPUs: Set[Ref[HostCpu]] = inverse("host_cpu.host", "The logical processors of the host, one object each.")
+    cpu_info: dict[str, str] = dynamic(
+        {},
+        "The processors in one map: how many, in how many sockets, vendor, model, speed in MHz and flags.",
+        since="midnight-ride",
+    )
+    hostname: str = rw(doc="The name that the host goes by on the network, looked at when the daemon starts.")
+    address: str = rw(doc="Address at which the daemon is reached, looked at when it starts.")
+    metrics: Ref[HostMetrics] = dynamic(doc="The object with the host's memory and whether it is alive.")
+    license_params: dict[str, str] = dynamic(
+        doc="What the licence allows, by key; every host has one that restricts nothing and never ends."
+    )
+    ha_statefiles: Set[str] = dynamic(
+        (),
+        "Disks by which hosts see each other under high availability; empty, as that is not built yet.",
+        since="orlando",
+    )
+    ha_network_peers: Set[str] = dynamic(
+        (),
+        "Hosts that are seen over the network under high availability; empty, as that is not built yet.",
+        since="orlando",
+    )
     blobs: dict[str, Ref[Blob]] = dynamic({}, "Binary data kept with the object, by name.", since="orlando")
     tags: Set[str] = rw((), "Words by which people find objects.", roles=VM_OPERATOR, since="orlando")
-    external_auth_type: str = dynamic("", since="george")
-    external_auth_service_name: str = dynamic("", since="george")
-    external_auth_configuration: dict[str, str] = dynamic({}, since="george")
-    edition: str = dynamic("", since="midnight-ride")
-    license_server: dict[str, str] = rw({"address": "localhost", "port": "27000"}, since="midnight-ride")
-    bios_strings: dict[str, str] = dynamic({}, since="midnight-ride")
-    power_on_mode: str = dynamic("", since="midnight-ride")
-    power_on_config: dict[str, str] = dynamic({}, since="midnight-ride")
-    local_cache_sr: Ref[SR] = static(NULL, since="cowley")
-    chipset_info: dict[str, str] = dynamic({}, since="boston")
+    external_auth_type: str = dynamic(
+        "", "Kind of the directory that the host is joined to, such as PAM; empty for none.", since="george"
+    )
+    external_auth_service_name: str = dynamic("", "Name of the directory that the host is joined to.", since="george")
+    external_auth_configuration: dict[str, str] = dynamic(
+        {}, "Always empty: what a directory is joined with is not kept.", since="george"
+    )
+    edition: str = dynamic("", "The edition that the host has; there is one only: free.", since="midnight-ride")
+    license_server: dict[str, str] = rw(
+        {"address": "localhost", "port": "27000"},
+        "Address and port of a server for licences; kept, none is asked.",
+        since="midnight-ride",
+    )
+    bios_strings: dict[str, str] = dynamic(
+        {},
+        ("Names, versions and serial numbers in the firmware, by which some guests know the maker of their machine."),
+        since="midnight-ride",
+    )
+    power_on_mode: str = dynamic(
+        "",
+        "How the host is switched on from afar: a name that the plug-in for it knows; empty for not at all.",
+        since="midnight-ride",
+    )
+    power_on_config: dict[str, str] = dynamic(
+        {},
+        (
+            "What switching on from afar needs, such as an address and a user; passwords stand in objects "
+            "of class secret."
+        ),
+        since="midnight-ride",
+    )
+    local_cache_sr: Ref[SR] = static(
+        NULL, "The local repository that keeps copies of shared disks; null for none.", since="cowley"
+    )
+    chipset_info: dict[str, str] = dynamic(
+        {}, "The key iommu says whether devices can be given to guests.", since="boston"
+    )
     PCIs: Set[Ref[PCI]] = inverse("PCI.host", since="boston")
     PGPUs: Set[Ref[PGPU]] = inverse("PGPU.host", since="boston")
     PUSBs: Set[Ref[PUSB]] = inverse("PUSB.host", since="inverness")
