@@ -232,96 +232,266 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     chipset_info: dict[str, str] = dynamic(
         {}, "The key iommu says whether devices can be given to guests.", since="boston"
     )
-    PCIs: Set[Ref[PCI]] = inverse("PCI.host", since="boston")
-    PGPUs: Set[Ref[PGPU]] = inverse("PGPU.host", since="boston")
-    PUSBs: Set[Ref[PUSB]] = inverse("PUSB.host", since="inverness")
-    ssl_legacy: bool = static(True, since="dundee", state="deprecated", deprecated="stockholm")
-    guest_VCPUs_params: dict[str, str] = rw({}, since="tampa")
-    display: HostDisplay = rw(HostDisplay.enabled, since="cream")
-    virtual_hardware_platform_versions: Set[int] = dynamic((0,), since="cream")
-    control_domain: Ref[VM] = dynamic(NULL, since="ely")
-    updates_requiring_reboot: Set[Ref[PoolUpdate]] = dynamic(since="ely")
-    features: Set[Ref[Feature]] = inverse("Feature.host", since="falcon")
-    iscsi_iqn: str = static("", since="kolkata")
-    multipathing: bool = static(False, since="kolkata")
-    uefi_certificates: str = static("", since="quebec", state="deprecated", deprecated="22.16.0")
-    certificates: Set[Ref[Certificate]] = inverse("Certificate.host", since="stockholm")
-    editions: Set[str] = dynamic((), since="stockholm")
-    pending_guidances: Set[UpdateGuidances] = dynamic((), since="1.303.0")
-    tls_verification_enabled: bool = dynamic(False, since="1.313.0")
-    last_software_update: DateTime = dynamic(EPOCH, since="22.20.0", state="prototyped")
-    https_only: bool = dynamic(False, since="22.27.0", state="prototyped")
+    PCIs: Set[Ref[PCI]] = inverse(
+        "PCI.host", "Devices on the PCI buses of the host that can be told of; none are recorded yet.", since="boston"
+    )
+    PGPUs: Set[Ref[PGPU]] = inverse("PGPU.host", "Graphics cards of the host; none are recorded yet.", since="boston")
+    PUSBs: Set[Ref[PUSB]] = inverse(
+        "PUSB.host", "USB devices plugged into the host; none are recorded yet.", since="inverness"
+    )
+    ssl_legacy: bool = static(
+        True,
+        "Deprecated: whether old ciphers are offered as well, which no host does any more.",
+        since="dundee",
+        state="deprecated",
+        deprecated="stockholm",
+    )
+    guest_VCPUs_params: dict[str, str] = rw(
+        {}, "Parameters of scheduling for guests that name none of their own; kept, not acted on yet.", since="tampa"
+    )
+    display: HostDisplay = rw(
+        HostDisplay.enabled,
+        "Whether the host shows its own screen or leaves it to a guest; kept, not acted on yet.",
+        since="cream",
+    )
+    virtual_hardware_platform_versions: Set[int] = dynamic(
+        (0,), "Versions of virtual hardware that the host can give a guest.", since="cream"
+    )
+    control_domain: Ref[VM] = dynamic(NULL, "The machine that stands for the host's own system.", since="ely")
+    updates_requiring_reboot: Set[Ref[PoolUpdate]] = dynamic(
+        doc="Updates of the older kind that wait for a boot; always empty.", since="ely"
+    )
+    features: Set[Ref[Feature]] = inverse(
+        "Feature.host", "Experimental parts of the product that the host has; none are told of.", since="falcon"
+    )
+    iscsi_iqn: str = static(
+        "", "The name by which the host goes at servers of iSCSI; kept, not acted on yet.", since="kolkata"
+    )
+    multipathing: bool = static(
+        False, "Whether storage is reached by all paths that lead to it; kept, not acted on yet.", since="kolkata"
+    )
+    uefi_certificates: str = static(
+        "",
+        "Deprecated: keys for secure boot of guests, which belong to the pool now.",
+        since="quebec",
+        state="deprecated",
+        deprecated="22.16.0",
+    )
+    certificates: Set[Ref[Certificate]] = inverse(
+        "Certificate.host", "Certificates that the host shows to clients and to the other hosts.", since="stockholm"
+    )
+    editions: Set[str] = dynamic((), "All editions that the host could have.", since="stockholm")
+    pending_guidances: Set[UpdateGuidances] = dynamic(
+        (), "What has to be restarted before the host may be used again after an update.", since="1.303.0"
+    )
+    tls_verification_enabled: bool = dynamic(
+        False,
+        "Whether the host looks at the certificates of the others in its pool, and refuses wrong ones.",
+        since="1.313.0",
+    )
+    last_software_update: DateTime = dynamic(
+        EPOCH, "When the software was last updated by the pool; 1970 if never.", since="22.20.0", state="prototyped"
+    )
+    https_only: bool = dynamic(
+        False, "Whether other machines reach the host over TLS alone.", since="22.27.0", state="prototyped"
+    )
     latest_synced_updates_applied: LatestSyncedUpdatesAppliedState = dynamic(
-        LatestSyncedUpdatesAppliedState.unknown, since="23.18.0", state="prototyped"
+        LatestSyncedUpdatesAppliedState.unknown,
+        "Whether the host has all updates that were last fetched; unknown, as they cannot be applied yet.",
+        since="23.18.0",
+        state="prototyped",
     )
     numa_affinity_policy: HostNumaAffinityPolicy = dynamic(
-        HostNumaAffinityPolicy.default_policy, since="24.0.0", state="prototyped"
+        HostNumaAffinityPolicy.default_policy,
+        "How memory and processors of guests are placed on the host's nodes; kept, not acted on yet.",
+        since="24.0.0",
+        state="prototyped",
     )
-    pending_guidances_recommended: Set[UpdateGuidances] = dynamic((), since="24.10.0", state="prototyped")
-    pending_guidances_full: Set[UpdateGuidances] = dynamic((), since="24.10.0", state="prototyped")
-    last_update_hash: str = dynamic("", since="24.10.0", state="prototyped")
-    ssh_enabled: bool = dynamic(True, since="25.21.0", state="prototyped")
-    ssh_enabled_timeout: int = dynamic(0, since="25.21.0", state="prototyped")
-    ssh_expiry: DateTime = dynamic(EPOCH, since="25.21.0", state="prototyped")
-    console_idle_timeout: int = dynamic(0, since="25.21.0", state="prototyped")
-    ssh_auto_mode: bool = dynamic(False, since="25.27.0", state="prototyped")
-    max_cstate: str = dynamic("", since="26.0.0", state="prototyped")
-    secure_boot: bool = dynamic(False, since="25.31.0", state="prototyped")
-    ntp_mode: HostNtpMode = dynamic(HostNtpMode.Factory, since="26.0.0", state="prototyped")
-    ntp_custom_servers: Set[str] = dynamic((), since="26.0.0", state="prototyped")
-    timezone: str = dynamic("UTC", since="26.0.0", state="prototyped")
+    pending_guidances_recommended: Set[UpdateGuidances] = dynamic(
+        (), "What had better be restarted after an update.", since="24.10.0", state="prototyped"
+    )
+    pending_guidances_full: Set[UpdateGuidances] = dynamic(
+        (),
+        "What is to be restarted for all effects of an update, even those that hardly matter.",
+        since="24.10.0",
+        state="prototyped",
+    )
+    last_update_hash: str = dynamic(
+        "", "Checksum of the updates that were last applied; empty if none were.", since="24.10.0", state="prototyped"
+    )
+    ssh_enabled: bool = dynamic(True, "Whether one may log in to the host by SSH.", since="25.21.0", state="prototyped")
+    ssh_enabled_timeout: int = dynamic(
+        0,
+        "Seconds after which SSH is switched off again once it was switched on; 0 for never.",
+        since="25.21.0",
+        state="prototyped",
+    )
+    ssh_expiry: DateTime = dynamic(
+        EPOCH, "When SSH goes off by itself; 1970 for never.", since="25.21.0", state="prototyped"
+    )
+    console_idle_timeout: int = dynamic(
+        0,
+        "Seconds without a key after which a login to the host is ended; 0 for never.",
+        since="25.21.0",
+        state="prototyped",
+    )
+    ssh_auto_mode: bool = dynamic(
+        False,
+        "Whether SSH is off while the daemon is well, and on while it is not.",
+        since="25.27.0",
+        state="prototyped",
+    )
+    max_cstate: str = dynamic(
+        "",
+        "The deepest state of sleep for idle processors, with that of their parts; empty for no bound.",
+        since="26.0.0",
+        state="prototyped",
+    )
+    secure_boot: bool = dynamic(
+        False,
+        "Whether the host was itself booted by secure boot; false, as it is not looked at yet.",
+        since="25.31.0",
+        state="prototyped",
+    )
+    ntp_mode: HostNtpMode = dynamic(
+        HostNtpMode.Factory, "Where the clock of the host takes the time from.", since="26.0.0", state="prototyped"
+    )
+    ntp_custom_servers: Set[str] = dynamic(
+        (),
+        "Names or addresses of the servers that are asked for the time in the mode Custom.",
+        since="26.0.0",
+        state="prototyped",
+    )
+    timezone: str = dynamic(
+        "UTC", "The host's zone of time, such as Europe/Berlin.", since="26.0.0", state="prototyped"
+    )
 
     disable = message(
-        "",
-        Param("host", ref("host")),
-        Param("auto_enable", BOOL, default=True),
+        "Let no new guests start on the host; those that run there go on.",
+        Param("host", ref("host"), "The host."),
+        Param(
+            "auto_enable",
+            BOOL,
+            "Whether it takes guests again as soon as the daemon starts anew; otherwise it waits for host.enable.",
+            default=True,
+        ),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         runs_on="host",
     )
-    enable = message("", Param("host", ref("host")), roles=role_set(POOL_OPERATOR, CLIENT_CERT), runs_on="host")
-    shutdown = message("", Param("host", ref("host")))
-    reboot = message("", Param("host", ref("host")))
-    prepare_for_poweroff = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    dmesg = message("", Param("host", ref("host")), result=STRING, runs_on="host")
-    dmesg_clear = message("", Param("host", ref("host")), result=STRING, runs_on="host")
+    enable = message(
+        "Let guests start on the host again.",
+        Param("host", ref("host"), "The host."),
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        runs_on="host",
+    )
+    shutdown = message(
+        "Switch the host off; it must be disabled. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+    )
+    reboot = message(
+        "Boot the host anew; it must be disabled. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+    )
+    prepare_for_poweroff = message(
+        (
+            "Move or stop all guests of a host that is going down, and let go of its storage. Not built "
+            "yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    dmesg = message(
+        "Tell what the hypervisor printed on its console.",
+        Param("host", ref("host"), "The host."),
+        result=STRING,
+        runs_on="host",
+    )
+    dmesg_clear = message(
+        (
+            "Meant to tell what the hypervisor printed and to forget it; it was never built, and answers "
+            "NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        result=STRING,
+        runs_on="host",
+    )
     get_log = message(
-        "", Param("host", ref("host")), result=STRING, roles=role_set(READ_ONLY, CLIENT_CERT), runs_on="host"
+        "Meant to tell the log of the host; it was never built, and answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        result=STRING,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        runs_on="host",
     )
-    send_debug_keys = message("", Param("host", ref("host")), Param("keys", STRING), roles=POOL_ADMIN, runs_on="host")
+    send_debug_keys = message(
+        "Press keys that make the hypervisor print what it knows; dmesg tells what it printed.",
+        Param("host", ref("host"), "The host."),
+        Param("keys", STRING, "The keys, one letter or digit each."),
+        roles=POOL_ADMIN,
+        runs_on="host",
+    )
     bugreport_upload = message(
-        "", Param("host", ref("host")), Param("url", STRING), Param("options", STRING_MAP), runs_on="host"
+        "Gather what helps to find a fault, and send it to a server. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("url", STRING, "Where to send it."),
+        Param("options", STRING_MAP, "How to send it; the key http_proxy names a proxy."),
+        runs_on="host",
     )
-    list_methods = message("", result=set_of(STRING), roles=role_set(READ_ONLY, CLIENT_CERT), has_async=False)
+    list_methods = message(
+        "Meant to list all messages; it was never built, and answers NOT_IMPLEMENTED.",
+        result=set_of(STRING),
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        has_async=False,
+    )
     license_apply = message(
-        "",
-        Param("host", ref("host")),
-        Param("contents", STRING),
+        "Removed: it took a licence; host.license_add does.",
+        Param("host", ref("host"), "The host."),
+        Param("contents", STRING, "The licence, in Base64."),
         errors=(LICENSE_PROCESSING_ERROR,),
         state="removed",
         deprecated="clearwater",
     )
     license_add = message(
-        "",
-        Param("host", ref("host")),
-        Param("contents", STRING),
+        "Take a licence; any that can be read will do and changes nothing.",
+        Param("host", ref("host"), "The host."),
+        Param("contents", STRING, "The licence, in Base64."),
         errors=(LICENSE_PROCESSING_ERROR,),
         since="indigo",
         runs_on="host",
     )
-    license_remove = message("", Param("host", ref("host")), since="indigo", runs_on="host")
+    license_remove = message(
+        "Give up a licence; it changes nothing.",
+        Param("host", ref("host"), "The host."),
+        since="indigo",
+        runs_on="host",
+    )
     create = message(
-        "",
-        Param("name", STRING),
-        Param("priority", INT),
-        Param("cls", enum_of(Cls)),
-        Param("obj_uuid", STRING),
-        Param("body", STRING),
+        (
+            "Leave a message for people about a host, as it was done before messages were objects. Not "
+            "built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("name", STRING, "Its name."),
+        Param("priority", INT, "How urgent it is: 1 is most, 5 least."),
+        Param("cls", enum_of(Cls), "Class of the object that it is about."),
+        Param("obj_uuid", STRING, "Identity of that object."),
+        Param("body", STRING, "The text."),
         hidden=True,
     )
-    destroy = message("", Param("self", ref("host")))
-    power_on = message("", Param("host", ref("host")), since="orlando")
+    destroy = message(
+        ("Forget a host that is gone for good; HOST_IS_LIVE if it is not. Not built yet: it answers NOT_IMPLEMENTED."),
+        Param("self", ref("host"), "The host."),
+    )
+    power_on = message(
+        "Switch on a host that is off, the way its power_on_mode says. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        since="orlando",
+    )
     set_license_params = message(
-        "", Param("self", ref("host")), Param("value", STRING_MAP), roles=LOCAL_ROOT, hidden=True
+        "Say what the licence of a host allows. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("host"), "The host."),
+        Param("value", STRING_MAP, "What the host's field license_params becomes."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     emergency_ha_disable = message("", Param("soft", BOOL, default=False), has_async=False, since="orlando")
     ha_disarm_fencing = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
