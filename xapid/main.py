@@ -53,6 +53,7 @@ from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
 from xapid.ops import MODULES
 from xapid.ops.event.log import EventLog, heartbeat
+from xapid.ops.host.ssh import Closings
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
@@ -184,6 +185,9 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.push_async_callback(watch.close)
         await recover(runtime, database)
         await begin(runtime, hardware)
+        closings: Closings = runtime.services["ssh_closings"]
+        closings.resume()
+        stack.callback(closings.close)
         await watch.reconcile()
         dispatcher = build_dispatcher(runtime)
         service = build(runtime, dispatcher, watch)
@@ -266,6 +270,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
         lambda: runtime.localhost,
     )
     runtime.services["call_figures"] = CallFigures()
+    runtime.services["ssh_closings"] = Closings(runtime)
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime
 

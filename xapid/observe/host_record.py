@@ -55,6 +55,7 @@ def fields(machine: Machine, config: Config, now: float) -> dict[str, Any]:
         "bios_strings": {**NO_BIOS_STRINGS, **facts.bios_strings},
         "chipset_info": {"iommu": str(facts.iommu).lower()},
         "timezone": facts.timezone,
+        "ssh_enabled": facts.ssh,
         "ntp_mode": HostNtpMode(facts.time_source),
         # Those of another mode are kept for the day they are asked for.
         **({"ntp_custom_servers": facts.time_servers} if facts.time_source is TimeSource.Custom else {}),

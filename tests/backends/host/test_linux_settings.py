@@ -282,3 +282,89 @@ def test_timesyncd_knows_the_one_server_that_it_asks(
     found = Linux(lay_out(tmp_path, TIMESYNCD), commands).time_servers()
 
     assert found == {"a.example": state, "b.example": "unknown"}
+
+
+# --- Logins -----------------------------------------------------------------------------------------
+
+DEBIAN_SSH: dict[str, str | bytes] = {
+    "lib/systemd/system/ssh.service": "",
+    "lib/systemd/system/ssh.socket": "",
+    "etc/systemd/system/xapid.service": "",
+}
+AUTO = "etc/systemd/system/xapid.service.d/ssh.conf"
+
+
+@pytest.mark.parametrize(
+    "files, found",
+    [
+        ({}, False),
+        (DEBIAN_SSH, False),
+        ({"sys/fs/cgroup/system.slice/ssh.service/cgroup.procs": "1\n"}, True),
+        ({"sys/fs/cgroup/systemd/system.slice/sshd.service/cgroup.procs": "1\n"}, True),
+        ({"sys/fs/cgroup/system.slice/cron.service/cgroup.procs": "1\n"}, False),
+        ({"etc/systemd/system/sockets.target.wants/ssh.socket": ""}, True),
+    ],
+)
+def test_a_machine_knows_whether_one_can_log_in(tmp_path: Path, files: dict[str, str | bytes], found: bool) -> None:
+    assert Linux(lay_out(tmp_path, DEBIAN, files)).facts().ssh is found
+
+
+@pytest.mark.parametrize(
+    "enabled, at_boot, words",
+    [(True, True, "enable start"), (False, False, "disable stop"), (False, True, "enable stop")],
+)
+def test_logins_go_on_and_off(tmp_path: Path, commands: Commands, enabled: bool, at_boot: bool, words: str) -> None:
+    Linux(lay_out(tmp_path, DEBIAN_SSH), commands).set_ssh(enabled, at_boot)
+
+    expected = [f"systemctl {word} ssh.service" for word in words.split()]
+    assert commands.run == ["systemctl disable --now ssh.socket", *expected]
+
+
+def test_the_server_is_called_by_its_name(tmp_path: Path, commands: Commands) -> None:
+    Linux(lay_out(tmp_path, {"usr/lib/systemd/system/sshd.service": ""}), commands).set_ssh(True, True)
+
+    assert commands.run == ["systemctl enable sshd.service", "systemctl start sshd.service"]
+
+
+def test_without_a_server_there_is_nothing_to_switch_on(machine: Linux, commands: Commands) -> None:
+    machine.set_ssh_auto(False)
+    for switch in (lambda: machine.set_ssh(True, True), lambda: machine.set_ssh_auto(True)):
+        with pytest.raises(NotSupported, match="no server for SSH"):
+            switch()
+
+    assert commands.run == []
+
+
+def test_systemd_lets_people_in_while_the_toolstack_is_down(tmp_path: Path, commands: Commands) -> None:
+    machine = Linux(lay_out(tmp_path, DEBIAN_SSH), commands)
+
+    machine.set_ssh_auto(True)
+    written = (tmp_path / AUTO).read_text().splitlines()
+    machine.set_ssh_auto(False)
+
+    assert written[1:] == [
+        "[Service]",
+        "ExecStartPost=-systemctl --no-block stop ssh.service",
+        "ExecStopPost=-systemctl --no-block start ssh.service",
+    ]
+    assert not (tmp_path / AUTO).exists()
+    assert commands.run == ["systemctl daemon-reload"] * 2
+
+
+def test_a_toolstack_that_is_no_service_cannot_be_watched(tmp_path: Path, commands: Commands) -> None:
+    machine = Linux(lay_out(tmp_path, {"lib/systemd/system/ssh.service": ""}), commands)
+
+    with pytest.raises(NotSupported, match="no service of systemd"):
+        machine.set_ssh_auto(True)
+    assert not (tmp_path / AUTO).exists()
+
+
+def test_idle_logins_end_after_a_while(tmp_path: Path, machine: Linux) -> None:
+    path = tmp_path / "etc/profile.d/xapid_idle.sh"
+
+    machine.set_idle_timeout(600)
+    written = path.read_text().splitlines()
+    readable = path.stat().st_mode & 0o777
+    machine.set_idle_timeout(0)
+
+    assert (written[1:], readable, path.exists()) == (["export TMOUT=600"], 0o644, False)

@@ -68,6 +68,8 @@ class HostFacts:
     time_source: TimeSource = TimeSource.Disabled
     time_servers: tuple[str, ...] = ()
     """names or addresses, where they are of its own"""
+    ssh: bool = False
+    """whether one can log in by SSH"""
     name_servers: tuple[str, ...] = ()
     """addresses of those that this machine asks for names"""
     bios_strings: dict[str, str] = field(default_factory=dict)
@@ -121,3 +123,18 @@ class HostDriver(Protocol):
 
     def synchronized(self) -> bool:
         """Whether the clock goes by a time server."""
+
+    def set_ssh(self, enabled: bool, at_boot: bool) -> None:
+        """Switch logins by SSH on or off, now and for the next start of the machine. Sessions that are open stay.
+
+        Raises NotSupported without a server for SSH.
+        """
+
+    def set_ssh_auto(self, value: bool) -> None:
+        """Whether logins by SSH go on when the toolstack goes down, and off when it is back. Changes nothing now.
+
+        Raises NotSupported where nobody watches the toolstack.
+        """
+
+    def set_idle_timeout(self, seconds: int) -> None:
+        """After how long an idle login ends; 0: never. For logins from now on."""

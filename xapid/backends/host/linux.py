@@ -11,6 +11,7 @@ from xapid.backends.host import processors
 from xapid.backends.host.clock import Clock, zone_of, zones
 from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts, Moment, TimeSource
 from xapid.backends.host.log import send_log_to
+from xapid.backends.host.logins import Logins
 from xapid.backends.host.tree import Tree
 from xapid.backends.interface import DriverInfo, NotSupported
 from xapid.backends.process import Run
@@ -43,6 +44,7 @@ class Linux:
         self._tree = Tree(root)
         self._run = run
         self._clock = Clock(self._tree, run)
+        self._logins = Logins(self._tree, run)
 
     def facts(self) -> HostFacts:
         tree = self._tree
@@ -62,6 +64,7 @@ class Linux:
             memory_free=free,
             boot_time=_boot_time(tree.text("proc/stat")),
             timezone=zone_of(tree),
+            ssh=self._logins.ssh(),
             time_source=source,
             time_servers=servers,
             name_servers=_name_servers(tree.text("etc/resolv.conf")),
@@ -116,6 +119,15 @@ class Linux:
 
     def synchronized(self) -> bool:
         return self._clock.synchronized()
+
+    def set_ssh(self, enabled: bool, at_boot: bool) -> None:
+        self._logins.set_ssh(enabled, at_boot)
+
+    def set_ssh_auto(self, value: bool) -> None:
+        self._logins.set_ssh_auto(value)
+
+    def set_idle_timeout(self, seconds: int) -> None:
+        self._logins.set_idle_timeout(seconds)
 
 
 def _numbered(tree: Tree, directory: str, prefix: str) -> list[str]:

@@ -28,6 +28,10 @@ class Sim:
         self.debug_keys = ""
         """All that were sent."""
         self.log_destination = ""
+        self.ssh = True
+        self.ssh_at_boot = True
+        self.ssh_auto = False
+        self.idle_timeout = 0
         self.ahead = 0.0
         """Seconds by which its clock is ahead of the real one."""
         self.timezone = "UTC"
@@ -47,6 +51,7 @@ class Sim:
             memory_free=MEMORY - 2**30,
             boot_time=self._started,
             timezone=self.timezone,
+            ssh=self.ssh,
             time_source=self.time_source,
             time_servers=self.own_time_servers,
             bios_strings={
@@ -97,3 +102,12 @@ class Sim:
 
     def synchronized(self) -> bool:
         return self.time_source is not TimeSource.Disabled and "synced" in self.server_states.values()
+
+    def set_ssh(self, enabled: bool, at_boot: bool) -> None:
+        self.ssh, self.ssh_at_boot = enabled, at_boot
+
+    def set_ssh_auto(self, value: bool) -> None:
+        self.ssh_auto = value
+
+    def set_idle_timeout(self, seconds: int) -> None:
+        self.idle_timeout = seconds

@@ -77,3 +77,8 @@ from xapid.ops.host.settings import set_numa_affinity_policy as set_numa_affinit
 from xapid.ops.host.settings import set_power_on_mode as set_power_on_mode
 from xapid.ops.host.settings import set_ssl_legacy as set_ssl_legacy
 from xapid.ops.host.settings import set_uefi_certificates as set_uefi_certificates
+from xapid.ops.host.ssh import disable_ssh as disable_ssh
+from xapid.ops.host.ssh import enable_ssh as enable_ssh
+from xapid.ops.host.ssh import set_console_idle_timeout as set_console_idle_timeout
+from xapid.ops.host.ssh import set_ssh_auto_mode as set_ssh_auto_mode
+from xapid.ops.host.ssh import set_ssh_enabled_timeout as set_ssh_enabled_timeout

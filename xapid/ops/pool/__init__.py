@@ -57,6 +57,11 @@ from xapid.ops.pool.settings import set_custom_uefi_certificates as set_custom_u
 from xapid.ops.pool.settings import set_igmp_snooping_enabled as set_igmp_snooping_enabled
 from xapid.ops.pool.settings import set_vswitch_controller as set_vswitch_controller
 from xapid.ops.pool.settings import test_archive_target as test_archive_target
+from xapid.ops.pool.ssh import disable_ssh as disable_ssh
+from xapid.ops.pool.ssh import enable_ssh as enable_ssh
+from xapid.ops.pool.ssh import set_console_idle_timeout as set_console_idle_timeout
+from xapid.ops.pool.ssh import set_ssh_auto_mode as set_ssh_auto_mode
+from xapid.ops.pool.ssh import set_ssh_enabled_timeout as set_ssh_enabled_timeout
 from xapid.ops.pool.trust import emergency_transition_to_master as emergency_transition_to_master
 from xapid.ops.pool.trust import enable_tls_verification as enable_tls_verification
 from xapid.ops.pool.trust import is_slave as is_slave
