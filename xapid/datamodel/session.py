@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events=False, listed=False):
     """A login: who calls, what he may do, and when he was last heard of."""
 
-    uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
+    uuid: str = dynamic(doc="The identity of the object, which ends with it at the latest restart.")
     this_host: Ref[Host] = dynamic(
         doc="The host that was logged in to; for a session by slave_login, the host that logged in."
     )
@@ -43,7 +43,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
     is_local_superuser: bool = dynamic(
         False,
-        ("Whether the caller may do everything, as local users and other hosts may; roles are then not asked for."),
+        "Whether the caller may do everything, as local users and other hosts may; roles are then not asked for.",
         since="george",
     )
     subject: Ref[Subject] = dynamic(
@@ -53,13 +53,13 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
     )
     validation_time: DateTime = dynamic(
         EPOCH,
-        ("When it was last found that the user may log in: at login, and now and then for users of the directory."),
+        "When it was last found that the user may log in: at login, and now and then for users of the directory.",
         since="george",
     )
     auth_user_sid: str = dynamic("", "The directory's identifier of the user; empty for all others.", since="george")
     auth_user_name: str = dynamic(
         "",
-        ("The name that was logged in with; for a user of the directory his name there, for a host its reference."),
+        "The name that was logged in with; for a user of the directory his name there, for a host its reference.",
         since="midnight-ride",
     )
     rbac_permissions: Set[str] = static(
@@ -102,7 +102,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
         has_async=False,
     )
     change_password = message(
-        ("Give the caller a new password. Only local users have one here: USER_IS_NOT_LOCAL_SUPERUSER for others."),
+        "Give the caller a new password. Only local users have one here: USER_IS_NOT_LOCAL_SUPERUSER for others.",
         Param("old_pwd", STRING, "The password so far; not checked, as the caller is logged in."),
         Param(
             "new_pwd", STRING, "The password from now on; CHANGE_PASSWORD_REJECTED if it is empty or cannot be written."
@@ -158,7 +158,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
         since="george",
     )
     logout_subject_identifier = message(
-        ("End all sessions of a user of the directory, or of those who came in by a group, but not the caller's own."),
+        "End all sessions of a user of the directory, or of those who came in by a group, but not the caller's own.",
         Param("subject_identifier", STRING, "The directory's identifier of the user or the group."),
         roles=POOL_OPERATOR,
         since="george",

@@ -50,7 +50,7 @@ class TaskStatusType(enum.StrEnum):
 class Task(Object, name="task", roles=POOL_OPERATOR, persistent=False):
     """"""
 
-    uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
+    uuid: str = dynamic(doc="The identity of the object, which ends with it at the latest restart.")
     name_label: str = dynamic("", "The name, for people; need not be unique.")
     name_description: str = dynamic("", "A description, for people.")
     allowed_operations: Set[TaskAllowedOperations] = derived((), "What may be asked for now.")
