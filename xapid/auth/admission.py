@@ -156,7 +156,7 @@ class Admission:
         if not await self._slowly(source, lambda: asyncio.to_thread(self._secret.is_right, secret)):
             raise SESSION_AUTHENTICATION_FAILED(host, "Pool credentials invalid")
         return self._sessions.start(
-            "" if local else host, "", superuser=True, host=NULL if local else host, pool=True, local=local
+            "" if local else host, "", superuser=True, host=host if host and not local else NULL, pool=True, local=local
         )
 
     # --- From the directory ------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class Admission:
     async def _admitted(self, directory: Directory, user: str, password: str) -> Admitted | None:
         pool = self._store.one(Pool)
         subjects = self._store.tables[Subject.spec.name].newest
-        digest = hashlib.sha256(self._salt + password.encode()).digest()
+        digest = hashlib.sha256(self._salt + password.encode(errors="surrogatepass")).digest()
         known = self._remembered.get(user)
         if (
             pool.ext_auth_cache_enabled

@@ -43,7 +43,7 @@ class Certificates:
 
     def replace(self, shelf: str, name: str, text: str) -> None:
         try:
-            write_whole(self._path(shelf, name), text.encode())
+            write_whole(self._path(shelf, name), text.encode(errors="replace"))
         except OSError as error:
             raise Failed(f"{name} cannot be written: {error.strerror}") from error
 
