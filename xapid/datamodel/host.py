@@ -467,7 +467,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     )
     create = message(
         (
-            "Leave a message for people about a host, as it was done before messages were objects. Not "
+            "Record a host that joins the pool; it is declared with the parameters of message.create. Not "
             "built yet: it answers NOT_IMPLEMENTED."
         ),
         Param("name", STRING, "Its name."),
@@ -493,36 +493,124 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         roles=LOCAL_ROOT,
         hidden=True,
     )
-    emergency_ha_disable = message("", Param("soft", BOOL, default=False), has_async=False, since="orlando")
-    ha_disarm_fencing = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    preconfigure_ha = message(
-        "",
-        Param("host", ref("host")),
-        Param("statefiles", set_of(ref("VDI"))),
-        Param("metadata_vdi", ref("VDI")),
-        Param("generation", STRING),
+    emergency_ha_disable = message(
+        (
+            "Switch high availability off on this host alone when the others cannot be asked; "
+            "HA_NOT_ENABLED if it is off."
+        ),
+        Param("soft", BOOL, "Whether it is no error that it is off.", default=False),
+        has_async=False,
+        since="orlando",
+    )
+    ha_disarm_fencing = message(
+        (
+            "Keep the host from stopping itself once it is cut off from the others. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
-    ha_join_liveset = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_disable_failover_decisions = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_wait_for_shutdown_via_statefile = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_stop_daemon = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_release_resources = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    ha_xapi_healthcheck = message("", result=BOOL, roles=POOL_ADMIN, hidden=True, arity=0)
-    local_assert_healthy = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
+    preconfigure_ha = message(
+        (
+            "Make the host ready for high availability, before it is switched on. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("statefiles", set_of(ref("VDI")), "The disks by which hosts see each other."),
+        Param("metadata_vdi", ref("VDI"), "The disk that takes changes of the database."),
+        Param("generation", STRING, "The version of the database that the host needs at least."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    ha_join_liveset = message(
+        "Begin to watch the other hosts and be watched by them. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    ha_disable_failover_decisions = message(
+        "Keep the host from deciding which guests start elsewhere. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    ha_wait_for_shutdown_via_statefile = message(
+        (
+            "Wait until the disk that hosts share says that high availability is off. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    ha_stop_daemon = message(
+        "Stop the program that watches the other hosts. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    ha_release_resources = message(
+        "Let go of the disks that high availability used. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    ha_xapi_healthcheck = message(
+        "Tell the program that watches the host that the daemon is well; that it answers is the answer.",
+        result=BOOL,
+        roles=POOL_ADMIN,
+        hidden=True,
+        arity=0,
+    )
+    local_assert_healthy = message(
+        "Raise the error that says why the host is in an emergency; a host that is its own coordinator never is.",
+        roles=LOCAL_ROOT,
+        hidden=True,
+        arity=0,
+    )
     request_backup = message(
-        "", Param("host", ref("host")), Param("generation", INT), Param("force", BOOL), roles=LOCAL_ROOT, hidden=True
+        (
+            "Have the host fetch a copy of the database, from which it could go on as coordinator. Not "
+            "built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("generation", INT, "The version of the database; a host that has it does nothing."),
+        Param("force", BOOL, "Whether to fetch it all the same."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     request_config_file_sync = message(
-        "", Param("host", ref("host")), Param("hash", STRING), roles=LOCAL_ROOT, hidden=True
+        ("Have the host fetch files of configuration from the coordinator. Not built yet: it answers NOT_IMPLEMENTED."),
+        Param("host", ref("host"), "The host."),
+        Param("hash", STRING, "Checksum of these files; a host that has them does nothing."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
-    propose_new_master = message("", roles=LOCAL_ROOT, hidden=True, arity=2)
-    commit_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)
-    abort_new_master = message("", Param("address", STRING), roles=LOCAL_ROOT, hidden=True)
+    propose_new_master = message(
+        (
+            "Ask the host whether it would take another coordinator, the first step of two. Not built "
+            "yet: it answers NOT_IMPLEMENTED."
+        ),
+        roles=LOCAL_ROOT,
+        hidden=True,
+        arity=2,
+    )
+    commit_new_master = message(
+        "Have the host take the coordinator that was proposed. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("address", STRING, "Address of the new coordinator."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    abort_new_master = message(
+        "Have the host forget the coordinator that was proposed. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("address", STRING, "Address of the one that was proposed."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     get_data_sources = message(
-        "",
-        Param("host", ref("host")),
+        "List the figures of the host that can be recorded over time; none are yet.",
+        Param("host", ref("host"), "The host."),
         result=set_of(record("data_source")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
@@ -530,12 +618,17 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     record_data_source = message(
-        "", Param("host", ref("host")), Param("data_source", STRING), has_async=False, since="orlando", runs_on="host"
+        "Record a figure of the host over time from now on. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("data_source", STRING, "Name of the figure."),
+        has_async=False,
+        since="orlando",
+        runs_on="host",
     )
     query_data_source = message(
-        "",
-        Param("host", ref("host")),
-        Param("data_source", STRING),
+        "Tell the latest value of a figure of the host. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("data_source", STRING, "Name of the figure."),
         result=FLOAT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
@@ -543,63 +636,153 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     forget_data_source_archives = message(
-        "", Param("host", ref("host")), Param("data_source", STRING), has_async=False, since="orlando", runs_on="host"
+        (
+            "Throw away what was recorded of a figure, and record it no longer. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("data_source", STRING, "Name of the figure."),
+        has_async=False,
+        since="orlando",
+        runs_on="host",
     )
-    assert_can_evacuate = message("", Param("host", ref("host")), since="miami")
+    assert_can_evacuate = message(
+        "Raise CANNOT_EVACUATE_HOST if any guest could not leave the host, with the reasons.",
+        Param("host", ref("host"), "The host."),
+        since="miami",
+    )
     get_vms_which_prevent_evacuation = message(
-        "",
-        Param("self", ref("host")),
+        "List the guests that could not leave the host, each with the error that says why.",
+        Param("self", ref("host"), "The host."),
         result=map_of(ref("VM"), set_of(STRING)),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="orlando",
     )
     get_uncooperative_resident_VMs = message(
-        "",
-        Param("self", ref("host"), late=True),
+        "Deprecated: guests that do not do what they are asked; none are ever found.",
+        Param("self", ref("host"), "The host.", late=True),
         result=set_of(ref("VM")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="midnight-ride",
         state="deprecated",
         deprecated="tampa",
     )
-    get_uncooperative_domains = message("", Param("self", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    get_uncooperative_domains = message(
+        "List running domains that do not do what they are asked. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     evacuate = message(
-        "",
-        Param("host", ref("host")),
-        Param("network", ref("network"), default="OpaqueRef:NULL", late=True),
-        Param("evacuate_batch_size", INT, default=0),
+        (
+            "Move all guests to other hosts; as no guest can be moved yet, NOT_IMPLEMENTED if there is "
+            "one that could leave."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param(
+            "network",
+            ref("network"),
+            "The network by which they go; null for the one of the management.",
+            default="OpaqueRef:NULL",
+            late=True,
+        ),
+        Param("evacuate_batch_size", INT, "How many go at a time; 0 for the usual number.", default=0),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="miami",
     )
-    signal_networking_change = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
-    notify = message("", Param("ty", STRING), Param("params", STRING), roles=LOCAL_ROOT, hidden=True)
-    syslog_reconfigure = message("", Param("host", ref("host")), since="miami", runs_on="host")
-    management_reconfigure = message("", Param("pif", ref("PIF")), since="miami")
-    local_management_reconfigure = message("", Param("interface", STRING), has_async=False, since="miami")
-    management_disable = message("", has_async=False, since="miami")
-    get_management_interface = message("", Param("host", ref("host")), result=ref("PIF"), since="tampa")
+    signal_networking_change = message(
+        ("Have the daemon listen at the addresses that the host has now. Not built yet: it answers NOT_IMPLEMENTED."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+        arity=0,
+    )
+    notify = message(
+        (
+            "Tell the host what happened to a device, such as a disc put into its drive. Not built yet: "
+            "it answers NOT_IMPLEMENTED."
+        ),
+        Param("ty", STRING, "Kind of device: cdrom."),
+        Param("params", STRING, "What happened and to which device, such as inserted:sr0."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    syslog_reconfigure = message(
+        "Send the log where logging:syslog_destination says now.",
+        Param("host", ref("host"), "The host."),
+        since="miami",
+        runs_on="host",
+    )
+    management_reconfigure = message(
+        "Have clients reach the host by another interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("pif", ref("PIF"), "The interface, of the host that is meant."),
+        since="miami",
+    )
+    local_management_reconfigure = message(
+        "The same in an emergency; NOT_IN_EMERGENCY_MODE, as a host that is its own coordinator is in none.",
+        Param("interface", STRING, "Name of the interface or bridge."),
+        has_async=False,
+        since="miami",
+    )
+    management_disable = message(
+        (
+            "Let clients reach the host by no interface, only from the host itself. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        has_async=False,
+        since="miami",
+    )
+    get_management_interface = message(
+        "Tell the interface by which clients reach the host.",
+        Param("host", ref("host"), "The host."),
+        result=ref("PIF"),
+        since="tampa",
+    )
     get_system_status_capabilities = message(
-        "",
-        Param("host", ref("host")),
+        "List what a report for finding faults can hold, as XML. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
         result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="miami",
         runs_on="host",
     )
-    get_diagnostic_timing_stats = message("", roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=1)
-    restart_agent = message("", Param("host", ref("host")), runs_on="host")
-    shutdown_agent = message("", has_async=False, since="orlando")
+    get_diagnostic_timing_stats = message(
+        "Tell how long parts of the daemon's work took. Not built yet: it answers NOT_IMPLEMENTED.",
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        hidden=True,
+        arity=1,
+    )
+    restart_agent = message(
+        "Start the daemon of the host anew; guests go on. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        runs_on="host",
+    )
+    shutdown_agent = message(
+        (
+            "Stop the daemon of the host; guests go on, and nobody starts it again. Not built yet: it "
+            "answers NOT_IMPLEMENTED."
+        ),
+        has_async=False,
+        since="orlando",
+    )
     set_hostname_live = message(
-        "",
-        Param("host", ref("host")),
-        Param("hostname", STRING),
+        "Give the host another name on the network, at once. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param(
+            "hostname", STRING, "At most 255 letters, digits, dots, commas and hyphens; HOST_NAME_INVALID otherwise."
+        ),
         errors=(HOST_NAME_INVALID,),
         has_async=False,
         since="miami",
         runs_on="host",
     )
-    is_in_emergency_mode = message("", result=BOOL, roles=role_set(READ_ONLY, CLIENT_CERT), hidden=True, arity=0)
+    is_in_emergency_mode = message(
+        "Whether the host has lost its coordinator; one that is its own never has.",
+        result=BOOL,
+        roles=role_set(READ_ONLY, CLIENT_CERT),
+        hidden=True,
+        arity=0,
+    )
     compute_free_memory = message(
         "",
         Param("host", ref("host")),
