@@ -784,69 +784,84 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         arity=0,
     )
     compute_free_memory = message(
-        "",
-        Param("host", ref("host")),
+        "Tell how many bytes guests could still get, if those that run gave back what they can spare.",
+        Param("host", ref("host"), "The host."),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="orlando",
         runs_on="host",
     )
     compute_memory_overhead = message(
-        "",
-        Param("host", ref("host")),
+        "Tell how many bytes the hypervisor keeps for itself, as the field memory_overhead has it.",
+        Param("host", ref("host"), "The host."),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="midnight-ride",
         runs_on="host",
     )
     tickle_heartbeat = message(
-        "", Param("host", ref("host")), Param("stuff", STRING_MAP), roles=LOCAL_ROOT, hidden=True
+        "Tell the coordinator that a host is alive. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("stuff", STRING_MAP, "The host's time under the key time, and shutting-down if it is about to stop."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     sync_data = message(
-        "", Param("host", ref("host")), roles=POOL_ADMIN, has_async=False, since="orlando", runs_on="host"
+        ("Have the host fetch the content of blobs from the coordinator. Not built yet: it answers NOT_IMPLEMENTED."),
+        Param("host", ref("host"), "The host."),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="orlando",
+        runs_on="host",
     )
     backup_rrds = message(
-        "",
-        Param("host", ref("host")),
-        Param("delay", FLOAT),
+        (
+            "Have the host send the figures that it recorded to the coordinator. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("delay", FLOAT, "Seconds to wait before."),
         roles=POOL_ADMIN,
         has_async=False,
         since="orlando",
         runs_on="host",
     )
     create_new_blob = message(
-        "",
-        Param("host", ref("host")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
+        "Make an object for binary data that is kept with the host, and return it.",
+        Param("host", ref("host"), "The host."),
+        Param("name", STRING, "Its key in the map blobs, which is not there yet."),
+        Param("mime_type", STRING, "MIME type of the data; empty: application/octet-stream."),
+        Param("public", BOOL, "Whether the data is for everybody to read.", default=False),
         result=ref("blob"),
         since="orlando",
     )
     call_plugin = message(
-        "",
-        Param("host", ref("host")),
-        Param("plugin", STRING),
-        Param("fn", STRING),
-        Param("args", STRING_MAP),
+        "Run a plug-in of the host, a program in the directory for them, and hand back what it answers.",
+        Param("host", ref("host"), "The host."),
+        Param("plugin", STRING, "File name of the plug-in; XENAPI_MISSING_PLUGIN if there is none such."),
+        Param("fn", STRING, "What it shall do, one of the functions that it knows."),
+        Param("args", STRING_MAP, "Arguments, as that function takes them."),
         result=STRING,
         roles=POOL_ADMIN,
         since="orlando",
         runs_on="host",
     )
     has_extension = message(
-        "",
-        Param("host", ref("host")),
-        Param("name", STRING),
+        "Tell whether the host has an extension of the API.",
+        Param("host", ref("host"), "The host."),
+        Param("name", STRING, "File name of the extension, which is the method that it adds."),
         result=BOOL,
         roles=POOL_ADMIN,
         since="ely",
         runs_on="host",
     )
     call_extension = message(
-        "",
-        Param("host", ref("host")),
-        Param("call", STRING),
+        (
+            "Call an extension of the API; MESSAGE_METHOD_UNKNOWN if there is none, and those that are "
+            "cannot be run yet."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("call", STRING, "A call in JSON-RPC, its method the name of the extension."),
         result=STRING,
         roles=POOL_ADMIN,
         has_async=False,
@@ -854,8 +869,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     get_servertime = message(
-        "",
-        Param("host", ref("host")),
+        "Tell the time by the host's clock, in UTC.",
+        Param("host", ref("host"), "The host."),
         result=DATETIME,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
@@ -863,92 +878,150 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     get_server_localtime = message(
-        "",
-        Param("host", ref("host")),
+        "Tell the time by the host's clock, in its own zone.",
+        Param("host", ref("host"), "The host."),
         result=DATETIME,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="cowley",
         runs_on="host",
     )
-    enable_binary_storage = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
-    disable_binary_storage = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    enable_binary_storage = message(
+        "Let the host keep the content of blobs. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    disable_binary_storage = message(
+        "Let the host keep no content of blobs, and erase what it has. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     enable_external_auth = message(
-        "",
-        Param("host", ref("host")),
-        Param("config", STRING_MAP),
-        Param("service_name", STRING),
-        Param("auth_type", STRING),
+        "Join the host to a directory, whose users may then log in; AUTH_ALREADY_ENABLED if it is joined to one.",
+        Param("host", ref("host"), "The host."),
+        Param("config", STRING_MAP, "What joining needs, such as a user and a password; it is not kept."),
+        Param("service_name", STRING, "Name of the directory."),
+        Param("auth_type", STRING, "Kind of the directory: PAM; AD is known but cannot be joined."),
         roles=POOL_ADMIN,
         has_async=False,
         since="george",
         runs_on="host",
     )
     disable_external_auth = message(
-        "",
-        Param("host", ref("host")),
-        Param("config", STRING_MAP, default={}),
-        Param("force", BOOL, default=False),
+        "Have the host leave its directory; sessions of the directory's users end.",
+        Param("host", ref("host"), "The host."),
+        Param("config", STRING_MAP, "What leaving would need; not used.", default={}),
+        Param("force", BOOL, "Whether to go on when leaving fails; not used, since it cannot.", default=False),
         roles=POOL_ADMIN,
         has_async=False,
         since="george",
         runs_on="host",
     )
     external_auth_set_ldaps = message(
-        "",
-        Param("host", ref("host")),
-        Param("ldaps", BOOL),
-        Param("force", BOOL, default=False),
+        "Say whether an Active Directory is asked over TLS; AUTH_IS_DISABLED, since none can be joined.",
+        Param("host", ref("host"), "The host."),
+        Param("ldaps", BOOL, "Whether it is."),
+        Param("force", BOOL, "Whether to change it even if the directory cannot be asked that way.", default=False),
         roles=POOL_ADMIN,
         has_async=False,
         since="26.16.0",
     )
     retrieve_wlb_evacuate_recommendations = message(
-        "",
-        Param("self", ref("host")),
+        "Ask a balancer of load where guests should go; WLB_NOT_INITIALIZED, since none can be joined.",
+        Param("self", ref("host"), "The host."),
         result=map_of(ref("VM"), set_of(STRING)),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="george",
     )
     install_ca_certificate = message(
-        "", Param("host", ref("host")), Param("name", STRING), Param("cert", STRING), roles=LOCAL_ROOT, hidden=True
-    )
-    uninstall_ca_certificate = message(
-        "",
-        Param("host", ref("host")),
-        Param("name", STRING),
-        Param("force", BOOL, default=False),
+        "Have one host trust a certificate; pool.certificate_sync makes all hosts like the coordinator.",
+        Param("host", ref("host"), "The host."),
+        Param("name", STRING, "Name of its file, which ends in .pem."),
+        Param("cert", STRING, "The certificate in PEM."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
-    certificate_list = message("", Param("host", ref("host")), result=set_of(STRING), roles=LOCAL_ROOT, hidden=True)
-    crl_install = message(
-        "", Param("host", ref("host")), Param("name", STRING), Param("crl", STRING), roles=LOCAL_ROOT, hidden=True
+    uninstall_ca_certificate = message(
+        "Have one host trust a certificate no longer; pool.certificate_sync makes all like the coordinator.",
+        Param("host", ref("host"), "The host."),
+        Param("name", STRING, "Name of its file."),
+        Param("force", BOOL, "Whether it is no error that there is none.", default=False),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
-    crl_uninstall = message("", Param("host", ref("host")), Param("name", STRING), roles=LOCAL_ROOT, hidden=True)
-    crl_list = message("", Param("host", ref("host")), result=set_of(STRING), roles=LOCAL_ROOT, hidden=True)
-    certificate_sync = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    certificate_list = message(
+        "List the names of the certificates that this host trusts.",
+        Param("host", ref("host"), "The host."),
+        result=set_of(STRING),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    crl_install = message(
+        "Give one host a list of certificates that were revoked.",
+        Param("host", ref("host"), "The host."),
+        Param("name", STRING, "Name of its file, which ends in .pem."),
+        Param("crl", STRING, "The list in PEM."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    crl_uninstall = message(
+        "Take a list of revoked certificates from one host.",
+        Param("host", ref("host"), "The host."),
+        Param("name", STRING, "Name of its file."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    crl_list = message(
+        "List the names of the lists of revoked certificates that this host has.",
+        Param("host", ref("host"), "The host."),
+        result=set_of(STRING),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
+    certificate_sync = message(
+        "Look whether all that the host trusts can be read; CERTIFICATE_LIBRARY_CORRUPT if not.",
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     get_server_certificate = message(
-        "",
-        Param("host", ref("host")),
+        "Tell the certificate that the host shows to clients, in PEM and without its key.",
+        Param("host", ref("host"), "The host."),
         result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="george",
         runs_on="host",
     )
-    refresh_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.307.0")
+    refresh_server_certificate = message(
+        "Make anew the certificate that the host shows to the other hosts.",
+        Param("host", ref("host"), "The host."),
+        roles=POOL_ADMIN,
+        since="1.307.0",
+    )
     install_server_certificate = message(
-        "",
-        Param("host", ref("host")),
-        Param("certificate", STRING),
-        Param("private_key", STRING),
-        Param("certificate_chain", STRING, default=""),
+        "Have the host show another certificate; connections that are open go on with the former one.",
+        Param("host", ref("host"), "The host."),
+        Param("certificate", STRING, "The certificate in PEM; its key has to be RSA of 2048 to 4096 bits."),
+        Param("private_key", STRING, "Its key in PEM, without a password."),
+        Param("certificate_chain", STRING, "Certificates of those who signed it, in PEM; empty for none.", default=""),
         roles=POOL_ADMIN,
         since="stockholm",
         runs_on="host",
     )
-    emergency_reset_server_certificate = message("", roles=LOCAL_ROOT, has_async=False, since="stockholm")
-    reset_server_certificate = message("", Param("host", ref("host")), roles=POOL_ADMIN, since="1.290.0")
+    emergency_reset_server_certificate = message(
+        "Have the host that is asked show a new certificate that it signed itself.",
+        roles=LOCAL_ROOT,
+        has_async=False,
+        since="stockholm",
+    )
+    reset_server_certificate = message(
+        "Have the host show a new certificate that it signed itself.",
+        Param("host", ref("host"), "The host."),
+        roles=POOL_ADMIN,
+        since="1.290.0",
+    )
     update_pool_secret = message(
         "", Param("host", ref("host")), Param("pool_secret", STRING, secret=True), roles=LOCAL_ROOT, hidden=True
     )
