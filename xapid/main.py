@@ -52,6 +52,7 @@ from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
 from xapid.ops import MODULES
+from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
 from xapid.ops.host.ssh import Closings
 from xapid.ops.vm import aftermath
@@ -255,6 +256,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     login = Login(PasswordFile(config.passwords), guesses, about_root, hashing, partial(checks_at_once, store))
     audit = AuditLog(config.audit_log, config.audit.size, config.audit.files)
     runtime.services |= {"sessions": sessions, "event_log": event_log, "login": login, "audit": audit}
+    runtime.services["event_batches"] = Batches()
     certificates = ClientCertificates(store, config.state_dir)
     runtime.services["client_certificates"] = certificates
     pool_secret = PoolSecret(config.state_dir / "pool-secret")

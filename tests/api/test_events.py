@@ -275,6 +275,26 @@ def after(turns: int, function: Any) -> None:
     loop.call_soon(after, turns - 1, function) if turns else loop.call_soon(function)
 
 
+async def test_who_asks_the_same_is_told_the_same_until_something_changes(fresh: FreshHost) -> None:
+    token = await now(fresh.xapi)
+    first = await network(fresh.xapi)
+    other = fresh.xapi.beside()
+    await other.log_in()
+    asked = ("network",), token, 0.0
+
+    answers = [await each.event.from_(*asked) for each in (fresh.xapi, other, fresh.xapi)]
+    another = await other.event.from_(["VM"], token, 0.0)
+    second = await network(other)
+    later = [await each.event.from_(*asked) for each in (fresh.xapi, other)]
+
+    assert answers == [answers[0]] * 3
+    assert told(answers[0]["events"]) == [("network", "add", first)]
+    assert another["events"] == []
+    assert later == [later[0]] * 2
+    assert sorted(told(later[0]["events"])) == sorted([("network", "add", first), ("network", "add", second)])
+    assert later[0]["valid_ref_counts"]["network"] == answers[0]["valid_ref_counts"]["network"] + 1
+
+
 async def test_many_clients_are_each_told_once(fresh: FreshHost) -> None:
     clients = [fresh.xapi.beside() for _ in range(100)]
     for client in clients:

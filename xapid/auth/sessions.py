@@ -98,7 +98,7 @@ class Sessions:
         self._groups: dict[str, OrderedDict[str, None]] = {}
         self.agents: OrderedDict[str, str] = OrderedDict()
         """The program that logged in last from an address; of the latest addresses."""
-        self.ended: dict[str, list[Any]] = {}
+        self.ended: dict[str, set[Any]] = {}
         """Futures to fail when a session ends: session -> futures of its waiting event calls."""
 
     def __len__(self) -> int:

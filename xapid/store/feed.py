@@ -83,8 +83,8 @@ class Feed:
 
     def __init__(self, classes: Iterable[str]) -> None:
         self.classes = {name: ClassFeed() for name in classes}
-        self._waiters: dict[str, set[asyncio.Future[None]]] = {}
-        self._any: set[asyncio.Future[None]] = set()
+        self._waiters: dict[str, set[asyncio.Future[bool]]] = {}
+        self._any: set[asyncio.Future[bool]] = set()
         self.stream: StreamSink | None = None
 
     def published(self, changes: list[Change]) -> None:
@@ -101,13 +101,13 @@ class Feed:
 
     def waiting(self) -> int:
         """How many wait for something to be published."""
-        waiting: set[asyncio.Future[None]] = self._any.union(*self._waiters.values())
+        waiting: set[asyncio.Future[bool]] = self._any.union(*self._waiters.values())
         return len(waiting)
 
     @contextmanager
-    def watch(self, names: frozenset[str] | None) -> Iterator[asyncio.Future[None]]:
-        """A future that is done once something of these classes (None: of any) is published, from this moment on."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def watch(self, names: frozenset[str] | None) -> Iterator[asyncio.Future[bool]]:
+        """A future that is done, and true, once something of these classes (None: of any) is published from now on."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         sets = [self._any] if names is None else [self._waiters.setdefault(name, set()) for name in names]
         for each in sets:
             each.add(future)
@@ -129,10 +129,10 @@ class Feed:
         return True
 
 
-def _wake(futures: Iterable[asyncio.Future[None]]) -> None:
+def _wake(futures: Iterable[asyncio.Future[bool]]) -> None:
     for future in futures:
         if not future.done():
-            future.set_result(None)
+            future.set_result(True)
 
 
 StreamSink = Callable[[list[Change]], None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -76,6 +76,7 @@ class Store:
         """uuid -> reference, over all classes."""
         self.classes: dict[str, str] = {}
         """reference -> class"""
+        self._counted: tuple[int, Mapping[str, str], Mapping[str, int]] = (-1, {}, {})
         self.open: Transaction | None = None
         self.submitted = generation
         """The last generation that was given to the sink."""
@@ -161,6 +162,14 @@ class Store:
 
     def count(self, name: str) -> int:
         return len(self.tables[name].rows) if name in self.tables and name not in (MESSAGE, "role") else 0
+
+    def counted(self, names: Mapping[str, str]) -> Mapping[str, int]:
+        """The counts of classes, under other names: one and the same map until something changes, for all who ask."""
+        generation, asked, counts = self._counted
+        if generation != self.generation or asked is not names:
+            counts = {name: self.count(cls) for name, cls in names.items()}
+            self._counted = self.generation, names, counts
+        return counts
 
     # Changing
 

@@ -6,7 +6,7 @@ import secrets
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
@@ -46,6 +46,8 @@ class EventBatch:
     events: Sequence[EventOut]
     valid_ref_counts: Mapping[str, int]
     token: str
+    encoded: dict[object, bytes] = field(default_factory=dict, compare=False)
+    """What it is in a format, once it was written: many may be sent the same."""
 
 
 class _Encoding(weakref.ref[Object]):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 import orjson
@@ -187,11 +188,26 @@ def _batch(dialect: Dialect) -> Encoder:
     to_counts = after + between + dialect.name("valid_ref_counts") + opening
     to_token = closing + after + between + dialect.name("token")
     text = dialect.value(STRING)
+    # A thousand clients that wait for one change are all sent the same counts.
+    latest: tuple[Mapping[str, int], bytes] = {}, b""
 
-    def encode(value: EventBatch, members: Members) -> Iterator[Sequence[bytes]]:
+    def encode_counts(counts: Mapping[str, int]) -> bytes:
+        nonlocal latest
+        if latest[0] is not counts:
+            pieces = [dialect.name(name) + dialect.count(count) + after for name, count in counts.items()]
+            latest = counts, between.join(pieces)
+        return latest[1]
+
+    def slices(value: EventBatch, members: Members) -> Iterator[Sequence[bytes]]:
         yield (to_events,)
         yield from events(value.events, members)
-        counts = [dialect.name(name) + dialect.count(count) + after for name, count in value.valid_ref_counts.items()]
-        yield (to_counts, between.join(counts), to_token, text(value.token), after, closing)
+        yield (to_counts, encode_counts(value.valid_ref_counts), to_token, text(value.token), after, closing)
+
+    def encode(value: EventBatch, members: Members) -> Iterable[Sequence[bytes]]:
+        if len(value.events) > SLICE:
+            return slices(value, members)
+        if dialect not in value.encoded:
+            value.encoded[dialect] = b"".join(chain.from_iterable(slices(value, members)))
+        return ((value.encoded[dialect],),)
 
     return encode

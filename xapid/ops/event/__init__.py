@@ -8,7 +8,7 @@ import math
 from xapid.auth.sessions import Sessions
 from xapid.datamodel.errors import EVENTS_LOST, HANDLE_INVALID, SESSION_INVALID, SESSION_NOT_REGISTERED
 from xapid.datamodel.types import CLASSES
-from xapid.ops.event.collect import are_many, collected, collected_in_slices, counts
+from xapid.ops.event.collect import Batches, are_many, collected_in_slices, counts
 from xapid.ops.event.log import EventLog
 from xapid.ops.event.subscription import Subscription, Token
 from xapid.runtime.context import Context
@@ -26,45 +26,54 @@ async def from_(ctx: Context, classes: tuple[str, ...], token: str, seconds: flo
     since = Token.parse(token)
     if math.isnan(seconds) or seconds < 0 or seconds > LONGEST_GIVEN:
         seconds = LONGEST
+    batches: Batches = ctx.runtime.services["event_batches"]
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
-        events: list[EventOut] = []
+        batch: EventBatch | None = None
         if are_many(ctx.store, wanted, since):
             events, reached = await collected_in_slices(ctx.store, wanted, since)
-        if not events:
+            batch = EventBatch(events, counts(ctx.store), str(reached)) if events else None
+        if batch is None:
             # Of a piece with the wait that follows: what happened while the slices were made is not missed.
-            events, reached = collected(ctx.store, wanted, since)
-        if events:
+            batch = batches.collected(ctx.store, wanted, since)
+        if batch.events:
             break
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0 or not await _published(ctx, wanted.names, left):
-            events, reached = [], Token(since.objects, max(since.messages, 0))
+            batch = EventBatch([], counts(ctx.store), str(Token(since.objects, max(since.messages, 0))))
             break
-    batch = EventBatch(events, counts(ctx.store), str(reached))
     # The counts show every object there is, so everything must be on disk.
     await ctx.store.settled()
     return batch
 
 
 async def _published(ctx: Context, names: frozenset[str] | None, seconds: float) -> bool:
-    """Wait for a change of these classes. Raises SESSION_INVALID when the session ends meanwhile."""
+    """Wait for a change of these classes. Raises SESSION_INVALID when the session ends meanwhile.
+
+    One future for the change, the end of the session and that of the time: a thousand clients may wait for one change,
+    and for them this is what takes long.
+    """
     sessions: Sessions = ctx.runtime.services["sessions"]
     if sessions.find(ctx.session.ref) is None:
         raise SESSION_INVALID(ctx.session.ref)
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    watchers = sessions.ended.setdefault(ctx.session.ref, [])
-    watchers.append(ended)
-    try:
-        # The watch begins before anything else can run: what is published right after the look is not missed.
-        with ctx.store.feed.watch(names) as news:
-            done, _ = await asyncio.wait((news, ended), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if ended in done:
-            ended.result()
-        return bool(done)
-    finally:
-        ended.cancel()
-        if ended in watchers:
-            watchers.remove(ended)
+    # The watch begins before anything else can run: what is published right after the look is not missed.
+    with ctx.store.feed.watch(names) as news:
+        watchers = sessions.ended.setdefault(ctx.session.ref, set())
+        watchers.add(news)
+        timer = asyncio.get_running_loop().call_later(seconds, _time_is_over, news)
+        try:
+            found = await news
+            # A call changes more than its task: what it does at once is told with it.
+            await asyncio.sleep(0)
+            return found
+        finally:
+            timer.cancel()
+            watchers.discard(news)
+
+
+def _time_is_over(news: asyncio.Future[bool]) -> None:
+    if not news.done():
+        news.set_result(False)
 
 
 def inject(ctx: Context, class_: str, ref: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 from xapid.datamodel.diagnostics import Diagnostics
 from xapid.datamodel.errors import EVENTS_LOST
@@ -12,7 +12,7 @@ from xapid.datamodel.types import CLASSES
 from xapid.ops.event.subscription import Subscription, Token
 from xapid.store.rows import MESSAGE
 from xapid.store.store import Store
-from xapid.wire.records import EventOut
+from xapid.wire.records import EventBatch, EventOut
 
 MANY = 1000
 """Changes beyond which others get their turns in between."""
@@ -40,6 +40,23 @@ def collected(store: Store, wanted: Subscription, since: Token) -> Told:
         except StopIteration as done:
             told: Told = done.value
             return told
+
+
+class Batches:
+    """Answers of event.from. The latest is kept for who asks the same: a thousand clients may wait for one change."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[tuple[str, ...], Token, int] | None = None
+        self._latest = EventBatch([], {}, "")
+
+    def collected(self, store: Store, wanted: Subscription, since: Token) -> EventBatch:
+        """What is told to who wants this and knows all up to the token. Raises EVENTS_LOST."""
+        asked = wanted.texts, since, store.generation
+        if asked != self._asked:
+            events, reached = collected(store, wanted, since)
+            self._latest = EventBatch(events, counts(store), str(reached))
+            self._asked = asked
+        return self._latest
 
 
 def are_many(store: Store, wanted: Subscription, since: Token) -> bool:
@@ -108,6 +125,9 @@ def _messages(store: Store, wanted: Subscription, since: Token) -> tuple[list[Ev
     return events, max(newest)
 
 
-def counts(store: Store) -> dict[str, int]:
+def counts(store: Store) -> Mapping[str, int]:
     """How many objects of each class there are, under lower-case names; 0 for classes without a table."""
-    return {name.lower(): store.count(name) for name in (*CLASSES, Diagnostics.spec.name)}
+    return store.counted(_NAMES)
+
+
+_NAMES = {name.lower(): name for name in (*CLASSES, Diagnostics.spec.name)}

@@ -48,6 +48,7 @@ class Subscription:
     """Which objects somebody wants to hear of. Unknown classes match nothing."""
 
     def __init__(self, texts: tuple[str, ...]) -> None:
+        self.texts = texts
         self.everything = "*" in texts
         self.classes: set[str] = set()
         self.objects: dict[str, set[str]] = {}
