@@ -1023,104 +1023,245 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="1.290.0",
     )
     update_pool_secret = message(
-        "", Param("host", ref("host")), Param("pool_secret", STRING, secret=True), roles=LOCAL_ROOT, hidden=True
+        "Have the host take the secret of another pool, and let in whoever knows that one alone.",
+        Param("host", ref("host"), "The host."),
+        Param("pool_secret", STRING, "The secret.", secret=True),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     update_master = message(
-        "", Param("host", ref("host")), Param("master_address", STRING), roles=LOCAL_ROOT, hidden=True
+        "Tell the host the address of its coordinator. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("master_address", STRING, "The address."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     attach_static_vdis = message(
-        "",
-        Param("host", ref("host")),
-        Param("vdi_reason_map", map_of(ref("VDI"), STRING)),
+        (
+            "Have disks be there as soon as the host has booted, before the daemon starts. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("vdi_reason_map", map_of(ref("VDI"), STRING), "The disks, and what each is for."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     detach_static_vdis = message(
-        "", Param("host", ref("host")), Param("vdis", set_of(ref("VDI"))), roles=LOCAL_ROOT, hidden=True
+        "Have disks be there no longer when the host has booted. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("vdis", set_of(ref("VDI")), "The disks."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     set_localdb_key = message(
-        "", Param("host", ref("host")), Param("key", STRING), Param("value", STRING), roles=LOCAL_ROOT, hidden=True
+        (
+            "Write a setting that the host keeps for itself, outside the database of the pool. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("key", STRING, "Name of the setting."),
+        Param("value", STRING, "What it shall be."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     apply_edition = message(
-        "",
-        Param("host", ref("host")),
-        Param("edition", STRING),
-        Param("force", BOOL, default=False),
+        "Choose what the host is licensed for; any edition will do, and the host keeps all it can do.",
+        Param("host", ref("host"), "The host."),
+        Param("edition", STRING, "Name of the edition; not looked at."),
+        Param("force", BOOL, "Whether to change it even if the licence cannot be had; not looked at.", default=False),
         has_async=False,
         since="midnight-ride",
         runs_on="host",
     )
     refresh_pack_info = message(
-        "", Param("host", ref("host")), since="midnight-ride", state="deprecated", deprecated="ely", runs_on="host"
+        "Deprecated: look anew at the packs that are installed. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        since="midnight-ride",
+        state="deprecated",
+        deprecated="ely",
+        runs_on="host",
     )
     set_power_on_mode = message(
-        "",
-        Param("self", ref("host")),
-        Param("power_on_mode", STRING),
-        Param("power_on_config", STRING_MAP),
+        "Say how the host is switched on from afar; passwords that the former way needed are forgotten.",
+        Param("self", ref("host"), "The host."),
+        Param("power_on_mode", STRING, "What the field power_on_mode becomes."),
+        Param(
+            "power_on_config",
+            STRING_MAP,
+            "What the field power_on_config becomes; a key that ends in password_secret names a secret by uuid.",
+        ),
         since="cowley",
     )
     set_cpu_features = message(
-        "",
-        Param("host", ref("host")),
-        Param("features", STRING),
+        "Removed: it said which features of the processors guests may see.",
+        Param("host", ref("host"), "The host."),
+        Param("features", STRING, "The features, in hexadecimal."),
         has_async=False,
         since="midnight-ride",
         state="removed",
         deprecated="dundee",
     )
     reset_cpu_features = message(
-        "",
-        Param("host", ref("host")),
+        "Removed: it let guests see all features of the processors again.",
+        Param("host", ref("host"), "The host."),
         has_async=False,
         since="midnight-ride",
         state="removed",
         deprecated="dundee",
     )
-    reset_networking = message("", Param("host", ref("host")), hidden=True)
+    reset_networking = message(
+        "Forget the interfaces of the host, and what is made of them. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
     enable_local_storage_caching = message(
-        "", Param("host", ref("host")), Param("sr", ref("SR")), has_async=False, since="cowley", runs_on="host"
+        "Keep copies of shared disks in a local repository. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("sr", ref("SR"), "The repository."),
+        has_async=False,
+        since="cowley",
+        runs_on="host",
     )
     disable_local_storage_caching = message(
-        "", Param("host", ref("host")), has_async=False, since="cowley", runs_on="host"
+        "Keep copies of shared disks no longer. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        has_async=False,
+        since="cowley",
+        runs_on="host",
     )
-    get_sm_diagnostics = message("", Param("host", ref("host")), hidden=True)
-    get_thread_diagnostics = message("", Param("host", ref("host")), hidden=True)
-    sm_dp_destroy = message("", Param("host", ref("host")), Param("dp", STRING), Param("allow_leak", BOOL), hidden=True)
-    sync_vlans = message("", Param("host", ref("host")), hidden=True)
-    sync_tunnels = message("", Param("host", ref("host")), hidden=True)
-    sync_pif_currently_attached = message("", Param("host", ref("host")), Param("bridges", set_of(STRING)), hidden=True)
+    get_sm_diagnostics = message(
+        "Tell what the daemon knows of storage that is attached. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
+    get_thread_diagnostics = message(
+        "Tell what the threads of the daemon do. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
+    sm_dp_destroy = message(
+        "Let go of all disks that one user of storage holds. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("dp", STRING, "Name of that user."),
+        Param("allow_leak", BOOL, "Whether to forget it even if a disk cannot be let go of."),
+        hidden=True,
+    )
+    sync_vlans = message(
+        "Give the host the VLANs of its coordinator. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
+    sync_tunnels = message(
+        "Give the host the tunnels of its coordinator. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        hidden=True,
+    )
+    sync_pif_currently_attached = message(
+        (
+            "Have the record say which interfaces are up, by the bridges that are there. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("bridges", set_of(STRING), "Names of the bridges."),
+        hidden=True,
+    )
     migrate_receive = message(
-        "",
-        Param("host", ref("host")),
-        Param("network", ref("network")),
-        Param("options", STRING_MAP),
+        (
+            "Make the host ready to take a guest from another pool, and tell how it is reached. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        Param("network", ref("network"), "The network by which the guest comes."),
+        Param("options", STRING_MAP, "Free keys; none is known."),
         result=STRING_MAP,
         roles=VM_POWER_ADMIN,
         since="tampa",
         runs_on="host",
     )
-    declare_dead = message("", Param("host", ref("host")), since="clearwater")
-    enable_display = message("", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host")
-    disable_display = message(
-        "", Param("host", ref("host")), result=enum_of(HostDisplay), since="cream", runs_on="host"
+    declare_dead = message(
+        (
+            "Say that a host is down for certain, so that its guests can start elsewhere. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        since="clearwater",
     )
-    set_ssl_legacy = message("", Param("self", ref("host")), Param("value", BOOL), since="dundee")
-    apply_guest_agent_config = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
-    mxgpu_vf_setup = message("", Param("host", ref("host")), roles=VM_OPERATOR, hidden=True)
+    enable_display = message(
+        "Show the host's own screen from its next boot on; what the field display becomes is handed back.",
+        Param("host", ref("host"), "The host."),
+        result=enum_of(HostDisplay),
+        since="cream",
+        runs_on="host",
+    )
+    disable_display = message(
+        "Leave the host's screen to a guest from its next boot on; what the field display becomes is handed back.",
+        Param("host", ref("host"), "The host."),
+        result=enum_of(HostDisplay),
+        since="cream",
+        runs_on="host",
+    )
+    set_ssl_legacy = message(
+        "Offer old ciphers as well; VALUE_NOT_SUPPORTED, as no host does any more.",
+        Param("self", ref("host"), "The host."),
+        Param("value", BOOL, "False, which changes nothing."),
+        since="dundee",
+    )
+    apply_guest_agent_config = message(
+        "Tell the guests how their agents are to update themselves. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=POOL_ADMIN,
+        hidden=True,
+    )
+    mxgpu_vf_setup = message(
+        (
+            "Load the driver by which one graphics card of AMD becomes several. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("host", ref("host"), "The host."),
+        roles=VM_OPERATOR,
+        hidden=True,
+    )
     nvidia_vf_setup = message(
-        "", Param("host", ref("host")), Param("pf", ref("PCI")), Param("enable", BOOL), roles=VM_OPERATOR, hidden=True
+        "Have one graphics card of NVIDIA become several. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        Param("pf", ref("PCI"), "The card."),
+        Param("enable", BOOL, "Whether it becomes several, or one again."),
+        roles=VM_OPERATOR,
+        hidden=True,
     )
     allocate_resources_for_vm = message(
-        "", Param("self", ref("host")), Param("vm", ref("VM")), Param("live", BOOL), roles=VM_OPERATOR, hidden=True
+        (
+            "Set aside what a guest that is to run on the host needs, such as memory. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("host"), "The host."),
+        Param("vm", ref("VM"), "The guest."),
+        Param("live", BOOL, "Whether it comes from another host while it runs."),
+        roles=VM_OPERATOR,
+        hidden=True,
     )
-    set_iscsi_iqn = message("", Param("host", ref("host")), Param("value", STRING), since="kolkata")
-    set_multipathing = message("", Param("host", ref("host")), Param("value", BOOL), since="kolkata")
-    write_uefi_certificates_to_disk = message("", Param("host", ref("host")), roles=LOCAL_ROOT, hidden=True)
+    set_iscsi_iqn = message(
+        "Give the host another name at servers of iSCSI; INVALID_VALUE if it is empty.",
+        Param("host", ref("host"), "The host."),
+        Param("value", STRING, "The name, such as iqn.2026-11.com.example:host1."),
+        since="kolkata",
+    )
+    set_multipathing = message(
+        "Say whether storage is reached by all paths that lead to it.",
+        Param("host", ref("host"), "The host."),
+        Param("value", BOOL, "Whether it is."),
+        since="kolkata",
+    )
+    write_uefi_certificates_to_disk = message(
+        "Write keys for secure boot of guests to the host's files. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     set_uefi_certificates = message(
-        "",
-        Param("host", ref("host")),
-        Param("value", STRING),
+        "Deprecated: it answers OPERATION_NOT_ALLOWED, as keys for secure boot belong to the pool.",
+        Param("host", ref("host"), "The host."),
+        Param("value", STRING, "The keys."),
         roles=LOCAL_ROOT,
         since="quebec",
         state="deprecated",
