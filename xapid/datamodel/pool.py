@@ -494,189 +494,240 @@ class Pool(
         since="1.304.0",
     )
     enable_client_certificate_auth = message(
-        "",
-        Param("self", ref("pool")),
-        Param("name", STRING),
+        "Let clients log in with a certificate instead of a password, from the next connection on.",
+        Param("self", ref("pool"), "The pool."),
+        Param("name", STRING, "The name that such a certificate must be for; nobody's is while it is empty."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.318.0",
     )
     disable_client_certificate_auth = message(
-        "",
-        Param("self", ref("pool")),
+        "Let no client log in with a certificate any more; those who are in stay.",
+        Param("self", ref("pool"), "The pool."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.318.0",
     )
     configure_repository_proxy = message(
-        "",
-        Param("self", ref("pool")),
-        Param("url", STRING),
-        Param("username", STRING),
-        Param("password", STRING, secret=True),
+        "Say by which proxy updates are fetched; kept, as none are fetched yet.",
+        Param("self", ref("pool"), "The pool."),
+        Param(
+            "url",
+            STRING,
+            "The address of the proxy, which begins with http or https; else INVALID_REPOSITORY_PROXY_URL.",
+        ),
+        Param("username", STRING, "The name to show to the proxy; empty for none."),
+        Param("password", STRING, "The password for it, kept as a secret; empty for none.", secret=True),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="21.3.0",
     )
     disable_repository_proxy = message(
-        "",
-        Param("self", ref("pool")),
+        "Forget the proxy, its user and its password.",
+        Param("self", ref("pool"), "The pool."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="21.4.0",
     )
     set_uefi_certificates = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", STRING),
+        "Write uefi_certificates. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", STRING, "The certificates, in Base64."),
         roles=POOL_ADMIN,
         since="22.16.0",
         state="deprecated",
         deprecated="24.0.0",
     )
     set_custom_uefi_certificates = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", STRING),
+        (
+            "Replace the certificates that guests start with. Always OPERATION_NOT_ALLOWED here: this pool "
+            "takes none of one's own."
+        ),
+        Param("self", ref("pool"), "The pool."),
+        Param("value", STRING, "The certificates, in Base64."),
         roles=POOL_ADMIN,
         since="24.0.0",
         state="prototyped",
     )
     set_https_only = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", BOOL),
+        "Say of every host whether other machines reach it over TLS alone.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", BOOL, "Whether they do; connections that are open stay."),
         since="22.27.0",
         state="prototyped",
     )
     set_telemetry_next_collection = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", DATETIME),
+        "Say when facts about the pool are to be collected next; the date is kept, nothing is collected.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", DATETIME, "The date; TELEMETRY_NEXT_COLLECTION_TOO_LATE if it is more than 31 days ahead."),
         roles=POOL_ADMIN,
         since="23.9.0",
         state="prototyped",
     )
     reset_telemetry_uuid = message(
-        "",
-        Param("self", ref("pool")),
+        "Give the pool another name for telemetry. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool"), "The pool."),
         roles=POOL_ADMIN,
         since="23.9.0",
         state="prototyped",
     )
     configure_update_sync = message(
-        "",
-        Param("self", ref("pool")),
-        Param("update_sync_frequency", enum_of(UpdateSyncFrequency)),
-        Param("update_sync_day", INT),
+        "Say how often updates are to be looked for; the plan is kept, and not followed yet.",
+        Param("self", ref("pool"), "The pool."),
+        Param("update_sync_frequency", enum_of(UpdateSyncFrequency), "Every day or every week."),
+        Param(
+            "update_sync_day",
+            INT,
+            (
+                "For every week, the day: 0 is Sunday and 6 Saturday, others are INVALID_UPDATE_SYNC_DAY. For "
+                "every day it does not count."
+            ),
+        ),
         since="23.18.0",
         state="prototyped",
     )
     set_update_sync_enabled = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", BOOL),
+        (
+            "Say whether updates are to be looked for by that plan; NO_REPOSITORIES_CONFIGURED if there is "
+            "nowhere to look."
+        ),
+        Param("self", ref("pool"), "The pool."),
+        Param("value", BOOL, "Whether they are."),
         since="23.18.0",
         state="prototyped",
     )
     set_local_auth_max_threads = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
+        "Say how many passwords of local users are checked at once.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", INT, "How many, at least 1; fewer if the processors of the host do not suffice."),
         has_async=False,
         since="23.27.0",
         state="prototyped",
     )
     set_ext_auth_max_threads = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
+        "Say how many logins are put to the directory at once.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", INT, "How many, at least 1."),
         has_async=False,
         since="23.27.0",
         state="prototyped",
     )
     set_ext_auth_cache_enabled = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", BOOL),
+        "Say whether it is remembered for a while whom the directory let in; what was remembered is forgotten.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", BOOL, "Whether it is."),
         since="24.31.0",
         state="prototyped",
     )
     set_ext_auth_cache_size = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
+        "Say of how many users it is remembered that the directory let them in.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", INT, "How many; INVALID_VALUE if it is negative."),
         since="24.31.0",
         state="prototyped",
     )
     set_ext_auth_cache_expiry = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
+        "Say for how long it is remembered that the directory let a user in.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", INT, "Seconds, at least 1; else INVALID_VALUE."),
         since="24.31.0",
         state="prototyped",
     )
     get_guest_secureboot_readiness = message(
-        "",
-        Param("self", ref("pool")),
+        "Whether guests could check what they start; always not_ready, for they find no certificates here.",
+        Param("self", ref("pool"), "The pool."),
         result=enum_of(PoolGuestSecurebootReadiness),
         has_async=False,
         since="24.17.0",
         state="prototyped",
     )
-    enable_ssh = message("", Param("self", ref("pool")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
-    disable_ssh = message("", Param("self", ref("pool")), roles=POOL_ADMIN, since="25.13.0", state="prototyped")
+    enable_ssh = message(
+        "Switch SSH on at every host; ENABLE_SSH_PARTIALLY_FAILED names the hosts that could not.",
+        Param("self", ref("pool"), "The pool."),
+        roles=POOL_ADMIN,
+        since="25.13.0",
+        state="prototyped",
+    )
+    disable_ssh = message(
+        "Switch SSH off at every host; DISABLE_SSH_PARTIALLY_FAILED names the hosts that could not.",
+        Param("self", ref("pool"), "The pool."),
+        roles=POOL_ADMIN,
+        since="25.13.0",
+        state="prototyped",
+    )
     set_ssh_enabled_timeout = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
+        (
+            "Say of every host for how long SSH stays on once it is on; SET_SSH_TIMEOUT_PARTIALLY_FAILED names "
+            "those that could not."
+        ),
+        Param("self", ref("pool"), "The pool."),
+        Param("value", INT, "Seconds, at most two days, counted from now where it is on; 0 for ever."),
         roles=POOL_ADMIN,
         since="25.21.0",
         state="prototyped",
     )
     set_console_idle_timeout = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", INT),
+        "Say of every host when idle logins end; SET_CONSOLE_TIMEOUT_PARTIALLY_FAILED names those that could not.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", INT, "Idle seconds after which a login ends; 0 for never."),
         roles=POOL_ADMIN,
         since="25.21.0",
         state="prototyped",
     )
     set_ssh_auto_mode = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", BOOL),
+        (
+            "Say of every host whether SSH follows the toolstack; SET_SSH_AUTO_MODE_PARTIALLY_FAILED names "
+            "those that could not."
+        ),
+        Param("self", ref("pool"), "The pool."),
+        Param("value", BOOL, "Whether SSH is on while the toolstack is down, and then only."),
         roles=POOL_ADMIN,
         since="25.27.0",
         state="prototyped",
     )
     install_trusted_certificate = message(
-        "",
-        Param("self", ref("pool")),
-        Param("ca", BOOL),
-        Param("cert", STRING),
-        Param("purpose", set_of(enum_of(CertificatePurpose))),
+        "Trust a certificate on every host, an authority's or that of one server.",
+        Param("self", ref("pool"), "The pool."),
+        Param("ca", BOOL, "Whether it is an authority; otherwise it stands for one server alone."),
+        Param("cert", STRING, "The certificate in PEM form."),
+        Param(
+            "purpose",
+            set_of(enum_of(CertificatePurpose)),
+            "What for; empty for everything, which an authority alone may have: else CERTIFICATE_LACKS_PURPOSE.",
+        ),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="26.13.0",
         state="prototyped",
     )
     uninstall_trusted_certificate = message(
-        "",
-        Param("self", ref("pool")),
-        Param("certificate", ref("Certificate")),
+        "Trust a certificate no longer, on any host.",
+        Param("self", ref("pool"), "The pool."),
+        Param(
+            "certificate",
+            ref("Certificate"),
+            "The certificate; NOT_TRUSTED_CERTIFICATE if it is one that a host shows.",
+        ),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="26.13.0",
         state="prototyped",
     )
     sync_trusted_certificates_from = message(
-        "",
-        Param("self", ref("pool")),
-        Param("remote_pool", STRING),
-        Param("remote_session", ref("session")),
-        Param("remote_certificate", STRING),
-        Param("ca", BOOL),
+        "Trust what another pool trusts. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool"), "The pool."),
+        Param("remote_pool", STRING, "The address of the other pool."),
+        Param("remote_session", ref("session"), "A session at the other pool."),
+        Param("remote_certificate", STRING, "The certificate in PEM form by which the other pool is known."),
+        Param("ca", BOOL, "Whether authorities are taken over, or certificates of single servers."),
         result=set_of(ref("Certificate")),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="26.16.0",
         state="prototyped",
     )
     exchange_trusted_certificates_on_join = message(
-        "", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=4
+        "Share trusted certificates with a host that joins. Not built yet: it answers NOT_IMPLEMENTED.",
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        hidden=True,
+        arity=4,
     )
-    exchange_crls_on_join = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), hidden=True, arity=3)
+    exchange_crls_on_join = message(
+        "Share revocation lists with a host that joins. Not built yet: it answers NOT_IMPLEMENTED.",
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        hidden=True,
+        arity=3,
+    )
