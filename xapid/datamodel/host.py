@@ -1268,153 +1268,209 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         deprecated="22.16.0",
     )
     notify_accept_new_pool_secret = message(
-        "",
-        Param("host", ref("host")),
-        Param("old_ps", STRING, secret=True),
-        Param("new_ps", STRING, secret=True),
+        "First step to a new secret of the pool: let in whoever knows the old one or the new one.",
+        Param("host", ref("host"), "The host."),
+        Param("old_ps", STRING, "The secret so far.", secret=True),
+        Param("new_ps", STRING, "The new secret.", secret=True),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     notify_send_new_pool_secret = message(
-        "",
-        Param("host", ref("host")),
-        Param("old_ps", STRING, secret=True),
-        Param("new_ps", STRING, secret=True),
+        "Second step to a new secret of the pool: show the new one to others, and still let in the old.",
+        Param("host", ref("host"), "The host."),
+        Param("old_ps", STRING, "The secret so far.", secret=True),
+        Param("new_ps", STRING, "The new secret.", secret=True),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     cleanup_pool_secret = message(
-        "",
-        Param("host", ref("host")),
-        Param("old_ps", STRING, secret=True),
-        Param("new_ps", STRING, secret=True),
+        "Last step to a new secret of the pool: forget the old one.",
+        Param("host", ref("host"), "The host."),
+        Param("old_ps", STRING, "The secret so far.", secret=True),
+        Param("new_ps", STRING, "The new secret.", secret=True),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     set_sched_gran = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", enum_of(HostSchedGran)),
+        "Say what the hypervisor hands out to guests at a time. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("host"), "The host."),
+        Param("value", enum_of(HostSchedGran), "Processors, cores or sockets."),
         roles=LOCAL_ROOT,
         since="1.271.0",
     )
     get_sched_gran = message(
-        "",
-        Param("self", ref("host")),
+        "Tell what the hypervisor hands out to guests at a time: cpu, as there is no other way here.",
+        Param("self", ref("host"), "The host."),
         result=enum_of(HostSchedGran),
         roles=LOCAL_ROOT,
         since="1.271.0",
     )
     set_numa_affinity_policy = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", enum_of(HostNumaAffinityPolicy)),
+        "Say how memory and processors of guests are placed on the host's nodes.",
+        Param("self", ref("host"), "The host."),
+        Param("value", enum_of(HostNumaAffinityPolicy), "How; kept, not acted on yet."),
         roles=POOL_ADMIN,
         since="24.0.0",
         state="prototyped",
     )
-    emergency_disable_tls_verification = message("", roles=LOCAL_ROOT, has_async=False, since="1.290.0")
-    emergency_reenable_tls_verification = message("", roles=LOCAL_ROOT, has_async=False, since="1.298.0")
-    cert_distrib_atom = message("", Param("host", ref("host")), Param("command", STRING), roles=LOCAL_ROOT, hidden=True)
+    emergency_disable_tls_verification = message(
+        "Have the host that is asked believe whatever certificates the others show; people are told by a message.",
+        roles=LOCAL_ROOT,
+        has_async=False,
+        since="1.290.0",
+    )
+    emergency_reenable_tls_verification = message(
+        (
+            "Have the host that is asked look at certificates again; TLS_VERIFICATION_NOT_ENABLED_IN_POOL "
+            "if its pool does not."
+        ),
+        roles=LOCAL_ROOT,
+        has_async=False,
+        since="1.298.0",
+    )
+    cert_distrib_atom = message(
+        ("Do one step of spreading certificates over the hosts of a pool. Not built yet: it answers NOT_IMPLEMENTED."),
+        Param("host", ref("host"), "The host."),
+        Param("command", STRING, "The step, as JSON."),
+        roles=LOCAL_ROOT,
+        hidden=True,
+    )
     apply_updates = message(
-        "",
-        Param("self", ref("host")),
-        Param("hash", STRING),
+        (
+            "Install the updates that were last fetched for the pool; warnings are handed back. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("host"), "The host."),
+        Param("hash", STRING, "Checksum of these updates, as pool.sync_updates handed it back."),
         result=set_of(set_of(STRING)),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.301.0",
     )
-    rescan_drivers = message("", Param("self", ref("host")), roles=POOL_ADMIN, since="25.2.0", state="prototyped")
-    copy_primary_host_certs = message("", Param("host", ref("host")), roles=POOL_ADMIN, hidden=True)
+    rescan_drivers = message(
+        (
+            "Look anew at the drivers of the host of which there are several variants. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("self", ref("host"), "The host."),
+        roles=POOL_ADMIN,
+        since="25.2.0",
+        state="prototyped",
+    )
+    copy_primary_host_certs = message(
+        "Fetch the certificates that the coordinator trusts. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("host", ref("host"), "The host."),
+        roles=POOL_ADMIN,
+        hidden=True,
+    )
     set_https_only = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", BOOL),
+        "Say whether other machines reach the host over TLS alone; connections that are open stay.",
+        Param("self", ref("host"), "The host."),
+        Param("value", BOOL, "Whether they do."),
         since="22.27.0",
         state="prototyped",
     )
     apply_recommended_guidances = message(
-        "",
-        Param("self", ref("host")),
+        "Removed: it did what was recommended after an update.",
+        Param("self", ref("host"), "The host."),
         since="23.18.0",
         state="removed",
         removed="23.25.0",
     )
     emergency_clear_mandatory_guidance = message(
-        "",
+        "Have the host that is asked forget what has to be restarted after an update.",
         roles=LOCAL_ROOT,
         has_async=False,
         since="24.10.0",
         state="prototyped",
     )
     enable_ssh = message(
-        "", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped", runs_on="self"
+        (
+            "Let people log in to the host by SSH, for ssh_enabled_timeout seconds if that is set; the "
+            "automatic mode ends."
+        ),
+        Param("self", ref("host"), "The host."),
+        roles=POOL_ADMIN,
+        since="25.13.0",
+        state="prototyped",
+        runs_on="self",
     )
     disable_ssh = message(
-        "", Param("self", ref("host")), roles=POOL_ADMIN, since="25.13.0", state="prototyped", runs_on="self"
+        "Let nobody log in to the host by SSH.",
+        Param("self", ref("host"), "The host."),
+        roles=POOL_ADMIN,
+        since="25.13.0",
+        state="prototyped",
+        runs_on="self",
     )
     set_ssh_enabled_timeout = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", INT),
+        "Say for how long SSH stays on once it is on; if it is on, that counts from now.",
+        Param("self", ref("host"), "The host."),
+        Param("value", INT, "Seconds, at most 172,800, which are two days; 0 for ever."),
         roles=POOL_ADMIN,
         since="25.21.0",
         state="prototyped",
         runs_on="self",
     )
     set_console_idle_timeout = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", INT),
+        "Say after how many idle seconds a login to the host ends.",
+        Param("self", ref("host"), "The host."),
+        Param("value", INT, "Seconds; 0 for never."),
         roles=POOL_ADMIN,
         since="25.21.0",
         state="prototyped",
         runs_on="self",
     )
     set_ssh_auto_mode = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", BOOL),
+        "Say whether SSH is off while the daemon is well, and on while it is not.",
+        Param("self", ref("host"), "The host."),
+        Param("value", BOOL, "Whether it is so."),
         roles=POOL_ADMIN,
         since="25.27.0",
         state="prototyped",
         runs_on="self",
     )
     get_tracked_user_agents = message(
-        "",
-        Param("self", ref("host")),
+        "List the addresses that programs logged in from, each with the program that did so last.",
+        Param("self", ref("host"), "The host."),
         result=STRING_MAP,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="25.34.0",
         state="prototyped",
     )
-    update_firewalld_service_status = message("", hidden=True, arity=0)
+    update_firewalld_service_status = message(
+        (
+            "Open and close the host's firewall for the services that it runs. "
+            "Not built yet: it answers NOT_IMPLEMENTED."
+        ),
+        hidden=True,
+        arity=0,
+    )
     set_max_cstate = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", STRING),
+        "Bound how deep idle processors sleep. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("host"), "The host."),
+        Param("value", STRING, "One number, or two with a comma between; empty for no bound."),
         since="26.0.0",
         state="prototyped",
     )
     set_ntp_mode = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", enum_of(HostNtpMode)),
+        "Say where the clock of the host takes the time from.",
+        Param("self", ref("host"), "The host."),
+        Param("value", enum_of(HostNtpMode), "Where; INVALID_NTP_CONFIG for Custom if ntp_custom_servers is empty."),
         since="26.0.0",
         state="prototyped",
         runs_on="self",
     )
     set_ntp_custom_servers = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", set_of(STRING)),
+        "Name the servers for the mode Custom, in place of all before; in that mode they are asked from now on.",
+        Param("self", ref("host"), "The host."),
+        Param("value", set_of(STRING), "Names or addresses."),
         since="26.0.0",
         state="prototyped",
         runs_on="self",
     )
     get_ntp_servers_status = message(
-        "",
-        Param("self", ref("host")),
+        "List the servers that the host asks for the time, each with what the host thinks of it.",
+        Param("self", ref("host"), "The host."),
         result=STRING_MAP,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="26.0.0",
@@ -1422,11 +1478,16 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="self",
     )
     set_timezone = message(
-        "", Param("self", ref("host")), Param("value", STRING), since="26.0.0", state="prototyped", runs_on="self"
+        "Give the host another zone of time.",
+        Param("self", ref("host"), "The host."),
+        Param("value", STRING, "One of those that host.list_timezones lists; INVALID_VALUE otherwise."),
+        since="26.0.0",
+        state="prototyped",
+        runs_on="self",
     )
     list_timezones = message(
-        "",
-        Param("self", ref("host")),
+        "List the zones of time that the host knows.",
+        Param("self", ref("host"), "The host."),
         result=set_of(STRING),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="26.0.0",
@@ -1434,8 +1495,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="self",
     )
     get_ntp_synchronized = message(
-        "",
-        Param("self", ref("host")),
+        "Tell whether the clock of the host goes by that of a server.",
+        Param("self", ref("host"), "The host."),
         result=BOOL,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="26.0.0",
@@ -1443,9 +1504,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="self",
     )
     set_servertime = message(
-        "",
-        Param("self", ref("host")),
-        Param("value", DATETIME),
+        "Set the clock of the host; NOT_ALLOWED_WHEN_NTP_IS_ENABLED unless ntp_mode is Disabled.",
+        Param("self", ref("host"), "The host."),
+        Param("value", DATETIME, "The time, in UTC unless it says otherwise."),
         since="26.0.0",
         state="prototyped",
     )
