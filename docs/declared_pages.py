@@ -224,7 +224,7 @@ def _http() -> Iterator[str]:
     yield "Beside the calls over XML-RPC and JSON-RPC. See :doc:`/coverage` for what is not there yet."
     yield ""
     for each in HTTP_ACTIONS:
-        body = [_permission(each.name, each.roles)]
+        body = [_text(each.doc), _permission(each.name, each.roles)]
         if each.query:
             body.append("Query: " + ", ".join(f"``{name}`` ({kind})" for name, kind in each.query) + ".")
         body += [_permission(f"{each.name}/{sub}", roles) for sub, roles in each.sub_actions.items()]
