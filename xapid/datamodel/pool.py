@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 
 class PoolAllowedOperations(enum.StrEnum):
-    ""
+    """What can go on for a pool as a whole, each named after the message that starts it or the part of joining that it is."""
 
     ha_enable = "ha_enable"
     ha_disable = "ha_disable"
@@ -76,7 +76,7 @@ class PoolAllowedOperations(enum.StrEnum):
 
 
 class TelemetryFrequency(enum.StrEnum):
-    ""
+    """How often figures about the pool are sent to those who make it."""
 
     daily = "daily"
     weekly = "weekly"
@@ -84,14 +84,14 @@ class TelemetryFrequency(enum.StrEnum):
 
 
 class UpdateSyncFrequency(enum.StrEnum):
-    ""
+    """How often updates are looked for."""
 
     daily = "daily"
     weekly = "weekly"
 
 
 class PoolGuestSecurebootReadiness(enum.StrEnum):
-    ""
+    """Whether guests find what they check their loaders with: all of it (ready), all but the list of what is barred (ready_no_dbx), or not."""
 
     ready = "ready"
     ready_no_dbx = "ready_no_dbx"
@@ -99,7 +99,7 @@ class PoolGuestSecurebootReadiness(enum.StrEnum):
 
 
 class CertificatePurpose(enum.StrEnum):
-    ""
+    """What a certificate may vouch for: servers of licences (licensing) or of directories (ldaps)."""
 
     licensing = "licensing"
     ldaps = "ldaps"
@@ -112,115 +112,341 @@ class Pool(
     named=False,
     implicit_roles={"set_wlb_enabled": role_set(POOL_OPERATOR, CLIENT_CERT)},
 ):
-    """"""
+    """All that is common to hosts that share storage and networks; every host is in a pool, if only in one of its own."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     name_label: str = rw(doc="The name, for people; need not be unique.")
     name_description: str = rw(doc="A description, for people.")
-    master: Ref[Host] = dynamic()
-    default_SR: Ref[SR] = rw()
-    suspend_image_SR: Ref[SR] = rw()
-    crash_dump_SR: Ref[SR] = rw()
+    master: Ref[Host] = dynamic(doc="The coordinator: the host that decides and keeps the database.")
+    default_SR: Ref[SR] = rw(doc="Where disks are made if nobody says where; NULL if there is no such place.")
+    suspend_image_SR: Ref[SR] = rw(
+        doc="Where the memory of suspended machines is kept, if the machine names no place of its own; NULL for none."
+    )
+    crash_dump_SR: Ref[SR] = rw(doc="Where dumps of crashed guests would go; the server writes none.")
     other_config: dict[str, str] = rw(
         doc="Free keys of clients.",
         key_roles={"folder": VM_OPERATOR, "XenCenter.CustomFields.*": VM_OPERATOR, "EMPTY_FOLDERS": VM_OPERATOR},
     )
-    ha_enabled: bool = dynamic(False, since="orlando")
-    ha_configuration: dict[str, str] = dynamic({}, since="orlando")
-    ha_statefiles: Set[str] = dynamic((), since="orlando")
-    ha_host_failures_to_tolerate: int = dynamic(0, since="orlando")
-    ha_plan_exists_for: int = dynamic(0, since="orlando")
-    ha_allow_overcommit: bool = rw(False, since="orlando")
-    ha_overcommitted: bool = dynamic(False, since="orlando")
+    ha_enabled: bool = dynamic(
+        False,
+        "Whether machines of a failed host are started on others, which is not built yet: always false.",
+        since="orlando",
+    )
+    ha_configuration: dict[str, str] = dynamic(
+        {}, "How it was asked for that failures are watched for; empty while that is off.", since="orlando"
+    )
+    ha_statefiles: Set[str] = dynamic(
+        (),
+        "The disks by which hosts tell each other that they live, as references; empty while that is off.",
+        since="orlando",
+    )
+    ha_host_failures_to_tolerate: int = dynamic(
+        0, "For how many failed hosts room is to be kept; a label until high availability is built.", since="orlando"
+    )
+    ha_plan_exists_for: int = dynamic(
+        0, "For how many failed hosts there is a plan; 0 while high availability is off.", since="orlando"
+    )
+    ha_allow_overcommit: bool = rw(
+        False,
+        (
+            "Whether machines may be protected for which there would be no room; a label until high "
+            "availability is built."
+        ),
+        since="orlando",
+    )
+    ha_overcommitted: bool = dynamic(
+        False,
+        "Whether more is protected than there is room for; false while high availability is off.",
+        since="orlando",
+    )
     blobs: dict[str, Ref[Blob]] = dynamic({}, "Binary data kept with the object, by name.", since="orlando")
     tags: Set[str] = rw((), "Words by which people find objects.", roles=VM_OPERATOR, since="orlando")
-    gui_config: dict[str, str] = rw({}, roles=VM_OPERATOR, since="orlando")
-    health_check_config: dict[str, str] = rw({}, since="dundee")
-    wlb_url: str = dynamic("", since="george")
-    wlb_username: str = dynamic("", since="george")
-    wlb_enabled: bool = rw(False, since="george")
-    wlb_verify_cert: bool = rw(False, since="george", state="deprecated", deprecated="1.290.0")
-    redo_log_enabled: bool = dynamic(False, since="midnight-ride")
-    redo_log_vdi: Ref[VDI] = dynamic(NULL, since="midnight-ride")
-    vswitch_controller: str = dynamic("", since="midnight-ride", state="deprecated", deprecated="falcon")
-    restrictions: dict[str, str] = dynamic({}, since="midnight-ride")
-    metadata_VDIs: Set[Ref[VDI]] = inverse("VDI.metadata_of_pool", since="boston")
-    ha_cluster_stack: str = dynamic("", since="dundee")
+    gui_config: dict[str, str] = rw(
+        {}, "Free keys of graphical clients, such as how they show the pool.", roles=VM_OPERATOR, since="orlando"
+    )
+    health_check_config: dict[str, str] = rw(
+        {}, "Free keys of clients about reports of the state of the pool.", since="dundee"
+    )
+    wlb_url: str = dynamic(
+        "", "Where the service that balances load is reached; empty, since none can be named yet.", since="george"
+    )
+    wlb_username: str = dynamic(
+        "",
+        "As whom the pool logs in to the service that balances load; empty, since none can be named yet.",
+        since="george",
+    )
+    wlb_enabled: bool = rw(
+        False, "Whether that service is to be asked where machines shall run; nothing asks it yet.", since="george"
+    )
+    wlb_verify_cert: bool = rw(
+        False,
+        "Whether the certificate of that service is to be checked; pool.enable_tls_verification sets it.",
+        since="george",
+        state="deprecated",
+        deprecated="1.290.0",
+    )
+    redo_log_enabled: bool = dynamic(
+        False, "Whether changes are written to a shared disk too; always false.", since="midnight-ride"
+    )
+    redo_log_vdi: Ref[VDI] = dynamic(NULL, "The disk that changes are written to; always NULL.", since="midnight-ride")
+    vswitch_controller: str = dynamic(
+        "",
+        "The address of the controller of virtual switches; always empty, since hosts have plain bridges.",
+        since="midnight-ride",
+        state="deprecated",
+        deprecated="falcon",
+    )
+    restrictions: dict[str, str] = dynamic(
+        {},
+        "What the licence withholds, by the names that host.license_params has; nothing is withheld.",
+        since="midnight-ride",
+    )
+    metadata_VDIs: Set[Ref[VDI]] = inverse(
+        "VDI.metadata_of_pool",
+        "The disks that hold the database of this pool for use after a disaster.",
+        since="boston",
+    )
+    ha_cluster_stack: str = dynamic(
+        "", "The software by which hosts watch each other; empty while high availability is off.", since="dundee"
+    )
     allowed_operations: Set[PoolAllowedOperations] = derived((), "What may be asked for now.")
     current_operations: dict[str, PoolAllowedOperations] = dynamic(
         {}, "What is going on, by the task that does it.", persistent=False
     )
-    guest_agent_config: dict[str, str] = dynamic({}, since="dundee")
-    cpu_info: dict[str, str] = dynamic({}, since="dundee")
-    policy_no_vendor_device: bool = rw(False, since="dundee", state="deprecated", deprecated="24.14.0")
-    live_patching_disabled: bool = rw(False, since="ely")
-    igmp_snooping_enabled: bool = dynamic(False, since="inverness")
-    uefi_certificates: str = static("", since="quebec")
-    custom_uefi_certificates: str = static("", since="24.0.0", state="prototyped")
-    is_psr_pending: bool = rw(False, since="stockholm_psr")
-    tls_verification_enabled: bool = dynamic(False, since="1.290.0")
-    repositories: Set[Ref[Repository]] = dynamic((), since="1.301.0")
-    client_certificate_auth_enabled: bool = dynamic(False, since="1.318.0")
-    client_certificate_auth_name: str = dynamic("", since="1.318.0")
-    repository_proxy_url: str = dynamic("", since="21.3.0")
-    repository_proxy_username: str = dynamic("", since="21.3.0")
-    repository_proxy_password: Ref[Secret] = dynamic(NULL, since="21.3.0")
-    migration_compression: bool = rw(False, since="22.33.0", state="prototyped")
-    coordinator_bias: bool = rw(True, since="22.37.0")
-    local_auth_max_threads: int = static(8, since="23.27.0", state="prototyped")
-    ext_auth_max_threads: int = static(1, since="23.27.0", state="prototyped")
-    ext_auth_cache_enabled: bool = dynamic(True, since="24.31.0", state="prototyped")
-    ext_auth_cache_size: int = dynamic(50, since="24.31.0", state="prototyped")
-    ext_auth_cache_expiry: int = dynamic(300, since="24.31.0", state="prototyped")
-    telemetry_uuid: Ref[Secret] = dynamic(NULL, since="23.9.0", state="prototyped")
-    telemetry_frequency: TelemetryFrequency = dynamic(TelemetryFrequency.weekly, since="23.9.0", state="prototyped")
-    telemetry_next_collection: DateTime = dynamic(EPOCH, since="23.9.0", state="prototyped")
-    last_update_sync: DateTime = dynamic(EPOCH, since="23.18.0", state="prototyped")
-    update_sync_frequency: UpdateSyncFrequency = dynamic(
-        UpdateSyncFrequency.weekly, since="23.18.0", state="prototyped"
+    guest_agent_config: dict[str, str] = dynamic(
+        {},
+        "How the agents of guests are to update themselves: auto_update_enabled and auto_update_url.",
+        since="dundee",
     )
-    update_sync_day: int = dynamic(0, since="23.18.0", state="prototyped")
-    update_sync_enabled: bool = dynamic(False, since="23.18.0", state="prototyped")
-    recommendations: dict[str, str] = dynamic({}, since="24.19.1", state="prototyped")
-    license_server: dict[str, str] = rw({}, since="25.6.0", state="prototyped")
-    ha_reboot_vm_on_internal_shutdown: bool = rw(True, since="25.16.0", state="prototyped")
-    limit_console_sessions: bool = rw(False, since="26.1.0", state="prototyped")
-    vm_console_idle_timeout: int = rw(0, since="26.1.0", state="prototyped")
-    auto_update_vm_secureboot_certificates: bool = rw(False, since="26.16.1", state="prototyped")
+    cpu_info: dict[str, str] = dynamic(
+        {},
+        "The processors of all hosts together: vendor, how many, and what machines can use everywhere.",
+        since="dundee",
+    )
+    policy_no_vendor_device: bool = rw(
+        False,
+        "Whether new Windows machines are made without the device by which drivers are updated; a label.",
+        since="dundee",
+        state="deprecated",
+        deprecated="24.14.0",
+    )
+    live_patching_disabled: bool = rw(
+        False,
+        "Whether hosts are to be restarted for updates that could be put into the running kernel; a label.",
+        since="ely",
+    )
+    igmp_snooping_enabled: bool = dynamic(
+        False,
+        "Whether bridges look at who wants which multicast; always false, since hosts have plain bridges.",
+        since="inverness",
+    )
+    uefi_certificates: str = static(
+        "",
+        "The certificates that come with the product, by which guests check their loaders; none do yet.",
+        since="quebec",
+    )
+    custom_uefi_certificates: str = static(
+        "", "Certificates of one's own in their place; none can be set.", since="24.0.0", state="prototyped"
+    )
+    is_psr_pending: bool = rw(
+        False, "Whether a change of the secret of the pool began and is to be finished.", since="stockholm_psr"
+    )
+    tls_verification_enabled: bool = dynamic(
+        False, "Whether hosts believe each other only what their certificates prove.", since="1.290.0"
+    )
+    repositories: Set[Ref[Repository]] = dynamic((), "The repositories that updates are taken from.", since="1.301.0")
+    client_certificate_auth_enabled: bool = dynamic(
+        False, "Whether clients may log in by a certificate instead of a password.", since="1.318.0"
+    )
+    client_certificate_auth_name: str = dynamic(
+        "", "The name that such a certificate must be for; while it is empty, none will do.", since="1.318.0"
+    )
+    repository_proxy_url: str = dynamic(
+        "", "The proxy through which updates are fetched; empty for none.", since="21.3.0"
+    )
+    repository_proxy_username: str = dynamic("", "As whom the hosts log in to that proxy.", since="21.3.0")
+    repository_proxy_password: Ref[Secret] = dynamic(
+        NULL, "The secret that holds the password for that proxy; NULL for none.", since="21.3.0"
+    )
+    migration_compression: bool = rw(
+        False,
+        (
+            "Whether the memory of machines is compressed on its way to another host unless VM.pool_migrate "
+            "says otherwise."
+        ),
+        since="22.33.0",
+        state="prototyped",
+    )
+    coordinator_bias: bool = rw(
+        True, "Whether machines are started on other hosts rather than on the coordinator.", since="22.37.0"
+    )
+    local_auth_max_threads: int = static(
+        8, "How many passwords of local users are checked at once.", since="23.27.0", state="prototyped"
+    )
+    ext_auth_max_threads: int = static(
+        1, "How many users are looked up in the directory at once.", since="23.27.0", state="prototyped"
+    )
+    ext_auth_cache_enabled: bool = dynamic(
+        True, "Whether it is remembered for a while whom the directory let in.", since="24.31.0", state="prototyped"
+    )
+    ext_auth_cache_size: int = dynamic(50, "How many users are remembered so.", since="24.31.0", state="prototyped")
+    ext_auth_cache_expiry: int = dynamic(
+        300, "For how many seconds they are remembered.", since="24.31.0", state="prototyped"
+    )
+    telemetry_uuid: Ref[Secret] = dynamic(
+        NULL,
+        "The secret that holds the name under which figures about the pool are sent; NULL until there is one.",
+        since="23.9.0",
+        state="prototyped",
+    )
+    telemetry_frequency: TelemetryFrequency = dynamic(
+        TelemetryFrequency.weekly,
+        "How often figures about the pool are sent; nothing is sent by the server itself.",
+        since="23.9.0",
+        state="prototyped",
+    )
+    telemetry_next_collection: DateTime = dynamic(EPOCH, "When they are due next.", since="23.9.0", state="prototyped")
+    last_update_sync: DateTime = dynamic(
+        EPOCH,
+        "When updates were last looked for with success; the epoch until then.",
+        since="23.18.0",
+        state="prototyped",
+    )
+    update_sync_frequency: UpdateSyncFrequency = dynamic(
+        UpdateSyncFrequency.weekly, "How often updates are to be looked for.", since="23.18.0", state="prototyped"
+    )
+    update_sync_day: int = dynamic(
+        0, "On which day of the week, from 0 for Sunday, if weekly; 0 if daily.", since="23.18.0", state="prototyped"
+    )
+    update_sync_enabled: bool = dynamic(
+        False, "Whether updates are to be looked for at these times.", since="23.18.0", state="prototyped"
+    )
+    recommendations: dict[str, str] = dynamic(
+        {}, "What the makers recommend for the pool, by keys of theirs; empty.", since="24.19.1", state="prototyped"
+    )
+    license_server: dict[str, str] = rw(
+        {}, "Where licences are fetched from; a label, since hosts need none.", since="25.6.0", state="prototyped"
+    )
+    ha_reboot_vm_on_internal_shutdown: bool = rw(
+        True,
+        (
+            "Whether a protected machine is started again that its own guest shut down; a label until high "
+            "availability is built."
+        ),
+        since="25.16.0",
+        state="prototyped",
+    )
+    limit_console_sessions: bool = rw(
+        False,
+        "Whether only one client at a time shall have a console of a machine; a label.",
+        since="26.1.0",
+        state="prototyped",
+    )
+    vm_console_idle_timeout: int = rw(
+        0,
+        "After how many idle seconds a console of a machine shall be closed, 0 for never; a label.",
+        since="26.1.0",
+        state="prototyped",
+    )
+    auto_update_vm_secureboot_certificates: bool = rw(
+        False,
+        "Whether the certificates that guests hold for secure boot shall be brought up to date; a label.",
+        since="26.16.1",
+        state="prototyped",
+    )
 
     join = message(
-        "",
-        Param("master_address", STRING),
-        Param("master_username", STRING),
-        Param("master_password", STRING, secret=True),
+        "Meant to give up the host's own pool and join another. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("master_address", STRING, "The address of the coordinator of the other pool."),
+        Param("master_username", STRING, "As whom to log in there."),
+        Param("master_password", STRING, "His password.", secret=True),
         errors=(JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS,),
     )
     join_force = message(
-        "",
-        Param("master_address", STRING),
-        Param("master_username", STRING),
-        Param("master_password", STRING, secret=True),
+        "Meant to join another pool although the hosts are not alike. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("master_address", STRING, "The address of the coordinator of the other pool."),
+        Param("master_username", STRING, "As whom to log in there."),
+        Param("master_password", STRING, "His password.", secret=True),
     )
-    eject = message("", Param("host", ref("host")), runs_on="host")
-    initial_auth = message("", hidden=True, arity=0)
-    exchange_certificates_on_join = message("", Param("uuid", STRING), Param("certificate", STRING), hidden=True)
-    exchange_ca_certificates_on_join = message("", hidden=True, arity=2)
-    emergency_transition_to_master = message("", has_async=False)
-    emergency_reset_master = message("", Param("master_address", STRING), has_async=False)
-    recover_slaves = message("", result=set_of(ref("host")))
-    hello = message("", Param("host_uuid", STRING), Param("host_address", STRING), hidden=True)
-    is_slave = message("", Param("host", ref("host")), result=BOOL, roles=POOL_ADMIN, hidden=True)
+    eject = message(
+        (
+            "Meant to take a host out of the pool, which begins anew with nothing. Not built yet: it "
+            "answers NOT_IMPLEMENTED, and for the coordinator, which cannot leave, INTERNAL_ERROR."
+        ),
+        Param("host", ref("host"), "The host that has to go."),
+        runs_on="host",
+    )
+    initial_auth = message(
+        "Meant to give a joining host the secret of the pool. Not built yet: it answers NOT_IMPLEMENTED.",
+        hidden=True,
+        arity=0,
+    )
+    exchange_certificates_on_join = message(
+        (
+            "Meant to swap, between hosts, the certificate of a joining host for those of the pool. Not "
+            "built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("uuid", STRING, "The uuid of the joining host."),
+        Param("certificate", STRING, "Its certificate, in PEM."),
+        hidden=True,
+    )
+    exchange_ca_certificates_on_join = message(
+        (
+            "Meant to swap, between hosts, the authorities that a joining host and the pool trust. Not "
+            "built yet: it answers NOT_IMPLEMENTED."
+        ),
+        hidden=True,
+        arity=2,
+    )
+    emergency_transition_to_master = message(
+        "Make the host that is asked the coordinator, where the old one is lost; one that is it already stays it.",
+        has_async=False,
+    )
+    emergency_reset_master = message(
+        (
+            "Meant to tell the host that is asked where the coordinator is now. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        Param("master_address", STRING, "The address of the coordinator."),
+        has_async=False,
+    )
+    recover_slaves = message(
+        (
+            "Tell every other host that this one is the coordinator now, and list those that answered; with "
+            "other hosts it is not built yet."
+        ),
+        result=set_of(ref("host")),
+    )
+    hello = message(
+        (
+            "Meant to let a member say that it is there, as it does at its start. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        Param("host_uuid", STRING, "The uuid of the member."),
+        Param("host_address", STRING, "Its address."),
+        hidden=True,
+    )
+    is_slave = message(
+        "Tell whether the host that is asked is no coordinator.",
+        Param("host", ref("host"), "A host; the one that is asked answers for itself."),
+        result=BOOL,
+        roles=POOL_ADMIN,
+        hidden=True,
+    )
     create_VLAN = message(
-        "",
-        Param("device", STRING),
-        Param("network", ref("network"), late=True),
-        Param("VLAN", INT),
+        (
+            "Meant to make a VLAN on an interface of the same name on every host. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        Param("device", STRING, "The name of the interface."),
+        Param("network", ref("network"), "The network that the VLAN carries.", late=True),
+        Param("VLAN", INT, "The tag of the VLAN."),
         result=set_of(ref("PIF")),
         errors=(VLAN_TAG_INVALID,),
     )
     management_reconfigure = message(
-        "",
-        Param("network", ref("network")),
+        "Meant to have all hosts be managed over another network. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("network", ref("network"), "The network."),
         errors=(
             HA_IS_ENABLED,
             PIF_NOT_PRESENT,
@@ -232,216 +458,372 @@ class Pool(
         since="inverness",
     )
     create_VLAN_from_PIF = message(
-        "",
-        Param("pif", ref("PIF")),
-        Param("network", ref("network")),
-        Param("VLAN", INT),
+        (
+            "Meant to make a VLAN on the interface that each host has in the place of a given one. Not "
+            "built yet: it answers NOT_IMPLEMENTED."
+        ),
+        Param("pif", ref("PIF"), "An interface of some host."),
+        Param("network", ref("network"), "The network that the VLAN carries."),
+        Param("VLAN", INT, "The tag of the VLAN."),
         result=set_of(ref("PIF")),
         errors=(VLAN_TAG_INVALID,),
     )
     enable_ha = message(
-        "",
-        Param("heartbeat_srs", set_of(ref("SR"))),
-        Param("configuration", STRING_MAP),
+        "Meant to have machines of a failed host started on others. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param(
+            "heartbeat_srs",
+            set_of(ref("SR")),
+            "The repositories that hold the disks by which hosts tell each other that they live, one at least.",
+        ),
+        Param("configuration", STRING_MAP, "How failures are watched for, such as the seconds under timeout."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="miami",
     )
-    disable_ha = message("", roles=role_set(POOL_OPERATOR, CLIENT_CERT), since="miami")
-    sync_database = message("")
-    designate_new_master = message("", Param("host", ref("host")), since="miami")
-    ha_prevent_restarts_for = message("", Param("seconds", INT), has_async=False, since="orlando-update-1")
-    ha_failover_plan_exists = message("", Param("n", INT), result=BOOL, has_async=False, since="orlando")
-    ha_compute_max_host_failures_to_tolerate = message("", result=INT, has_async=False, since="orlando")
+    disable_ha = message(
+        "Stop watching for failed hosts; HA_NOT_ENABLED, since that cannot be switched on yet.",
+        roles=role_set(POOL_OPERATOR, CLIENT_CERT),
+        since="miami",
+    )
+    sync_database = message("Wait until every change so far is on disk.")
+    designate_new_master = message(
+        (
+            "Hand over to another coordinator; for the present one there is nothing to do, and for another "
+            "it is not built yet."
+        ),
+        Param("host", ref("host"), "The host that is to be the coordinator."),
+        since="miami",
+    )
+    ha_prevent_restarts_for = message(
+        "Meant to start no machine of a failed host for a while. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("seconds", INT, "For how long."),
+        has_async=False,
+        since="orlando-update-1",
+    )
+    ha_failover_plan_exists = message(
+        "Tell whether so many hosts may fail without a loss of protected machines.",
+        Param("n", INT, "How many hosts."),
+        result=BOOL,
+        has_async=False,
+        since="orlando",
+    )
+    ha_compute_max_host_failures_to_tolerate = message(
+        (
+            "Tell how many hosts may fail without a loss of protected machines: all if none is protected, "
+            "none if there is one host only."
+        ),
+        result=INT,
+        has_async=False,
+        since="orlando",
+    )
     ha_compute_hypothetical_max_host_failures_to_tolerate = message(
-        "",
-        Param("configuration", map_of(ref("VM"), STRING)),
+        "Tell how many hosts could fail if machines were protected otherwise than they are.",
+        Param(
+            "configuration",
+            map_of(ref("VM"), STRING),
+            "The machines, each with its ha_restart_priority: restart, best-effort or empty.",
+        ),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,
         since="orlando",
     )
     ha_compute_vm_failover_plan = message(
-        "",
-        Param("failed_hosts", set_of(ref("host"))),
-        Param("failed_vms", set_of(ref("VM"))),
+        "Tell where machines of failed hosts would start; for any machine at all it is not built yet.",
+        Param("failed_hosts", set_of(ref("host")), "The hosts."),
+        Param("failed_vms", set_of(ref("VM")), "The machines."),
         result=map_of(ref("VM"), STRING_MAP),
         has_async=False,
         since="orlando",
     )
-    set_ha_host_failures_to_tolerate = message("", Param("self", ref("pool")), Param("value", INT), since="orlando")
+    set_ha_host_failures_to_tolerate = message(
+        "Say for how many failed hosts room is to be kept; it counts once high availability is built.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", INT, "How many hosts, 0 or more."),
+        since="orlando",
+    )
     create_new_blob = message(
-        "",
-        Param("pool", ref("pool")),
-        Param("name", STRING),
-        Param("mime_type", STRING),
-        Param("public", BOOL, default=False),
+        "Make a place for binary data that belongs to the pool.",
+        Param("pool", ref("pool"), "The pool."),
+        Param("name", STRING, "The name by which the pool knows it."),
+        Param("mime_type", STRING, "What kind of data it is; application/octet-stream if empty."),
+        Param("public", BOOL, "Whether it can be read without logging in.", default=False),
         result=ref("blob"),
         since="orlando",
     )
-    ha_schedule_plan_recomputation = message("", roles=LOCAL_ROOT, hidden=True, arity=0)
-    enable_binary_storage = message("", hidden=True, arity=0)
-    disable_binary_storage = message("", hidden=True, arity=0)
+    ha_schedule_plan_recomputation = message(
+        "Meant to have the plan for failed hosts made anew. Not built yet: it answers NOT_IMPLEMENTED.",
+        roles=LOCAL_ROOT,
+        hidden=True,
+        arity=0,
+    )
+    enable_binary_storage = message(
+        "Meant to let hosts keep the data of blobs again. Not built yet: it answers NOT_IMPLEMENTED.",
+        hidden=True,
+        arity=0,
+    )
+    disable_binary_storage = message(
+        "Meant to delete the data of all blobs, and keep no more. Not built yet: it answers NOT_IMPLEMENTED.",
+        hidden=True,
+        arity=0,
+    )
     enable_external_auth = message(
-        "",
-        Param("pool", ref("pool")),
-        Param("config", STRING_MAP),
-        Param("service_name", STRING),
-        Param("auth_type", STRING),
+        (
+            "Join every host to a directory whose users may log in then, the coordinator first; if one host "
+            "cannot, none is."
+        ),
+        Param("pool", ref("pool"), "The pool."),
+        Param("config", STRING_MAP, "What joining takes, by keys that the kind of directory knows; it is not kept."),
+        Param("service_name", STRING, "The name of the directory."),
+        Param("auth_type", STRING, "The kind of directory: PAM; AD is refused, and the empty one does nothing."),
         roles=POOL_ADMIN,
         has_async=False,
         since="george",
     )
     disable_external_auth = message(
-        "",
-        Param("pool", ref("pool")),
-        Param("config", STRING_MAP, default={}),
+        "Have every host leave the directory, and end the sessions of its users.",
+        Param("pool", ref("pool"), "The pool."),
+        Param("config", STRING_MAP, "What leaving takes; nothing does.", default={}),
         roles=POOL_ADMIN,
         has_async=False,
         since="george",
     )
     external_auth_set_ldaps = message(
-        "",
-        Param("pool", ref("pool")),
-        Param("ldaps", BOOL),
-        Param("force", BOOL, default=False),
+        "Say whether an Active Directory is asked over TLS; AUTH_IS_DISABLED, since none can be joined.",
+        Param("pool", ref("pool"), "The pool."),
+        Param("ldaps", BOOL, "Whether over TLS."),
+        Param("force", BOOL, "Whether to go on if that cannot be tried.", default=False),
         roles=POOL_ADMIN,
         has_async=False,
         since="26.16.0",
     )
-    detect_nonhomogeneous_external_auth = message("", Param("pool", ref("pool")), has_async=False, since="george")
-    initialize_wlb = message(
-        "",
-        Param("wlb_url", STRING),
-        Param("wlb_username", STRING),
-        Param("wlb_password", STRING, secret=True),
-        Param("xenserver_username", STRING),
-        Param("xenserver_password", STRING, secret=True),
+    detect_nonhomogeneous_external_auth = message(
+        "Leave a message about each host that is joined to another directory than the coordinator.",
+        Param("pool", ref("pool"), "The pool."),
+        has_async=False,
         since="george",
     )
-    deconfigure_wlb = message("", since="george")
-    send_wlb_configuration = message("", Param("config", STRING_MAP), since="george")
+    initialize_wlb = message(
+        "Meant to name the service that balances load. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("wlb_url", STRING, "Where the service is reached."),
+        Param("wlb_username", STRING, "As whom the pool logs in to the service."),
+        Param("wlb_password", STRING, "The password for that.", secret=True),
+        Param("xenserver_username", STRING, "As whom the service logs in to the pool."),
+        Param("xenserver_password", STRING, "The password for that.", secret=True),
+        since="george",
+    )
+    deconfigure_wlb = message(
+        "Forget the service that balances load; WLB_NOT_INITIALIZED, since none is known.", since="george"
+    )
+    send_wlb_configuration = message(
+        "Change how that service is configured; WLB_NOT_INITIALIZED, since none is known.",
+        Param("config", STRING_MAP, "The keys to change, each with its value."),
+        since="george",
+    )
     retrieve_wlb_configuration = message(
-        "",
+        "Read how that service is configured; WLB_NOT_INITIALIZED, since none is known.",
         result=STRING_MAP,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="george",
     )
     retrieve_wlb_recommendations = message(
-        "",
+        "Ask that service which machines should move where; WLB_NOT_INITIALIZED, since none is known.",
         result=map_of(ref("VM"), set_of(STRING)),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="george",
     )
     send_test_post = message(
-        "",
-        Param("host", STRING),
-        Param("port", INT),
-        Param("body", STRING),
+        (
+            "Post a text to a server over TLS, whatever its certificate, and get its answer, to see whether "
+            "it can be reached; INTERNAL_ERROR says why not."
+        ),
+        Param("host", STRING, "The name or address of the server."),
+        Param("port", INT, "Its port."),
+        Param("body", STRING, "The text."),
         result=STRING,
         roles=POOL_ADMIN,
         since="george",
     )
     certificate_install = message(
-        "",
-        Param("name", STRING),
-        Param("cert", STRING),
+        "Trust an authority: the older name of pool.install_ca_certificate.",
+        Param("name", STRING, "The name of its file, which ends in .pem."),
+        Param("cert", STRING, "Its certificate, in PEM."),
         since="george",
         state="deprecated",
         deprecated="1.290.0",
     )
     certificate_uninstall = message(
-        "",
-        Param("name", STRING),
+        "Trust an authority no more: the older name of pool.uninstall_ca_certificate.",
+        Param("name", STRING, "The name of its file."),
         since="george",
         state="deprecated",
         deprecated="1.290.0",
     )
-    certificate_list = message("", result=set_of(STRING), since="george", state="deprecated", deprecated="1.290.0")
+    certificate_list = message(
+        "List the authorities that are trusted, by the names of their files.",
+        result=set_of(STRING),
+        since="george",
+        state="deprecated",
+        deprecated="1.290.0",
+    )
     install_ca_certificate = message(
-        "",
-        Param("name", STRING),
-        Param("cert", STRING),
+        "Trust an authority, by whom certificates of clients are checked; every host gets a copy.",
+        Param("name", STRING, "The name of its file, which ends in .pem."),
+        Param("cert", STRING, "Its certificate, in PEM."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.290.0",
         state="deprecated",
         deprecated="26.13.0",
     )
     uninstall_ca_certificate = message(
-        "",
-        Param("name", STRING),
-        Param("force", BOOL, default=False),
+        "Trust an authority no more.",
+        Param("name", STRING, "The name of its file."),
+        Param("force", BOOL, "Whether one that is not there is no mistake.", default=False),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.290.0",
         state="deprecated",
         deprecated="26.13.0",
     )
-    crl_install = message("", Param("name", STRING), Param("cert", STRING), since="george")
-    crl_uninstall = message("", Param("name", STRING), since="george")
-    crl_list = message("", result=set_of(STRING), since="george")
-    certificate_sync = message("", since="george")
-    enable_tls_verification = message("", roles=POOL_ADMIN, has_async=False, since="1.290.0")
-    enable_redo_log = message("", Param("sr", ref("SR"), late=True), since="midnight-ride")
-    disable_redo_log = message("", since="midnight-ride")
-    audit_log_append = message("", Param("line", STRING), roles=POOL_ADMIN, hidden=True)
+    crl_install = message(
+        "Install a list of certificates that are revoked; every host gets a copy.",
+        Param("name", STRING, "The name of its file, which ends in .pem."),
+        Param("cert", STRING, "The list, in PEM."),
+        since="george",
+    )
+    crl_uninstall = message(
+        "Take a list of revoked certificates away from every host.",
+        Param("name", STRING, "The name of its file."),
+        since="george",
+    )
+    crl_list = message(
+        "List the lists of revoked certificates, by the names of their files.", result=set_of(STRING), since="george"
+    )
+    certificate_sync = message(
+        "Give every host the certificates and lists that the coordinator has, and take from it all others.",
+        since="george",
+    )
+    enable_tls_verification = message(
+        (
+            "From now on have hosts believe each other only what their certificates prove; with several "
+            "hosts it is not built yet."
+        ),
+        roles=POOL_ADMIN,
+        has_async=False,
+        since="1.290.0",
+    )
+    enable_redo_log = message(
+        (
+            "Have changes written to a shared disk too; CANNOT_ENABLE_REDO_LOG, since none is lost on the "
+            "disk of the host."
+        ),
+        Param("sr", ref("SR"), "The repository for that disk.", late=True),
+        since="midnight-ride",
+    )
+    disable_redo_log = message(
+        "Stop writing changes to a shared disk, which never happens: nothing to do.", since="midnight-ride"
+    )
+    audit_log_append = message(
+        (
+            "Meant to let a member write into the audit log of the coordinator. Not built yet: it answers "
+            "NOT_IMPLEMENTED."
+        ),
+        Param("line", STRING, "The entry."),
+        roles=POOL_ADMIN,
+        hidden=True,
+    )
     set_vswitch_controller = message(
-        "",
-        Param("address", STRING),
+        "Name the controller of virtual switches; OPERATION_NOT_ALLOWED, since hosts have plain bridges.",
+        Param("address", STRING, "The address of the controller."),
         since="midnight-ride",
         state="deprecated",
         deprecated="falcon",
     )
     test_archive_target = message(
-        "",
-        Param("self", ref("pool")),
-        Param("config", STRING_MAP),
+        "Removed with what archived machines: it answers MESSAGE_REMOVED.",
+        Param("self", ref("pool"), "The pool."),
+        Param("config", STRING_MAP, "Where archives were to go."),
         result=STRING,
         has_async=False,
         since="cowley",
     )
-    enable_local_storage_caching = message("", Param("self", ref("pool")), since="cowley")
-    disable_local_storage_caching = message("", Param("self", ref("pool")), since="cowley")
+    enable_local_storage_caching = message(
+        (
+            "Have every host cache shared disks on its own; HOSTS_FAILED_TO_ENABLE_CACHING names them all, "
+            "since none can."
+        ),
+        Param("self", ref("pool"), "The pool."),
+        since="cowley",
+    )
+    disable_local_storage_caching = message(
+        "Stop caching shared disks on the hosts, which none does: nothing to do.",
+        Param("self", ref("pool"), "The pool."),
+        since="cowley",
+    )
     get_license_state = message(
-        "",
-        Param("self", ref("pool")),
+        "Tell the edition and when it expires, which is never.",
+        Param("self", ref("pool"), "The pool."),
         result=STRING_MAP,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="clearwater",
     )
-    apply_edition = message("", Param("self", ref("pool")), Param("edition", STRING), since="clearwater")
-    enable_ssl_legacy = message("", Param("self", ref("pool")), since="dundee", state="removed", deprecated="dundee")
+    apply_edition = message(
+        "Ask for another edition; whichever it is, the hosts keep all they can do.",
+        Param("self", ref("pool"), "The pool."),
+        Param("edition", STRING, "The edition."),
+        since="clearwater",
+    )
+    enable_ssl_legacy = message(
+        "Removed: it offered old ciphers.",
+        Param("self", ref("pool"), "The pool."),
+        since="dundee",
+        state="removed",
+        deprecated="dundee",
+    )
     disable_ssl_legacy = message(
-        "",
-        Param("self", ref("pool")),
+        "Meant to offer no old ciphers, which never happens. Not built yet: it answers NOT_IMPLEMENTED.",
+        Param("self", ref("pool"), "The pool."),
         since="dundee",
         state="deprecated",
         deprecated="stockholm",
     )
-    set_igmp_snooping_enabled = message("", Param("self", ref("pool")), Param("value", BOOL), since="inverness")
+    set_igmp_snooping_enabled = message(
+        (
+            "Say whether bridges look at who wants which multicast; OPENVSWITCH_NOT_ACTIVE, since hosts "
+            "have plain bridges."
+        ),
+        Param("self", ref("pool"), "The pool."),
+        Param("value", BOOL, "Whether they do."),
+        since="inverness",
+    )
     has_extension = message(
-        "",
-        Param("self", ref("pool"), late=True),
-        Param("name", STRING),
+        "Tell whether every host has an extension of the API.",
+        Param("self", ref("pool"), "The pool; it is not looked up.", late=True),
+        Param("name", STRING, "The name of the extension, which is the method that it adds."),
         result=BOOL,
         roles=POOL_ADMIN,
         since="dundee",
     )
     add_to_guest_agent_config = message(
-        "",
-        Param("self", ref("pool")),
-        Param("key", STRING),
-        Param("value", STRING),
+        "Say how the agents of guests are to update themselves; INVALID_VALUE for any other key or value.",
+        Param("self", ref("pool"), "The pool."),
+        Param("key", STRING, "The key: auto_update_enabled or auto_update_url."),
+        Param(
+            "value", STRING, "True or false in lower case for the first, an address of http or https for the second."
+        ),
         roles=POOL_ADMIN,
         since="dundee",
     )
     remove_from_guest_agent_config = message(
-        "",
-        Param("self", ref("pool")),
-        Param("key", STRING),
+        "Say no more of how the agents of guests update themselves.",
+        Param("self", ref("pool"), "The pool."),
+        Param("key", STRING, "The key; one that is not there is no mistake."),
         roles=POOL_ADMIN,
         since="dundee",
     )
     rotate_secret = message(
-        "",
+        (
+            "Make a new secret for the hosts of the pool, so that the old one lets nobody in; with several "
+            "hosts it is not built yet."
+        ),
         errors=(
             INTERNAL_ERROR,
             HOST_IS_SLAVE,
@@ -453,42 +835,47 @@ class Pool(
         since="stockholm_psr",
     )
     set_repositories = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", set_of(ref("Repository"))),
+        "Say where updates are taken from.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", set_of(ref("Repository")), "The repositories."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.301.0",
     )
     add_repository = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", ref("Repository")),
+        "Take updates from one repository more.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", ref("Repository"), "The repository; one that is there already is no mistake."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.301.0",
     )
     remove_repository = message(
-        "",
-        Param("self", ref("pool")),
-        Param("value", ref("Repository"), late=True),
+        "Take updates from one repository less.",
+        Param("self", ref("pool"), "The pool."),
+        Param("value", ref("Repository"), "The repository; one that is not there is no mistake.", late=True),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.301.0",
     )
     sync_updates = message(
-        "",
-        Param("self", ref("pool")),
-        Param("force", BOOL),
-        Param("token", STRING, default=""),
-        Param("token_id", STRING, default=""),
-        Param("username", STRING, default=""),
-        Param("password", STRING, default="", secret=True),
+        (
+            "Meant to look for updates now, and return a mark of what was found. Not built yet: it answers "
+            "NOT_IMPLEMENTED, or NO_REPOSITORY_ENABLED if there is nowhere to look."
+        ),
+        Param("self", ref("pool"), "The pool."),
+        Param("force", BOOL, "Whether to fetch all of it anew."),
+        Param("token", STRING, "What a repository asks for before it lets anybody in; empty for none.", default=""),
+        Param("token_id", STRING, "The name of that token.", default=""),
+        Param(
+            "username", STRING, "As whom to log in to a repository that is another pool; empty for none.", default=""
+        ),
+        Param("password", STRING, "The password for that.", default="", secret=True),
         result=STRING,
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.329.0",
     )
     check_update_readiness = message(
-        "",
-        Param("self", ref("pool")),
-        Param("requires_reboot", BOOL),
+        "List what stands in the way of updating the hosts, as errors: each host that is not alive.",
+        Param("self", ref("pool"), "The pool."),
+        Param("requires_reboot", BOOL, "Whether the updates need a restart of the hosts; it does not matter."),
         result=set_of(set_of(STRING)),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.304.0",
