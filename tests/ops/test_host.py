@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import xmlrpc.client
 from typing import Any
 from xmlrpc.client import DateTime
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conftest import FreshHost
 from tests.xapi import Xapi
+from xapid.backends.interface import BackendError, BadConfig, Failed, NotSupported
 from xapid.datamodel import VM, Host, HostMetrics, Secret
 from xapid.datamodel.errors import (
     CANNOT_EVACUATE_HOST,
@@ -18,6 +20,7 @@ from xapid.datamodel.errors import (
     HOST_NAME_INVALID,
     HOST_NOT_DISABLED,
     HOST_OFFLINE,
+    HOST_POWER_ON_MODE_DISABLED,
     INTERNAL_ERROR,
     INVALID_VALUE,
     LICENSE_PROCESSING_ERROR,
@@ -27,10 +30,12 @@ from xapid.datamodel.errors import (
     VALUE_NOT_SUPPORTED,
     WLB_NOT_INITIALIZED,
     XENAPI_MISSING_PLUGIN,
+    ApiError,
     OtherError,
 )
 from xapid.datamodel.host import HostDisplay
 from xapid.datamodel.vm import VmPowerState
+from xapid.observe.startup import keep_awake
 
 
 def run_a_guest(fresh: FreshHost, host: str) -> str:
@@ -97,6 +102,51 @@ async def test_a_living_host_is_neither_switched_on_nor_forgotten(xapi: Xapi, ho
     assert error.value.args == (host,)
 
 
+@pytest.fixture
+def off(fresh: FreshHost) -> Host:
+    """A host of the pool that is switched off, and could be switched on by a plug-in."""
+    own = fresh.store.one(Host)
+    with fresh.store.write() as tx:
+        metrics = tx.create(HostMetrics, live=False)
+        return tx.create(Host, name_label="far", metrics=metrics.ref, address="192.0.2.2", power_on_mode="mine",
+                         control_domain=own.control_domain)  # fmt: skip
+
+
+def plugin(fresh: FreshHost, answer: str) -> None:
+    path = fresh.runtime.config.programs / "plugins" / "power-on-host"
+    path.parent.mkdir(parents=True)
+    reply = xmlrpc.client.dumps(({"Status": "Success", "Value": answer},), methodresponse=True)
+    path.write_text(f'#!/bin/sh\necho "$1" > {path}.call\ncat <<END\n{reply}\nEND\n')
+    path.chmod(0o755)
+
+
+async def test_a_host_is_switched_on_by_a_plugin(fresh: FreshHost, off: Host) -> None:
+    plugin(fresh, "True")
+
+    assert await fresh.xapi.host.power_on(off.ref) == ""
+
+    call = (fresh.runtime.config.programs / "plugins" / "power-on-host.call").read_text()
+    (session, args), function = xmlrpc.client.loads(call)
+    assert (session, args, function) == (fresh.xapi.session, {"remote_host_uuid": off.uuid}, "main")
+
+
+async def test_a_plugin_that_does_not_switch_a_host_on_fails_the_call(fresh: FreshHost, off: Host) -> None:
+    with pytest.raises(XENAPI_MISSING_PLUGIN) as missing:
+        await fresh.xapi.host.power_on(off.ref)
+    plugin(fresh, "False")
+    with pytest.raises(INTERNAL_ERROR):
+        await fresh.xapi.host.power_on(off.ref)
+
+    assert missing.value.args == ("power-on-host",)
+
+
+async def test_a_host_without_a_way_to_switch_it_on_stays_off(fresh: FreshHost, off: Host) -> None:
+    await fresh.xapi.host.set_power_on_mode(off.ref, "", {})
+
+    with pytest.raises(HOST_POWER_ON_MODE_DISABLED):
+        await fresh.xapi.host.power_on(off.ref)
+
+
 @pytest.mark.parametrize(
     "message, params",
     [("get_servertime", ()), ("call_plugin", ("p", "f", {})), ("disable", ()), ("has_extension", ("x",))],
@@ -160,14 +210,17 @@ async def test_passwords_of_a_former_power_on_mode_are_forgotten(fresh: FreshHos
     assert fresh.store.find(Secret, kept.ref) is not None
 
 
-async def test_an_initiator_has_a_name(xapi: Xapi, host: str) -> None:
+async def test_an_initiator_has_a_name(fresh: FreshHost, host: str) -> None:
+    xapi = fresh.xapi
     await xapi.host.set_iscsi_iqn(host, "iqn.2026-01.example:one")
 
     assert await xapi.host.get_iscsi_iqn(host) == "iqn.2026-01.example:one"
     assert (await xapi.host.get_other_config(host))["iscsi_iqn"] == "iqn.2026-01.example:one"
-    with pytest.raises(INVALID_VALUE) as error:
-        await xapi.host.set_iscsi_iqn(host, "")
-    assert error.value.args == ("value", "")
+    assert fresh.driver("host").initiator == "iqn.2026-01.example:one"
+    for name in ("", "iqn.2026-01.example:one\nInitiatorName=two"):
+        with pytest.raises(INVALID_VALUE) as error:
+            await xapi.host.set_iscsi_iqn(host, name)
+        assert error.value.args == ("value", name)
 
 
 async def test_multipathing_shows_in_both_places(xapi: Xapi, host: str) -> None:
@@ -204,15 +257,94 @@ async def test_the_screen_changes_hands_at_a_reboot(
     assert await fresh.xapi.host.get_display(host) == shown
 
 
-@pytest.mark.parametrize("name", ["", "bad name", "-begins", "ends-", "x" * 256])
+@pytest.mark.parametrize("name", ["", "bad name", "comma,", "-begins", "ends-", "x" * 256, "\u00fc"])
 async def test_a_host_is_not_called_just_anything(xapi: Xapi, host: str, name: str) -> None:
     with pytest.raises(HOST_NAME_INVALID):
         await xapi.host.set_hostname_live(host, name)
 
 
+async def test_a_host_is_called_otherwise_and_its_control_domain_after_it(fresh: FreshHost, host: str) -> None:
+    xapi = fresh.xapi
+    domain = fresh.store.one(Host).control_domain
+
+    await xapi.host.set_hostname_live(host, "beta.example")
+    first = await xapi.VM.get_name_label(domain)
+    await xapi.VM.set_name_label(domain, "mine")
+    await xapi.host.set_hostname_live(host, "gamma")
+
+    assert first == "Control domain on host: beta.example"
+    assert await xapi.VM.get_name_label(domain) == "mine"
+    assert (await xapi.host.get_hostname(host), fresh.driver("host").hostname) == ("gamma", "gamma")
+
+
+@pytest.mark.parametrize(
+    "error, told", [(BadConfig("too long", key="hostname"), HOST_NAME_INVALID), (Failed("no"), INTERNAL_ERROR)]
+)
+async def test_a_name_that_the_machine_does_not_take_is_not_written_down(
+    fresh: FreshHost, host: str, error: BackendError, told: type[ApiError]
+) -> None:
+    fresh.driver("host").faults.fail("set_hostname", error)
+
+    with pytest.raises(told) as raised:
+        await fresh.xapi.host.set_hostname_live(host, "beta")
+
+    assert raised.value.args == (error.message,)
+    assert await fresh.xapi.host.get_hostname(host) == "sim"
+
+
+@pytest.mark.parametrize(
+    "value, told", [("0", (0, None)), ("1", (1, None)), ("1,0", (1, 0)), ("0,7", (0, 7)), ("", (None, None))]
+)
+async def test_processors_sleep_no_deeper_than_they_may(
+    fresh: FreshHost, host: str, value: str, told: tuple[int | None, int | None]
+) -> None:
+    await fresh.xapi.host.set_max_cstate(host, "1,1")
+
+    await fresh.xapi.host.set_max_cstate(host, value)
+
+    assert fresh.driver("host").max_cstate == told
+    assert await fresh.xapi.host.get_max_cstate(host) == value
+
+
+@pytest.mark.parametrize("value", ["C9", "1,", ",1", "-1", "1,1,1", "1 ", "\u0661"])
+async def test_depths_of_sleep_are_numbers(xapi: Xapi, host: str, value: str) -> None:
+    with pytest.raises(INVALID_VALUE) as error:
+        await xapi.host.set_max_cstate(host, value)
+
+    assert error.value.args == ("max_cstate", value)
+
+
+async def test_processors_forget_at_a_boot_how_deep_they_may_sleep(fresh: FreshHost, host: str) -> None:
+    machine = fresh.driver("host")
+    await keep_awake(fresh.runtime, fresh.store.one(Host))
+    await fresh.xapi.host.set_max_cstate(host, "1")
+    before, machine.max_cstate = machine.max_cstate, (None, None)
+
+    await keep_awake(fresh.runtime, fresh.store.one(Host))
+
+    assert before == machine.max_cstate == (1, None)
+
+
+async def test_a_machine_that_cannot_be_kept_awake_starts_all_the_same(fresh: FreshHost, host: str) -> None:
+    await fresh.xapi.host.set_max_cstate(host, "1")
+    fresh.driver("host").faults.fail("set_max_cstate", NotSupported("no such files"))
+
+    await keep_awake(fresh.runtime, fresh.store.one(Host))
+
+    assert await fresh.xapi.host.get_max_cstate(host) == "1"
+
+
+async def test_guests_are_scheduled_by_the_single_processor(xapi: Xapi, host: str) -> None:
+    assert await xapi.host.set_sched_gran(host, "cpu") == ""
+    assert await xapi.host.get_sched_gran(host) == "cpu"
+    with pytest.raises(OPERATION_NOT_ALLOWED):
+        await xapi.host.set_sched_gran(host, "core")
+
+
 async def test_settings_that_are_refused(xapi: Xapi, host: str) -> None:
-    with pytest.raises(INVALID_VALUE):
-        await xapi.host.set_max_cstate(host, "C9")
+    with pytest.raises(VALUE_NOT_SUPPORTED) as error:
+        await xapi.host.set_max_cstate(host, "2")
+    assert error.value.args[:2] == ("max_cstate", "2")
     with pytest.raises(VALUE_NOT_SUPPORTED):
         await xapi.host.set_ssl_legacy(host, True)
     with pytest.raises(OPERATION_NOT_ALLOWED):

@@ -482,7 +482,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("self", ref("host"), "The host."),
     )
     power_on = message(
-        "Switch on a host that is off, the way its power_on_mode says. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Switch on a host that is off, the way its power_on_mode says.",
         Param("host", ref("host"), "The host."),
         since="orlando",
     )
@@ -766,7 +766,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="orlando",
     )
     set_hostname_live = message(
-        "Give the host another name on the network, at once. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Give the host another name on the network, at once.",
         Param("host", ref("host"), "The host."),
         Param(
             "hostname", STRING, "At most 255 letters, digits, dots, commas and hyphens; HOST_NAME_INVALID otherwise."

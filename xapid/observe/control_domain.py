@@ -9,6 +9,7 @@ from xapid.datamodel import VM, Console, Host, VM_metrics
 from xapid.datamodel.console import ConsoleProtocol
 from xapid.datamodel.types import DateTime
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour, OnNormalExit, OnSoftrebootBehavior, VmPowerState
+from xapid.rules.host import CONTROL_DOMAIN
 from xapid.store.rows import new_ref
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -62,7 +63,7 @@ def _facts(facts: HostFacts) -> dict[str, Any]:
     kept = min(max(facts.memory_total // SHARE, LEAST), facts.memory_total // 2)
     cpus = max(len(facts.cpus), 1)
     return {
-        "name_label": f"Control domain on host: {facts.hostname}",
+        "name_label": CONTROL_DOMAIN + facts.hostname,
         "memory_target": kept,
         "memory_static_min": min(LEAST, kept),
         "memory_dynamic_min": kept,

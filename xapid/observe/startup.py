@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from xapid.auth.certificate import ensure_certificate, read_certificate
 from xapid.auth.certificate_records import write_host_certificate
 from xapid.backends.certificates.interface import INTERNAL
+from xapid.backends.host.interface import HostDriver
+from xapid.backends.interface import BackendError
 from xapid.datamodel import SR, Host, HostMetrics, Pool
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.types import DateTime
@@ -18,10 +21,12 @@ from xapid.observe.networks import demo_network, refresh_physical
 from xapid.observe.repositories import plug_all
 from xapid.observe.roles import write_roles
 from xapid.observe.storage_kinds import write_storage_kinds
-from xapid.rules.host import enabled_at_start
+from xapid.rules.host import enabled_at_start, parsed_cstate
 from xapid.runtime.context import Runtime
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
 
 
 def local_host(store: Store, uuid: str) -> Host:
@@ -45,6 +50,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
         _refresh_host(runtime, tx, machine, host)
         write_storage_kinds(runtime.store, tx, machine.storage)
         _write_demo(runtime.store, tx, machine)
+    await keep_awake(runtime, host)
     await plug_all(runtime, host)
     with runtime.store.write() as tx:
         _enable(runtime, tx, host)
@@ -80,6 +86,16 @@ def _certificates(shown: Path | None) -> dict[CertificateType, Path | None]:
         CertificateType.host: shown,
         CertificateType.host_internal: shown.with_name(INTERNAL) if shown is not None else None,
     }
+
+
+async def keep_awake(runtime: Runtime, host: Host) -> None:
+    """Tell processors how deep they may sleep, which they forget at a boot."""
+    if host.max_cstate:
+        machine = runtime.backends.agent(host.ref, "host")
+        try:
+            await machine.call(HostDriver.set_max_cstate, *parsed_cstate(host.max_cstate))
+        except BackendError as error:
+            log.warning("processors may sleep deeper than max_cstate=%s: %s", host.max_cstate, error.message)
 
 
 def _write_demo(store: Store, tx: Transaction, machine: Machine) -> None:

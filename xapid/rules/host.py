@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from xapid.datamodel import PBD, SR, Cluster_host, Host, HostMetrics
 from xapid.datamodel.errors import (
     CLUSTERED_SR_DEGRADED,
@@ -17,6 +19,9 @@ from xapid.rules.operations import Rule, Rules, busy, naming, plain
 from xapid.rules.pool import upgrading
 from xapid.store.derive import Derivation, key
 from xapid.store.store import Store
+
+CONTROL_DOMAIN = "Control domain on host: "
+"""How the name of a control domain begins, unless somebody gave it another."""
 
 FILLING = frozenset({Op.provision, Op.vm_resume, Op.vm_migrate})
 """What brings VMs to a host."""
@@ -42,6 +47,16 @@ DURING_UPGRADE = frozenset({Op.evacuate, Op.provision})
 def enabled_at_start(host: Host) -> bool:
     """Whether a host takes guests as soon as its daemon has started."""
     return AUTO_ENABLE.of(host)
+
+
+def parsed_cstate(text: str) -> tuple[int | None, int | None]:
+    """State and substate of ``host.max_cstate``: ``1`` or ``1,0``; empty: as deep as processors can. Or ValueError."""
+    if not text:
+        return None, None
+    if not re.fullmatch(r"[0-9]{1,9}(,[0-9]{1,9})?", text, re.ASCII):
+        raise ValueError(text)
+    state, _, substate = text.partition(",")
+    return int(state), int(substate) if substate else None
 
 
 def is_live(store: Store, host: Host) -> bool:

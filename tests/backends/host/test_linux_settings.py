@@ -368,3 +368,63 @@ def test_idle_logins_end_after_a_while(tmp_path: Path, machine: Linux) -> None:
     machine.set_idle_timeout(0)
 
     assert (written[1:], readable, path.exists()) == (["export TMOUT=600"], 0o644, False)
+
+
+# --- Names and processors ---------------------------------------------------------------------------
+
+
+def test_the_machine_is_called_otherwise(machine: Linux, commands: Commands) -> None:
+    machine.set_hostname("beta.example")
+    with pytest.raises(BadConfig) as error:
+        machine.set_hostname("x" * 65)
+
+    assert commands.run == ["hostnamectl set-hostname -- beta.example"]
+    assert error.value.facts == {"key": "hostname"}
+
+
+def test_an_initiator_is_named_where_there_is_one(tmp_path: Path, machine: Linux) -> None:
+    path = tmp_path / "etc/iscsi/initiatorname.iscsi"
+
+    machine.set_initiator("iqn.2026-01.example:one")
+    before = path.exists()
+    path.parent.mkdir()
+    machine.set_initiator("iqn.2026-01.example:two")
+
+    assert (before, path.read_text()) == (False, "InitiatorName=iqn.2026-01.example:two\n")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+STATES = ("POLL", "C1", "C1E", "C6", "PC10-odd")
+
+
+@pytest.mark.parametrize(
+    "state, substate, off",
+    [
+        (None, None, "00000"),
+        (0, None, "01111"),
+        (1, None, "00011"),
+        (1, 0, "00111"),
+        (1, 1, "00011"),
+        (0, 7, "01111"),
+    ],
+)
+def test_processors_sleep_no_deeper_than_they_may(
+    tmp_path: Path, machine: Linux, state: int | None, substate: int | None, off: str
+) -> None:
+    for cpu in ("cpu0", "cpu12"):
+        for number, name in enumerate(STATES):
+            folder = f"sys/devices/system/cpu/{cpu}/cpuidle/state{number}"
+            lay_out(tmp_path, {f"{folder}/name": f"{name}\n", f"{folder}/disable": "x\n"})
+    lay_out(tmp_path, {"sys/devices/system/cpu/cpuidle/current_driver": "intel_idle\n"})
+
+    machine.set_max_cstate(state, substate)
+
+    for cpu in ("cpu0", "cpu12"):
+        idle = tmp_path / "sys/devices/system/cpu" / cpu / "cpuidle"
+        assert "".join((idle / f"state{number}" / "disable").read_text() for number in range(5)) == off
+
+
+def test_processors_that_do_not_sleep_cannot_be_kept_awake(machine: Linux) -> None:
+    machine.set_max_cstate(None, None)
+    with pytest.raises(NotSupported):
+        machine.set_max_cstate(1, None)

@@ -138,3 +138,15 @@ class HostDriver(Protocol):
 
     def set_idle_timeout(self, seconds: int) -> None:
         """After how long an idle login ends; 0: never. For logins from now on."""
+
+    def set_hostname(self, name: str) -> None:
+        """Raises BadConfig (``key``: hostname) for a name that the machine cannot have."""
+
+    def set_initiator(self, name: str) -> None:
+        """The name by which the machine logs in to iSCSI targets, from the next login on."""
+
+    def set_max_cstate(self, state: int | None, substate: int | None) -> None:
+        """How deep processors may sleep, 0: not at all; None: as deep as they can. Until the machine is booted anew.
+
+        Raises NotSupported where processors cannot be kept awake.
+        """

@@ -12,8 +12,9 @@ from xapid.backends.host.clock import Clock, zone_of, zones
 from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts, Moment, TimeSource
 from xapid.backends.host.log import send_log_to
 from xapid.backends.host.logins import Logins
+from xapid.backends.host.sleep import set_max_cstate
 from xapid.backends.host.tree import Tree
-from xapid.backends.interface import DriverInfo, NotSupported
+from xapid.backends.interface import BadConfig, DriverInfo, NotSupported
 from xapid.backends.process import Run
 
 BIOS_STRINGS = {
@@ -31,6 +32,8 @@ BIOS_STRINGS = {
 """Keys of host.bios_strings, and the kernel's files for them."""
 FIRST_OEM = 3
 """oem-1 and oem-2 are not the machine's own."""
+HOSTNAME_LENGTH = 64
+"""The longest name of a machine that the kernel takes."""
 NO_MEMORY_LIMIT = 1 << 60
 """What the older control groups say where there is no limit is near the largest number there is."""
 
@@ -128,6 +131,19 @@ class Linux:
 
     def set_idle_timeout(self, seconds: int) -> None:
         self._logins.set_idle_timeout(seconds)
+
+    def set_hostname(self, name: str) -> None:
+        if len(name) > HOSTNAME_LENGTH:
+            raise BadConfig(f"Linux takes {HOSTNAME_LENGTH} characters at most", key="hostname")
+        self._run(["hostnamectl", "set-hostname", "--", name])
+
+    def set_initiator(self, name: str) -> None:
+        """Without Open-iSCSI nothing reads it, and nothing is written."""
+        if self._tree.is_directory("etc/iscsi"):
+            self._tree.write("etc/iscsi/initiatorname.iscsi", f"InitiatorName={name}\n", 0o600)
+
+    def set_max_cstate(self, state: int | None, substate: int | None) -> None:
+        set_max_cstate(self._tree, state, substate)
 
 
 def _numbered(tree: Tree, directory: str, prefix: str) -> list[str]:

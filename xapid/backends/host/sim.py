@@ -28,6 +28,9 @@ class Sim:
         self.debug_keys = ""
         """All that were sent."""
         self.log_destination = ""
+        self.hostname = "sim"
+        self.initiator = ""
+        self.max_cstate: tuple[int | None, int | None] = (None, None)
         self.ssh = True
         self.ssh_at_boot = True
         self.ssh_auto = False
@@ -41,7 +44,7 @@ class Sim:
 
     def facts(self) -> HostFacts:
         return HostFacts(
-            hostname="sim",
+            hostname=self.hostname,
             kernel="6.1.0-sim",
             os_release={"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"},
             cpus=CPUS,
@@ -111,3 +114,12 @@ class Sim:
 
     def set_idle_timeout(self, seconds: int) -> None:
         self.idle_timeout = seconds
+
+    def set_hostname(self, name: str) -> None:
+        self.hostname = name
+
+    def set_initiator(self, name: str) -> None:
+        self.initiator = name
+
+    def set_max_cstate(self, state: int | None, substate: int | None) -> None:
+        self.max_cstate = state, substate

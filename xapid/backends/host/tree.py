@@ -83,6 +83,13 @@ class Tree:
         except OSError as error:
             raise Failed(f"/{name} cannot be written: {error.strerror}") from error
 
+    def set(self, name: str, text: str) -> None:
+        """Write to a file of the kernel, which is a setting and no file. Raises Failed."""
+        try:
+            (self.root / name).write_text(text)
+        except OSError as error:
+            raise Failed(f"/{name} cannot be set: {error.strerror}") from error
+
     def remove(self, name: str) -> None:
         """Remove a file, if it is there. Raises Failed."""
         try:

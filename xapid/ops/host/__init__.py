@@ -35,7 +35,6 @@ from xapid.ops.host.facts import compute_free_memory as compute_free_memory
 from xapid.ops.host.facts import compute_memory_overhead as compute_memory_overhead
 from xapid.ops.host.facts import get_data_sources as get_data_sources
 from xapid.ops.host.facts import get_management_interface as get_management_interface
-from xapid.ops.host.facts import get_sched_gran as get_sched_gran
 from xapid.ops.host.facts import get_tracked_user_agents as get_tracked_user_agents
 from xapid.ops.host.facts import retrieve_wlb_evacuate_recommendations as retrieve_wlb_evacuate_recommendations
 from xapid.ops.host.logs import dmesg as dmesg
@@ -67,6 +66,7 @@ from xapid.ops.host.settings import apply_edition as apply_edition
 from xapid.ops.host.settings import create_new_blob as create_new_blob
 from xapid.ops.host.settings import disable_display as disable_display
 from xapid.ops.host.settings import enable_display as enable_display
+from xapid.ops.host.settings import get_sched_gran as get_sched_gran
 from xapid.ops.host.settings import license_add as license_add
 from xapid.ops.host.settings import license_remove as license_remove
 from xapid.ops.host.settings import set_hostname_live as set_hostname_live
@@ -75,6 +75,7 @@ from xapid.ops.host.settings import set_max_cstate as set_max_cstate
 from xapid.ops.host.settings import set_multipathing as set_multipathing
 from xapid.ops.host.settings import set_numa_affinity_policy as set_numa_affinity_policy
 from xapid.ops.host.settings import set_power_on_mode as set_power_on_mode
+from xapid.ops.host.settings import set_sched_gran as set_sched_gran
 from xapid.ops.host.settings import set_ssl_legacy as set_ssl_legacy
 from xapid.ops.host.settings import set_uefi_certificates as set_uefi_certificates
 from xapid.ops.host.ssh import disable_ssh as disable_ssh

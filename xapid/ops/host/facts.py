@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 from xapid.auth.sessions import Sessions
 from xapid.datamodel import PIF, Host
 from xapid.datamodel.errors import INTERNAL_ERROR, WLB_NOT_INITIALIZED
-from xapid.datamodel.host import HostSchedGran
 from xapid.rules.memory import free_memory
 from xapid.runtime.context import Context
 
@@ -32,11 +31,6 @@ def compute_free_memory(ctx: Context, host: Host) -> int:
 
 def compute_memory_overhead(ctx: Context, host: Host) -> int:
     return host.memory_overhead
-
-
-def get_sched_gran(ctx: Context, self: Host) -> HostSchedGran:
-    """Guests are scheduled by the single processor; there is no other way here."""
-    return HostSchedGran.cpu
 
 
 def get_data_sources(ctx: Context, host: Host) -> list[dict[str, Any]]:

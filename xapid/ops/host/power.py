@@ -9,6 +9,7 @@ from xapid.datamodel.errors import (
     CANNOT_EVACUATE_HOST,
     HA_NOT_ENABLED,
     HOST_IS_LIVE,
+    INTERNAL_ERROR,
     NOT_IMPLEMENTED,
     NOT_IN_EMERGENCY_MODE,
     ApiError,
@@ -16,9 +17,13 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.host import HostAllowedOperations
 from xapid.datamodel.map_keys import AUTO_ENABLE
+from xapid.ops.host.plugins import call_plugin
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context
 from xapid.store.store import Store
+
+POWER_ON = "power-on-host"
+"""The plug-in that switches hosts on from afar."""
 
 
 def disable(ctx: Context, host: Host, auto_enable: bool) -> None:
@@ -93,9 +98,13 @@ def reboot(ctx: Context, host: Host) -> NoReturn:
     raise NOT_IMPLEMENTED("host.reboot")
 
 
-def power_on(ctx: Context, host: Host) -> NoReturn:
-    ctx.check(host, HostAllowedOperations.power_on)
-    raise NOT_IMPLEMENTED("host.power_on")
+async def power_on(ctx: Context, host: Host) -> None:
+    """Switch a host on from afar: a plug-in of the coordinator knows how, by the host's ``power_on_mode``."""
+    async with ctx.operation(host, HostAllowedOperations.power_on):
+        coordinator = ctx.store.get(Host, ctx.runtime.localhost)
+        answer = await call_plugin(ctx, coordinator, POWER_ON, "main", {"remote_host_uuid": host.uuid})
+    if answer != "True":
+        raise INTERNAL_ERROR(f"the host was not switched on: the plug-in answered {answer!r}")
 
 
 def destroy(ctx: Context, self: Host) -> NoReturn:

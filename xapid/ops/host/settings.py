@@ -6,21 +6,25 @@ import base64
 import re
 from typing import NoReturn
 
-from xapid.datamodel import Host, Secret
+from xapid.backends.host.interface import HostDriver
+from xapid.backends.interface import BackendError, BadConfig
+from xapid.datamodel import VM, Host, Secret
 from xapid.datamodel.errors import (
     HOST_NAME_INVALID,
     INVALID_VALUE,
     LICENSE_PROCESSING_ERROR,
-    NOT_IMPLEMENTED,
     OPERATION_NOT_ALLOWED,
     VALUE_NOT_SUPPORTED,
 )
-from xapid.datamodel.host import HostDisplay, HostNumaAffinityPolicy
+from xapid.datamodel.host import HostDisplay, HostNumaAffinityPolicy, HostSchedGran
 from xapid.datamodel.map_keys import ISCSI_IQN, MULTIPATHING
 from xapid.ops.blob import attach_new_blob
+from xapid.rules.host import CONTROL_DOMAIN, parsed_cstate
 from xapid.runtime.context import Context
 
 HOSTNAME_LENGTH = 255
+CSTATES = (0, 1)
+"""How deep processors may be told to sleep at most."""
 SECRET_KEY = "password_secret"  # noqa: S105 - the end of a key's name
 """Keys of a configuration that end so hold the uuid of a secret."""
 
@@ -50,11 +54,14 @@ def set_power_on_mode(ctx: Context, self: Host, power_on_mode: str, power_on_con
         tx.set(self, power_on_mode=power_on_mode, power_on_config=power_on_config)
 
 
-def set_iscsi_iqn(ctx: Context, host: Host, value: str) -> None:
-    if not value:
+async def set_iscsi_iqn(ctx: Context, host: Host, value: str) -> None:
+    if not value or not value.isprintable():
         raise INVALID_VALUE("value", value)
-    with ctx.write() as tx:
-        tx.set(host, iscsi_iqn=value, other_config={**host.other_config, ISCSI_IQN.name: value})
+    async with ctx.lock(host):
+        await ctx.machine(host).call(HostDriver.set_initiator, value)
+        host = ctx.now(host)
+        with ctx.write() as tx:
+            tx.set(host, iscsi_iqn=value, other_config={**host.other_config, ISCSI_IQN.name: value})
 
 
 def set_multipathing(ctx: Context, host: Host, value: bool) -> None:
@@ -67,10 +74,28 @@ def set_numa_affinity_policy(ctx: Context, self: Host, value: HostNumaAffinityPo
         tx.set(self, numa_affinity_policy=value)
 
 
-def set_max_cstate(ctx: Context, self: Host, value: str) -> NoReturn:
-    if not re.fullmatch(r"(\d+(,\d+)?)?", value, re.ASCII):
-        raise INVALID_VALUE("max_cstate", value)
-    raise NOT_IMPLEMENTED("host.set_max_cstate")
+async def set_max_cstate(ctx: Context, self: Host, value: str) -> None:
+    """How deep processors may sleep: ``0``, ``1``, with a substate after a comma; empty: as deep as they can."""
+    try:
+        state, substate = parsed_cstate(value)
+    except ValueError as error:
+        raise INVALID_VALUE("max_cstate", value) from error
+    if state not in (None, *CSTATES):
+        raise VALUE_NOT_SUPPORTED("max_cstate", value, "only C0, C1 and no limit can be set")
+    async with ctx.lock(self):
+        await ctx.machine(self).call(HostDriver.set_max_cstate, state, substate)
+        with ctx.write() as tx:
+            tx.set(ctx.now(self), max_cstate=value)
+
+
+def get_sched_gran(ctx: Context, self: Host) -> HostSchedGran:
+    """Guests are scheduled by the single processor; there is no other way here."""
+    return HostSchedGran.cpu
+
+
+def set_sched_gran(ctx: Context, self: Host, value: HostSchedGran) -> None:
+    if value is not HostSchedGran.cpu:
+        raise OPERATION_NOT_ALLOWED("guests of this host are scheduled by the single processor")
 
 
 def set_ssl_legacy(ctx: Context, self: Host, value: bool) -> None:
@@ -83,11 +108,24 @@ def set_uefi_certificates(ctx: Context, host: Host, value: str) -> NoReturn:
     raise OPERATION_NOT_ALLOWED("certificates for secure boot belong to the pool: pool.set_custom_uefi_certificates")
 
 
-def set_hostname_live(ctx: Context, host: Host, hostname: str) -> NoReturn:
+async def set_hostname_live(ctx: Context, host: Host, hostname: str) -> None:
+    """Call the machine so, and its control domain after it, unless somebody gave that another name."""
     reason = _fault_of(hostname)
     if reason:
         raise HOST_NAME_INVALID(reason)
-    raise NOT_IMPLEMENTED("host.set_hostname_live")
+    async with ctx.lock(host):
+        machine = ctx.machine(host)
+        try:
+            await machine.attempt(HostDriver.set_hostname, hostname)
+        except BadConfig as error:
+            raise HOST_NAME_INVALID(error.message) from error
+        except BackendError as error:
+            raise machine.translated(error) from error
+        domain = ctx.store.find(VM, host.control_domain)
+        with ctx.write() as tx:
+            tx.set(ctx.now(host), hostname=hostname)
+            if domain is not None and domain.name_label.startswith(CONTROL_DOMAIN):
+                tx.set(domain, name_label=CONTROL_DOMAIN + hostname)
 
 
 def _fault_of(hostname: str) -> str:
@@ -95,7 +133,7 @@ def _fault_of(hostname: str) -> str:
         return "hostname empty"
     if len(hostname) > HOSTNAME_LENGTH:
         return "hostname too long"
-    if not re.fullmatch(r"[A-Za-z0-9.,-]+", hostname, re.ASCII):
+    if not re.fullmatch(r"[A-Za-z0-9.-]+", hostname, re.ASCII):
         return "hostname contains invalid characters"
     if hostname.startswith("-") or hostname.endswith("-"):
         return "hostname begins or ends with a hyphen"
