@@ -118,7 +118,7 @@ class Pool(
     name_label: str = rw(doc="The name, for people; need not be unique.")
     name_description: str = rw(doc="A description, for people.")
     master: Ref[Host] = dynamic(doc="The coordinator: the host that decides and keeps the database.")
-    default_SR: Ref[SR] = rw(doc="Where disks are made if nobody says where; NULL if there is no such place.")
+    default_SR: Ref[SR] = rw(doc="Where clients make disks if nobody says where; NULL if there is no such place.")
     suspend_image_SR: Ref[SR] = rw(
         doc="Where the memory of suspended machines is kept, if the machine names no place of its own; NULL for none."
     )
@@ -198,7 +198,7 @@ class Pool(
     )
     restrictions: dict[str, str] = dynamic(
         {},
-        "What the licence withholds, by the names that host.license_params has; nothing is withheld.",
+        "What the licence grants and withholds, by the names that host.license_params has; nothing is withheld.",
         since="midnight-ride",
     )
     metadata_VDIs: Set[Ref[VDI]] = inverse(
@@ -207,7 +207,9 @@ class Pool(
         since="boston",
     )
     ha_cluster_stack: str = dynamic(
-        "", "The software by which hosts watch each other; empty while high availability is off.", since="dundee"
+        "",
+        "The software by which hosts would watch each other: xhad, also while high availability is off.",
+        since="dundee",
     )
     allowed_operations: Set[PoolAllowedOperations] = derived((), "What may be asked for now.")
     current_operations: dict[str, PoolAllowedOperations] = dynamic(
@@ -270,10 +272,7 @@ class Pool(
     )
     migration_compression: bool = rw(
         False,
-        (
-            "Whether the memory of machines is compressed on its way to another host unless VM.pool_migrate "
-            "says otherwise."
-        ),
+        "Whether the memory of machines shall be compressed on its way to another host; a label.",
         since="22.33.0",
         state="prototyped",
     )
@@ -436,7 +435,7 @@ class Pool(
     create_VLAN = message(
         (
             "Meant to make a VLAN on an interface of the same name on every host. Not built yet: it answers "
-            "NOT_IMPLEMENTED."
+            "NOT_IMPLEMENTED, and INVALID_VALUE if no host has the interface."
         ),
         Param("device", STRING, "The name of the interface."),
         Param("network", ref("network"), "The network that the VLAN carries.", late=True),
@@ -473,7 +472,10 @@ class Pool(
         Param(
             "heartbeat_srs",
             set_of(ref("SR")),
-            "The repositories that hold the disks by which hosts tell each other that they live, one at least.",
+            (
+                "The repositories that hold the disks by which hosts tell each other that they live; none at all "
+                "is CANNOT_CREATE_STATE_FILE."
+            ),
         ),
         Param("configuration", STRING_MAP, "How failures are watched for, such as the seconds under timeout."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
@@ -509,7 +511,7 @@ class Pool(
     ha_compute_max_host_failures_to_tolerate = message(
         (
             "Tell how many hosts may fail without a loss of protected machines: all if none is protected, "
-            "none if there is one host only."
+            "else none if there is one host only; with several it is not built yet."
         ),
         result=INT,
         has_async=False,
