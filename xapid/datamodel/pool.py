@@ -390,12 +390,11 @@ class Pool(
         hidden=True,
     )
     exchange_ca_certificates_on_join = message(
-        (
-            "Meant to swap, between hosts, the authorities that a joining host and the pool trust. Not "
-            "built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Trust the authorities of another pool or host, in place of those of the same names, and tell it of others.",
+        Param("import", STRING_MAP, "The authorities to be trusted, in PEM, by their names."),
+        Param("export", set_of(ref("Certificate")), "The authorities that the answer tells."),
+        result=STRING_MAP,
         hidden=True,
-        arity=2,
     )
     emergency_transition_to_master = message(
         "Make the host that is asked the coordinator, where the old one is lost; one that is it already stays it.",
@@ -1097,10 +1096,10 @@ class Pool(
         state="prototyped",
     )
     sync_trusted_certificates_from = message(
-        "Trust what another pool trusts. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Trust what another pool trusts, all of it or nothing; what is trusted already is passed over.",
         Param("self", ref("pool"), "The pool."),
-        Param("remote_pool", STRING, "The address of the other pool."),
-        Param("remote_session", ref("session"), "A session at the other pool."),
+        Param("remote_pool", STRING, "The address of the other pool, with a port unless that is 443."),
+        Param("remote_session", ref("session"), "A session at the other pool.", late=True),
         Param("remote_certificate", STRING, "The certificate in PEM form by which the other pool is known."),
         Param("ca", BOOL, "Whether authorities are taken over, or certificates of single servers."),
         result=set_of(ref("Certificate")),
@@ -1109,14 +1108,23 @@ class Pool(
         state="prototyped",
     )
     exchange_trusted_certificates_on_join = message(
-        "Share trusted certificates with a host that joins. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Trust certificates of another pool or host, unless that is so already, and tell it of others.",
+        Param("self", ref("pool"), "The pool."),
+        Param("ca", BOOL, "Whether authorities are meant, or certificates of single servers."),
+        Param(
+            "import", map_of(STRING, set_of(STRING)), "The certificates to be trusted, in PEM, each with its purposes."
+        ),
+        Param("export", set_of(ref("Certificate")), "The certificates that the answer tells, in the same form."),
+        result=map_of(STRING, set_of(STRING)),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         hidden=True,
-        arity=4,
     )
     exchange_crls_on_join = message(
-        "Share revocation lists with a host that joins. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Take the revocation lists of another pool or host, and tell it of others.",
+        Param("self", ref("pool"), "The pool."),
+        Param("import", STRING_MAP, "The lists to be heeded, in PEM, by their names."),
+        Param("export", set_of(STRING), "The names of the lists that the answer tells."),
+        result=STRING_MAP,
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         hidden=True,
-        arity=3,
     )

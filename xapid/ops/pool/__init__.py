@@ -23,6 +23,10 @@ from xapid.ops.pool.certificates import install_trusted_certificate as install_t
 from xapid.ops.pool.certificates import set_https_only as set_https_only
 from xapid.ops.pool.certificates import uninstall_ca_certificate as uninstall_ca_certificate
 from xapid.ops.pool.certificates import uninstall_trusted_certificate as uninstall_trusted_certificate
+from xapid.ops.pool.exchange import exchange_ca_certificates_on_join as exchange_ca_certificates_on_join
+from xapid.ops.pool.exchange import exchange_crls_on_join as exchange_crls_on_join
+from xapid.ops.pool.exchange import exchange_trusted_certificates_on_join as exchange_trusted_certificates_on_join
+from xapid.ops.pool.exchange import sync_trusted_certificates_from as sync_trusted_certificates_from
 from xapid.ops.pool.ha import disable_ha as disable_ha
 from xapid.ops.pool.ha import disable_redo_log as disable_redo_log
 from xapid.ops.pool.ha import enable_ha as enable_ha

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import uuid4
 
-from cryptography import x509
-
 from xapid.auth import offered
 from xapid.auth.certificate import as_pem, facts_of
 from xapid.auth.certificate_records import authorities, write_trusted
@@ -102,17 +100,16 @@ async def install_trusted_certificate(
     ctx: Context, self: Pool, ca: bool, cert: str, purpose: tuple[CertificatePurpose, ...]
 ) -> None:
     """Trust an authority, or one server alone, which takes a purpose."""
-    certificate = offered.trusted(cert, ctx.clock.now())
+    await trust(ctx, self, ca, cert, purpose)
+
+
+async def trust(ctx: Context, pool: Pool, ca: bool, text: str, purpose: tuple[CertificatePurpose, ...]) -> str:
+    """The same; returns the reference of the new object."""
+    certificate = offered.trusted(text, ctx.clock.now())
     if not ca and not purpose:
         raise CERTIFICATE_LACKS_PURPOSE()
-    await _install_trusted(ctx, self, CertificateType.ca if ca else CertificateType.pinned, certificate, purpose)
-
-
-async def _install_trusted(
-    ctx: Context, pool: Pool, kind: CertificateType, certificate: x509.Certificate, purpose: tuple[str, ...]
-) -> None:
-    facts, uuid = facts_of(certificate), str(uuid4())
-    wanted = tuple(CertificatePurpose(each) for each in dict.fromkeys(purpose))
+    kind = CertificateType.ca if ca else CertificateType.pinned
+    facts, uuid, wanted = facts_of(certificate), str(uuid4()), tuple(dict.fromkeys(purpose))
     async with ctx.lock(pool), ctx.undoing() as undo:
         for row in ctx.store.all(Certificate):
             if (
@@ -123,7 +120,7 @@ async def _install_trusted(
                 raise TRUSTED_CERTIFICATE_ALREADY_EXISTS(facts.sha256)
         await _add_everywhere(ctx, undo, TRUSTED, f"{uuid}.pem", as_pem(certificate))
         with ctx.write() as tx:
-            write_trusted(tx, kind, facts, uuid=uuid, purpose=wanted)
+            return str(write_trusted(tx, kind, facts, uuid=uuid, purpose=wanted).ref)
 
 
 async def uninstall_trusted_certificate(ctx: Context, self: Pool, certificate: Certificate) -> None:
@@ -157,7 +154,7 @@ async def certificate_sync(ctx: Context) -> None:
         for shelf in (AUTHORITIES, REVOKED, TRUSTED):
             names = await _names(ctx, shelf)
             for host in _others(ctx):
-                await _make_alike(_coordinator(ctx), ctx.certificates(host), shelf, names)
+                await _make_alike(coordinator(ctx), ctx.certificates(host), shelf, names)
 
 
 async def _make_alike(coordinator: Channel, other: Channel, shelf: str, names: tuple[str, ...]) -> None:
@@ -170,7 +167,8 @@ async def _make_alike(coordinator: Channel, other: Channel, shelf: str, names: t
         await other.call(CertificateDriver.replace, shelf, name, text)
 
 
-def _coordinator(ctx: Context) -> Channel:
+def coordinator(ctx: Context) -> Channel:
+    """The way to its files."""
     return ctx.certificates(ctx.store.get(Host, ctx.runtime.localhost))
 
 
@@ -179,7 +177,7 @@ def _others(ctx: Context) -> list[Host]:
 
 
 async def _names(ctx: Context, shelf: str) -> tuple[str, ...]:
-    return await _coordinator(ctx).call(CertificateDriver.names, shelf)
+    return await coordinator(ctx).call(CertificateDriver.names, shelf)
 
 
 async def _add_everywhere(ctx: Context, undo: Undo, shelf: str, name: str, text: str) -> None:
@@ -187,6 +185,12 @@ async def _add_everywhere(ctx: Context, undo: Undo, shelf: str, name: str, text:
         channel = ctx.certificates(host)
         undo.push(channel, CertificateDriver.remove, shelf, name)
         await channel.call(CertificateDriver.replace, shelf, name, text)
+
+
+async def put_everywhere(ctx: Context, shelf: str, name: str, text: str) -> None:
+    """In place of what has this name."""
+    for host in ctx.store.all(Host):
+        await ctx.certificates(host).call(CertificateDriver.replace, shelf, name, text)
 
 
 async def _remove_everywhere(ctx: Context, shelf: str, name: str) -> None:
