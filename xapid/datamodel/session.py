@@ -137,10 +137,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
         since="miami",
     )
     create_from_db_file = message(
-        (
-            "Open a session that reads a copy of a database. Not built yet: it answers NOT_IMPLEMENTED, or "
-            "INTERNAL_ERROR if the file is missing."
-        ),
+        "Open a session that reads the records of a backup (`xapid db backup`), and can do nothing else.",
         Param("filename", STRING, "The path of the copy on the host."),
         result=ref("session"),
         roles=LOCAL_ROOT,
