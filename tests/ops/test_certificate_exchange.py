@@ -123,13 +123,11 @@ def trusts(client: Client, *found: Made) -> None:
         client.call("pool.install_trusted_certificate", pool, True, each.pem, ["licensing"])
 
 
-def sync(daemons: list[TlsDaemon], near: Client, far: Client, certificate: str = "", session: str = "") -> list[str]:
+def whom(daemons: list[TlsDaemon], near: Client, far: Client, certificate: str = "", session: str = "") -> list[Any]:
+    """Parameters: the near pool, and how the far one is reached and known."""
     (pool,), (host,) = near.call("pool.get_all"), far.call("host.get_all")
     shown = certificate or far.call("host.get_server_certificate", host)
-    address = f"127.0.0.1:{daemons[1].port}"
-    params = address, session or far.session, shown, True
-    found: list[str] = near.call("pool.sync_trusted_certificates_from", pool, *params)
-    return found
+    return [pool, f"127.0.0.1:{daemons[1].port}", session or far.session, shown, True]
 
 
 @pytest.mark.slow
@@ -137,11 +135,11 @@ def test_a_pool_trusts_what_another_trusts(daemons: list[TlsDaemon], near: Clien
     trusts(far, ONE, OTHER)
     trusts(near, OTHER)
 
-    (new,) = sync(daemons, near, far)
+    (new,) = near.call("pool.sync_trusted_certificates_from", *whom(daemons, near, far))
 
     record = near.call("Certificate.get_record", new)
     assert (record["fingerprint_sha256"], record["purpose"]) == (ONE.fingerprint, ["licensing"])
-    assert sync(daemons, near, far) == []
+    assert near.call("pool.sync_trusted_certificates_from", *whom(daemons, near, far)) == []
 
 
 @pytest.mark.slow
@@ -151,7 +149,7 @@ def test_another_certificate_than_was_told_is_not_believed(
     trusts(far, ONE)
 
     with pytest.raises(Failure) as error:
-        sync(daemons, near, far, made("127.0.0.1").pem)
+        near.call("pool.sync_trusted_certificates_from", *whom(daemons, near, far, made("127.0.0.1").pem))
 
     assert error.value.args == ("TLS_CONNECTION_FAILED", "127.0.0.1", str(daemons[1].port))
 
@@ -159,6 +157,6 @@ def test_another_certificate_than_was_told_is_not_believed(
 @pytest.mark.slow
 def test_what_the_other_pool_refuses_is_told(daemons: list[TlsDaemon], near: Client, far: Client) -> None:
     with pytest.raises(Failure) as error:
-        sync(daemons, near, far, session="OpaqueRef:nobody")
+        near.call("pool.sync_trusted_certificates_from", *whom(daemons, near, far, session="OpaqueRef:nobody"))
 
     assert error.value.args == ("SESSION_INVALID", "OpaqueRef:nobody")
