@@ -46,6 +46,7 @@ from xapid.http.metrics import daemon_figures
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
 from xapid.observe.certificate_expiry import CertificateExpiry
+from xapid.observe.certificate_files import CertificateFiles
 from xapid.observe.domains import DomainWatch
 from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.first_start.installation import first_start, needed
@@ -199,7 +200,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         ]
         handed_over.close()
         stack.push_async_callback(dispatcher.stop)
-        housekeeping = asyncio.ensure_future(keep_house(runtime))
+        housekeeping = asyncio.ensure_future(keep_house(runtime, hardware.certificate))
         stack.callback(housekeeping.cancel)
         validation = asyncio.ensure_future(keep_validating(runtime))
         stack.callback(validation.cancel)
@@ -361,12 +362,14 @@ def listener_configs(runtime: Runtime, hardware: Hardware) -> list[ListenerConfi
     return [first, *(ListenerConfig(unix=path) for path in sockets[1:])]
 
 
-async def keep_house(runtime: Runtime) -> None:
+async def keep_house(runtime: Runtime, certificate: Path) -> None:
     """Remove what goes with time, and show clients that we are here."""
     collector = Collector(runtime, runtime.services["sessions"])
+    files = CertificateFiles(runtime, certificate)
     expiry, failed = CertificateExpiry(runtime), FailedLoginWatch(runtime)
     while True:
         await _guarded(collector.collect)
+        await _guarded(files.look)
         await _guarded(expiry.look)
         await _guarded(failed.look)
         await _guarded(partial(heartbeat, runtime.store))

@@ -59,6 +59,7 @@ class ClientCertificates:
         return not self._is_revoked(found)
 
     def _is_revoked(self, certificate: x509.Certificate) -> bool:
+        """Of its chain the client's own certificate alone is looked up: TLS does not tell the others."""
         for each in self._revoked.read():
             if (
                 each.issuer == certificate.issuer

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from xapid.auth.certificate import ensure_certificate, read_certificate
 from xapid.auth.certificate_records import write_host_certificate
-from xapid.backends.certificates.interface import INTERNAL
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import BackendError
 from xapid.datamodel import SR, Host, HostMetrics, Pool
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.types import DateTime
 from xapid.observe import host_record
+from xapid.observe.certificate_files import shown_files
 from xapid.observe.control_domain import refresh_control_domain, write_consoles
 from xapid.observe.first_start.templates import write_demo
 from xapid.observe.machine import Machine
@@ -42,7 +41,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
     """
     host = local_host(runtime.store, runtime.config.first_start.host_uuid)
     runtime.localhost = runtime.tasks.localhost = host.ref
-    internal = _certificates(machine.certificate)[CertificateType.host_internal]
+    internal = shown_files(machine.certificate)[CertificateType.host_internal]
     if internal is not None:
         ensure_certificate(internal, [host.uuid], [])
     write_roles(runtime.store)
@@ -76,16 +75,8 @@ def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Hos
     refresh_control_domain(store, tx, host, machine.facts, now)
     write_consoles(store, tx, host, host_record.console_base(host.address, config))
     refresh_physical(store, tx, host.ref, machine.nics, machine.facts.name_servers, now)
-    for kind, path in _certificates(machine.certificate).items():
+    for kind, path in shown_files(machine.certificate).items():
         write_host_certificate(store, tx, host.ref, read_certificate(path) if path is not None else None, kind)
-
-
-def _certificates(shown: Path | None) -> dict[CertificateType, Path | None]:
-    """The files of the certificates that a host shows. Those for its pool lie beside those for all the world."""
-    return {
-        CertificateType.host: shown,
-        CertificateType.host_internal: shown.with_name(INTERNAL) if shown is not None else None,
-    }
 
 
 async def keep_awake(runtime: Runtime, host: Host) -> None:
