@@ -1025,14 +1025,14 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     update_pool_secret = message(
         "Have the host take the secret of another pool, and let in whoever knows that one alone.",
         Param("host", ref("host"), "The host."),
-        Param("pool_secret", STRING, "The secret.", secret=True),
+        Param("pool_secret", STRING, "The secret of the other pool.", secret=True),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     update_master = message(
         "Tell the host the address of its coordinator. Not built yet: it answers NOT_IMPLEMENTED.",
         Param("host", ref("host"), "The host."),
-        Param("master_address", STRING, "The address."),
+        Param("master_address", STRING, "The address of the coordinator."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
@@ -1292,7 +1292,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     set_sched_gran = message(
-        "Say what the hypervisor hands out to guests at a time. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Say what the hypervisor hands out to guests at a time; OPERATION_NOT_ALLOWED for anything but cpu.",
         Param("self", ref("host"), "The host."),
         Param("value", enum_of(HostSchedGran), "Processors, cores or sockets."),
         roles=LOCAL_ROOT,
@@ -1446,9 +1446,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         arity=0,
     )
     set_max_cstate = message(
-        "Bound how deep idle processors sleep. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Bound how deep idle processors sleep; VALUE_NOT_SUPPORTED for a state deeper than 1.",
         Param("self", ref("host"), "The host."),
-        Param("value", STRING, "One number, or two with a comma between; empty for no bound."),
+        Param("value", STRING, "The state, 0 or 1, with a substate after a comma if wanted; empty for no bound."),
         since="26.0.0",
         state="prototyped",
     )

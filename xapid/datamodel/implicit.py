@@ -94,7 +94,7 @@ def _object_messages(spec: ClassSpec) -> dict[str, MessageSpec]:
     made = [
         _implicit(spec, "get_record", f"All fields of a {spec.name}.", _self(spec), result=RecordType(spec.name)),
         _implicit(
-            spec, "get_by_uuid", f"The {spec.name} with a uuid.", Param("uuid", STRING, "The uuid."), result=one
+            spec, "get_by_uuid", f"The {spec.name} with a uuid.", Param("uuid", STRING, "The uuid to look for."), result=one
         ),
     ]  # fmt: skip
     if spec.constructor:
@@ -136,7 +136,7 @@ def _messages_of_field(spec: ClassSpec, each: Field) -> list[MessageSpec]:
         ),
     ]  # fmt: skip
     if isinstance(each.type, MapType):
-        key = Param("key", each.type.key, "The key.")
+        key = Param("key", each.type.key, "The key to add or take out.")
         made += [
             _implicit(
                 spec, f"add_to_{name}", f"Add one key to the map {name} of a {spec.name}.", self, key,
@@ -148,7 +148,7 @@ def _messages_of_field(spec: ClassSpec, each: Field) -> list[MessageSpec]:
             ),
         ]  # fmt: skip
     elif isinstance(each.type, SetType):
-        value = Param("value", each.type.item, "The value.")
+        value = Param("value", each.type.item, "The value to add or take out.")
         made += [
             _implicit(
                 spec, f"add_{name}", f"Add a value to the set {name} of a {spec.name}.", self, value,

@@ -63,7 +63,7 @@ class Message(
     destroy = message("Remove the message.", Param("self", ref("message"), "The message."), has_async=False)
     destroy_many = message(
         "Remove messages, all or none: if one is not there, the others stay.",
-        Param("messages", set_of(ref("message")), "The messages."),
+        Param("messages", set_of(ref("message")), "The messages that have to go."),
         since="22.19.0",
         state="prototyped",
     )
@@ -108,7 +108,7 @@ class Message(
     )
     get_by_uuid = message(
         "Find the message with this uuid.",
-        Param("uuid", STRING, "The uuid."),
+        Param("uuid", STRING, "The uuid to look for."),
         result=ref("message"),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,

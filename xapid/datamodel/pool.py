@@ -530,7 +530,7 @@ class Pool(
     )
     ha_compute_vm_failover_plan = message(
         "Tell where machines of failed hosts would start; for any machine at all it is not built yet.",
-        Param("failed_hosts", set_of(ref("host")), "The hosts."),
+        Param("failed_hosts", set_of(ref("host")), "The hosts that would have failed."),
         Param("failed_vms", set_of(ref("VM")), "The machines."),
         result=map_of(ref("VM"), STRING_MAP),
         has_async=False,
@@ -769,7 +769,7 @@ class Pool(
     apply_edition = message(
         "Ask for another edition; whichever it is, the hosts keep all they can do.",
         Param("self", ref("pool"), "The pool."),
-        Param("edition", STRING, "The edition."),
+        Param("edition", STRING, "The edition, by its name."),
         since="clearwater",
     )
     enable_ssl_legacy = message(

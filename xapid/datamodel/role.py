@@ -35,7 +35,7 @@ class Role(Object, name="role", roles=POOL_OPERATOR, since="midnight-ride"):
     )
     get_by_permission = message(
         "List the roles that have a permission; none if the reference is that of no permission.",
-        Param("permission", ref("role"), "The permission.", late=True),
+        Param("permission", ref("role"), "The permission, which is a role of its own.", late=True),
         result=set_of(ref("role")),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         has_async=False,

@@ -28,7 +28,7 @@ class VGPU_type(Object, roles=POOL_OPERATOR, since="vgpu-tech-preview"):
     """A kind of virtual graphics processor: what guests see of it, and which physical ones can serve it."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
-    vendor_name: str = static("", "Name of the vendor.")
+    vendor_name: str = static("", "Name of the maker of the card.")
     model_name: str = static("", "Name by which the vendor calls this kind.")
     framebuffer_size: int = static(0, "Bytes of video memory that a guest gets.")
     max_heads: int = static(0, "How many screens a guest can have.")

@@ -83,7 +83,7 @@ class FirstStartConfig:
     )
     demo_guest: bool = setting(True, "Whether to make the template 'xapid demo guest'.")
     host_uuid: str = setting("", "uuid of this host, to restore one that was lost. Empty: a new one.")
-    host_ref: str = setting("", "Reference of this host, likewise: OpaqueRef:...")
+    host_ref: str = setting("", "Reference of this host, likewise, as in OpaqueRef:UUID.")
     pool_uuid: str = setting("", "uuid of the pool, likewise.")
     pool_ref: str = setting("", "Reference of the pool, likewise.")
 
