@@ -36,6 +36,7 @@ from xapid.auth.sessions import Sessions
 from xapid.backends.certificates.interface import INTERNAL, SERVER
 from xapid.backends.interface import BackendError
 from xapid.datamodel import Host, Pool
+from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import CLASSES, NULL
 from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, started
 from xapid.http.application import build_service
@@ -52,7 +53,7 @@ from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
-from xapid.ops import MODULES
+from xapid.ops import MODULES, host_driver, pusb
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
 from xapid.ops.host.ssh import Closings
@@ -60,7 +61,7 @@ from xapid.ops.vm import aftermath
 from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
-from xapid.runtime.context import Backends, Runtime
+from xapid.runtime.context import Backends, Context, Runtime
 from xapid.runtime.figures import CallFigures
 from xapid.runtime.guard import Guard
 from xapid.runtime.logs import set_up_logging
@@ -187,6 +188,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.push_async_callback(watch.close)
         await recover(runtime, database)
         await begin(runtime, hardware)
+        await look_at_devices(runtime)
         closings: Closings = runtime.services["ssh_closings"]
         closings.resume()
         stack.callback(closings.close)
@@ -314,6 +316,17 @@ async def begin(runtime: Runtime, hardware: Hardware) -> None:
         log.info("first start: making pool and host")
         await first_start(runtime, machine)
     await startup(runtime, machine)
+
+
+async def look_at_devices(runtime: Runtime) -> None:
+    """See what was plugged into the host and taken from it while nobody looked."""
+    ctx = Context(runtime, runtime.tasks.dummy("look_at_devices"))
+    host = runtime.store.get(Host, runtime.localhost)
+    for look in (pusb.scan, host_driver.rescan):
+        try:
+            await look(ctx, host)
+        except ApiError as error:
+            log.warning("devices of this host are not known: %s", error)
 
 
 def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Service:

@@ -83,8 +83,8 @@ WITHOUT_CBT = (
 )
 """About changed blocks, the configuration of disks for offline use, and databases on disks."""
 
-BEYOND_THE_HOST = tuple(f"harmless #{step}" for step in (48, 57, 139, 140))
-"""Workload balancing, USB devices, drivers with variants."""
+BEYOND_THE_HOST = ("harmless #57",)
+"""Workload balancing."""
 
 PLUGGED = ("introduce, plug, configure, forget", "VLANs")
 """About interfaces of the host that are plugged and given addresses, and VLANs on them."""

@@ -25,7 +25,7 @@ class Driver_variant(Object, roles=POOL_ADMIN, since="25.2.0", state="prototyped
     status: str = dynamic(doc="How finished the variant is, in a word of its maker.", state="prototyped")
 
     select = message(
-        "Meant to choose this variant for after the next reboot. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Choose this variant for after the next reboot.",
         Param("self", ref("Driver_variant"), "The variant."),
         state="prototyped",
     )

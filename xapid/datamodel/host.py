@@ -768,9 +768,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     set_hostname_live = message(
         "Give the host another name on the network, at once.",
         Param("host", ref("host"), "The host."),
-        Param(
-            "hostname", STRING, "At most 255 letters, digits, dots, commas and hyphens; HOST_NAME_INVALID otherwise."
-        ),
+        Param("hostname", STRING, "At most 255 letters, digits, dots and hyphens; HOST_NAME_INVALID otherwise."),
         errors=(HOST_NAME_INVALID,),
         has_async=False,
         since="miami",
@@ -1347,10 +1345,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="1.301.0",
     )
     rescan_drivers = message(
-        (
-            "Look anew at the drivers of the host of which there are several variants. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Look anew at the drivers of the host of which there are several variants.",
         Param("self", ref("host"), "The host."),
         roles=POOL_ADMIN,
         since="25.2.0",

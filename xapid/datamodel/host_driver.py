@@ -33,18 +33,18 @@ class Host_driver(Object, roles=POOL_ADMIN, since="25.2.0", state="prototyped"):
     info: str = dynamic(doc="What else is said of the driver.", state="prototyped")
 
     select = message(
-        "Meant to choose the variant to be used after the next reboot. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Choose the variant to be used after the next reboot.",
         Param("self", ref("Host_driver"), "The driver."),
         Param("variant", ref("Driver_variant"), "The variant, one of the driver."),
         state="prototyped",
     )
     deselect = message(
-        "Meant to choose no variant for after the next reboot. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Choose no variant for after the next reboot.",
         Param("self", ref("Host_driver"), "The driver."),
         state="prototyped",
     )
     rescan = message(
-        "Meant to look anew at the drivers that a host has. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Look anew at the drivers that a host has.",
         Param("host", ref("host"), "The host."),
         state="prototyped",
     )

@@ -33,7 +33,7 @@ class PUSB(Object, roles=POOL_ADMIN, since="inverness"):
     speed: float = static(-1.0, "How fast its connection is, in Mbit/s; -1 if not known.", since="stockholm")
 
     scan = message(
-        "Look for USB devices that came or went. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Look for USB devices that came or went.",
         Param("host", ref("host"), "The host to look at."),
     )
     set_passthrough_enabled = message(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.backends.host.machines import DEBIAN, XEN, lay_out
-from xapid.backends.host.interface import TimeSource
+from xapid.backends.host.interface import DriverVariant, KernelDriver, TimeSource, UsbDevice
 from xapid.backends.host.linux import Linux
 from xapid.backends.host.time_servers import chrony_with
 from xapid.backends.interface import BadConfig, Failed, NotSupported
@@ -428,3 +428,81 @@ def test_processors_that_do_not_sleep_cannot_be_kept_awake(machine: Linux) -> No
     machine.set_max_cstate(None, None)
     with pytest.raises(NotSupported):
         machine.set_max_cstate(1, None)
+
+
+# --- Drivers with variants --------------------------------------------------------------------------
+
+LISTED = """{"protocol": {"version": 0.1}, "operation": {"reboot": false}, "drivers": {
+ "a": {"type": "network", "friendly_name": "cisco-enic", "description": "d", "info": "i", "selected": null,
+       "active": "dell", "variants": {
+        "dell": {"version": "1.5", "hardware_present": true, "priority": 90, "status": "beta"}}}}}"""
+
+
+def test_a_tool_tells_of_drivers_with_variants(tmp_path: Path, commands: Commands) -> None:
+    machine = Linux(lay_out(tmp_path, {"usr/sbin/driver-tool": ""}), commands)
+    commands.prints["/usr/sbin/driver-tool -l"] = LISTED
+
+    (driver,) = machine.kernel_drivers()
+    machine.select_variant("cisco-enic", "dell")
+    machine.select_variant("cisco-enic", "")
+
+    assert driver == KernelDriver(
+        "cisco-enic", "network", "d", "i", (DriverVariant("dell", "1.5", True, 90.0, "beta"),), "dell", ""
+    )
+    assert commands.run[1:] == [
+        "/usr/sbin/driver-tool -s -n cisco-enic -v dell",
+        "/usr/sbin/driver-tool -d cisco-enic",
+    ]
+
+
+@pytest.mark.parametrize("printed", ["", "[]", '{"drivers": []}', '{"drivers": {"a": {}}}', '{"drivers": {"a": 1}}'])
+def test_a_tool_that_prints_something_else_is_blamed(tmp_path: Path, commands: Commands, printed: str) -> None:
+    commands.prints["/usr/sbin/driver-tool -l"] = printed
+
+    with pytest.raises(Failed, match="driver-tool prints cannot be read"):
+        Linux(lay_out(tmp_path, {"usr/sbin/driver-tool": ""}), commands).kernel_drivers()
+
+
+def test_without_the_tool_no_driver_has_variants(machine: Linux, commands: Commands) -> None:
+    assert machine.kernel_drivers() == ()
+    with pytest.raises(NotSupported):
+        machine.select_variant("cisco-enic", "dell")
+    assert commands.run == []
+
+
+# --- USB --------------------------------------------------------------------------------------------
+
+
+def usb(name: str, device: str, interface: tuple[str, str, str], **told: str) -> dict[str, str | bytes]:
+    """A device with one interface, as the kernel shows it."""
+    folder = f"sys/bus/usb/devices/{name}"
+    kinds = zip(("bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"), interface, strict=True)
+    return {
+        f"{folder}/bDeviceClass": f"{device}\n",
+        **{f"{folder}/{key}": f"{value}\n" for key, value in told.items()},
+        **{f"{folder}:1.0/{key}": f"{value}\n" for key, value in kinds},
+    }
+
+
+def test_devices_are_told_that_guests_could_be_given(tmp_path: Path) -> None:
+    machine = Linux(
+        lay_out(
+            tmp_path,
+            usb("usb1", "09", ("09", "00", "00"), idVendor="1d6b"),
+            usb("1-1", "09", ("09", "00", "01"), idVendor="0424", idProduct="2514"),
+            usb(
+                "1-1.4", "00", ("08", "06", "50"), idVendor="0781", idProduct="5581", manufacturer=" SanDisk ",
+                product="Ultra", serial="4C53", version=" 3.20", speed="5000",
+            ),
+            usb("1-2", "00", ("03", "01", "01"), idVendor="046d", idProduct="c31c"),
+            usb("1-3", "00", ("03", "01", "02"), idVendor="046d", idProduct="c077"),
+            usb("2-1", "00", ("03", "00", "00"), idVendor="056a", idProduct="0315", speed="1.5"),
+            usb("2-2", "ef", ("0e", "01", "00"), idVendor="046d", idProduct="0825", speed="fast"),
+        )
+    )  # fmt: skip
+
+    assert machine.usb_devices() == (
+        UsbDevice("1-1.4", "0781", "5581", "SanDisk", "Ultra", "4C53", "3.20", 5000.0),
+        UsbDevice("2-1", "056a", "0315", speed=1.5),
+        UsbDevice("2-2", "046d", "0825", speed=-1.0),
+    )

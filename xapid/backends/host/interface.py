@@ -49,6 +49,50 @@ class Cpu:
 
 
 @dataclass(frozen=True)
+class UsbDevice:
+    """A device on a USB port that a guest could be given."""
+
+    path: str
+    """bus and ports, as the kernel writes them: 1-1.4"""
+    vendor_id: str
+    """four hexadecimal digits"""
+    product_id: str
+    vendor: str = ""
+    product: str = ""
+    serial: str = ""
+    version: str = ""
+    """of USB"""
+    speed: float = -1.0
+    """Mbit/s; -1: not known"""
+
+
+@dataclass(frozen=True)
+class DriverVariant:
+    """One variant of a driver of the kernel."""
+
+    name: str
+    version: str
+    hardware_present: bool
+    priority: float
+    status: str
+
+
+@dataclass(frozen=True)
+class KernelDriver:
+    """A driver of the kernel of which there are variants to choose from."""
+
+    name: str
+    type: str
+    description: str
+    info: str
+    variants: tuple[DriverVariant, ...]
+    active: str = ""
+    """name of the variant that is in use"""
+    selected: str = ""
+    """name of the one to be used after the next boot"""
+
+
+@dataclass(frozen=True)
 class HostFacts:
     """What a machine says of itself."""
 
@@ -150,3 +194,11 @@ class HostDriver(Protocol):
 
         Raises NotSupported where processors cannot be kept awake.
         """
+
+    def usb_devices(self) -> tuple[UsbDevice, ...]:
+        """Those that guests could be given: no hubs, and nothing that somebody at the machine types or points with."""
+
+    def kernel_drivers(self) -> tuple[KernelDriver, ...]: ...
+
+    def select_variant(self, driver: str, variant: str) -> None:
+        """Choose a variant of a driver for the next boot; empty: none. Raises NotSupported if none can be chosen."""

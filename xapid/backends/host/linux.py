@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 
 from xapid.backends import process
-from xapid.backends.host import processors
+from xapid.backends.host import processors, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
-from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts, Moment, TimeSource
+from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts, KernelDriver, Moment, TimeSource, UsbDevice
 from xapid.backends.host.log import send_log_to
 from xapid.backends.host.logins import Logins
 from xapid.backends.host.sleep import set_max_cstate
@@ -144,6 +144,15 @@ class Linux:
 
     def set_max_cstate(self, state: int | None, substate: int | None) -> None:
         set_max_cstate(self._tree, state, substate)
+
+    def usb_devices(self) -> tuple[UsbDevice, ...]:
+        return usb.devices(self._tree)
+
+    def kernel_drivers(self) -> tuple[KernelDriver, ...]:
+        return variants.kernel_drivers(self._tree, self._run)
+
+    def select_variant(self, driver: str, variant: str) -> None:
+        variants.select(self._tree, self._run, driver, variant)
 
 
 def _numbered(tree: Tree, directory: str, prefix: str) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
 from xapid.backends.host.clock import moment, zones
-from xapid.backends.host.interface import Cpu, HostFacts, Moment, TimeSource
+from xapid.backends.host.interface import Cpu, HostFacts, KernelDriver, Moment, TimeSource, UsbDevice
 from xapid.backends.interface import BadConfig, DriverInfo
 
 CPUS = tuple(
@@ -28,6 +29,8 @@ class Sim:
         self.debug_keys = ""
         """All that were sent."""
         self.log_destination = ""
+        self.usb: tuple[UsbDevice, ...] = ()
+        self.drivers: tuple[KernelDriver, ...] = ()
         self.hostname = "sim"
         self.initiator = ""
         self.max_cstate: tuple[int | None, int | None] = (None, None)
@@ -123,3 +126,12 @@ class Sim:
 
     def set_max_cstate(self, state: int | None, substate: int | None) -> None:
         self.max_cstate = state, substate
+
+    def usb_devices(self) -> tuple[UsbDevice, ...]:
+        return self.usb
+
+    def kernel_drivers(self) -> tuple[KernelDriver, ...]:
+        return self.drivers
+
+    def select_variant(self, driver: str, variant: str) -> None:
+        self.drivers = tuple(replace(each, selected=variant) if each.name == driver else each for each in self.drivers)

@@ -55,6 +55,9 @@ class Tree:
     def is_directory(self, name: str) -> bool:
         return (self.root / name).is_dir()
 
+    def is_file(self, name: str) -> bool:
+        return (self.root / name).is_file()
+
     def has_unit(self, unit: str) -> bool:
         """Whether a unit of systemd is installed."""
         return any((self.root / folder / unit).exists() for folder in UNIT_FOLDERS)

@@ -36,6 +36,7 @@ from xapid.ops.host.facts import compute_memory_overhead as compute_memory_overh
 from xapid.ops.host.facts import get_data_sources as get_data_sources
 from xapid.ops.host.facts import get_management_interface as get_management_interface
 from xapid.ops.host.facts import get_tracked_user_agents as get_tracked_user_agents
+from xapid.ops.host.facts import rescan_drivers as rescan_drivers
 from xapid.ops.host.facts import retrieve_wlb_evacuate_recommendations as retrieve_wlb_evacuate_recommendations
 from xapid.ops.host.logs import dmesg as dmesg
 from xapid.ops.host.logs import dmesg_clear as dmesg_clear

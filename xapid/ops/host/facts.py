@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from xapid.auth.sessions import Sessions
 from xapid.datamodel import PIF, Host
 from xapid.datamodel.errors import INTERNAL_ERROR, WLB_NOT_INITIALIZED
+from xapid.ops.host_driver import rescan
 from xapid.rules.memory import free_memory
 from xapid.runtime.context import Context
 
@@ -40,3 +41,8 @@ def get_data_sources(ctx: Context, host: Host) -> list[dict[str, Any]]:
 
 def retrieve_wlb_evacuate_recommendations(ctx: Context, self: Host) -> NoReturn:
     raise WLB_NOT_INITIALIZED()
+
+
+async def rescan_drivers(ctx: Context, self: Host) -> None:
+    """Look anew at the drivers of which there are variants to choose from."""
+    await rescan(ctx, self)
