@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import tracemalloc
 import xmlrpc.client
 from collections.abc import Sequence
 from itertools import chain
@@ -364,3 +365,17 @@ def test_any_text_in_a_record_arrives(label: str, config: dict[str, str], tags: 
         record = read(RecordType("network"), row, Inverse())
 
         assert (record["name_label"], record["other_config"], record["tags"]) == (label, config, tags)
+
+
+def test_kept_encodings_take_no_more_memory_than_they_have_bytes() -> None:
+    """What encoders return may lie in a buffer that is larger: of ten thousand records that makes 80 MB."""
+    rows = [make_row(Network, f"OpaqueRef:{number}", name_label=f"n{number}") for number in range(200)]
+    encoder = RecordEncoder(Network, Kept(10 * 2**20))
+    encoder.json(make_row(Network, "warm"), lambda *_: ())
+    encoder.xml(make_row(Network, "warm"), lambda *_: ())
+    for encode in (encoder.json, encoder.xml):
+        tracemalloc.start()
+        size = sum(len(encode(row, lambda *_: ())) for row in rows)
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert taken < 1.5 * size + 500 * len(rows)

@@ -395,9 +395,14 @@ class HttpProtocol(asyncio.Protocol):
         try:
             await self.send(start)
             for each in reply.slices or ([whole[at : at + SLICE]] for at in range(0, len(whole), SLICE)):
-                await self.send(*each)
+                await self.send(each[0] if len(each) == 1 else b"".join(each))
                 await asyncio.sleep(0)
         except ConnectionResetError:
+            return
+        except Exception:
+            # The head is out, and with it a promise of length: only the end of the connection says that it is broken.
+            log.exception("a reply was broken off")
+            self.abort()
             return
         self._replied(keep_alive)
         self._advance()

@@ -46,11 +46,15 @@ class Reply(NamedTuple):
     version: str = ""
     """Of the status line; empty: as the request says."""
     slices: Sequence[Sequence[bytes]] = ()
+    length: int = -1
+    """Bytes of all slices, where that was counted while they were made."""
     """A long body, instead of ``body``: what is sent in one go, in pieces. To join 9 MB takes longer than all else."""
 
     @property
     def size(self) -> int:
         """Bytes of the body."""
+        if self.length >= 0:
+            return self.length
         return sum(map(len, chain.from_iterable(self.slices))) if self.slices else len(self.body)
 
     @property

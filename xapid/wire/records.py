@@ -140,7 +140,8 @@ class RecordEncoder:
         """``{...}``."""
         data: bytes | None = row._json
         if data is None:
-            data = orjson.dumps(self._json(self._values(row, members)))
+            # orjson leaves its bytes in a buffer of 8 KiB; a copy takes what it needs.
+            data = memoryview(orjson.dumps(self._json(self._values(row, members)))).tobytes()
             self._kept.keep(row, JSON_SLOT, data)
         return data
 
