@@ -385,6 +385,11 @@ async def test_a_pool_speaks_https_only_as_soon_as_all_hosts_do(xapi: Xapi, pool
     assert (before, during, await xapi.host.get_https_only(host)) == (False, True, False)
 
 
+async def test_old_tls_is_off_whether_one_says_so_or_not(xapi: Xapi, pool: str, host: str) -> None:
+    assert await xapi.pool.disable_ssl_legacy(pool) == ""
+    assert await xapi.host.get_ssl_legacy(host) is False
+
+
 async def test_clients_may_log_in_by_certificate_while_the_pool_says_so(xapi: Xapi, pool: str) -> None:
     await xapi.pool.enable_client_certificate_auth(pool, "backup.example")
     during = (await xapi.pool.get_all_records())[pool]

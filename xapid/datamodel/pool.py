@@ -780,7 +780,7 @@ class Pool(
         deprecated="dundee",
     )
     disable_ssl_legacy = message(
-        "Meant to offer no old ciphers, which never happens. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Speak nothing older than TLS 1.2, which the hosts never do.",
         Param("self", ref("pool"), "The pool."),
         since="dundee",
         state="deprecated",

@@ -18,6 +18,7 @@ from xapid.ops.pool.certificates import certificate_uninstall as certificate_uni
 from xapid.ops.pool.certificates import crl_install as crl_install
 from xapid.ops.pool.certificates import crl_list as crl_list
 from xapid.ops.pool.certificates import crl_uninstall as crl_uninstall
+from xapid.ops.pool.certificates import disable_ssl_legacy as disable_ssl_legacy
 from xapid.ops.pool.certificates import install_ca_certificate as install_ca_certificate
 from xapid.ops.pool.certificates import install_trusted_certificate as install_trusted_certificate
 from xapid.ops.pool.certificates import set_https_only as set_https_only

@@ -145,6 +145,10 @@ def set_https_only(ctx: Context, self: Pool, value: bool) -> None:
         hosts.set_https_only(ctx, host, value)
 
 
+def disable_ssl_legacy(ctx: Context, self: Pool) -> None:
+    """Nothing older than TLS 1.2 is ever spoken."""
+
+
 # --- Copies ------------------------------------------------------------------------------------------
 
 
