@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import inspect
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 import pytest
 
@@ -69,10 +71,18 @@ def of_handlers() -> Iterator[Said]:
 
 
 def of_keys() -> Iterator[Said]:
-    for setting in declared(Config):
-        yield Said(setting.name, setting.doc)
     for key in all_keys():
         yield Said(f"{key.owner}.{key.field}:{key.name}", key.doc)
+
+
+def of_settings() -> Iterator[Said]:
+    for setting in declared(Config):
+        yield Said(setting.name, setting.doc)
+    tables = (kind for kind in get_type_hints(Config).values() if dataclasses.is_dataclass(kind))
+    kinds = (setting.kind for setting in declared(Config) if issubclass(type(setting.kind), enum.EnumType))
+    for each in (Config, *tables, *kinds):
+        # A dataclass without a docstring is given its signature.
+        yield Said(f"{each.__name__} in the configuration", inspect.cleandoc(each.__dict__.get("__doc__") or ""))
 
 
 KINDS = {
@@ -80,6 +90,7 @@ KINDS = {
     "errors": list(of_errors()),
     "handlers": list(of_handlers()),
     "keys": list(of_keys()),
+    "settings": list(of_settings()),
 }
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -91,7 +102,8 @@ def test_all_is_said_in_sentences(kind: str) -> None:
 
 
 def is_sentence(text: str) -> bool:
-    return re.fullmatch(r"\S.*[^.\s]\.", text, re.DOTALL) is not None
+    """Begun with a capital, or with a name that is seen to be one (``other_config``), and ended by one full stop."""
+    return re.fullmatch(r"([A-Z]|\w+[._=-]\w).*[^.\s]\.", text, re.DOTALL) is not None
 
 
 @every_kind
@@ -132,7 +144,7 @@ def only_refuses(method: Method) -> bool:
 
 @pytest.mark.parametrize("text, sentence", [
     ("The host.", True), ("", False), ("The host", False), (" The host.", False),
-    ("And so on..", False), ("It is there. ", False),
+    ("And so on..", False), ("It is there. ", False), ("the host.", False), ("other_config is not read.", True),
 ])  # fmt: skip
 def test_what_a_sentence_is(text: str, sentence: bool) -> None:
     assert is_sentence(text) is sentence

@@ -26,7 +26,7 @@ class DR_task(Object, roles=POOL_OPERATOR, since="boston"):
         ),
         Param("type", STRING, "Type of the repositories."),
         Param("device_config", STRING_MAP, "How they are reached, as for a PBD of that type."),
-        Param("whitelist", set_of(STRING), "uuids of the repositories to introduce; others are left alone."),
+        Param("whitelist", set_of(STRING), "The uuids of the repositories to introduce; others are left alone."),
         result=ref("DR_task"),
     )
     destroy = message(

@@ -467,7 +467,7 @@ ON_BOOT = MapKey(
     "on_boot",
     Text("reset, or anything else"),
     "",
-    "reset: the disk falls back at each start of its machine.",
+    "With reset, the disk falls back at each start of its machine.",
 )
 CACHING = MapKey(
     "VDI",

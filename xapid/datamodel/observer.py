@@ -78,7 +78,7 @@ class Observer(Object, roles=POOL_ADMIN, since="23.14.0", state="prototyped", co
     set_endpoints = message(
         "Say where traces go.",
         Param("self", ref("Observer"), "The observer."),
-        Param("value", set_of(STRING), "http or https addresses, or bugtool for files on the host."),
+        Param("value", set_of(STRING), "Addresses of http or https, or bugtool for files on the host."),
         state="prototyped",
     )
     set_components = message(

@@ -922,7 +922,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     set_ha_restart_priority = message(
         "Say what high availability does with the machine when its host fails.",
         Param("self", ref("VM"), "The machine.", late=True),
-        Param("value", STRING, "restart, best-effort, or empty for nothing."),
+        Param("value", STRING, "One of restart and best-effort, or empty for nothing."),
         roles=POOL_OPERATOR,
         has_async=False,
         since="orlando",
@@ -1473,8 +1473,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     call_plugin = message(
         "Ask the agent in the running guest to do something; fails, as no hypervisor here reaches such agents yet.",
         Param("vm", ref("VM"), "The machine."),
-        Param("plugin", STRING, "guest-agent-operation, the only one there is."),
-        Param("fn", STRING, "request-rdp-on, request-rdp-off or run-script."),
+        Param("plugin", STRING, "The only one there is: guest-agent-operation."),
+        Param("fn", STRING, "One of request-rdp-on, request-rdp-off and run-script."),
         Param("args", STRING_MAP, "Arguments by name; run-script takes script, of 1024 bytes at most."),
         result=STRING,
         roles=VM_OPERATOR,
@@ -1560,7 +1560,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     set_uefi_mode = message(
         "Meant to change who owns the keys of the machine's UEFI firmware; changes nothing and answers an empty text.",
         Param("self", ref("VM"), "The machine."),
-        Param("mode", enum_of(VmUefiMode), "setup to give them up, user to have them owned."),
+        Param("mode", enum_of(VmUefiMode), "Either setup, to give them up, or user, to have them owned."),
         result=STRING,
         roles=POOL_ADMIN,
         since="24.17.0",

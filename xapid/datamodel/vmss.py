@@ -98,7 +98,7 @@ class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):
     add_to_schedule = message(
         "Add a key to the schedule that it does not have.",
         Param("self", ref("VMSS"), "The schedule.", late=True),
-        Param("key", STRING, "min, hour or days."),
+        Param("key", STRING, "One of min, hour and days."),
         Param(
             "value",
             STRING,
@@ -109,7 +109,7 @@ class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):
     remove_from_schedule = message(
         "Take a key out of the schedule.",
         Param("self", ref("VMSS"), "The schedule."),
-        Param("key", STRING, "min, hour or days."),
+        Param("key", STRING, "One of min, hour and days."),
         has_async=False,
     )
     set_last_run_time = message(

@@ -58,8 +58,8 @@ class LogConfig:
     level: LogLevel = setting(LogLevel.info, "Least severity: debug, info, warning or error.", flag="LEVEL")
     format: LogFormat = setting(
         LogFormat.text,
-        "text for people, or json, one object a line, for programs. Text goes to systemd's journal with task and "
-        "originator as fields, where that takes the standard error output.",
+        "Either text, for people, or json, one object a line, for programs. Text goes to systemd's journal with task "
+        "and originator as fields, where that takes the standard error output.",
     )
     rate: int = setting(500, "Lines a second; what is more is counted and left out. 0: any number.", least=0)
 
@@ -82,9 +82,9 @@ class FirstStartConfig:
         "tools. Empty: yes, but on simulated drivers no.",
     )
     demo_guest: bool = setting(True, "Whether to make the template 'xapid demo guest'.")
-    host_uuid: str = setting("", "uuid of this host, to restore one that was lost. Empty: a new one.")
+    host_uuid: str = setting("", "The uuid of this host, to restore one that was lost. Empty: a new one.")
     host_ref: str = setting("", "Reference of this host, likewise, as in OpaqueRef:UUID.")
-    pool_uuid: str = setting("", "uuid of the pool, likewise.")
+    pool_uuid: str = setting("", "The uuid of the pool, likewise.")
     pool_ref: str = setting("", "Reference of the pool, likewise.")
 
 
@@ -165,8 +165,8 @@ class Config:
     )
     drivers: Drivers = setting(
         Drivers.auto,
-        "auto takes what this host has: Xen, else QEMU with KVM, else QEMU that emulates. libvirt does the same and "
-        "fails without libvirt; sim only pretends, in memory.",
+        "Either auto, which takes what this host has: Xen, else QEMU with KVM, else QEMU that emulates; or libvirt, "
+        "which does the same and fails without libvirt; or sim, which only pretends, in memory.",
         flag="auto|libvirt|sim",
     )
     password_file: Path | None = setting(
