@@ -237,7 +237,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     )
     PGPUs: Set[Ref[PGPU]] = inverse("PGPU.host", "Graphics cards of the host; none are recorded yet.", since="boston")
     PUSBs: Set[Ref[PUSB]] = inverse(
-        "PUSB.host", "USB devices plugged into the host; none are recorded yet.", since="inverness"
+        "PUSB.host", "USB devices plugged into the host, as the last start or PUSB.scan found them.", since="inverness"
     )
     ssl_legacy: bool = static(
         True,
