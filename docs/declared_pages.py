@@ -19,6 +19,7 @@ from xapid.datamodel.errors import ApiError, OtherError
 from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.datamodel.implicit import all_messages, messages_of
 from xapid.datamodel.map_keys import all_keys
+from xapid.datamodel.meanings import meanings
 from xapid.datamodel.own import Own
 from xapid.datamodel.roles import HIGHEST_FIRST
 from xapid.datamodel.types import CLASSES, ClassSpec, Field, Lifecycle, MessageSpec, Param, State, api_enum_name
@@ -127,7 +128,10 @@ def _class(spec: ClassSpec) -> Iterator[str]:
             yield from _field(each)
     for enum in spec.enums.values():
         yield from _title(f"Values of {api_enum_name(enum)}", "-")
-        yield from (_text(inspect.getdoc(enum) or ""), "", ", ".join(_literal(each.value) for each in enum), "")
+        yield from (_text(inspect.getdoc(enum) or ""), "")
+        said = meanings(enum)
+        for value in enum:
+            yield from _entry(_literal(value.value), [_text(said.get(value.value, ""))])
     messages = list(messages_of(spec).values())
     for title, implicit in (("Messages", False), ("Messages that follow from the fields", True)):
         chosen = [each for each in messages if each.implicit is implicit]

@@ -19,6 +19,7 @@ from xapid.datamodel.errors import ApiError, OtherError
 from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.datamodel.implicit import messages_of
 from xapid.datamodel.map_keys import all_keys
+from xapid.datamodel.meanings import meanings
 from xapid.datamodel.own import Own
 from xapid.datamodel.types import CLASSES, ClassSpec, RefType, SetType, State, Type, api_enum_name
 from xapid.ops import MODULES
@@ -46,6 +47,9 @@ def of_class(spec: ClassSpec) -> Iterator[Said]:
     for each in spec.enums.values():
         # An enumeration without a docstring has that of its base.
         yield Said(f"{spec.name}: {api_enum_name(each)}", inspect.cleandoc(each.__dict__.get("__doc__") or ""))
+        said = meanings(each)
+        for value in each:
+            yield Said(f"{spec.name}: {api_enum_name(each)}.{value.value}", said.get(value.value, ""))
     for message in messages_of(spec).values():
         yield Said(f"{spec.name}.{message.name}", message.doc)
         for param in message.params:

@@ -32,8 +32,11 @@ class BondMode(enum.StrEnum):
     """How a bond spreads its packets: by machine, over one link at a time, or as agreed with the switch."""
 
     balance_slb = "balance-slb"
+    """Each machine goes over one link, and machines are spread over all."""
     active_backup = "active-backup"
+    """All go over one link, and over another when that fails."""
     lacp = "lacp"
+    """All links are used as host and switch agree by LACP."""
 
 
 class Bond(Object, roles=POOL_OPERATOR, since="miami"):

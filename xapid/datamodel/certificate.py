@@ -17,9 +17,13 @@ class CertificateType(enum.StrEnum):
     """What a certificate proves: an authority, a host to all the world, a host to its pool, or one server."""
 
     ca = "ca"
+    """An authority whose word for others is taken."""
     host = "host"
+    """A host, to all the world."""
     host_internal = "host_internal"
+    """A host, to the other hosts of its pool."""
     pinned = "pinned"
+    """One server that is trusted by itself, whoever signed for it."""
 
 
 class Certificate(Object, roles=POOL_OPERATOR, since="stockholm"):

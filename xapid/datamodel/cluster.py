@@ -42,10 +42,15 @@ class ClusterOperation(enum.StrEnum):
     """What can be asked of a cluster, and what can be going on with it."""
 
     add = "add"
+    """A host joins it."""
     remove = "remove"
+    """A host leaves it for good."""
     enable = "enable"
+    """A member takes part again."""
     disable = "disable"
+    """A member does not take part for a while."""
     destroy = "destroy"
+    """It is dissolved."""
 
 
 class Cluster(Object, roles=POOL_OPERATOR, since="kolkata"):

@@ -27,8 +27,11 @@ class ClusterHostOperation(enum.StrEnum):
     """What can be asked of a host's part in a cluster, and what can be going on with it."""
 
     enable = "enable"
+    """The host takes part again."""
     disable = "disable"
+    """The host does not take part for a while."""
     destroy = "destroy"
+    """The host leaves the cluster for good."""
 
 
 class Cluster_host(Object, roles=POOL_OPERATOR, since="kolkata"):

@@ -16,8 +16,11 @@ class ConsoleProtocol(enum.StrEnum):
     """What is spoken on a console: a serial terminal (vt100), VNC (rfb) or RDP (rdp)."""
 
     vt100 = "vt100"
+    """A serial terminal."""
     rfb = "rfb"
+    """That of VNC."""
     rdp = "rdp"
+    """That of Windows."""
 
 
 class Console(Object, name="console", roles=VM_ADMIN, constructor=True):

@@ -32,8 +32,11 @@ class EventOperation(enum.StrEnum):
     """What happened to an object: it came (add), went (del), or changed (mod)."""
 
     add = "add"
+    """The object is new to who listens."""
     del_ = "del"
+    """The object is gone."""
     mod = "mod"
+    """Something about the object is different."""
 
 
 class Event(Object, name="event", roles=POOL_OPERATOR, in_db=False, persistent=False, events=False, listed=False):

@@ -18,7 +18,9 @@ class AllocationAlgorithm(enum.StrEnum):
     """How a physical GPU is chosen: the one with most room (breadth_first), or with least (depth_first)."""
 
     breadth_first = "breadth_first"
+    """The one with most room, so that guests are spread."""
     depth_first = "depth_first"
+    """The one with least room that will do, so that others stay empty."""
 
 
 class GPU_group(Object, roles=POOL_OPERATOR, since="boston"):

@@ -67,57 +67,84 @@ class HostAllowedOperations(enum.StrEnum):
     """What can be asked of a host, and what can be going on with it."""
 
     provision = "provision"
+    """Disks of a new machine are made on it."""
     evacuate = "evacuate"
+    """Its machines move to other hosts."""
     shutdown = "shutdown"
+    """It is switched off."""
     reboot = "reboot"
+    """It is switched off and on."""
     power_on = "power_on"
+    """It is switched on from afar."""
     vm_start = "vm_start"
+    """A machine is started on it."""
     vm_resume = "vm_resume"
+    """A suspended machine goes on there."""
     vm_migrate = "vm_migrate"
+    """A machine moves there, or away."""
     apply_updates = "apply_updates"
+    """Updates are installed on it."""
     enable = "enable"
+    """It takes machines again."""
 
 
 class LatestSyncedUpdatesAppliedState(enum.StrEnum):
     """Whether a host has all the updates that were last fetched for its pool."""
 
     yes = "yes"
+    """It has all of them."""
     no = "no"
+    """It lacks some."""
     unknown = "unknown"
+    """Nobody looked yet."""
 
 
 class HostDisplay(enum.StrEnum):
     """Whether the host shows its own screen or leaves it to a guest, and whether the next boot changes that."""
 
     enabled = "enabled"
+    """The screen is the host's own."""
     disable_on_reboot = "disable_on_reboot"
+    """The screen is the host's own until it reboots."""
     disabled = "disabled"
+    """The screen is left to a guest."""
     enable_on_reboot = "enable_on_reboot"
+    """The screen is left to a guest until the host reboots."""
 
 
 class HostSchedGran(enum.StrEnum):
     """What the hypervisor hands out at a time: single processors, whole cores or whole sockets."""
 
     core = "core"
+    """Whole cores, so that no two machines share one."""
     cpu = "cpu"
+    """Single processors, which may be threads of one core."""
     socket = "socket"
+    """Whole sockets, so that no two machines share one."""
 
 
 class HostNumaAffinityPolicy(enum.StrEnum):
     """Where memory and processors of a guest are: anywhere, close together if possible, or as is usual here."""
 
     any = "any"
+    """Wherever there is room."""
     best_effort = "best_effort"
+    """Within one node if there is room."""
     default_policy = "default_policy"
+    """As the toolstack does by default."""
 
 
 class HostNtpMode(enum.StrEnum):
     """Where the clock takes the time from: servers told by DHCP, servers named here, those of the product, or none."""
 
     DHCP = "DHCP"
+    """From servers that the network names."""
     Custom = "Custom"
+    """From the servers in ntp_custom_servers."""
     Factory = "Factory"
+    """From the servers that came with the system."""
     Disabled = "Disabled"
+    """From nobody; the clock runs by itself."""
 
 
 class Host(Object, name="host", roles=POOL_OPERATOR):

@@ -27,14 +27,23 @@ class Cls(enum.StrEnum):
     """What kind of object a message is about."""
 
     VM = "VM"
+    """A machine."""
     Host = "Host"
+    """One of the hosts."""
     SR = "SR"
+    """A storage repository."""
     Pool = "Pool"
+    """The whole pool."""
     VMPP = "VMPP"
+    """A policy for backups, of which there are none any more."""
     VMSS = "VMSS"
+    """A schedule of snapshots."""
     PVS_proxy = "PVS_proxy"
+    """A proxy between a machine and a server that streams its disk."""
     VDI = "VDI"
+    """A disk."""
     Certificate = "Certificate"
+    """One that a host shows or the pool trusts."""
 
 
 class Message(

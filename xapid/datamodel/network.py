@@ -34,20 +34,25 @@ class NetworkOperations(enum.StrEnum):
     """What can be going on with a network."""
 
     attaching = "attaching"
+    """An interface is being connected to it."""
 
 
 class NetworkDefaultLockingMode(enum.StrEnum):
     """What machines may send whose interface says nothing else: anything, or nothing."""
 
     unlocked = "unlocked"
+    """They may send anything."""
     disabled = "disabled"
+    """They may send nothing."""
 
 
 class NetworkPurpose(enum.StrEnum):
     """What a network is for beside machines: access to disks by NBD, with TLS or without it."""
 
     nbd = "nbd"
+    """Disks may be reached over it by NBD with TLS."""
     insecure_nbd = "insecure_nbd"
+    """Disks may be reached over it by NBD without TLS."""
 
 
 class Network(

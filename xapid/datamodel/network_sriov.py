@@ -16,9 +16,13 @@ class SriovConfigurationMode(enum.StrEnum):
     """How the driver of a card is told its number of virtual functions."""
 
     sysfs = "sysfs"
+    """By a file of the running kernel, at once."""
     modprobe = "modprobe"
+    """By an option of the driver, which takes a restart."""
     manual = "manual"
+    """By hand: the toolstack does not know how."""
     unknown = "unknown"
+    """It was not found out yet."""
 
 
 class NetworkSriov(Object, name="network_sriov", roles=POOL_OPERATOR, since="kolkata"):

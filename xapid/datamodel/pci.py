@@ -16,9 +16,13 @@ class PciDom0Access(enum.StrEnum):
     """Whether the host itself uses a device now, and whether that changes at its next start."""
 
     enabled = "enabled"
+    """The host uses it."""
     disable_on_reboot = "disable_on_reboot"
+    """The host uses it until it reboots."""
     disabled = "disabled"
+    """The host leaves it to guests."""
     enable_on_reboot = "enable_on_reboot"
+    """The host leaves it to guests until it reboots."""
 
 
 class PCI(Object, roles=POOL_OPERATOR, since="boston"):

@@ -53,32 +53,44 @@ class PifIgmpStatus(enum.StrEnum):
     """Whether the bridge of a host interface looks at multicast memberships (IGMP snooping)."""
 
     enabled = "enabled"
+    """It looks."""
     disabled = "disabled"
+    """It does not look."""
     unknown = "unknown"
+    """It is not known whether it looks."""
 
 
 class IpConfigurationMode(enum.StrEnum):
     """Where the IPv4 address of a host interface comes from; None for no address."""
 
     None_ = "None"
+    """There is no address."""
     DHCP = "DHCP"
+    """A server gives it."""
     Static = "Static"
+    """It is set here."""
 
 
 class Ipv6ConfigurationMode(enum.StrEnum):
     """Where the IPv6 address of a host interface comes from; None for no address."""
 
     None_ = "None"
+    """There is no address."""
     DHCP = "DHCP"
+    """A server gives it."""
     Static = "Static"
+    """It is set here."""
     Autoconf = "Autoconf"
+    """It is made up from what routers announce."""
 
 
 class PrimaryAddressType(enum.StrEnum):
     """Which of its addresses a host interface is known by."""
 
     IPv4 = "IPv4"
+    """By that of version 4."""
     IPv6 = "IPv6"
+    """By that of version 6."""
 
 
 class PIF(Object, roles=POOL_OPERATOR):

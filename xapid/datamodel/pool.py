@@ -58,51 +58,77 @@ class PoolAllowedOperations(enum.StrEnum):
     """What can go on for a pool as a whole, each named after the message that starts it or the part of joining that it is."""
 
     ha_enable = "ha_enable"
+    """Hosts begin to watch each other."""
     ha_disable = "ha_disable"
+    """Hosts stop watching each other."""
     cluster_create = "cluster_create"
+    """The hosts form a cluster."""
     designate_new_master = "designate_new_master"
+    """Another host becomes the coordinator."""
     configure_repositories = "configure_repositories"
+    """What updates are taken from is changed."""
     sync_updates = "sync_updates"
+    """Updates are looked for."""
     sync_bundle = "sync_bundle"
+    """Updates are taken from an archive that was sent."""
     get_updates = "get_updates"
+    """It is gathered which updates the hosts lack."""
     apply_updates = "apply_updates"
+    """Updates are installed on a host."""
     tls_verification_enable = "tls_verification_enable"
+    """Hosts begin to verify each other's certificates."""
     cert_refresh = "cert_refresh"
+    """A host makes its certificate for the pool anew."""
     exchange_certificates_on_join = "exchange_certificates_on_join"
+    """A joining host and the pool swap their own certificates."""
     exchange_ca_certificates_on_join = "exchange_ca_certificates_on_join"
+    """A joining host and the pool swap the authorities that they trust."""
     copy_primary_host_certs = "copy_primary_host_certs"
+    """A host takes over certificates from the coordinator."""
     eject = "eject"
+    """A host leaves the pool."""
     exchange_crls_on_join = "exchange_crls_on_join"
+    """A joining host and the pool swap their lists of revoked certificates."""
 
 
 class TelemetryFrequency(enum.StrEnum):
     """How often figures about the pool are sent to those who make it."""
 
     daily = "daily"
+    """Once a day."""
     weekly = "weekly"
+    """Once in seven days."""
     monthly = "monthly"
+    """Once in a calendar's month."""
 
 
 class UpdateSyncFrequency(enum.StrEnum):
     """How often updates are looked for."""
 
     daily = "daily"
+    """Every day."""
     weekly = "weekly"
+    """On one day of the week, which update_sync_day names."""
 
 
 class PoolGuestSecurebootReadiness(enum.StrEnum):
     """Whether guests find what they check their loaders with: all of it (ready), all but the list of what is barred (ready_no_dbx), or not."""
 
     ready = "ready"
+    """All of it is there."""
     ready_no_dbx = "ready_no_dbx"
+    """All is there but the list of what is barred."""
     not_ready = "not_ready"
+    """Something else is missing."""
 
 
 class CertificatePurpose(enum.StrEnum):
     """What a certificate may vouch for: servers of licences (licensing) or of directories (ldaps)."""
 
     licensing = "licensing"
+    """It vouches for a server of licences."""
     ldaps = "ldaps"
+    """It vouches for a directory that is asked over TLS."""
 
 
 class Pool(

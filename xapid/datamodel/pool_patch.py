@@ -17,9 +17,13 @@ class AfterApplyGuidance(enum.StrEnum):
     """What must be restarted once a patch was applied."""
 
     restartHVM = "restartHVM"
+    """Machines with emulated hardware."""
     restartPV = "restartPV"
+    """Paravirtual machines."""
     restartHost = "restartHost"
+    """The whole host."""
     restartXAPI = "restartXAPI"
+    """The toolstack alone."""
 
 
 class PoolPatch(Object, name="pool_patch", roles=POOL_OPERATOR, since="miami", state="deprecated", deprecated="ely"):

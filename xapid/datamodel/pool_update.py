@@ -17,17 +17,24 @@ class UpdateAfterApplyGuidance(enum.StrEnum):
     """What must be restarted once an update was applied."""
 
     restartHVM = "restartHVM"
+    """Machines with emulated hardware."""
     restartPV = "restartPV"
+    """Paravirtual machines."""
     restartHost = "restartHost"
+    """The whole host."""
     restartXAPI = "restartXAPI"
+    """The toolstack alone."""
 
 
 class LivepatchStatus(enum.StrEnum):
     """Whether an update reaches what runs already by live patches: wholly, partly, or with no need to."""
 
     ok_livepatch_complete = "ok_livepatch_complete"
+    """Live patches do all that the update does."""
     ok_livepatch_incomplete = "ok_livepatch_incomplete"
+    """Live patches do a part; the rest takes a restart."""
     ok = "ok"
+    """There are no live patches in the update."""
 
 
 class PoolUpdate(Object, name="pool_update", roles=POOL_OPERATOR, since="ely"):

@@ -17,10 +17,15 @@ class PvsProxyStatus(enum.StrEnum):
     """How far a proxy is: off, ready, caching, or unable to because of what server and machine agreed on."""
 
     stopped = "stopped"
+    """It does not run."""
     initialised = "initialised"
+    """It runs, and the machine did not use it yet."""
     caching = "caching"
+    """It runs, and keeps what the machine reads."""
     incompatible_write_cache_mode = "incompatible_write_cache_mode"
+    """It can do nothing, since the machine writes to the server."""
     incompatible_protocol_version = "incompatible_protocol_version"
+    """It can do nothing, since server and machine speak a version that it does not know."""
 
 
 class PVS_proxy(Object, roles=POOL_OPERATOR, since="ely"):

@@ -12,8 +12,11 @@ class Origin(enum.StrEnum):
     """Where a source of updates gets them: from a web server, from files brought by hand, or from another pool."""
 
     remote = "remote"
+    """From a web server."""
     bundle = "bundle"
+    """From an archive that was sent."""
     remote_pool = "remote_pool"
+    """From another pool that has them."""
 
 
 class Repository(

@@ -12,7 +12,9 @@ class SdnControllerProtocol(enum.StrEnum):
     """Who opens the TLS connection: the virtual switches (ssl), or the controller (pssl)."""
 
     ssl = "ssl"
+    """The virtual switches call the controller."""
     pssl = "pssl"
+    """The controller calls the virtual switches."""
 
 
 class SDN_controller(Object, roles=POOL_OPERATOR, since="falcon"):

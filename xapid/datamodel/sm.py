@@ -12,8 +12,11 @@ class ImageFormatType(enum.StrEnum):
     """How the bytes of a disk are laid out in files or volumes."""
 
     raw = "raw"
+    """Byte for byte as the guest sees it."""
     vhd = "vhd"
+    """The format of Virtual PC."""
     qcow2 = "qcow2"
+    """The format of QEMU."""
 
 
 class SM(Object, roles=POOL_OPERATOR):

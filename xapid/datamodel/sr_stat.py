@@ -12,9 +12,13 @@ class SrHealth(enum.StrEnum):
     """How a repository is: well, mending itself, out of reach, or unusable."""
 
     healthy = "healthy"
+    """All is well."""
     recovering = "recovering"
+    """It mends itself, and serves meanwhile."""
     unreachable = "unreachable"
+    """The host does not get through to it."""
     unavailable = "unavailable"
+    """It cannot be used."""
 
 
 class SrStat(

@@ -34,17 +34,24 @@ class TaskAllowedOperations(enum.StrEnum):
     """What can be asked of a task: to stop (cancel), or to go once it is over (destroy)."""
 
     cancel = "cancel"
+    """Its end is asked for."""
     destroy = "destroy"
+    """It is forgotten, once it is over."""
 
 
 class TaskStatusType(enum.StrEnum):
     """How a task stands: under way (pending, cancelling), or over with a result, an error, or because it was cancelled."""
 
     pending = "pending"
+    """It is under way."""
     success = "success"
+    """It is over, and its result is there."""
     failure = "failure"
+    """It is over, and its error is there."""
     cancelling = "cancelling"
+    """It counts as under way; only clients set this."""
     cancelled = "cancelled"
+    """It is over before its time, because somebody asked for that."""
 
 
 class Task(Object, name="task", roles=POOL_OPERATOR, persistent=False):

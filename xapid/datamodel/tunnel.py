@@ -17,7 +17,9 @@ class TunnelProtocol(enum.StrEnum):
     """How packets are wrapped on their way through a tunnel."""
 
     gre = "gre"
+    """By Generic Routing Encapsulation."""
     vxlan = "vxlan"
+    """By Virtual Extensible LAN, in UDP."""
 
 
 class Tunnel(Object, name="tunnel", roles=POOL_OPERATOR, since="cowley"):

@@ -25,28 +25,41 @@ class VbdOperations(enum.StrEnum):
     """What can be asked of a drive, and what can be going on with it."""
 
     attach = "attach"
+    """It is connected as the machine starts; no message does it."""
     eject = "eject"
+    """Its medium is taken out."""
     insert = "insert"
+    """A medium is put in."""
     plug = "plug"
+    """It is put into a running machine."""
     unplug = "unplug"
+    """It is taken out of a running machine."""
     unplug_force = "unplug_force"
+    """It is taken out of a running machine, whatever the guest does."""
     pause = "pause"
+    """Its requests are held back while the disk beneath is changed."""
     unpause = "unpause"
+    """Its requests go on."""
 
 
 class VbdType(enum.StrEnum):
     """What kind of drive the guest sees; only in CD drives the medium can be changed."""
 
     CD = "CD"
+    """A drive with a medium that can be changed."""
     Disk = "Disk"
+    """A hard disk."""
     Floppy = "Floppy"
+    """A drive for floppy disks."""
 
 
 class VbdMode(enum.StrEnum):
     """Whether the guest may write to the disk (RW) or only read it (RO)."""
 
     RO = "RO"
+    """It may only read."""
     RW = "RW"
+    """It may write, too."""
 
 
 class VBD(Object, roles=VM_ADMIN, constructor=True):

@@ -18,10 +18,15 @@ class VgpuTypeImplementation(enum.StrEnum):
     """By which technique a physical GPU serves guests, whole or in shares."""
 
     passthrough = "passthrough"
+    """The guest has the whole of it."""
     nvidia = "nvidia"
+    """A manager of Nvidia's on the host divides it."""
     nvidia_sriov = "nvidia_sriov"
+    """It shows virtual functions, which a manager of Nvidia's serves."""
     gvt_g = "gvt_g"
+    """The driver of Intel's in the host divides it."""
     mxgpu = "mxgpu"
+    """It shows virtual functions, as cards of AMD do."""
 
 
 class VGPU_type(Object, roles=POOL_OPERATOR, since="vgpu-tech-preview"):

@@ -34,33 +34,46 @@ class VifOperations(enum.StrEnum):
     """What can be asked of an interface, and what can be going on with it."""
 
     attach = "attach"
+    """It is connected as the machine starts; no message does it."""
     plug = "plug"
+    """It is put into a running machine."""
     unplug = "unplug"
+    """It is taken out of a running machine."""
 
 
 class VifLockingMode(enum.StrEnum):
     """Which addresses an interface may use: any, only those allowed to it, none, or as its network says."""
 
     network_default = "network_default"
+    """As its network says."""
     locked = "locked"
+    """Only those in ipv4_allowed and ipv6_allowed, from its own MAC address."""
     unlocked = "unlocked"
+    """Any."""
     disabled = "disabled"
+    """None: all is dropped."""
 
 
 class VifIpv4ConfigurationMode(enum.StrEnum):
     """How a guest gets the IPv4 address of an interface; None leaves that to the guest."""
 
     None_ = "None"
+    """The guest sees to it itself."""
     Static = "Static"
+    """The guest is told the address that is set here."""
     DHCP = "DHCP"
+    """The guest is told to ask a server."""
 
 
 class VifIpv6ConfigurationMode(enum.StrEnum):
     """How a guest gets the IPv6 address of an interface; None leaves that to the guest."""
 
     None_ = "None"
+    """The guest sees to it itself."""
     Static = "Static"
+    """The guest is told the address that is set here."""
     Autoconf = "Autoconf"
+    """The guest is told to make it up from what routers announce."""
 
 
 class VIF(Object, roles=VM_ADMIN, constructor=True):

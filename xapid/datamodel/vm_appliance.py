@@ -17,9 +17,13 @@ class VmApplianceOperation(enum.StrEnum):
     """What can be asked of an appliance, and what can be going on with it."""
 
     start = "start"
+    """All its machines are started, in their order."""
     clean_shutdown = "clean_shutdown"
+    """The guests of all its machines are asked to shut down."""
     hard_shutdown = "hard_shutdown"
+    """All its machines are switched off, whatever the guests do."""
     shutdown = "shutdown"
+    """The guests are asked to shut down, and machines that do not are switched off."""
 
 
 class VM_appliance(Object, roles=POOL_OPERATOR, since="boston", constructor=True):

@@ -16,7 +16,9 @@ class PlacementPolicy(enum.StrEnum):
     """How hosts are chosen for a group: its machines on different hosts, or as for any other."""
 
     anti_affinity = "anti_affinity"
+    """On different hosts, as far as there are enough."""
     normal = "normal"
+    """As for machines without a group."""
 
 
 class VM_group(Object, roles=VM_ADMIN, since="24.19.1", state="prototyped", constructor=True):

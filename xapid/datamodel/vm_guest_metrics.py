@@ -12,8 +12,11 @@ class TristateType(enum.StrEnum):
     """An answer that may be not known."""
 
     yes = "yes"
+    """It is so."""
     no = "no"
+    """It is not so."""
     unspecified = "unspecified"
+    """It is not known."""
 
 
 class VM_guest_metrics(Object, roles=VM_ADMIN):

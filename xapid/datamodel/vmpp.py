@@ -36,32 +36,44 @@ class VmppBackupType(enum.StrEnum):
     """What kind of snapshot a policy took as a backup."""
 
     snapshot = "snapshot"
+    """One of the disks."""
     checkpoint = "checkpoint"
+    """One of disks and memory."""
 
 
 class VmppBackupFrequency(enum.StrEnum):
     """How often a policy was due to back up."""
 
     hourly = "hourly"
+    """Every hour."""
     daily = "daily"
+    """Every day."""
     weekly = "weekly"
+    """Every week."""
 
 
 class VmppArchiveFrequency(enum.StrEnum):
     """How often a policy was due to archive a backup."""
 
     never = "never"
+    """Not at all."""
     always_after_backup = "always_after_backup"
+    """As soon as the backup was there."""
     daily = "daily"
+    """Every day."""
     weekly = "weekly"
+    """Every week."""
 
 
 class VmppArchiveTargetType(enum.StrEnum):
     """By which protocol the place was reached to which a policy archived."""
 
     none = "none"
+    """There was no such place."""
     cifs = "cifs"
+    """It was a share of Windows."""
     nfs = "nfs"
+    """It was an export of NFS."""
 
 
 class VMPP(Object, roles=POOL_OPERATOR, since="cowley", state="removed", deprecated="clearwater", constructor=True):

@@ -34,16 +34,22 @@ class VmssFrequency(enum.StrEnum):
     """How often a schedule is due."""
 
     hourly = "hourly"
+    """Every hour."""
     daily = "daily"
+    """Every day."""
     weekly = "weekly"
+    """On days of the week that schedule names."""
 
 
 class VmssType(enum.StrEnum):
     """What kind of snapshot is to be taken; quiesced ones cannot be taken any more."""
 
     snapshot = "snapshot"
+    """One of the disks."""
     checkpoint = "checkpoint"
+    """One of disks and memory."""
     snapshot_with_quiesce = "snapshot_with_quiesce"
+    """One of the disks after the guest wrote everything out; removed."""
 
 
 class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):

@@ -17,12 +17,14 @@ class VtpmOperations(enum.StrEnum):
     """What can be asked of a virtual TPM, and what can be going on with it."""
 
     destroy = "destroy"
+    """It is deleted with its contents."""
 
 
 class PersistenceBackend(enum.StrEnum):
     """Where the contents of a virtual TPM are kept; xapi: in a secret of the database."""
 
     xapi = "xapi"
+    """In a secret of the database."""
 
 
 class VTPM(Object, roles=VM_ADMIN, since="22.26.0", state="prototyped"):

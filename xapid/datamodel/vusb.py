@@ -17,8 +17,11 @@ class VusbOperations(enum.StrEnum):
     """What can be asked of a virtual USB device, and what can be going on with it."""
 
     attach = "attach"
+    """It is connected as the machine starts; no message does it."""
     plug = "plug"
+    """It is put into a running machine."""
     unplug = "unplug"
+    """It is taken out of a running machine."""
 
 
 class VUSB(Object, roles=POOL_ADMIN, since="inverness"):
