@@ -31,7 +31,7 @@ class Cls(enum.StrEnum):
     Host = "Host"
     """One of the hosts."""
     SR = "SR"
-    """A storage repository."""
+    """A repository of disks."""
     Pool = "Pool"
     """The whole pool."""
     VMPP = "VMPP"
@@ -64,7 +64,7 @@ class Message(
         Param("name", STRING, "What happened, in a word that programs know."),
         Param("priority", INT, "How urgent it is: from 1, the most urgent, to 5."),
         Param("cls", enum_of(Cls), "The kind of object that it is about."),
-        Param("obj_uuid", STRING, "The uuid of the object."),
+        Param("obj_uuid", STRING, "The uuid that this object has."),
         Param("body", STRING, "What happened, in words."),
         result=ref("message"),
         has_async=False,

@@ -411,7 +411,7 @@ class Pool(
             "Meant to swap, between hosts, the certificate of a joining host for those of the pool. Not "
             "built yet: it answers NOT_IMPLEMENTED."
         ),
-        Param("uuid", STRING, "The uuid of the joining host."),
+        Param("uuid", STRING, "The uuid of the host that joins."),
         Param("certificate", STRING, "Its certificate, in PEM."),
         hidden=True,
     )

@@ -152,7 +152,7 @@ class Task(Object, name="task", roles=POOL_OPERATOR, persistent=False):
     add_to_other_config = message(
         "Add a key to other_config, if one made the task or is a pool operator; MAP_DUPLICATE_KEY if it is there.",
         Param("self", ref("task"), "The task."),
-        Param("key", STRING, "The key to add."),
+        Param("key", STRING, "The key that it gets."),
         Param("value", STRING, "The value of the key."),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="25.8.0",

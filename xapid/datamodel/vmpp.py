@@ -188,7 +188,7 @@ class VMPP(Object, roles=POOL_OPERATOR, since="cowley", state="removed", depreca
     )
     archive_now = message(
         "Removed, answers MESSAGE_REMOVED; it was to archive a backup at once.",
-        Param("snapshot", ref("VM"), "The snapshot to archive."),
+        Param("snapshot", ref("VM"), "The snapshot that was to be archived."),
         result=STRING,
         roles=VM_POWER_ADMIN,
         has_async=False,
