@@ -83,9 +83,6 @@ WITHOUT_CBT = (
 )
 """About changed blocks, the configuration of disks for offline use, and databases on disks."""
 
-BEYOND_THE_HOST = ("harmless #57",)
-"""Workload balancing."""
-
 PLUGGED = ("introduce, plug, configure, forget", "VLANs")
 """About interfaces of the host that are plugged and given addresses, and VLANs on them."""
 
@@ -107,7 +104,7 @@ SELECTED = (
     Selection("tasks", ("tasks",), at_least=250),
     *(Selection(name, (name,), at_least=steps) for name, steps in WHOLE.items()),
     Selection("storage-sr", ("storage-sr",), at_least=220, without=frozenset({"create through a task #4"})),
-    Selection("host-pool", ("host-pool",), at_least=180, without=frozenset(BEYOND_THE_HOST)),
+    Selection("host-pool", ("host-pool",), at_least=190),
     Selection("net-pifs", ("net-pifs",), at_least=10, without=frozenset(PLUGGED)),
     Selection("storage-vdi", ("storage-vdi",), at_least=270, without=frozenset(WITHOUT_CBT)),
     Selection("http", ("http",), at_least=120, without=frozenset(STREAMS), over_tcp=True),

@@ -954,7 +954,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="26.16.0",
     )
     retrieve_wlb_evacuate_recommendations = message(
-        "Ask a balancer of load where guests should go; WLB_NOT_INITIALIZED, since none can be joined.",
+        "Ask the service that balances load where guests should go; WLB_NOT_INITIALIZED without one.",
         Param("self", ref("host"), "The host."),
         result=map_of(ref("VM"), set_of(STRING)),
         roles=role_set(READ_ONLY, CLIENT_CERT),

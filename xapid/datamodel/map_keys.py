@@ -214,6 +214,15 @@ ALLOW_GUEST_SCRIPTS = MapKey(
     "The agents of guests may be asked to run a script.",
 )
 
+WLB_TIMEOUT_SECONDS = MapKey(
+    "pool",
+    "other_config",
+    "wlb_timeout",
+    Whole(1, 3600),
+    30,
+    "For how many seconds an answer of the service that balances load is waited for.",
+)
+
 # --- Hosts -------------------------------------------------------------------------------------------
 
 AUTO_ENABLE = MapKey(
@@ -482,4 +491,12 @@ VDI_BACKEND_KIND = MapKey(
 )
 TPM_OF_SECRET = MapKey(
     "secret", "other_config", "vtpm", UUID, "", "The TPM whose contents the secret holds; written by the server."
+)
+WLB_OF_SECRET = MapKey(
+    "secret",
+    "other_config",
+    "wlb",
+    UUID,
+    "",
+    "The pool that logs in to the service that balances its load by the secret; written by the server.",
 )

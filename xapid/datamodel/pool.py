@@ -193,16 +193,14 @@ class Pool(
     health_check_config: dict[str, str] = rw(
         {}, "Free keys of clients about reports of the state of the pool.", since="dundee"
     )
-    wlb_url: str = dynamic(
-        "", "Where the service that balances load is reached; empty, since none can be named yet.", since="george"
-    )
+    wlb_url: str = dynamic("", "Where the service that balances load is reached; empty without one.", since="george")
     wlb_username: str = dynamic(
         "",
-        "As whom the pool logs in to the service that balances load; empty, since none can be named yet.",
+        "As whom the pool logs in to the service that balances load.",
         since="george",
     )
     wlb_enabled: bool = rw(
-        False, "Whether that service is to be asked where machines shall run; nothing asks it yet.", since="george"
+        False, "Whether that service is to be asked for advice; placement does not ask it yet.", since="george"
     )
     wlb_verify_cert: bool = rw(
         False,
@@ -630,7 +628,7 @@ class Pool(
         since="george",
     )
     initialize_wlb = message(
-        "Meant to name the service that balances load. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Name the service that balances load, and let it log in to the pool.",
         Param("wlb_url", STRING, "Where the service is reached."),
         Param("wlb_username", STRING, "As whom the pool logs in to the service."),
         Param("wlb_password", STRING, "The password for that.", secret=True),
@@ -638,22 +636,20 @@ class Pool(
         Param("xenserver_password", STRING, "The password for that.", secret=True),
         since="george",
     )
-    deconfigure_wlb = message(
-        "Forget the service that balances load; WLB_NOT_INITIALIZED, since none is known.", since="george"
-    )
+    deconfigure_wlb = message("Forget the service that balances load.", since="george")
     send_wlb_configuration = message(
-        "Change how that service is configured; WLB_NOT_INITIALIZED, since none is known.",
+        "Change how that service is configured.",
         Param("config", STRING_MAP, "The keys to change, each with its value."),
         since="george",
     )
     retrieve_wlb_configuration = message(
-        "Read how that service is configured; WLB_NOT_INITIALIZED, since none is known.",
+        "Read how that service is configured.",
         result=STRING_MAP,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="george",
     )
     retrieve_wlb_recommendations = message(
-        "Ask that service which machines should move where; WLB_NOT_INITIALIZED, since none is known.",
+        "Ask that service which machines should move where.",
         result=map_of(ref("VM"), set_of(STRING)),
         roles=role_set(READ_ONLY, CLIENT_CERT),
         since="george",

@@ -1421,7 +1421,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         hidden=True,
     )
     retrieve_wlb_recommendations = message(
-        "Refused with WLB_NOT_INITIALIZED: there is no service for workload balancing to ask.",
+        "Ask the service that balances load which host would be good for the machine; WLB_NOT_INITIALIZED without one.",
         Param("vm", ref("VM"), "The machine."),
         result=map_of(ref("host"), set_of(STRING)),
         roles=role_set(READ_ONLY, CLIENT_CERT),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from xapid.auth.sessions import Sessions
 from xapid.datamodel import PIF, Host
-from xapid.datamodel.errors import INTERNAL_ERROR, WLB_NOT_INITIALIZED
+from xapid.datamodel.errors import INTERNAL_ERROR
 from xapid.ops.host_driver import rescan
+from xapid.ops.wlb_advice import where_to_evacuate
 from xapid.rules.memory import free_memory
 from xapid.runtime.context import Context
 
@@ -39,8 +40,8 @@ def get_data_sources(ctx: Context, host: Host) -> list[dict[str, Any]]:
     return []
 
 
-def retrieve_wlb_evacuate_recommendations(ctx: Context, self: Host) -> NoReturn:
-    raise WLB_NOT_INITIALIZED()
+async def retrieve_wlb_evacuate_recommendations(ctx: Context, self: Host) -> dict[str, list[str]]:
+    return await where_to_evacuate(ctx, self)
 
 
 async def rescan_drivers(ctx: Context, self: Host) -> None:

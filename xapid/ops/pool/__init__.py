@@ -48,16 +48,12 @@ from xapid.ops.pool.membership import sync_database as sync_database
 from xapid.ops.pool.settings import add_to_guest_agent_config as add_to_guest_agent_config
 from xapid.ops.pool.settings import apply_edition as apply_edition
 from xapid.ops.pool.settings import create_new_blob as create_new_blob
-from xapid.ops.pool.settings import deconfigure_wlb as deconfigure_wlb
 from xapid.ops.pool.settings import disable_local_storage_caching as disable_local_storage_caching
 from xapid.ops.pool.settings import enable_local_storage_caching as enable_local_storage_caching
 from xapid.ops.pool.settings import get_guest_secureboot_readiness as get_guest_secureboot_readiness
 from xapid.ops.pool.settings import get_license_state as get_license_state
 from xapid.ops.pool.settings import has_extension as has_extension
 from xapid.ops.pool.settings import remove_from_guest_agent_config as remove_from_guest_agent_config
-from xapid.ops.pool.settings import retrieve_wlb_configuration as retrieve_wlb_configuration
-from xapid.ops.pool.settings import retrieve_wlb_recommendations as retrieve_wlb_recommendations
-from xapid.ops.pool.settings import send_wlb_configuration as send_wlb_configuration
 from xapid.ops.pool.settings import set_custom_uefi_certificates as set_custom_uefi_certificates
 from xapid.ops.pool.settings import set_igmp_snooping_enabled as set_igmp_snooping_enabled
 from xapid.ops.pool.settings import set_vswitch_controller as set_vswitch_controller
@@ -81,3 +77,8 @@ from xapid.ops.pool.updates import set_repositories as set_repositories
 from xapid.ops.pool.updates import set_telemetry_next_collection as set_telemetry_next_collection
 from xapid.ops.pool.updates import set_update_sync_enabled as set_update_sync_enabled
 from xapid.ops.pool.updates import sync_updates as sync_updates
+from xapid.ops.pool.wlb import deconfigure_wlb as deconfigure_wlb
+from xapid.ops.pool.wlb import initialize_wlb as initialize_wlb
+from xapid.ops.pool.wlb import retrieve_wlb_configuration as retrieve_wlb_configuration
+from xapid.ops.pool.wlb import retrieve_wlb_recommendations as retrieve_wlb_recommendations
+from xapid.ops.pool.wlb import send_wlb_configuration as send_wlb_configuration

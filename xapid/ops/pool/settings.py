@@ -13,7 +13,6 @@ from xapid.datamodel.errors import (
     MESSAGE_REMOVED,
     OPENVSWITCH_NOT_ACTIVE,
     OPERATION_NOT_ALLOWED,
-    WLB_NOT_INITIALIZED,
 )
 from xapid.datamodel.pool import PoolGuestSecurebootReadiness
 from xapid.ops.blob import attach_new_blob
@@ -109,22 +108,3 @@ def get_license_state(ctx: Context, self: Pool) -> dict[str, str]:
 
 def apply_edition(ctx: Context, self: Pool, edition: str) -> None:
     """Whatever edition is asked for, the hosts keep all they can do."""
-
-
-# --- Workload balancing: no service for it is known --------------------------------------------------
-
-
-def retrieve_wlb_configuration(ctx: Context) -> NoReturn:
-    raise WLB_NOT_INITIALIZED()
-
-
-def retrieve_wlb_recommendations(ctx: Context) -> NoReturn:
-    raise WLB_NOT_INITIALIZED()
-
-
-def send_wlb_configuration(ctx: Context, config: dict[str, str]) -> NoReturn:
-    raise WLB_NOT_INITIALIZED()
-
-
-def deconfigure_wlb(ctx: Context) -> NoReturn:
-    raise WLB_NOT_INITIALIZED()

@@ -12,11 +12,11 @@ from xapid.datamodel.errors import (
     HOST_NOT_LIVE,
     NOT_IMPLEMENTED,
     OPERATION_NOT_ALLOWED,
-    WLB_NOT_INITIALIZED,
 )
 from xapid.datamodel.map_keys import ASSUME_SHARED, FIRMWARE
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import VmOperations, VmSecurebootReadiness
+from xapid.ops.wlb_advice import where_to_start
 from xapid.rules import devices, placement
 from xapid.rules.domain_spec import is_hvm
 from xapid.runtime.context import Context
@@ -46,8 +46,8 @@ def get_possible_hosts(ctx: Context, vm: VM) -> list[str]:
     return [host.ref for host in placement.possible_hosts(ctx.store, vm)]
 
 
-def retrieve_wlb_recommendations(ctx: Context, vm: VM) -> NoReturn:
-    raise WLB_NOT_INITIALIZED()
+async def retrieve_wlb_recommendations(ctx: Context, vm: VM) -> dict[str, list[str]]:
+    return await where_to_start(ctx, vm)
 
 
 def assert_agile(ctx: Context, self: VM) -> None:
