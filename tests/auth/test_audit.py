@@ -85,6 +85,15 @@ async def test_what_everybody_may_read_is_not_noted(fresh: FreshHost, audit: Aud
     assert written(audit) == []
 
 
+async def test_a_member_tells_of_its_own_calls_a_line_each(fresh: FreshHost, audit: AuditLog) -> None:
+    await fresh.xapi.pool.audit_log_append("[20261127T08:20:30.123Z|audit|beta|||audit] ('' 'x')\n[forged]\u2028\\")
+    await fresh.xapi.pool.audit_log_append("x" * 20000)
+
+    first, second = (each for each in written(audit) if "audit_log_append" not in each)
+    assert first == "[20261127T08:20:30.123Z|audit|beta|||audit] ('' 'x')\\u000a[forged]\\u2028\\\n"
+    assert second == "x" * 16384 + "\n"
+
+
 async def test_logins_are_noted_also_those_that_fail_and_no_password_is(fresh: FreshHost, audit: AuditLog) -> None:
     guest = fresh.xapi.beside(REMOTE)
     with raises_api("SESSION_AUTHENTICATION_FAILED", "mallory", "Authentication failure"):

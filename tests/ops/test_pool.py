@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from xmlrpc.client import DateTime
 
 import pytest
@@ -193,6 +194,17 @@ async def test_a_proxy_has_a_web_address(xapi: Xapi, pool: str, url: str) -> Non
     assert error.value.args == (url,)
 
 
+async def test_the_pool_is_called_otherwise_for_telemetry(fresh: FreshHost, pool: str) -> None:
+    before = fresh.store.get(Secret, fresh.store.one(Pool).telemetry_uuid)
+
+    await fresh.xapi.pool.reset_telemetry_uuid(pool)
+
+    after = fresh.store.get(Secret, fresh.store.one(Pool).telemetry_uuid)
+    assert after.value != before.value
+    assert UUID(after.value).version == 4
+    assert fresh.store.find(Secret, before.ref) is None
+
+
 async def test_telemetry_is_not_put_off_for_ever(fresh: FreshHost, pool: str) -> None:
     soon = DateTime(str(fresh.runtime.clock.date()))
     await fresh.xapi.pool.set_telemetry_next_collection(pool, soon)
@@ -345,6 +357,8 @@ async def test_other_plain_answers_of_the_pool(xapi: Xapi, pool: str) -> None:
     assert await xapi.pool.get_guest_secureboot_readiness(pool) == "not_ready"
     with pytest.raises(OPERATION_NOT_ALLOWED):
         await xapi.pool.set_custom_uefi_certificates(pool, "!")
+    with pytest.raises(OPERATION_NOT_ALLOWED):
+        await xapi.pool.set_uefi_certificates(pool, "!")
     with pytest.raises(MESSAGE_REMOVED):
         await xapi.pool.test_archive_target(pool, {})
     blob = await xapi.pool.create_new_blob(pool, "b", "text/plain", False)

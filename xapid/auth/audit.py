@@ -22,9 +22,13 @@ log = logging.getLogger(__name__)
 
 LONGEST = 500
 """Characters of one text of a line."""
+LONGEST_LINE = 16384
+"""Characters of a line that another host has made."""
 LOCAL_SUPERUSER = "LOCAL_SUPERUSER"
 ALLOWED, DENIED = "ALLOWED", "DENIED"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff'\\]")
+
+_UNESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Meant(NamedTuple):
@@ -86,7 +90,7 @@ class AuditLog:
         self._size = size
         self._files = files
         self._host = socket.gethostname()
-        self._queue: queue.SimpleQueue[Entry | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Entry | str | threading.Event | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._hurry = threading.Event()
         self._failing = False
@@ -107,6 +111,10 @@ class AuditLog:
         """Have an entry written soon: within ``GATHERED`` seconds and what the disk takes."""
         self._queue.put(entry)
 
+    def append(self, text: str) -> None:
+        """The same for a line that another host has made; it stays one line."""
+        self._queue.put(_UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:LONGEST_LINE]) + "\n")
+
     def _settle(self) -> None:
         """Wait until what was noted is written."""
         if self._thread is not None:
@@ -124,7 +132,8 @@ class AuditLog:
             self._hurry.clear()
             taken += (self._queue.get_nowait() for _ in range(self._queue.qsize()))
             going = None not in taken
-            text = "".join(line(each, self._host) for each in taken if isinstance(each, Entry))
+            lines = (line(each, self._host) if isinstance(each, Entry) else each for each in taken)
+            text = "".join(each for each in lines if isinstance(each, str))
             try:
                 self._write(text)
                 self._failing = False

@@ -745,10 +745,7 @@ class Pool(
         "Stop writing changes to a shared disk, which never happens: nothing to do.", since="midnight-ride"
     )
     audit_log_append = message(
-        (
-            "Meant to let a member write into the audit log of the coordinator. Not built yet: it answers "
-            "NOT_IMPLEMENTED."
-        ),
+        "Let a member write into the audit log of the coordinator.",
         Param("line", STRING, "The entry."),
         roles=POOL_ADMIN,
         hidden=True,
@@ -936,7 +933,7 @@ class Pool(
         since="21.4.0",
     )
     set_uefi_certificates = message(
-        "Write uefi_certificates. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Deprecated: refused with OPERATION_NOT_ALLOWED; set_custom_uefi_certificates takes its place.",
         Param("self", ref("pool"), "The pool."),
         Param("value", STRING, "The certificates, in Base64."),
         roles=POOL_ADMIN,
@@ -971,7 +968,7 @@ class Pool(
         state="prototyped",
     )
     reset_telemetry_uuid = message(
-        "Give the pool another name for telemetry. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Give the pool another name for telemetry.",
         Param("self", ref("pool"), "The pool."),
         roles=POOL_ADMIN,
         since="23.9.0",

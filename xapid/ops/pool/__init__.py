@@ -39,6 +39,7 @@ from xapid.ops.pool.ha import ha_compute_max_host_failures_to_tolerate as ha_com
 from xapid.ops.pool.ha import ha_compute_vm_failover_plan as ha_compute_vm_failover_plan
 from xapid.ops.pool.ha import ha_failover_plan_exists as ha_failover_plan_exists
 from xapid.ops.pool.ha import set_ha_host_failures_to_tolerate as set_ha_host_failures_to_tolerate
+from xapid.ops.pool.membership import audit_log_append as audit_log_append
 from xapid.ops.pool.membership import create_VLAN as create_VLAN
 from xapid.ops.pool.membership import designate_new_master as designate_new_master
 from xapid.ops.pool.membership import eject as eject
@@ -56,6 +57,7 @@ from xapid.ops.pool.settings import has_extension as has_extension
 from xapid.ops.pool.settings import remove_from_guest_agent_config as remove_from_guest_agent_config
 from xapid.ops.pool.settings import set_custom_uefi_certificates as set_custom_uefi_certificates
 from xapid.ops.pool.settings import set_igmp_snooping_enabled as set_igmp_snooping_enabled
+from xapid.ops.pool.settings import set_uefi_certificates as set_uefi_certificates
 from xapid.ops.pool.settings import set_vswitch_controller as set_vswitch_controller
 from xapid.ops.pool.settings import test_archive_target as test_archive_target
 from xapid.ops.pool.ssh import disable_ssh as disable_ssh
@@ -73,6 +75,7 @@ from xapid.ops.pool.updates import configure_repository_proxy as configure_repos
 from xapid.ops.pool.updates import configure_update_sync as configure_update_sync
 from xapid.ops.pool.updates import disable_repository_proxy as disable_repository_proxy
 from xapid.ops.pool.updates import remove_repository as remove_repository
+from xapid.ops.pool.updates import reset_telemetry_uuid as reset_telemetry_uuid
 from xapid.ops.pool.updates import set_repositories as set_repositories
 from xapid.ops.pool.updates import set_telemetry_next_collection as set_telemetry_next_collection
 from xapid.ops.pool.updates import set_update_sync_enabled as set_update_sync_enabled

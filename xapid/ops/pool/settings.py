@@ -74,6 +74,10 @@ def set_custom_uefi_certificates(ctx: Context, self: Pool, value: str) -> NoRetu
     raise OPERATION_NOT_ALLOWED("the configuration of this pool does not allow certificates of one's own")
 
 
+def set_uefi_certificates(ctx: Context, self: Pool, value: str) -> NoReturn:
+    raise OPERATION_NOT_ALLOWED("certificates of one's own go by pool.set_custom_uefi_certificates")
+
+
 # --- What needs another network back end: hosts have plain bridges ----------------------------------
 
 

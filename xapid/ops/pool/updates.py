@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NoReturn
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from xapid.datamodel import Host, Pool, Repository, Secret
 from xapid.datamodel.errors import (
@@ -122,3 +123,12 @@ def set_telemetry_next_collection(ctx: Context, self: Pool, value: DateTime) -> 
         raise TELEMETRY_NEXT_COLLECTION_TOO_LATE(value)
     with ctx.write() as tx:
         tx.set(self, telemetry_next_collection=value)
+
+
+def reset_telemetry_uuid(ctx: Context, self: Pool) -> None:
+    """From now on nobody can tell that what is collected is of the same pool as before."""
+    old = ctx.store.find(Secret, self.telemetry_uuid)
+    with ctx.write() as tx:
+        tx.set(self, telemetry_uuid=tx.create(Secret, value=str(uuid4())).ref)
+        if old is not None:
+            tx.delete(old)
