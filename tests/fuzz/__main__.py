@@ -24,6 +24,8 @@ def attack(name: str, seconds: float, seed: int) -> tuple[str, list[Finding], li
     search = Search(TARGETS[name](), corpus.read(name), seed)
     known = len(search.inputs)
     search.run_for(seconds)
+    for what in search.findings:
+        print(f"{name}: {what}", file=sys.stderr, flush=True)
     said = f"{search.tried:,} inputs, {search.edges:,} steps reached, {len(search.inputs) - known} new"
     smallest = search.smallest()
     search.target.close()

@@ -8,6 +8,7 @@ import logging
 import random
 import sys
 import tempfile
+import time
 import traceback
 import xmlrpc.client
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from tests.rules.test_incremental import stale
 from tests.xapi import Xapi
 from xapid.api.implicit import implicit_run
 from xapid.api.methods import Method, find_operations, method_table
+from xapid.datamodel import VM
 from xapid.datamodel.types import (
     CLASSES,
     BoolType,
@@ -49,12 +51,16 @@ NOT_CALLED = {
     # They wait until something happens, end the session, or end the program that runs them.
     "event.next", "session.logout", "session.local_logout", "host.restart_agent", "host.shutdown_agent",
 }  # fmt: skip
-PATIENCE = 5.0
-"""Seconds for a call."""
+WAITS = ("event.from", "VM.clean_", "VM.shutdown", "VM.wait_", "VM_appliance.", "host.evacuate", "pool.")
+"""How messages begin that may wait for guests or for changes."""
+PATIENCE, GLANCE = 10.0, 0.1
+"""Seconds for a call, and for one that may wait, or stand behind one that waits."""
 PROGRAMS = 300
 """Programs after which the host is made anew."""
-TRIES = 30
-"""Hosts that are made to find out what a failure needs."""
+SHRINKING = 20.0
+"""Seconds in which it is found out what a failure needs."""
+TEMPLATE = "$template"
+"""Names the template without disks."""
 MOST = 12
 """Calls of a program."""
 
@@ -104,7 +110,9 @@ def parameter(chance: random.Random, kind: Type) -> Any:
     match kind:
         case RefType():
             target = kind.target if chance.random() < 0.95 else chance.choice(list(CLASSES))
-            return f"${target}:{chance.randrange(8)}" if chance.random() < 0.97 else "OpaqueRef:NULL"
+            return (
+                f"${target}:{chance.choice((0, 0, 0, 1, 1, 2, 3, 7))}" if chance.random() < 0.97 else "OpaqueRef:NULL"
+            )
         case IntType():
             return str(chance.choice(INTS) + chance.choice((0, 0, 0, 1, -1)))
         case FloatType():
@@ -168,7 +176,7 @@ class Programs:
     def call(self, chance: random.Random) -> Call:
         name = chance.choice(self._acting if chance.random() < 0.8 else self._names)
         params = [parameter(chance, each.type) for each in self._methods[name].spec.params]
-        return name, params[: chance.choice((len(params),) * 20 + (0, 1))]
+        return name, params[: chance.choice((len(params),) * 60 + (0, 1))]
 
 
 def _read(data: bytes) -> list[Call]:
@@ -210,6 +218,8 @@ class Host:
         self._stack = AsyncExitStack()
         self._xapi: Xapi | None = None
         self._ran = 0
+        self._waiting = self._abandoned = False
+        """Whether a call may be waiting; and whether one was left to itself, behind which others wait."""
         self._heard = Unforeseen()
         self.history: list[list[Call]] = []
         """Programs since the host was made."""
@@ -254,16 +264,21 @@ class Host:
     def _shrunk(self, what: str) -> list[Call]:
         """Few of the calls since the host was made that break it in the same way."""
         calls = [call for program in self.history for call in program]
-        size = next((n for n in (1, 2, 4, 8, 16, 64) if self.fails(calls[-n:]) == what), len(calls))
-        calls = calls[-size:]
-        tries = 0
-        at = len(calls) - 1
-        while at >= 0 and tries < TRIES:
-            without = calls[:at] + calls[at + 1 :]
-            tries += 1
-            if self.fails(without) == what:
-                calls = without
-            at -= 1
+        deadline = time.monotonic() + SHRINKING
+        for size in (1, 4, 16, 64):
+            if self.fails(calls[-size:]) == what:
+                calls = calls[-size:]
+                break
+        part = len(calls) // 2
+        while part and time.monotonic() < deadline:
+            at = 0
+            while at < len(calls) and time.monotonic() < deadline:
+                without = calls[:at] + calls[at + part :]
+                if self.fails(without) == what:
+                    calls = without
+                else:
+                    at += part
+            part //= 2
         return calls
 
     async def _run(self, program: list[Call]) -> None:
@@ -273,11 +288,14 @@ class Host:
         self._ran += 1
         self.history.append(program)
         for name, params in program:
+            self._waiting = self._waiting or name.startswith(WAITS)
             try:
-                await asyncio.wait_for(self._call(name, params), PATIENCE)
+                await asyncio.wait_for(self._call(name, params), GLANCE if self._waiting else PATIENCE)
+                self._waiting = self._abandoned
             except TimeoutError:
-                if not name.startswith("event."):
+                if not self._waiting:
                     raise Wrong(f"{name} does not come to an end") from None
+                self._abandoned = True
             if self._heard.errors:
                 said, error = self._heard.errors[0]
                 self._heard.errors.clear()
@@ -328,8 +346,12 @@ class Host:
         if isinstance(value, str) and value.startswith("$"):
             cls, _, number = value[1:].partition(":")
             assert self._xapi is not None
+            if value == TEMPLATE:
+                (found,) = self._xapi.runtime.store.where(VM, name_label="Other install media")
+                return str(found.ref)
             rows = list(self._xapi.runtime.store.tables[cls].rows) if cls in self._xapi.runtime.store.tables else []
-            return rows[int(number or 0) % len(rows)] if rows else "OpaqueRef:NULL"
+            # The newest first: those that the program has made.
+            return rows[-1 - int(number or 0) % len(rows)] if rows else "OpaqueRef:NULL"
         if isinstance(value, list):
             return [self._filled(each) for each in value]
         if isinstance(value, dict):
@@ -354,7 +376,10 @@ class Host:
             conftest._serving(config, simulated(config), self._methods, self._rows)
         )
         self._xapi = host.xapi
+        for name, params in FURNITURE:
+            await self._xapi.call(name, *map(self._filled, params))
         self._ran = 0
+        self._waiting = self._abandoned = False
         self.history.clear()
         self._heard.errors.clear()
 
@@ -364,15 +389,55 @@ def _place(error: BaseException) -> str:
     return f"{Path(frame.filename).name}:{frame.name}"
 
 
-NIC = {"VM": "$VM:1", "network": "$network:0", "device": "0", "MAC": "", "MTU": "0", "other_config": {}}
-DISK = {"SR": "$SR:0", "virtual_size": "1", "type": "user", "sharable": False, "read_only": False, "other_config": {}}
-QOS = {"qos_algorithm_type": "", "qos_algorithm_params": {}}
+QOS = {"other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {}}
+NIC = {"VM": "$VM:0", "network": "$network:0", "device": "0", "MAC": "", "MTU": 0, **QOS}
+DISK = {
+    "SR": "$SR:0",
+    "virtual_size": 1 << 30,
+    "type": "user",
+    "sharable": False,
+    "read_only": False,
+    "other_config": {},
+}
+DRIVE = {"VM": "$VM:0", "userdevice": "0", "bootable": True, "mode": "RW", "type": "Disk", "empty": False, **QOS}
+CD = {**DRIVE, "VDI": "OpaqueRef:NULL", "userdevice": "3", "mode": "RO", "type": "CD", "empty": True}
+SET = {"name_label": "s", "name_description": "", "VMs": [], "type": "snapshot", "enabled": True, "frequency": "daily"}
+MACHINE: list[Call] = [
+    ("VM.clone", [TEMPLATE, "m"]),
+    ("VM.provision", ["$VM:0"]),
+    ("VDI.create", [{**DISK, "name_label": "d"}]),
+    ("VBD.create", [{**DRIVE, "VDI": "$VDI:0"}]),
+    ("VBD.create", [CD]),
+    ("VIF.create", [NIC]),
+]
+FURNITURE: list[Call] = [
+    ("SR.create", ["$host:0", {}, 0, "sr", "", "dummy", "", False, {}]),
+    *MACHINE,
+    ("VM.start", ["$VM:0", False, False]),
+    ("VM.clone", [TEMPLATE, "n"]),
+    ("VM.provision", ["$VM:0"]),
+    ("VBD.create", [CD]),
+    ("VIF.create", [NIC]),
+    ("VM_appliance.create", [{"name_label": "a", "name_description": ""}]),
+    ("VMSS.create", [SET]),
+]
+"""What a host has before it is attacked: a machine that runs, one that does not, and some more."""
+
 SEEDS: tuple[list[Call], ...] = (
-    [("VM.clone", ["$VM:1", "a"]), ("VM.provision", ["$VM:9"]), ("VM.start", ["$VM:9", False, False])],
-    [("network.create", [{"name_label": "n", "other_config": {}}]), ("VIF.create", [{**NIC, **QOS}])],
-    [("SR.create", ["$host:0", {}, "0", "a", "", "dummy", "", False, {}]), ("VDI.create", [DISK])],
+    MACHINE,
+    [
+        ("VM.start", ["$VM:0", True, False]),
+        ("VM.unpause", ["$VM:0"]),
+        ("VM.suspend", ["$VM:0"]),
+        ("VM.resume", ["$VM:0", False, False]),
+    ],
+    [("VM.snapshot", ["$VM:1", "s", []]), ("VM.revert", ["$VM:0"]), ("VM.checkpoint", ["$VM:2", "c"])],
+    [("VBD.plug", ["$VBD:0"]), ("VBD.unplug", ["$VBD:0"]), ("VBD.eject", ["$VBD:1"]), ("VIF.unplug", ["$VIF:1"])],
+    [("VDI.snapshot", ["$VDI:0", {}]), ("VDI.clone", ["$VDI:0", {}]), ("VDI.resize", ["$VDI:0", str(1 << 31)])],
+    [("VM.set_appliance", ["$VM:0", "$VM_appliance:0"]), ("VM_appliance.start", ["$VM_appliance:0", False])],
     [("task.create", ["a", "b"]), ("task.set_progress", ["$task:0", 0.5]), ("task.cancel", ["$task:0"])],
-    [("event.from", [["*"], "", 0.0]), ("message.create", ["a", "1", "VM", "$VM:0", "b"])],
+    [("event.from", [["*"], "", 0.0]), ("event.inject", ["VM", "$VM:0"]), ("xapid.explain", ["$VM:0", "start"])],
+    [("SR.scan", ["$SR:0"]), ("PBD.unplug", ["$PBD:0"]), ("SR.forget", ["$SR:0"])],
 )
 
 
