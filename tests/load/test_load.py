@@ -18,7 +18,7 @@ def test_a_mixed_load_survives_kill_9(tmp_path: Path) -> None:
     outcome = asyncio.run(Load(tmp_path, clients=30, seed=4).run(seconds=15, kill=4))
 
     assert outcome.wrong == []
-    assert len(outcome.lives) >= 3
+    assert len(outcome.lives) >= 2
     assert {"network.set_name_label", "event.from", "session.login_with_password", "VM.clone"} <= set(outcome.calls)
     assert "nothing lost" in report(outcome)
 

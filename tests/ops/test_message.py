@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import FreshHost
 from tests.xapi import Xapi
 from xapid.datamodel.errors import HANDLE_INVALID, INTERNAL_ERROR, UUID_INVALID, OtherError
+from xapid.observe import garbage
 
 LONG_AGO = DateTime(datetime(1970, 1, 1))
 FAR_AHEAD = DateTime(datetime(2099, 1, 1))
@@ -47,6 +48,20 @@ async def test_the_newest_comes_first(xapi: Xapi, uuid: str) -> None:
 
     assert await xapi.message.get_all() == refs[::-1]
     assert list(await xapi.message.get_all_records()) == refs[::-1]
+
+
+async def test_of_too_many_messages_the_oldest_go(fresh: FreshHost, uuid: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "MESSAGES_KEPT", 3)
+    collector = garbage.Collector(fresh.runtime, fresh.runtime.services["sessions"])
+    refs = [await leave(fresh.xapi, uuid, f"NUMBER {number}") for number in range(5)]
+    token = (await fresh.xapi.event.from_(["message"], "", 0.0))["token"]
+
+    collector.collect()
+    collector.collect()
+
+    assert await fresh.xapi.message.get_all() == refs[:1:-1]
+    told = (await fresh.xapi.event.from_(["message"], token, 0.0))["events"]
+    assert sorted((each["operation"], each["ref"]) for each in told) == sorted(("del", ref) for ref in refs[:2])
 
 
 async def test_messages_are_found_by_their_object_and_age(xapi: Xapi, uuid: str) -> None:

@@ -1,9 +1,9 @@
-"""What goes by itself with time: old tasks, idle sessions, devices whose other end is gone."""
+"""What goes by itself with time: old tasks and messages, idle sessions, devices whose other end is gone."""
 
 from __future__ import annotations
 
 from xapid.auth.sessions import Sessions
-from xapid.datamodel import PBD, SR, VBD, VDI, VIF, VM, Console, Host, HostCpu, Network, Task
+from xapid.datamodel import PBD, SR, VBD, VDI, VIF, VM, Console, Host, HostCpu, Message, Network, Task
 from xapid.datamodel.task import TaskAllowedOperations
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vbd import VbdType
@@ -20,6 +20,8 @@ TASK_STALE = 24 * 3600.0
 """Seconds after which a pending task goes, if nothing moved in it between two passes."""
 TASKS_KEPT = 200
 """Beyond this many the oldest of those that are over go."""
+MESSAGES_KEPT = 10_000
+"""Beyond this many the oldest go."""
 
 
 class Collector:
@@ -36,6 +38,7 @@ class Collector:
     def collect(self) -> None:
         self._sessions.expire()
         self.collect_tasks()
+        self.collect_messages()
         self._dangling.collect()
 
     def collect_tasks(self) -> None:
@@ -56,6 +59,14 @@ class Collector:
                 tx.delete(row)
         for row in gone:
             self._runtime.tasks.dropped(row.ref)
+
+    def collect_messages(self) -> None:
+        store = self._runtime.store
+        surplus = len(store.all(Message)) - MESSAGES_KEPT
+        if surplus > 0:
+            with store.write() as tx:
+                for row in sorted(store.all(Message), key=lambda row: row._created)[:surplus]:
+                    tx.delete(row)
 
     def _ages(self, rows: list[Task]) -> dict[str, float]:
         """For how many seconds each task has been over, or pending. A clock that is set makes none older.
