@@ -30,6 +30,7 @@ from xapid.observe.first_start import first_start
 from xapid.observe.machine import Machine
 from xapid.observe.startup import startup
 from xapid.ops import MODULES
+from xapid.ops.host.extensions import call_here
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import DERIVATIONS
 from xapid.runtime.agents import LocalBackends
@@ -160,7 +161,7 @@ async def _serving(
     await backends.start()
     try:
         dispatcher = Dispatcher(
-            runtime, methods, runtime.services["sessions"], _text(runtime), runtime.services["audit"].note
+            runtime, methods, runtime.services["sessions"], _text(runtime), runtime.services["audit"].note, call_here
         )
         xapi = Xapi(Endpoint(dispatcher), runtime)
         await xapi.log_in()

@@ -56,6 +56,7 @@ from xapid.observe.startup import startup
 from xapid.ops import MODULES, host_driver, pusb
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
+from xapid.ops.host.extensions import call_here
 from xapid.ops.host.ssh import Closings
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import CHECKS, DERIVATIONS
@@ -295,6 +296,7 @@ def build_dispatcher(runtime: Runtime) -> Dispatcher:
         runtime.services["sessions"],
         lambda kind, value: xmlrpc.value_text(kind, value, members),
         runtime.services["audit"].note,
+        call_here,
     )
 
 

@@ -24,7 +24,6 @@ from xapid.datamodel.errors import (
     INTERNAL_ERROR,
     INVALID_VALUE,
     LICENSE_PROCESSING_ERROR,
-    MESSAGE_METHOD_UNKNOWN,
     NOT_IN_EMERGENCY_MODE,
     OPERATION_NOT_ALLOWED,
     VALUE_NOT_SUPPORTED,
@@ -385,20 +384,6 @@ async def test_a_plugin_that_is_not_there_is_named(xapi: Xapi, host: str, name: 
         await xapi.host.call_plugin(host, name, "fn", {})
 
     assert error.value.args == (name,)
-
-
-async def test_an_extension_that_is_not_there(xapi: Xapi, host: str, pool: str) -> None:
-    assert await xapi.host.has_extension(host, "no.such") is False
-    assert await xapi.pool.has_extension(pool, "no.such") is False
-    with pytest.raises(MESSAGE_METHOD_UNKNOWN) as error:
-        await xapi.host.call_extension(host, '{"method": "no.such", "params": []}')
-    assert error.value.args == ("no.such",)
-
-
-@pytest.mark.parametrize("call", ["no JSON", "[]", "{}", '{"method": 5}'])
-async def test_a_call_of_an_extension_must_be_readable(xapi: Xapi, host: str, call: str) -> None:
-    with pytest.raises(INTERNAL_ERROR):
-        await xapi.host.call_extension(host, call)
 
 
 async def test_the_program_that_logged_in_last_from_an_address_is_told(xapi: Xapi, host: str) -> None:

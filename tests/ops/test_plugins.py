@@ -121,13 +121,3 @@ async def test_a_plugin_can_be_cancelled(fresh: FreshHost, xapi: Xapi, host: str
 async def test_a_host_that_is_not_there_cannot_run_any(xapi: Xapi) -> None:
     with pytest.raises(HOST_OFFLINE):
         await xapi.host.call_plugin("OpaqueRef:NULL", "echo", "f", {})
-
-
-async def test_extensions_are_found_where_they_lie(fresh: FreshHost, xapi: Xapi, host: str, pool: str) -> None:
-    directory = fresh.runtime.config.programs / "extensions"
-    directory.mkdir(parents=True)
-    (directory / "Test.test").write_text("#!/bin/sh\n")
-
-    assert await xapi.host.has_extension(host, "Test.test")
-    assert await xapi.pool.has_extension(pool, "Test.test")
-    assert not await xapi.pool.has_extension(pool, "Other.test")

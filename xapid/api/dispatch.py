@@ -28,7 +28,7 @@ from xapid.datamodel.errors import (
     ApiError,
     OtherError,
 )
-from xapid.datamodel.types import NULL, STRING, VOID, Object, SetType, Type
+from xapid.datamodel.types import ANY, NULL, STRING, VOID, Object, SetType, Type
 from xapid.rules.explanation import explain
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context, Origin, Runtime
@@ -96,7 +96,7 @@ class Dispatcher:
         sessions: Sessions,
         result_text: Callable[[Type, Any], str],
         audit: Callable[[Entry], None] | None = None,
-        extension: Callable[[Context, Request], Awaitable[Answer]] | None = None,
+        extension: Callable[[Context, str, list[Any]], Awaitable[Any]] | None = None,
     ) -> None:
         self.runtime = runtime
         self.methods = methods
@@ -418,7 +418,17 @@ class Dispatcher:
         if self._extension is None:
             raise MESSAGE_METHOD_UNKNOWN(name)
         ctx = Context(self.runtime, self.runtime.tasks.dummy(name, session.ref), session, request.origin)
-        return self._extension(ctx, request)
+        return self._extended(ctx, name, self._extension(ctx, name, request.params))
+
+    async def _extended(self, ctx: Context, name: str, answer: Awaitable[Any]) -> Answer:
+        task_name.set(name)
+        with self._noting(ctx, self.methods["host.call_extension"], []):
+            try:
+                return Answer(ANY, await answer)
+            except ApiError:
+                raise
+            except Exception as error:
+                raise unforeseen(name, error) from error
 
 
 _READERS = (

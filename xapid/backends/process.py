@@ -96,23 +96,28 @@ def ended(
     timeout: float,
     directory: Path | None = None,
     on_output: Callable[[bytes], None] | None = None,
+    reads: bytes = b"",
 ) -> Ended:
-    """Run a command to its end, whatever that is.
+    """Run a command to its end, whatever that is; it ``reads`` these bytes.
 
     Raises Failed if it was cancelled, Unavailable if it took too long, and what subprocess raises if it cannot start.
     """
     cancellation = current.get(None) or Cancellation()
     log.debug("running %s", argv[0])
-    # An argument list, never a shell; what comes from outside stands behind `--` or in a value.
-    process = subprocess.Popen(  # noqa: S603
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=directory,
-        start_new_session=True,
-        env={**os.environ, "LC_ALL": "C"},
-    )
+    # In memory, and nobody has to feed it, as a pipe would have to be.
+    with os.fdopen(os.memfd_create("reads"), "w+b") as file:
+        file.write(reads)
+        file.seek(0)
+        # An argument list, never a shell; what comes from outside stands behind `--` or in a value.
+        process = subprocess.Popen(  # noqa: S603
+            argv,
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=directory,
+            start_new_session=True,
+            env={**os.environ, "LC_ALL": "C"},
+        )
     with process:
         cancellation.add(process)
         try:

@@ -881,10 +881,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     call_extension = message(
-        (
-            "Call an extension of the API; MESSAGE_METHOD_UNKNOWN if there is none, and those that are "
-            "cannot be run yet."
-        ),
+        "Call an extension of the API; MESSAGE_METHOD_UNKNOWN if there is none.",
         Param("host", ref("host"), "The host."),
         Param("call", STRING, "A call in JSON-RPC, its method the name of the extension."),
         result=STRING,

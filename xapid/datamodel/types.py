@@ -292,12 +292,21 @@ class VoidType(Type):
         return "void"
 
 
+@dataclass(frozen=True)
+class AnyType(Type):
+    """What the wire can carry, whatever it is: texts, numbers, dates, lists and maps. No message declares it."""
+
+    def __str__(self) -> str:
+        return "any"
+
+
 STRING = StringType()
 INT = IntType()
 FLOAT = FloatType()
 BOOL = BoolType()
 DATETIME = DateTimeType()
 VOID = VoidType()
+ANY = AnyType()
 EVENT_BATCH = BatchType()
 STRING_MAP = MapType(STRING, STRING)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from xapid.datamodel.types import (
     CLASSES,
+    STRING,
+    AnyType,
     BoolType,
+    DateTime,
     DateTimeType,
     EnumType,
     FloatType,
@@ -63,6 +66,8 @@ def compiler(forms: Forms[Encode]) -> Callable[[Type], Encode]:
                 return forms.boolean
             case DateTimeType():
                 return forms.date
+            case AnyType():
+                return cast(Encode, anything)
             case VoidType():
                 return forms.void
             case EnumType():
@@ -76,6 +81,27 @@ def compiler(forms: Forms[Encode]) -> Callable[[Type], Encode]:
                     [member(name, field.type) for name, field in CLASSES[kind.target].spec.fields.items()]
                 )
         raise TypeError(f"no value on the wire is of type {kind}")
+
+    def anything(value: Any) -> Any:
+        """By what the value is."""
+        match value:
+            case bool():
+                return forms.boolean(value)
+            case int():
+                return forms.integer(value)
+            case float():
+                return forms.number(value)
+            case DateTime():
+                return forms.date(value)
+            case str():
+                return forms.text(value)
+            case None:
+                return forms.void(value)
+            case list() | tuple():
+                return forms.set(cast(Encode, anything))(value)
+            case dict():
+                return forms.map(key_text(STRING), cast(Encode, anything))(value)
+        raise TypeError(f"nothing the wire can carry: {type(value).__name__}")
 
     def member(name: str, kind: Type) -> tuple[str, Encode, bool]:
         if isinstance(kind, OptionType):

@@ -31,5 +31,8 @@ class ProgramDriver(Protocol):
     def exists(self, folder: str, name: str) -> bool:
         """Whether there is a program of this name in a folder itself, and not above or below it."""
 
-    def run(self, folder: str, name: str, arguments: tuple[str, ...]) -> Outcome:
-        """Run a program to its end with nothing to read. Raises NotFound, and Failed if it cannot be started."""
+    def run(self, folder: str, name: str, arguments: tuple[str, ...], reads: str = "") -> Outcome:
+        """Run a program to its end; ``reads`` is what it has to read.
+
+        Raises NotFound, and Failed if it cannot be started.
+        """

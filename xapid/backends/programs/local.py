@@ -29,12 +29,12 @@ class Programs:
         except OSError:
             return False  # No name of a file is so long.
 
-    def run(self, folder: str, name: str, arguments: tuple[str, ...]) -> Outcome:
+    def run(self, folder: str, name: str, arguments: tuple[str, ...], reads: str = "") -> Outcome:
         if not self.exists(folder, name):
             raise NotFound(f"there is no program {name} in {self._directory / folder}")
         path = str(self._directory / folder / name)
         try:
-            done = process.ended([path, *arguments], timeout=process.LONGEST)
+            done = process.ended([path, *arguments], timeout=process.LONGEST, reads=reads.encode())
         except (OSError, ValueError) as error:
             # It may not be run, is for another machine, or got what no command line can hold.
             raise Failed(f"{path}: {error}") from error

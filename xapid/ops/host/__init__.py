@@ -31,6 +31,8 @@ from xapid.ops.host.emergency import emergency_reenable_tls_verification as emer
 from xapid.ops.host.emergency import ha_xapi_healthcheck as ha_xapi_healthcheck
 from xapid.ops.host.emergency import is_in_emergency_mode as is_in_emergency_mode
 from xapid.ops.host.emergency import local_assert_healthy as local_assert_healthy
+from xapid.ops.host.extensions import call_extension as call_extension
+from xapid.ops.host.extensions import has_extension as has_extension
 from xapid.ops.host.facts import compute_free_memory as compute_free_memory
 from xapid.ops.host.facts import compute_memory_overhead as compute_memory_overhead
 from xapid.ops.host.facts import get_data_sources as get_data_sources
@@ -44,9 +46,7 @@ from xapid.ops.host.logs import get_log as get_log
 from xapid.ops.host.logs import list_methods as list_methods
 from xapid.ops.host.logs import send_debug_keys as send_debug_keys
 from xapid.ops.host.logs import syslog_reconfigure as syslog_reconfigure
-from xapid.ops.host.plugins import call_extension as call_extension
 from xapid.ops.host.plugins import call_plugin as call_plugin
-from xapid.ops.host.plugins import has_extension as has_extension
 from xapid.ops.host.pool_secret import cleanup_pool_secret as cleanup_pool_secret
 from xapid.ops.host.pool_secret import notify_accept_new_pool_secret as notify_accept_new_pool_secret
 from xapid.ops.host.pool_secret import notify_send_new_pool_secret as notify_send_new_pool_secret

@@ -1,20 +1,15 @@
-"""Programs that a host lends to clients: plug-ins, and extensions of the API, which cannot be run yet."""
+"""Programs that a host lends to clients: plug-ins, of which one function is called."""
 
 from __future__ import annotations
 
 import xmlrpc.client
-from typing import Any, NoReturn
+from typing import Any
 from xml.parsers.expat import ExpatError
 
-import orjson
-
 from xapid.backends.interface import Failed, NotFound
-from xapid.backends.programs.interface import EXTENSIONS, PLUGINS, Outcome, ProgramDriver
+from xapid.backends.programs.interface import PLUGINS, Outcome, ProgramDriver
 from xapid.datamodel import Host
 from xapid.datamodel.errors import (
-    INTERNAL_ERROR,
-    MESSAGE_METHOD_UNKNOWN,
-    NOT_IMPLEMENTED,
     XENAPI_MISSING_PLUGIN,
     XENAPI_PLUGIN_FAILURE,
     OtherError,
@@ -61,21 +56,3 @@ def _parsed(stdout: str) -> Any:
     except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError, AttributeError) as error:
         raise XENAPI_PLUGIN_FAILURE("failed to parse plugin output", stdout, str(error)) from error
     return value
-
-
-async def has_extension(ctx: Context, host: Host, name: str) -> bool:
-    return await ctx.programs(host).call(ProgramDriver.exists, EXTENSIONS, name)
-
-
-async def call_extension(ctx: Context, host: Host, call: str) -> NoReturn:
-    """Call an extension by a call in JSON-RPC."""
-    try:
-        parsed: Any = orjson.loads(call)
-    except orjson.JSONDecodeError as error:
-        raise INTERNAL_ERROR(f"the call cannot be read: {error}") from error
-    name = parsed.get("method") if isinstance(parsed, dict) else None
-    if not isinstance(name, str):
-        raise INTERNAL_ERROR("the call names no method")
-    if not await has_extension(ctx, host, name):
-        raise MESSAGE_METHOD_UNKNOWN(name)
-    raise NOT_IMPLEMENTED("host.call_extension")

@@ -16,7 +16,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.pool import PoolGuestSecurebootReadiness
 from xapid.ops.blob import attach_new_blob
-from xapid.ops.host import plugins
+from xapid.ops.host import extensions
 from xapid.runtime.context import Context
 
 
@@ -26,7 +26,7 @@ def create_new_blob(ctx: Context, pool: Pool, name: str, mime_type: str, public:
 
 async def has_extension(ctx: Context, self: str, name: str) -> bool:
     """Whether every host has the extension."""
-    return all([await plugins.has_extension(ctx, host, name) for host in ctx.store.all(Host)])
+    return all([await extensions.has_extension(ctx, host, name) for host in ctx.store.all(Host)])
 
 
 def test_archive_target(ctx: Context, self: Pool, config: dict[str, str]) -> NoReturn:
