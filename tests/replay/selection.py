@@ -87,9 +87,7 @@ PLUGGED = ("introduce, plug, configure, forget", "VLANs")
 """About interfaces of the host that are plugged and given addresses, and VLANs on them."""
 
 STREAMS = (
-    *(f"request-lines #{step}" for step in (17, 39, 41, 42)),
     "handlers-get-unix", "handlers-put-unix", "handlers-put-tcp", "handlers-tasks-unix", "handlers-tasks-tcp",
-    "basic-authentication",
 )  # fmt: skip
 """In the recording of requests, those that ask for handlers of streams."""
 

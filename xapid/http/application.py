@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import Metric
 from starlette.types import ASGIApp
 
 from xapid.auth.audit import AuditLog
+from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.http.audit import AuditLogHandler
 from xapid.http.authentication import Authentication
 from xapid.http.console import ConsoleHandler, FindEndpoint
@@ -17,6 +18,7 @@ from xapid.http.routes import METRICS, Handlers, standard_routes
 from xapid.http.service import Direct, Limits, Service
 from xapid.http.static import FileServer
 from xapid.http.turns import Turns
+from xapid.http.unbuilt import Unbuilt
 from xapid.store.store import Store
 
 
@@ -38,4 +40,7 @@ def build_service(
         "get_audit_log": AuditLogHandler(authentication, audit),
         METRICS.name: MetricsHandler(authentication, partial(figures, turns)),
     }
+    for action in HTTP_ACTIONS:
+        if action.name not in handlers:
+            handlers[action.name] = Unbuilt(action, store, authentication)
     return Service(Handlers(handlers), calls, standard_routes(), limits, turns, https_only)

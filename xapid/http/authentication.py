@@ -94,11 +94,11 @@ class Authentication:
 
 
 def basic_credentials(header: str, realm: str) -> tuple[str, str]:
-    """User and password of an Authorization header. Raises Refused (401)."""
+    """User and password of an Authorization header. Raises Refused: 401, or 500 for another scheme, as the original."""
     scheme, _, encoded = header.partition(" ")
+    if scheme and scheme.lower() != "basic":
+        raise Refused(error_page(500))
     try:
-        if scheme.lower() != "basic":
-            raise ValueError
         user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
         if not colon:
             raise ValueError
