@@ -63,7 +63,7 @@ from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
 from xapid.runtime.context import Backends, Context, Runtime
-from xapid.runtime.figures import CallFigures
+from xapid.runtime.figures import CallFigures, RequestFigures
 from xapid.runtime.guard import Guard
 from xapid.runtime.logs import set_up_logging
 from xapid.runtime.notify import keep_watchdog_quiet, notify
@@ -275,7 +275,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
         {PAM: PamDirectory(helpers)},
         lambda: runtime.localhost,
     )
-    runtime.services["call_figures"] = CallFigures()
+    runtime.services |= {"call_figures": CallFigures(), "request_figures": RequestFigures()}
     runtime.services["ssh_closings"] = Closings(runtime)
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime
@@ -353,6 +353,7 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         audit,
         partial(daemon_figures, runtime),
         partial(speaks_https_only, runtime),
+        runtime.services["request_figures"],
     )
 
 

@@ -14,9 +14,9 @@ from xmlrpc.client import DateTime
 import pytest
 
 from tests.conftest import FreshHost
-from tests.xapi import Xapi
+from tests.xapi import REMOTE, Xapi
 from xapid.auth.certificate import ensure_certificate
-from xapid.datamodel import VM, HostMetrics, Pool, Secret
+from xapid.datamodel import VM, Host, HostMetrics, Pool, Secret
 from xapid.datamodel.errors import (
     AUTH_IS_DISABLED,
     AUTH_UNKNOWN_TYPE,
@@ -428,3 +428,44 @@ async def test_why_a_server_cannot_be_reached_is_told(xapi: Xapi, host: str, por
         await xapi.pool.send_test_post(host, port, "x")
 
     assert str(port) in error.value.args[0]
+
+
+# --- What members say to their coordinator ----------------------------------------------------------
+
+
+async def test_a_host_that_says_hello_is_reached_where_it_says(fresh: FreshHost, host: str) -> None:
+    uuid = await fresh.xapi.host.get_uuid(host)
+
+    answer = await fresh.xapi.pool.hello(uuid, "2001:db8::7")
+
+    assert answer == "ok"
+    assert await fresh.xapi.host.get_address(host) == "2001:db8::7"
+    locations = [record["location"] for record in (await fresh.xapi.console.get_all_records()).values()]
+    assert locations
+    assert all(each.startswith("https://[2001:db8::7]/console?ref=") for each in locations)
+
+
+async def test_who_is_not_of_the_pool_is_unknown(xapi: Xapi, pool: str) -> None:
+    assert await xapi.pool.hello(await xapi.pool.get_uuid(pool), "192.0.2.1") == "unknown_host"
+
+
+async def test_a_host_that_is_another_is_not_talked_to_yet(fresh: FreshHost) -> None:
+    with fresh.store.write() as tx:
+        other = tx.create(Host)
+
+    assert await fresh.xapi.pool.hello(other.uuid, "192.0.2.1") == "cannot_talk_back"
+
+
+async def test_what_is_no_address_is_refused(xapi: Xapi, host: str) -> None:
+    with pytest.raises(INVALID_VALUE) as error:
+        await xapi.pool.hello(await xapi.host.get_uuid(host), "nowhere")
+
+    assert error.value.args == ("host_address", "nowhere")
+
+
+async def test_a_host_that_joins_is_told_the_secret(fresh: FreshHost) -> None:
+    secret = await fresh.xapi.pool.initial_auth()
+
+    other = fresh.xapi.beside(REMOTE)
+    other.session = await other.send("session.slave_login", await fresh.the("host"), secret)
+    assert await other.pool.get_all() == [await fresh.the("pool")]

@@ -695,8 +695,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         deprecated="tampa",
     )
     get_uncooperative_domains = message(
-        "List running domains that do not do what they are asked. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Deprecated: list running domains that do not do what they are asked; none is ever listed.",
         Param("self", ref("host"), "The host."),
+        result=set_of(STRING),
         roles=LOCAL_ROOT,
         hidden=True,
     )
@@ -774,10 +775,11 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     get_diagnostic_timing_stats = message(
-        "Tell how long parts of the daemon's work took. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Tell how long the calls of each method took: seconds in the mean, how many they were, and how many failed.",
+        Param("host", ref("host"), "The host."),
+        result=STRING_MAP,
         roles=role_set(READ_ONLY, CLIENT_CERT),
         hidden=True,
-        arity=1,
     )
     restart_agent = message(
         "Start the daemon of the host anew; guests go on. Not built yet: it answers NOT_IMPLEMENTED.",
@@ -1152,13 +1154,15 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     get_sm_diagnostics = message(
-        "Tell what the daemon knows of storage that is attached. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Tell which repositories the host has attached, and which of their disks its machines hold, as text.",
         Param("host", ref("host"), "The host."),
+        result=STRING,
         hidden=True,
     )
     get_thread_diagnostics = message(
-        "Tell what the threads of the daemon do. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Tell where in its code each thread and each coroutine of the daemon is, as text.",
         Param("host", ref("host"), "The host."),
+        result=STRING,
         hidden=True,
     )
     sm_dp_destroy = message(

@@ -400,9 +400,10 @@ class Pool(
         runs_on="host",
     )
     initial_auth = message(
-        "Meant to give a joining host the secret of the pool. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Tell the secret of the pool to a host that joins, by a login of its administrator.",
+        result=STRING,
+        roles=POOL_ADMIN,
         hidden=True,
-        arity=0,
     )
     exchange_certificates_on_join = message(
         (
@@ -441,11 +442,12 @@ class Pool(
     )
     hello = message(
         (
-            "Meant to let a member say that it is there, as it does at its start. Not built yet: it answers "
-            "NOT_IMPLEMENTED."
+            "Say that a host is there, as it does at its start; the answer is ok, unknown_host, or cannot_talk_back, "
+            "which is so of every host but the one that is asked as long as members are not built."
         ),
-        Param("host_uuid", STRING, "The uuid of the member."),
-        Param("host_address", STRING, "Its address."),
+        Param("host_uuid", STRING, "The uuid of the host."),
+        Param("host_address", STRING, "Its address, from where consoles are reached from now on, too."),
+        result=STRING,
         hidden=True,
     )
     is_slave = message(

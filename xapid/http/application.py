@@ -19,6 +19,7 @@ from xapid.http.service import Direct, Limits, Service
 from xapid.http.static import FileServer
 from xapid.http.turns import Turns
 from xapid.http.unbuilt import Unbuilt
+from xapid.runtime.figures import RequestFigures
 from xapid.store.store import Store
 
 
@@ -31,6 +32,7 @@ def build_service(
     audit: AuditLog,
     figures: Callable[[Turns], list[Metric]],
     https_only: Callable[[], bool],
+    requests: RequestFigures,
 ) -> Service:
     """The application with its direct path for calls."""
     turns = Turns()
@@ -43,4 +45,4 @@ def build_service(
     for action in HTTP_ACTIONS:
         if action.name not in handlers:
             handlers[action.name] = Unbuilt(action, store, authentication)
-    return Service(Handlers(handlers), calls, standard_routes(), limits, turns, https_only)
+    return Service(Handlers(handlers), calls, standard_routes(), limits, turns, https_only, requests)

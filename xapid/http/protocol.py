@@ -82,6 +82,8 @@ class HttpProtocol(asyncio.Protocol):
         self._context = contextvars.copy_context()
 
         self.ended = False
+        self._fresh = True
+        """Nothing was asked for over it yet."""
         self._phase = HEAD
         self._buffer = bytearray()
         self._scanned = 0
@@ -213,6 +215,7 @@ class HttpProtocol(asyncio.Protocol):
             or head.length > self._limits.rpc_body
         ):
             return False
+        self._count(route)
         self._answer_call(head, route, body)
         return True
 
@@ -265,7 +268,9 @@ class HttpProtocol(asyncio.Protocol):
         route = routes.find(head.method, head.path)
         if route is None:
             self._refuse(403 if routes.serves(head.method) else 501)
-        elif route.kind is Kind.RPC and self._service.direct is not None:
+            return False
+        self._count(route)
+        if route.kind is Kind.RPC and self._service.direct is not None:
             if head.length is None or head.length > self._limits.rpc_body:
                 self._refuse(500)
             else:
@@ -279,6 +284,10 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._start_exchange(head, route)
         return self._phase is HEAD
+
+    def _count(self, route: Route) -> None:
+        self._service.figures.note(route.method, route.prefix, first=self._fresh)
+        self._fresh = False
 
     def _take_call(self) -> bool:
         """Answer the call whose head has been read, if its body is there."""

@@ -12,6 +12,7 @@ from xapid.http.peer import Peer
 from xapid.http.reply import Held, Reply
 from xapid.http.routes import EVERYTHING, Routes
 from xapid.http.turns import Caller, Turns
+from xapid.runtime.figures import RequestFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Service:
     turns: Turns = field(default_factory=Turns)
     https_only: Callable[[], bool] = lambda: False
     """Whether other machines are to speak TLS: their connections without it are closed, as a firewall would."""
+    figures: RequestFigures = field(default_factory=RequestFigures)
+    """What the handlers had to do."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)

@@ -44,6 +44,7 @@ MODULES: dict[str, str] = {
     "Caller": "xapid.ops.caller",
     "Rate_limit": "xapid.ops.rate_limit",
     "Observer": "xapid.ops.observer",
+    "Diagnostics": "xapid.ops.diagnostics",
     "xapid": "xapid.ops.own",
 }
 """Where the messages of a class are."""

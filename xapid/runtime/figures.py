@@ -1,4 +1,4 @@
-"""Counts of calls, and how long they took, since the daemon started."""
+"""Counts of calls and requests, and how long calls took, since the daemon started."""
 
 from __future__ import annotations
 
@@ -33,3 +33,27 @@ class CallFigures:
         times.counts[bisect_left(BOUNDS, seconds)] += 1
         times.seconds += seconds
         times.failed += failed
+
+
+@dataclass(slots=True)
+class Requests:
+    """Of one HTTP handler."""
+
+    requests: int = 0
+    connections: int = 0
+    """That began with a request for it."""
+
+
+class RequestFigures:
+    """Of all HTTP handlers that had a request, by method and by the beginning of the path."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[tuple[str, str], Requests] = {}
+
+    def note(self, method: str, path: str, *, first: bool) -> None:
+        """A request came; ``first``: it is the first one of its connection."""
+        counts = self.handlers.get((method, path))
+        if counts is None:
+            counts = self.handlers[method, path] = Requests()
+        counts.requests += 1
+        counts.connections += first

@@ -8,7 +8,9 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,22 @@ BEGIN, COMMIT = Statement("BEGIN IMMEDIATE", []), Statement("COMMIT", [])
 
 RETRY = 1.0
 """Seconds between attempts while the disk refuses."""
+
+
+@dataclass(slots=True)
+class Times:
+    """How long commits took, in seconds."""
+
+    count: int = 0
+    total: float = 0.0
+    least: float = 0.0
+    most: float = 0.0
+
+    def note(self, seconds: float) -> None:
+        self.least = min(self.least, seconds) if self.count else seconds
+        self.most = max(self.most, seconds)
+        self.count += 1
+        self.total += seconds
 
 
 class Writer:
@@ -58,8 +76,12 @@ class Writer:
         self._kill_point = KillPoint.commits()
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._stopping = threading.Event()
-        self.commits = 0
+        self.commit_times = Times()
         self.batches = 0
+
+    @property
+    def commits(self) -> int:
+        return self.commit_times.count
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -156,6 +178,7 @@ class Writer:
         generation = max(batch.generation for batch in batches)
         last = False
         while True:
+            began = time.perf_counter()
             try:
                 self._write(connection, batches, generation)
             except Exception as error:
@@ -168,7 +191,7 @@ class Writer:
                 batches += self._more()
                 generation = max(batch.generation for batch in batches)
                 continue
-            self.commits += 1
+            self.commit_times.note(time.perf_counter() - began)
             self.batches += len(batches)
             self._on_loop(self._written, generation)
             return

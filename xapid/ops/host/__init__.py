@@ -25,6 +25,9 @@ from xapid.ops.host.clock import set_ntp_custom_servers as set_ntp_custom_server
 from xapid.ops.host.clock import set_ntp_mode as set_ntp_mode
 from xapid.ops.host.clock import set_servertime as set_servertime
 from xapid.ops.host.clock import set_timezone as set_timezone
+from xapid.ops.host.diagnostics import get_diagnostic_timing_stats as get_diagnostic_timing_stats
+from xapid.ops.host.diagnostics import get_sm_diagnostics as get_sm_diagnostics
+from xapid.ops.host.diagnostics import get_thread_diagnostics as get_thread_diagnostics
 from xapid.ops.host.emergency import emergency_clear_mandatory_guidance as emergency_clear_mandatory_guidance
 from xapid.ops.host.emergency import emergency_disable_tls_verification as emergency_disable_tls_verification
 from xapid.ops.host.emergency import emergency_reenable_tls_verification as emergency_reenable_tls_verification
@@ -57,6 +60,7 @@ from xapid.ops.host.power import disable as disable
 from xapid.ops.host.power import emergency_ha_disable as emergency_ha_disable
 from xapid.ops.host.power import enable as enable
 from xapid.ops.host.power import evacuate as evacuate
+from xapid.ops.host.power import get_uncooperative_domains as get_uncooperative_domains
 from xapid.ops.host.power import get_uncooperative_resident_VMs as get_uncooperative_resident_VMs
 from xapid.ops.host.power import get_vms_which_prevent_evacuation as get_vms_which_prevent_evacuation
 from xapid.ops.host.power import local_management_reconfigure as local_management_reconfigure

@@ -73,6 +73,11 @@ def get_uncooperative_resident_VMs(ctx: Context, self: str) -> list[str]:
     return []
 
 
+def get_uncooperative_domains(ctx: Context, self: Host) -> list[str]:
+    """Nor is any domain."""
+    return []
+
+
 def _guests(store: Store, host: Host) -> list[VM]:
     return [vm for vm in store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
 

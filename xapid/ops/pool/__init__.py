@@ -43,6 +43,7 @@ from xapid.ops.pool.membership import audit_log_append as audit_log_append
 from xapid.ops.pool.membership import create_VLAN as create_VLAN
 from xapid.ops.pool.membership import designate_new_master as designate_new_master
 from xapid.ops.pool.membership import eject as eject
+from xapid.ops.pool.membership import hello as hello
 from xapid.ops.pool.membership import recover_slaves as recover_slaves
 from xapid.ops.pool.membership import send_test_post as send_test_post
 from xapid.ops.pool.membership import sync_database as sync_database
@@ -67,6 +68,7 @@ from xapid.ops.pool.ssh import set_ssh_auto_mode as set_ssh_auto_mode
 from xapid.ops.pool.ssh import set_ssh_enabled_timeout as set_ssh_enabled_timeout
 from xapid.ops.pool.trust import emergency_transition_to_master as emergency_transition_to_master
 from xapid.ops.pool.trust import enable_tls_verification as enable_tls_verification
+from xapid.ops.pool.trust import initial_auth as initial_auth
 from xapid.ops.pool.trust import is_slave as is_slave
 from xapid.ops.pool.trust import rotate_secret as rotate_secret
 from xapid.ops.pool.updates import add_repository as add_repository

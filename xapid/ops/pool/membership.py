@@ -6,11 +6,13 @@ import asyncio
 import ssl
 from contextlib import closing
 from http.client import HTTPException, HTTPSConnection
+from ipaddress import ip_address
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from xapid import __version__
 from xapid.auth.audit import AuditLog
-from xapid.datamodel import PIF, Host, Network, Pool
+from xapid.datamodel import PIF, VM, Console, Host, Network, Pool
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, NOT_IMPLEMENTED
 from xapid.rules.nics import NO_VLAN
 from xapid.runtime.context import Context
@@ -39,6 +41,32 @@ def eject(ctx: Context, host: Host) -> NoReturn:
     if host.ref == ctx.store.one(Pool).master:
         raise INTERNAL_ERROR("the coordinator cannot leave its own pool")
     raise NOT_IMPLEMENTED("pool.eject")
+
+
+def hello(ctx: Context, host_uuid: str, host_address: str) -> str:
+    """A host has started, and says where it is reached now."""
+    host = ctx.store.find_uuid(Host, host_uuid)
+    if host is None:
+        return "unknown_host"
+    if host.ref != ctx.runtime.localhost:
+        return "cannot_talk_back"
+    try:
+        ip_address(host_address)
+    except ValueError as error:
+        raise INVALID_VALUE("host_address", host_address) from error
+    with ctx.write() as tx:
+        tx.set(host, address=host_address)
+        for vm in ctx.store.where(VM, resident_on=host.ref):
+            for console in ctx.store.where(Console, VM=vm.ref):
+                tx.set(console, location=_at(host_address, console.location))
+    return "ok"
+
+
+def _at(address: str, url: str) -> str:
+    """The same at another address."""
+    parts = urlsplit(url)
+    name = f"[{address}]" if ":" in address else address
+    return parts._replace(netloc=name if parts.port is None else f"{name}:{parts.port}").geturl()
 
 
 async def sync_database(ctx: Context) -> None:

@@ -12,6 +12,12 @@ from xapid.rules.pool import upgrading
 from xapid.runtime.context import Context
 
 
+async def initial_auth(ctx: Context) -> str:
+    """The secret of the pool, for a host that joins it."""
+    secret: PoolSecret = ctx.runtime.services["pool_secret"]
+    return await asyncio.to_thread(secret.current)
+
+
 async def rotate_secret(ctx: Context) -> None:
     """Make a new secret; the old one lets nobody in any more."""
     pool = ctx.store.one(Pool)
