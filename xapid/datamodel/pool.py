@@ -445,7 +445,7 @@ class Pool(
             "Say that a host is there, as it does at its start; the answer is ok, unknown_host, or cannot_talk_back, "
             "which is so of every host but the one that is asked as long as members are not built."
         ),
-        Param("host_uuid", STRING, "The uuid of the host."),
+        Param("host_uuid", STRING, "Its uuid, as on its record."),
         Param("host_address", STRING, "Its address, from where consoles are reached from now on, too."),
         result=STRING,
         hidden=True,
