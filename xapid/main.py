@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
@@ -57,12 +58,14 @@ from xapid.ops import MODULES, host_driver, pusb
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
 from xapid.ops.host.extensions import call_here
+from xapid.ops.host.going_down import GoingDown
 from xapid.ops.host.ssh import Closings
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
 from xapid.runtime.context import Backends, Context, Runtime
+from xapid.runtime.ending import Ending
 from xapid.runtime.figures import CallFigures, RequestFigures
 from xapid.runtime.guard import Guard
 from xapid.runtime.logs import set_up_logging
@@ -82,6 +85,8 @@ log = logging.getLogger(__name__)
 BALLAST = 4 * 1024 * 1024
 """Bytes kept back for the day the disk is full."""
 
+AGAIN = 75
+"""Exit status that says: start me again."""
 SWITCH_INTERVAL = 0.0005
 """Seconds for which a busy event loop keeps the interpreter's lock from the thread that writes. A commit needs the lock
 some six times; at Python's 5 ms that takes longer than the disk."""
@@ -97,14 +102,22 @@ def serve(config: Config) -> int:
     raise_file_limit()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
-        uvloop.run(serve_with(config))
+        again = uvloop.run(serve_with(config))
     except StoreFailed as error:
         print(f"xapid: state directory {config.state_dir} cannot be written: {error}", file=sys.stderr)
         return 1
     except (DatabaseError, ListenError, CertificateError, DriverChoiceError, BackendError) as error:
         print(f"xapid: {error}", file=sys.stderr)
         return 1
-    return 0
+    return start_again() if again else 0
+
+
+def start_again() -> int:
+    """Begin anew, as host.restart_agent asks: systemd sees to that, and where there is none we do it ourselves."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - as it was started
+    return AGAIN
 
 
 def raise_file_limit() -> None:
@@ -116,13 +129,15 @@ def raise_file_limit() -> None:
 Choose = Callable[[Config], Awaitable[Hardware]]
 
 
-async def serve_with(config: Config, choose: Choose = chosen_hardware) -> None:
-    """Run the daemon until it is told to stop, on the drivers that ``choose`` finds."""
+async def serve_with(config: Config, choose: Choose = chosen_hardware) -> bool:
+    """Run the daemon until it is told to stop, on the drivers that ``choose`` finds. Returns whether to start again."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with running(config, choose) as daemon:
+        ending: Ending = daemon.runtime.services["ending"]
+        ending.heard_by(stopping.set)
         spare_collector()
         notify("READY=1")
         watchdog = asyncio.ensure_future(keep_watchdog_quiet())
@@ -132,6 +147,7 @@ async def serve_with(config: Config, choose: Choose = chosen_hardware) -> None:
         watchdog.cancel()
         notify("STOPPING=1")
         log.info("xapid is stopping; guests run on")
+    return ending.again
 
 
 def spare_collector() -> None:
@@ -193,6 +209,8 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         closings: Closings = runtime.services["ssh_closings"]
         closings.resume()
         stack.callback(closings.close)
+        going_down: GoingDown = runtime.services["going_down"]
+        stack.push_async_callback(going_down.close)
         await watch.reconcile()
         dispatcher = build_dispatcher(runtime)
         service = build(runtime, dispatcher, watch)
@@ -276,6 +294,8 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
         lambda: runtime.localhost,
     )
     runtime.services |= {"call_figures": CallFigures(), "request_figures": RequestFigures()}
+    runtime.services["going_down"] = GoingDown()
+    runtime.services["ending"] = Ending()
     runtime.services["ssh_closings"] = Closings(runtime)
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime

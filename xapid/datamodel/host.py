@@ -412,18 +412,15 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     shutdown = message(
-        "Switch the host off; it must be disabled. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Switch the host off; it must be disabled. Its guests are shut down before.",
         Param("host", ref("host"), "The host."),
     )
     reboot = message(
-        "Boot the host anew; it must be disabled. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Boot the host anew; it must be disabled. Its guests are shut down before.",
         Param("host", ref("host"), "The host."),
     )
     prepare_for_poweroff = message(
-        (
-            "Move or stop all guests of a host that is going down, and let go of its storage. Not built "
-            "yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Stop all guests of a host that is going down, and let go of its storage.",
         Param("host", ref("host"), "The host."),
         roles=LOCAL_ROOT,
         hidden=True,
@@ -782,15 +779,12 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     restart_agent = message(
-        "Start the daemon of the host anew; guests go on. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Start the daemon of the host anew; guests go on.",
         Param("host", ref("host"), "The host."),
         runs_on="host",
     )
     shutdown_agent = message(
-        (
-            "Stop the daemon of the host; guests go on, and nobody starts it again. Not built yet: it "
-            "answers NOT_IMPLEMENTED."
-        ),
+        "Stop the daemon of the host; guests go on, and nobody starts it again.",
         has_async=False,
         since="orlando",
     )

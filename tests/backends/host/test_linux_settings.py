@@ -382,6 +382,13 @@ def test_the_machine_is_called_otherwise(machine: Linux, commands: Commands) -> 
     assert error.value.facts == {"key": "hostname"}
 
 
+def test_the_machine_goes_down(machine: Linux, commands: Commands) -> None:
+    machine.go_down(reboot=False)
+    machine.go_down(reboot=True)
+
+    assert commands.run == ["systemctl --no-block poweroff", "systemctl --no-block reboot"]
+
+
 def test_an_initiator_is_named_where_there_is_one(tmp_path: Path, machine: Linux) -> None:
     path = tmp_path / "etc/iscsi/initiatorname.iscsi"
 

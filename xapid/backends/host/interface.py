@@ -202,3 +202,6 @@ class HostDriver(Protocol):
 
     def select_variant(self, driver: str, variant: str) -> None:
         """Choose a variant of a driver for the next boot; empty: none. Raises NotSupported if none can be chosen."""
+
+    def go_down(self, reboot: bool) -> None:
+        """Switch the machine off, or boot it anew. Returns at once: the system has more to end than the toolstack."""

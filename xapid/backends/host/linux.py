@@ -145,6 +145,9 @@ class Linux:
     def set_max_cstate(self, state: int | None, substate: int | None) -> None:
         set_max_cstate(self._tree, state, substate)
 
+    def go_down(self, reboot: bool) -> None:
+        self._run(["systemctl", "--no-block", "reboot" if reboot else "poweroff"])
+
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         return usb.devices(self._tree)
 

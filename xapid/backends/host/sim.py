@@ -29,6 +29,8 @@ class Sim:
         self.debug_keys = ""
         """All that were sent."""
         self.log_destination = ""
+        self.went_down: list[str] = []
+        """What was asked for: off or reboot. The simulated machine does neither."""
         self.usb: tuple[UsbDevice, ...] = ()
         self.drivers: tuple[KernelDriver, ...] = ()
         self.hostname = "sim"
@@ -135,3 +137,6 @@ class Sim:
 
     def select_variant(self, driver: str, variant: str) -> None:
         self.drivers = tuple(replace(each, selected=variant) if each.name == driver else each for each in self.drivers)
+
+    def go_down(self, reboot: bool) -> None:
+        self.went_down.append("reboot" if reboot else "off")

@@ -43,6 +43,11 @@ from xapid.ops.host.facts import get_management_interface as get_management_inte
 from xapid.ops.host.facts import get_tracked_user_agents as get_tracked_user_agents
 from xapid.ops.host.facts import rescan_drivers as rescan_drivers
 from xapid.ops.host.facts import retrieve_wlb_evacuate_recommendations as retrieve_wlb_evacuate_recommendations
+from xapid.ops.host.going_down import prepare_for_poweroff as prepare_for_poweroff
+from xapid.ops.host.going_down import reboot as reboot
+from xapid.ops.host.going_down import restart_agent as restart_agent
+from xapid.ops.host.going_down import shutdown as shutdown
+from xapid.ops.host.going_down import shutdown_agent as shutdown_agent
 from xapid.ops.host.logs import dmesg as dmesg
 from xapid.ops.host.logs import dmesg_clear as dmesg_clear
 from xapid.ops.host.logs import get_log as get_log
@@ -65,8 +70,6 @@ from xapid.ops.host.power import get_uncooperative_resident_VMs as get_uncoopera
 from xapid.ops.host.power import get_vms_which_prevent_evacuation as get_vms_which_prevent_evacuation
 from xapid.ops.host.power import local_management_reconfigure as local_management_reconfigure
 from xapid.ops.host.power import power_on as power_on
-from xapid.ops.host.power import reboot as reboot
-from xapid.ops.host.power import shutdown as shutdown
 from xapid.ops.host.settings import apply_edition as apply_edition
 from xapid.ops.host.settings import create_new_blob as create_new_blob
 from xapid.ops.host.settings import disable_display as disable_display

@@ -17,6 +17,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.host import HostAllowedOperations
 from xapid.datamodel.map_keys import AUTO_ENABLE
+from xapid.ops.host.going_down import check_not_ready
 from xapid.ops.host.plugins import call_plugin
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context
@@ -37,6 +38,7 @@ def disable(ctx: Context, host: Host, auto_enable: bool) -> None:
 
 def enable(ctx: Context, host: Host) -> None:
     ctx.check(host, HostAllowedOperations.enable)
+    check_not_ready(ctx.runtime, host)
     with ctx.write() as tx:
         tx.set(host, enabled=True, other_config=_without_auto_enable(host))
 
@@ -91,16 +93,6 @@ def _obstacles(store: Store, host: Host) -> list[tuple[VM, ApiError]]:
 
 
 # --- Power -------------------------------------------------------------------------------------------
-
-
-def shutdown(ctx: Context, host: Host) -> NoReturn:
-    ctx.check(host, HostAllowedOperations.shutdown)
-    raise NOT_IMPLEMENTED("host.shutdown")
-
-
-def reboot(ctx: Context, host: Host) -> NoReturn:
-    ctx.check(host, HostAllowedOperations.reboot)
-    raise NOT_IMPLEMENTED("host.reboot")
 
 
 async def power_on(ctx: Context, host: Host) -> None:

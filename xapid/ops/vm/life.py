@@ -121,21 +121,33 @@ async def hard_shutdown(ctx: Context, vm: VM) -> None:
 
 async def shutdown(ctx: Context, vm: VM) -> None:
     """Shut down cleanly if the guest can and does, else switch off."""
+    if not await _end(ctx, vm, vm.shutdown_delay or ctx.config.guests.answer, stays_off=True):
+        await _delay(vm.shutdown_delay)
+
+
+async def shut_down_with_host(ctx: Context, vm: VM, seconds: float) -> None:
+    """The same because the host goes down: within so many seconds, and high availability may start it elsewhere."""
+    await _end(ctx, vm, seconds, stays_off=False)
+
+
+async def _end(ctx: Context, vm: VM, seconds: float, *, stays_off: bool) -> bool:
+    """Returns whether the guest shut down by itself."""
     can = _may(ctx, vm, VmOperations.clean_shutdown)
     async with changing(ctx, vm, VmOperations.shutdown) as change:
-        stay_off(ctx, vm)
+        if stays_off:
+            stay_off(ctx, vm)
         latest, how = ctx.now(vm), "was shut down"
         if can and latest.power_state is VmPowerState.Running:
             try:
-                await _shut_down_cleanly(ctx, change, vm, vm.shutdown_delay or ctx.config.guests.answer)
+                await _shut_down_cleanly(ctx, change, vm, seconds)
                 alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, how)
-                return
+                return True
             except VM_SHUTDOWN_TIMEOUT:
                 latest, how = ctx.now(vm), "did not shut down in time, and was switched off"
         if latest.power_state is not VmPowerState.Halted:
             await switch_off(ctx, latest)
     alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, how)
-    await _delay(vm.shutdown_delay)
+    return False
 
 
 def _may(ctx: Context, vm: VM, operation: VmOperations) -> bool:

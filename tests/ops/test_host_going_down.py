@@ -1,0 +1,155 @@
+"""A host goes down: its guests first, then the machine; or its toolstack alone, which may come again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import FreshHost
+from tests.machines import Workshop
+from xapid.backends.interface import Failed
+from xapid.datamodel import PBD, VM, Task
+from xapid.datamodel.errors import HOST_DISABLED_UNTIL_REBOOT, HOST_NOT_DISABLED
+from xapid.datamodel.task import TaskStatusType
+from xapid.ops.host import going_down
+from xapid.ops.host.going_down import GoingDown
+from xapid.runtime.ending import Ending
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(going_down, "NOTICE", 0.05)
+    monkeypatch.setattr(going_down, "GUESTS", 0.2)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(250):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not come true within 5 s")
+
+
+def task(fresh: FreshHost) -> Task:
+    (found,) = (row for row in fresh.store.all(Task) if row.name_label.startswith("Host is"))
+    return found
+
+
+@pytest.mark.parametrize(
+    "message, label, done",
+    [("shutdown", "Host is shutting down", "off"), ("reboot", "Host is rebooting", "reboot")],
+)
+async def test_a_disabled_host_goes_down_after_its_answer(
+    fresh: FreshHost, host: str, message: str, label: str, done: str
+) -> None:
+    machine = fresh.driver("host")
+    with pytest.raises(HOST_NOT_DISABLED):
+        await fresh.xapi.call(f"host.{message}", host)
+    await fresh.xapi.host.disable(host)
+
+    await fresh.xapi.call(f"host.{message}", host)
+
+    began = task(fresh)
+    assert (began.name_label, began.status, machine.went_down) == (label, TaskStatusType.pending, [])
+    assert await fresh.xapi.host.get_current_operations(host) == {began.ref: message}
+    await until(lambda: machine.went_down == [done])
+    await until(lambda: task(fresh).status is TaskStatusType.success)
+    assert await fresh.xapi.host.get_current_operations(host) == {}
+
+
+async def test_a_host_that_is_down_takes_no_guest_before_it_was_booted(fresh: FreshHost, host: str) -> None:
+    await fresh.xapi.host.disable(host)
+    await fresh.xapi.host.shutdown(host)
+    await until(lambda: fresh.driver("host").went_down == ["off"])
+
+    with pytest.raises(HOST_DISABLED_UNTIL_REBOOT) as error:
+        await fresh.xapi.host.enable(host)
+
+    assert error.value.args == (host,)
+    assert [pbd.currently_attached for pbd in fresh.store.all(PBD)] == [False] * len(fresh.store.all(PBD))
+
+
+async def test_it_can_be_called_off_at_first(fresh: FreshHost, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(going_down, "NOTICE", 30.0)
+    await fresh.xapi.host.disable(host)
+    await fresh.xapi.host.reboot(host)
+
+    await fresh.xapi.task.cancel(task(fresh).ref)
+
+    await until(lambda: task(fresh).status is TaskStatusType.cancelled)
+    assert fresh.driver("host").went_down == []
+    assert await fresh.xapi.host.enable(host) == ""
+
+
+async def test_a_machine_that_does_not_go_down_says_why(fresh: FreshHost, host: str) -> None:
+    fresh.driver("host").faults.fail("go_down", Failed("systemd is away"))
+    await fresh.xapi.host.disable(host)
+
+    await fresh.xapi.host.shutdown(host)
+
+    await until(lambda: task(fresh).status is TaskStatusType.failure)
+    assert task(fresh).error_info == ("INTERNAL_ERROR", "systemd is away")
+    assert await fresh.xapi.host.get_current_operations(host) == {}
+
+
+async def test_a_toolstack_that_ends_meanwhile_leaves_it(fresh: FreshHost, host: str) -> None:
+    await fresh.xapi.host.disable(host)
+    await fresh.xapi.host.shutdown(host)
+    own: GoingDown = fresh.runtime.services["going_down"]
+
+    await own.close()
+
+    assert fresh.driver("host").went_down == []
+    assert task(fresh).status is TaskStatusType.failure
+
+
+# --- Guests -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["full", "deaf"])
+async def test_guests_are_shut_down_first_and_the_deaf_switched_off(
+    fresh: FreshHost, workshop: Workshop, host: str, kind: str
+) -> None:
+    vm = await workshop.vm(platform={"sim-guest": kind})
+    await fresh.xapi.VM.start(vm, False, False)
+    with fresh.store.write() as tx:
+        tx.set(fresh.store.get(VM, vm), ha_always_run=True)
+    await fresh.xapi.host.disable(host)
+
+    await fresh.xapi.host.prepare_for_poweroff(host)
+
+    assert await fresh.xapi.VM.get_power_state(vm) == "Halted"
+    assert await fresh.xapi.VM.get_ha_always_run(vm) is True
+
+
+async def test_a_guest_that_cannot_be_ended_keeps_no_host_up(fresh: FreshHost, workshop: Workshop, host: str) -> None:
+    vm = await workshop.vm(platform={"sim-guest": "deaf"})
+    await fresh.xapi.VM.start(vm, False, False)
+    await fresh.xapi.host.disable(host)
+    fresh.driver("domain").faults.fail("destroy", Failed("it hangs"))
+
+    await fresh.xapi.host.shutdown(host)
+
+    await until(lambda: fresh.driver("host").went_down == ["off"])
+    assert await fresh.xapi.VM.get_power_state(vm) == "Running"
+
+
+# --- The toolstack ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_the_toolstack_ends_once_it_has_answered(
+    fresh: FreshHost, host: str, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    monkeypatch.setattr(going_down, "AGENT_NOTICE", 0.05)
+    stopped = asyncio.Event()
+    ending: Ending = fresh.runtime.services["ending"]
+    ending.heard_by(stopped.set)
+
+    await (fresh.xapi.host.restart_agent(host) if again else fresh.xapi.host.shutdown_agent())
+    assert not stopped.is_set()
+
+    await asyncio.wait_for(stopped.wait(), 5)
+    assert ending.again is again

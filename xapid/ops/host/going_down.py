@@ -1,0 +1,143 @@
+"""The end of a host until it is started again: of the machine, with its guests, or of its toolstack alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+from xapid.backends.host.interface import HostDriver
+from xapid.datamodel import PBD, VM, Host
+from xapid.datamodel.errors import HOST_DISABLED_UNTIL_REBOOT, NOT_IMPLEMENTED, ApiError
+from xapid.datamodel.host import HostAllowedOperations
+from xapid.ops import pbd
+from xapid.ops.vm.life import shut_down_with_host
+from xapid.runtime.context import Context, Runtime
+from xapid.runtime.ending import Ending
+from xapid.runtime.guard import STANDARD
+from xapid.runtime.tasks import TaskHandle
+
+log = logging.getLogger(__name__)
+
+NOTICE = 10.0
+"""Seconds between the answer and what was asked for: clients are to hear that it will be done."""
+AGENT_NOTICE = 1.0
+"""The same for the toolstack alone."""
+GUESTS = 60.0
+"""Seconds that guests have to shut down."""
+
+
+class GoingDown:
+    """Hosts that go down, and who sees to it. A host that is ready for that takes no guest until it was booted."""
+
+    def __init__(self) -> None:
+        self.ready: set[str] = set()
+        self._work: set[asyncio.Task[None]] = set()
+
+    def see_to(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def close(self) -> None:
+        """Leave it: a host goes down with its toolstack, or not at all."""
+        work = list(self._work)
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+
+def going_down(runtime: Runtime) -> GoingDown:
+    found: GoingDown = runtime.services["going_down"]
+    return found
+
+
+def check_not_ready(runtime: Runtime, host: Host) -> None:
+    """Raises HOST_DISABLED_UNTIL_REBOOT for a host whose guests and storage are gone, since it goes down."""
+    if host.ref in going_down(runtime).ready:
+        raise HOST_DISABLED_UNTIL_REBOOT(host.ref)
+
+
+# --- The machine -------------------------------------------------------------------------------------
+
+
+async def shutdown(ctx: Context, host: Host) -> None:
+    await _begin(ctx, host, HostAllowedOperations.shutdown, "Host is shutting down")
+
+
+async def reboot(ctx: Context, host: Host) -> None:
+    await _begin(ctx, host, HostAllowedOperations.reboot, "Host is rebooting")
+
+
+async def _begin(ctx: Context, host: Host, operation: HostAllowedOperations, label: str) -> None:
+    """Answer once it is certain that it will be done. A task of its own says how far it is."""
+    ctx.check(host, operation)
+    tasks, guard = ctx.runtime.tasks, ctx.runtime.guard
+    task = tasks.create(label, label, session=ctx.task.session, parent=ctx.task.ref)
+    try:
+        await guard.enter(host, operation, task, STANDARD)
+    except BaseException as error:
+        tasks.fail(task, error)
+        raise
+    going_down(ctx.runtime).see_to(_go_down(ctx, host, operation, task))
+
+
+async def _go_down(ctx: Context, host: Host, operation: HostAllowedOperations, task: TaskHandle) -> None:
+    own = Context(ctx.runtime, task, ctx.session, ctx.origin)
+    task.work = asyncio.current_task()
+    try:
+        with task.cancellable():
+            await asyncio.sleep(NOTICE)
+        await prepare_for_poweroff(own, host)
+        await own.machine(host).call(HostDriver.go_down, operation is HostAllowedOperations.reboot)
+        ctx.runtime.tasks.succeed(task, "")
+    except (ApiError, asyncio.CancelledError) as error:
+        log.error("host %s does not go down: %s", host.uuid, error or "the toolstack ends")
+        ctx.runtime.tasks.fail(task, error)
+    finally:
+        ctx.runtime.guard.leave(host, task.ref)
+
+
+async def prepare_for_poweroff(ctx: Context, host: Host) -> None:
+    """Shut down the guests, and let go of storage. What fails keeps nothing else from it: the host goes down anyway."""
+    going_down(ctx.runtime).ready.add(host.ref)
+    guests = [vm for vm in ctx.store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
+    await asyncio.gather(*(_end_guest(ctx, vm) for vm in guests))
+    for row in ctx.store.where(PBD, host=host.ref):
+        try:
+            await pbd.unplug(ctx, row)
+        except ApiError as error:
+            log.warning("storage %s stays attached while its host goes down: %s", row.uuid, error)
+
+
+async def _end_guest(ctx: Context, vm: VM) -> None:
+    """As a task of its own, which takes its turn after what goes on with the machine."""
+    tasks = ctx.runtime.tasks
+    task = tasks.create("VM.shutdown", session=ctx.task.session, parent=ctx.task.ref, volatile=True)
+    task.work = asyncio.current_task()
+    try:
+        await shut_down_with_host(Context(ctx.runtime, task, ctx.session, ctx.origin), vm, GUESTS)
+    except ApiError as error:
+        log.warning("machine %s was not shut down before its host: %s", vm.uuid, error)
+    finally:
+        tasks.forget(task)
+
+
+# --- The toolstack -----------------------------------------------------------------------------------
+
+
+def restart_agent(ctx: Context, host: Host) -> None:
+    """Start the toolstack of a host anew; guests go on."""
+    if host.ref != ctx.runtime.localhost:
+        raise NOT_IMPLEMENTED("host.restart_agent")
+    _ending(ctx).ask(AGENT_NOTICE, again=True)
+
+
+def shutdown_agent(ctx: Context) -> None:
+    """Stop the toolstack of the host that is asked; guests go on, and nobody starts it again."""
+    _ending(ctx).ask(AGENT_NOTICE, again=False)
+
+
+def _ending(ctx: Context) -> Ending:
+    found: Ending = ctx.runtime.services["ending"]
+    return found
