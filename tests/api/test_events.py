@@ -226,7 +226,9 @@ async def test_a_token_serves_any_session(fresh: FreshHost) -> None:
     assert told((await since(other, token, "network"))[0]) == [("network", "add", ref)]
 
 
-@pytest.mark.parametrize("token", ["x", "1", "1,", ",1", "1,2,3", " 1,1", "1, 1", "1.0,1", f"{2**63},0", "\u0661,1"])
+@pytest.mark.parametrize(
+    "token", ["x", "1", "1,", ",1", "1,2,3", " 1,1", "1, 1", "1.0,1", "0o_,1", f"{2**63},0", "\u0661,1"]
+)
 async def test_what_is_no_token_is_refused(xapi: Xapi, token: str) -> None:
     with pytest.raises(EVENT_FROM_TOKEN_PARSE_FAILURE) as error:
         await since(xapi, token, "*")

@@ -16,7 +16,6 @@ from tests.daemon import Failure
 from tests.http.client import PAGE, Client, call
 from tests.http.dialects import DIALECTS, JSON_RPC_1, JSON_RPC_2, XML_RPC, Dialect
 from tests.http.live import Live, live_daemon
-from xapid.auth.hashing import CHECKS_AT_ONCE
 from xapid.auth.passwords import PasswordFile
 
 pytestmark = pytest.mark.slow
@@ -416,6 +415,8 @@ def test_two_hundred_logins_with_a_hash_leave_memory_as_it_was(live: Live) -> No
     def some(count: int) -> None:
         for _ in range(count):
             with live.dial("tcp") as client:
+                # Two at a time are looked at, and a machine under load takes its time.
+                client.socket.settimeout(120.0)
                 session = live.call(client, XML_RPC, "session.login_with_password", "root", "right", "1.0", "hashes")
                 live.call(client, XML_RPC, "session.logout", session)
 
@@ -426,14 +427,15 @@ def test_two_hundred_logins_with_a_hash_leave_memory_as_it_was(live: Live) -> No
         for thread in running:
             thread.join()
 
-    at_once(10, 2)
+    at_once(5, 4)
     before = resident(live)
     assert live.daemon.process is not None
     # From now on the peak is told anew.
     Path(f"/proc/{live.daemon.process.pid}/clear_refs").write_text("5")
-    at_once(10, 20)
+    at_once(5, 40)
     assert resident(live) < before + 10 * MIB
-    assert resident(live, "VmHWM") < before + 64 * MIB * CHECKS_AT_ONCE + 30 * MIB
+    # The hashes, which take 64 MiB each, are made in other processes.
+    assert resident(live, "VmHWM") < before + 30 * MIB
     live.assert_well(XML_RPC)
 
 

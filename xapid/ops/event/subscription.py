@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from xapid.datamodel.errors import EVENT_FROM_TOKEN_PARSE_FAILURE
 from xapid.datamodel.types import CLASSES
 
-_NUMBER = re.compile(r"[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)")
+_NUMBER = re.compile(r"[+-]?(0[xX][0-9a-fA-F][0-9a-fA-F_]*|0[oO][0-7][0-7_]*|0[bB][01][01_]*|[0-9][0-9_]*)")
 _LARGEST = 2**62 - 1
 LONGEST = 1000
 """Characters of a token: numbers of thousands of digits are none of ours."""
