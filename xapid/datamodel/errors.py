@@ -785,6 +785,7 @@ class PGPU_IN_USE_BY_VM(ApiError):
     """Machines use the physical GPU; shut them down first."""
 
     params = ("VMs",)
+    varied = True
 
 
 class PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP(ApiError):
@@ -821,6 +822,7 @@ class VGPU_TYPE_NOT_SUPPORTED(ApiError):
         "type",
         "supported_types",
     )
+    varied = True
 
 
 class VGPU_TYPE_NO_LONGER_SUPPORTED(ApiError):

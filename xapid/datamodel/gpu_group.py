@@ -57,17 +57,17 @@ class GPU_group(Object, roles=POOL_OPERATOR, since="boston"):
         Param("self", ref("GPU_group"), "The group."),
     )
     update_enabled_VGPU_types = message(
-        "Meant to work out enabled_VGPU_types anew. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Work out enabled_VGPU_types anew.",
         Param("self", ref("GPU_group"), "The group."),
         hidden=True,
     )
     update_supported_VGPU_types = message(
-        "Meant to work out supported_VGPU_types anew. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Work out supported_VGPU_types anew.",
         Param("self", ref("GPU_group"), "The group."),
         hidden=True,
     )
     get_remaining_capacity = message(
-        "Tell how many more virtual GPUs of a kind the group could serve. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Tell how many more virtual GPUs of a kind the group could serve.",
         Param("self", ref("GPU_group"), "The group."),
         Param("vgpu_type", ref("VGPU_type"), "The kind of virtual GPU."),
         result=INT,

@@ -260,9 +260,13 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         {}, "The key iommu says whether devices can be given to guests.", since="boston"
     )
     PCIs: Set[Ref[PCI]] = inverse(
-        "PCI.host", "Devices on the PCI buses of the host that can be told of; none are recorded yet.", since="boston"
+        "PCI.host",
+        "Its storage, network and display devices on PCI buses, and what is on one card with them.",
+        since="boston",
     )
-    PGPUs: Set[Ref[PGPU]] = inverse("PGPU.host", "Graphics cards of the host; none are recorded yet.", since="boston")
+    PGPUs: Set[Ref[PGPU]] = inverse(
+        "PGPU.host", "Graphics cards of the host, as its last start found them.", since="boston"
+    )
     PUSBs: Set[Ref[PUSB]] = inverse(
         "PUSB.host", "USB devices plugged into the host, as the last start or PUSB.scan found them.", since="inverness"
     )

@@ -55,8 +55,8 @@ class PCI(Object, roles=POOL_OPERATOR, since="boston"):
 
     disable_dom0_access = message(
         (
-            "Keep the host itself from using the device after its next start, so that guests can. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
+            "Keep the host itself from using the device after its next start, so that guests can; refused for the "
+            "device that it boots from."
         ),
         Param("self", ref("PCI"), "The PCI device."),
         result=enum_of(PciDom0Access),
@@ -64,17 +64,14 @@ class PCI(Object, roles=POOL_OPERATOR, since="boston"):
         state="prototyped",
     )
     enable_dom0_access = message(
-        "Let the host itself use the device after its next start. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let the host itself use the device after its next start.",
         Param("self", ref("PCI"), "The PCI device."),
         result=enum_of(PciDom0Access),
         since="24.14.0",
         state="prototyped",
     )
     get_dom0_access_status = message(
-        (
-            "Tell whether the host itself uses the device, now and after its next start. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Tell whether the host itself uses the device, now and after its next start.",
         Param("self", ref("PCI"), "The PCI device."),
         result=enum_of(PciDom0Access),
         since="24.14.0",

@@ -66,37 +66,31 @@ class PGPU(Object, roles=POOL_OPERATOR, since="boston"):
     )
 
     add_enabled_VGPU_types = message(
-        "Let it serve one more kind of virtual GPUs. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let it serve one more kind of virtual GPUs, out of those that it could.",
         Param("self", ref("PGPU"), "The physical GPU."),
         Param("value", ref("VGPU_type"), "The kind of virtual GPU."),
         since="vgpu-tech-preview",
     )
     remove_enabled_VGPU_types = message(
-        "Let it serve a kind of virtual GPUs no longer. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let it serve a kind of virtual GPUs no longer; refused while it serves one.",
         Param("self", ref("PGPU"), "The physical GPU."),
         Param("value", ref("VGPU_type"), "The kind of virtual GPU."),
         since="vgpu-tech-preview",
     )
     set_enabled_VGPU_types = message(
-        (
-            "Say which kinds of virtual GPUs it may serve, in place of all before. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Say which kinds of virtual GPUs it may serve, in place of all before.",
         Param("self", ref("PGPU"), "The physical GPU."),
         Param("value", set_of(ref("VGPU_type")), "Kinds of virtual GPUs."),
         since="vgpu-tech-preview",
     )
     set_GPU_group = message(
-        "Put it into another group. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Put it into another group, of its own kind or empty; refused while it serves a machine.",
         Param("self", ref("PGPU"), "The physical GPU.", late=True),
         Param("value", ref("GPU_group"), "The group."),
         since="vgpu-tech-preview",
     )
     get_remaining_capacity = message(
-        (
-            "Tell how many more virtual GPUs of a kind it could serve: 0 if there is no such processor, else "
-            "NOT_IMPLEMENTED so far."
-        ),
+        "Tell how many more virtual GPUs of a kind it could serve; 0 if there is no such processor.",
         Param("self", ref("PGPU"), "The physical GPU.", late=True),
         Param("vgpu_type", ref("VGPU_type"), "The kind of virtual GPU.", late=True),
         result=INT,
@@ -104,7 +98,7 @@ class PGPU(Object, roles=POOL_OPERATOR, since="boston"):
         since="vgpu-tech-preview",
     )
     enable_dom0_access = message(
-        "Deprecated: let the host itself use it after its next start. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Deprecated: let the host itself use it after its next start.",
         Param("self", ref("PGPU"), "The physical GPU."),
         result=enum_of(PciDom0Access),
         since="cream",
@@ -112,10 +106,7 @@ class PGPU(Object, roles=POOL_OPERATOR, since="boston"):
         deprecated="24.14.0",
     )
     disable_dom0_access = message(
-        (
-            "Deprecated: keep the host itself from using it after its next start. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Deprecated: keep the host itself from using it after its next start.",
         Param("self", ref("PGPU"), "The physical GPU."),
         result=enum_of(PciDom0Access),
         since="cream",

@@ -32,6 +32,7 @@ MODULES: dict[str, str] = {
     "secret": "xapid.ops.secret",
     "PGPU": "xapid.ops.pgpu",
     "GPU_group": "xapid.ops.gpu_group",
+    "PCI": "xapid.ops.pci",
     "PVS_site": "xapid.ops.pvs_site",
     "PVS_server": "xapid.ops.pvs_server",
     "SDN_controller": "xapid.ops.sdn_controller",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from xapid.datamodel import PGPU, VGPU, GPU_group
+from xapid.datamodel import PGPU, VGPU, GPU_group, VGPU_type
 from xapid.datamodel.errors import GPU_GROUP_CONTAINS_PGPU, GPU_GROUP_CONTAINS_VGPU
+from xapid.ops.pgpu import sum_up
+from xapid.rules.gpu import remaining_capacity
 from xapid.runtime.context import Context
 
 
@@ -25,3 +27,21 @@ def destroy(ctx: Context, self: GPU_group) -> None:
         raise GPU_GROUP_CONTAINS_PGPU(*members)
     with ctx.write() as tx:
         tx.delete(self)
+
+
+# --- What its cards could and may serve --------------------------------------------------------------
+
+
+def update_supported_VGPU_types(ctx: Context, self: GPU_group) -> None:
+    with ctx.write() as tx:
+        sum_up(ctx.store, tx, self.ref)
+
+
+def update_enabled_VGPU_types(ctx: Context, self: GPU_group) -> None:
+    with ctx.write() as tx:
+        sum_up(ctx.store, tx, self.ref)
+
+
+def get_remaining_capacity(ctx: Context, self: GPU_group, vgpu_type: VGPU_type) -> int:
+    """How many more virtual GPUs of a kind the group could serve."""
+    return sum(remaining_capacity(ctx.store, card, vgpu_type.ref) for card in ctx.store.where(PGPU, GPU_group=self.ref))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xapid.datamodel import PGPU, VGPU, VM, Host, VGPU_type
 from xapid.datamodel.errors import VGPU_TYPE_NO_LONGER_SUPPORTED, VM_REQUIRES_GPU, VM_REQUIRES_IOMMU, VM_REQUIRES_VGPU
+from xapid.datamodel.host import HostDisplay
+from xapid.datamodel.pci import PciDom0Access
 from xapid.datamodel.types import Ref
 from xapid.datamodel.vgpu_type import VgpuTypeImplementation
 from xapid.store.store import Store
@@ -25,11 +27,20 @@ def check_iommu(store: Store, vm: VM, host: Host) -> None:
         raise VM_REQUIRES_IOMMU(host.ref)
 
 
+def can_be_given_whole(display: HostDisplay, access: PciDom0Access, *, shows_console: bool) -> bool:
+    """Whether a guest could have a card: the one that shows the host's own screen only if the host does without."""
+    if not shows_console:
+        return True
+    hidden = access in (PciDom0Access.disabled, PciDom0Access.enable_on_reboot)
+    return hidden and display in (HostDisplay.disabled, HostDisplay.enable_on_reboot)
+
+
 def remaining_capacity(store: Store, pgpu: PGPU, kind: Ref[VGPU_type]) -> int:
     """How many more virtual GPUs of a type, by its reference, a processor can serve. One serves one type at a time."""
     if kind not in pgpu.enabled_VGPU_types:
         return 0
-    served = store.where(VGPU, resident_on=pgpu.ref)
+    coming = [vgpu for vgpu in store.all(VGPU) if vgpu.scheduled_to_be_resident_on == pgpu.ref]
+    served = {vgpu.ref: vgpu for vgpu in (*store.where(VGPU, resident_on=pgpu.ref), *coming)}.values()
     if any(vgpu.type != kind for vgpu in served):
         return 0
     return max(0, pgpu.supported_VGPU_max_capacities.get(kind, 0) - len(served))

@@ -67,6 +67,39 @@ class UsbDevice:
 
 
 @dataclass(frozen=True)
+class PciDevice:
+    """A device on a PCI bus."""
+
+    address: str
+    """domain, bus, device and function: 0000:00:02.0"""
+    class_id: str
+    """four hexadecimal digits, as are all numbers here"""
+    vendor_id: str
+    device_id: str
+    class_name: str = ""
+    vendor_name: str = ""
+    device_name: str = ""
+    subsystem_vendor_id: str = ""
+    subsystem_vendor_name: str = ""
+    subsystem_device_id: str = ""
+    subsystem_device_name: str = ""
+    driver: str = ""
+    dependencies: tuple[str, ...] = ()
+    """addresses of the other functions of its card"""
+    is_display: bool = False
+    shows_console: bool = False
+    """whether the machine shows its own screen with it"""
+
+
+class PciAccess(NamedTuple):
+    """Whether the host itself uses a PCI device; if not, it is for guests."""
+
+    host_now: bool
+    host_next: bool
+    """after the next boot"""
+
+
+@dataclass(frozen=True)
 class DriverVariant:
     """One variant of a driver of the kernel."""
 
@@ -197,6 +230,18 @@ class HostDriver(Protocol):
 
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         """Those that guests could be given: no hubs, and nothing that somebody at the machine types or points with."""
+
+    def pci_devices(self) -> tuple[PciDevice, ...]:
+        """Storage, networks and displays, and what is on one card with them; no virtual functions."""
+
+    def pci_access(self, address: str) -> PciAccess:
+        """Who uses a PCI device. Raises NotFound."""
+
+    def set_pci_access(self, address: str, host: bool) -> None:
+        """Whether the host itself uses a device after its next boot.
+
+        Raises NotFound, InUse (``device``: the disk) for a device that the host boots from, NotSupported.
+        """
 
     def kernel_drivers(self) -> tuple[KernelDriver, ...]: ...
 

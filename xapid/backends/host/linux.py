@@ -7,9 +7,19 @@ import shlex
 from pathlib import Path
 
 from xapid.backends import process
-from xapid.backends.host import processors, usb, variants
+from xapid.backends.host import pci, processors, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
-from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts, KernelDriver, Moment, TimeSource, UsbDevice
+from xapid.backends.host.interface import (
+    UNKNOWN_XEN,
+    Cpu,
+    HostFacts,
+    KernelDriver,
+    Moment,
+    PciAccess,
+    PciDevice,
+    TimeSource,
+    UsbDevice,
+)
 from xapid.backends.host.log import send_log_to
 from xapid.backends.host.logins import Logins
 from xapid.backends.host.sleep import set_max_cstate
@@ -150,6 +160,15 @@ class Linux:
 
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         return usb.devices(self._tree)
+
+    def pci_devices(self) -> tuple[PciDevice, ...]:
+        return pci.devices(self._tree)
+
+    def pci_access(self, address: str) -> PciAccess:
+        return pci.access(self._tree, address)
+
+    def set_pci_access(self, address: str, host: bool) -> None:
+        pci.set_host_access(self._tree, address, host, "pciback" if _runs_xen(self._tree) else "vfio-pci")
 
     def kernel_drivers(self) -> tuple[KernelDriver, ...]:
         return variants.kernel_drivers(self._tree, self._run)

@@ -7,8 +7,17 @@ from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
 from xapid.backends.host.clock import moment, zones
-from xapid.backends.host.interface import Cpu, HostFacts, KernelDriver, Moment, TimeSource, UsbDevice
-from xapid.backends.interface import BadConfig, DriverInfo
+from xapid.backends.host.interface import (
+    Cpu,
+    HostFacts,
+    KernelDriver,
+    Moment,
+    PciAccess,
+    PciDevice,
+    TimeSource,
+    UsbDevice,
+)
+from xapid.backends.interface import BadConfig, DriverInfo, NotFound
 
 CPUS = tuple(
     Cpu(number, "GenuineIntel", "Simulated processor", 6, 85, "7", 2000, "fpu vme de pse tsc msr pae vmx sse sse2")
@@ -32,6 +41,11 @@ class Sim:
         self.went_down: list[str] = []
         """What was asked for: off or reboot. The simulated machine does neither."""
         self.usb: tuple[UsbDevice, ...] = ()
+        self.pci: tuple[PciDevice, ...] = ()
+        self.kept: frozenset[str] = frozenset()
+        """Addresses of PCI devices that are kept from the host now."""
+        self.kept_next: frozenset[str] = frozenset()
+        """The same after the next boot."""
         self.drivers: tuple[KernelDriver, ...] = ()
         self.hostname = "sim"
         self.initiator = ""
@@ -131,6 +145,18 @@ class Sim:
 
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         return self.usb
+
+    def pci_devices(self) -> tuple[PciDevice, ...]:
+        return self.pci
+
+    def pci_access(self, address: str) -> PciAccess:
+        if all(device.address != address for device in self.pci):
+            raise NotFound(f"there is no PCI device {address}")
+        return PciAccess(address not in self.kept, address not in self.kept_next)
+
+    def set_pci_access(self, address: str, host: bool) -> None:
+        self.pci_access(address)
+        self.kept_next = self.kept_next - {address} if host else self.kept_next | {address}
 
     def kernel_drivers(self) -> tuple[KernelDriver, ...]:
         return self.drivers
