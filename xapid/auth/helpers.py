@@ -13,7 +13,7 @@ AT_ONCE = 8
 """As many questions are answered at the same time; more wait their turn."""
 PATIENCE = 30.0
 """Seconds that a question may take; then its process is killed, and the question fails."""
-NICENESS = 10
+NICENESS = 5
 """Of the processes: a hundred logins at once leave the processor to those who are logged in."""
 
 
