@@ -54,7 +54,7 @@ from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
-from xapid.ops import MODULES, host_driver, pci, pusb
+from xapid.ops import MODULES, host_crashdump, host_driver, pci, pusb
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
 from xapid.ops.host.extensions import call_here
@@ -344,7 +344,7 @@ async def look_at_devices(runtime: Runtime) -> None:
     """See what was plugged into the host and taken from it while nobody looked."""
     ctx = Context(runtime, runtime.tasks.dummy("look_at_devices"))
     host = runtime.store.get(Host, runtime.localhost)
-    for look in (pusb.scan, host_driver.rescan, pci.scan):
+    for look in (pusb.scan, host_driver.rescan, pci.scan, host_crashdump.look):
         try:
             await look(ctx, host)
         except ApiError as error:

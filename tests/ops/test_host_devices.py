@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import FreshHost
-from xapid.backends.host.interface import DriverVariant, KernelDriver, UsbDevice
+from xapid.backends.host.interface import CrashDump, DriverVariant, KernelDriver, UsbDevice
 from xapid.backends.host.sim import Sim
 from xapid.backends.interface import Failed, NotSupported
-from xapid.datamodel import PUSB, VUSB, Driver_variant, Host_driver, USB_group
+from xapid.datamodel import PUSB, VUSB, Driver_variant, Host_driver, HostCrashdump, USB_group
 from xapid.datamodel.errors import (
     HOST_DRIVER_NO_HARDWARE,
     INTERNAL_ERROR,
@@ -186,6 +186,55 @@ async def test_not_every_variant_can_be_chosen(fresh: FreshHost, host: str) -> N
 
     assert (other.value.args, useless.value.args) == (("variant", foreign), (absent,))
     assert await xapi.Host_driver.get_selected_variant(rows["emulex-lpfc"]) == NULL
+
+
+# --- Crashes ----------------------------------------------------------------------------------------
+
+DUMP = CrashDump("20261127-082030-UTC", 1_795_767_630.0, 4096)
+
+
+async def test_crashes_of_a_host_are_known_until_what_was_kept_is_removed(fresh: FreshHost, host: str) -> None:
+    machine: Sim = fresh.driver("host")
+    machine.dumps = (DUMP, CrashDump("other", 1_700_000_000.5, 7))
+    await look_at_devices(fresh.runtime)
+
+    first, second = sorted(fresh.store.all(HostCrashdump), key=lambda row: row.size, reverse=True)
+    record = await fresh.xapi.host_crashdump.get_record(first.ref)
+    assert (record["host"], str(record["timestamp"]), record["size"]) == (host, "20261127T08:20:30Z", "4096")
+    assert set(await fresh.xapi.host.get_crashdumps(host)) == {first.ref, second.ref}
+
+    await fresh.xapi.host_crashdump.destroy(second.ref)
+    machine.dumps = (*machine.dumps, CrashDump("20261127-082031-UTC", DUMP.seconds + 1, 1))
+    await look_at_devices(fresh.runtime)
+
+    assert [dump.name for dump in machine.dumps] == ["20261127-082030-UTC", "20261127-082031-UTC"]
+    assert {row.ref for row in fresh.store.all(HostCrashdump) if row.size == 4096} == {first.ref}
+    assert len(fresh.store.all(HostCrashdump)) == 2
+
+
+async def test_the_record_of_a_dump_that_is_gone_goes_too(fresh: FreshHost, host: str) -> None:
+    machine: Sim = fresh.driver("host")
+    machine.dumps = (DUMP,)
+    await look_at_devices(fresh.runtime)
+    (row,) = fresh.store.all(HostCrashdump)
+    machine.dumps = ()
+
+    await fresh.xapi.host_crashdump.destroy(row.ref)
+
+    assert list(fresh.store.all(HostCrashdump)) == []
+
+
+async def test_a_dump_that_cannot_be_removed_keeps_its_record(fresh: FreshHost, host: str) -> None:
+    machine: Sim = fresh.driver("host")
+    machine.dumps = (DUMP,)
+    await look_at_devices(fresh.runtime)
+    (row,) = fresh.store.all(HostCrashdump)
+    machine.faults.fail("remove_crash_dump", Failed("read-only"))
+
+    with pytest.raises(INTERNAL_ERROR, match="read-only"):
+        await fresh.xapi.host_crashdump.destroy(row.ref)
+
+    assert list(fresh.store.all(HostCrashdump)) == [row]
 
 
 # --- At a start -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class HostCrashdump(Object, name="host_crashdump", roles=POOL_OPERATOR):
-    """What was kept of a host when it crashed: a folder on its own disk; none are looked for so far."""
+    """What was kept of a host when it crashed: a folder on its own disk."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     host: Ref[Host] = static(doc="The host.")
@@ -21,7 +21,7 @@ class HostCrashdump(Object, name="host_crashdump", roles=POOL_OPERATOR):
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
 
     destroy = message(
-        "Meant to remove the dump from the host. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Remove the dump from the host.",
         Param("self", ref("host_crashdump"), "The dump."),
     )
     upload = message(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.backends.host.machines import DEBIAN, XEN, lay_out
-from xapid.backends.host.interface import DriverVariant, KernelDriver, TimeSource, UsbDevice
+from xapid.backends.host.interface import CrashDump, DriverVariant, KernelDriver, TimeSource, UsbDevice
 from xapid.backends.host.linux import Linux
 from xapid.backends.host.time_servers import chrony_with
-from xapid.backends.interface import BadConfig, Failed, NotSupported
+from xapid.backends.interface import BadConfig, Failed, NotFound, NotSupported
 
 
 class Commands:
@@ -104,6 +105,44 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, machine: Linux) 
     with pytest.raises(Failed, match=f"/{REMOTE} cannot be written"):
         machine.send_log_to("192.0.2.9")
     assert [path.name for path in (tmp_path / "etc/rsyslog.d").iterdir()] == ["xapid-remote.conf"]
+
+
+# --- Crashes ----------------------------------------------------------------------------------------
+
+
+def test_crashes_have_left_folders(tmp_path: Path, machine: Linux) -> None:
+    lay_out(
+        tmp_path,
+        {
+            "var/crash/20261127-082030-UTC/dump": "x" * 100,
+            "var/crash/20261127-082030-UTC/deep/log": "y" * 11,
+            "var/crash/20269999-082030-UTC/dump": "z",
+            "var/crash/note": "no folder",
+        },
+    )
+    (tmp_path / "var/crash/link").symlink_to(tmp_path / "etc")
+    os.utime(tmp_path / "var/crash/20269999-082030-UTC", (1_700_000_000, 1_700_000_000))
+
+    assert machine.crash_dumps() == (
+        CrashDump("20261127-082030-UTC", 1_795_767_630.0, 111),
+        CrashDump("20269999-082030-UTC", 1_700_000_000.0, 1),
+    )
+
+    machine.remove_crash_dump("20261127-082030-UTC")
+
+    assert [dump.name for dump in machine.crash_dumps()] == ["20269999-082030-UTC"]
+    assert (tmp_path / "var/crash/note").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../etc", "note", "link"])
+def test_only_a_dump_is_removed(tmp_path: Path, machine: Linux, name: str) -> None:
+    lay_out(tmp_path, {"var/crash/note": "", "etc/passwd": ""})
+    (tmp_path / "var/crash/link").symlink_to(tmp_path / "etc")
+
+    with pytest.raises(NotFound):
+        machine.remove_crash_dump(name)
+
+    assert (tmp_path / "etc/passwd").exists()
 
 
 # --- The clock --------------------------------------------------------------------------------------

@@ -160,6 +160,16 @@ class HostFacts:
     optical_drives: tuple[str, ...] = ()
 
 
+class CrashDump(NamedTuple):
+    """What was kept when the machine crashed: a folder."""
+
+    name: str
+    seconds: float
+    """since 1970"""
+    size: int
+    """bytes"""
+
+
 class HostDriver(Protocol):
     """This machine."""
 
@@ -174,6 +184,11 @@ class HostDriver(Protocol):
 
     def send_debug_keys(self, keys: str) -> None:
         """Have the hypervisor do what each key is for. Raises NotSupported where it knows none."""
+
+    def crash_dumps(self) -> tuple[CrashDump, ...]: ...
+
+    def remove_crash_dump(self, name: str) -> None:
+        """Raises NotFound."""
 
     def send_log_to(self, destination: str) -> None:
         """Send the log of this machine to another too, ``ADDRESS[:PORT]``; empty: to none. Raises NotSupported."""

@@ -7,11 +7,12 @@ import shlex
 from pathlib import Path
 
 from xapid.backends import process
-from xapid.backends.host import pci, processors, usb, variants
+from xapid.backends.host import crashes, pci, processors, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
 from xapid.backends.host.interface import (
     UNKNOWN_XEN,
     Cpu,
+    CrashDump,
     HostFacts,
     KernelDriver,
     Moment,
@@ -108,6 +109,12 @@ class Linux:
         if not _runs_xen(self._tree):
             raise NotSupported("debug keys are Xen's, and this host does not run it")
         self._run(["xl", "debug-keys", "--", keys])
+
+    def crash_dumps(self) -> tuple[CrashDump, ...]:
+        return crashes.crash_dumps(self._tree)
+
+    def remove_crash_dump(self, name: str) -> None:
+        crashes.remove(self._tree, name)
 
     def send_log_to(self, destination: str) -> None:
         send_log_to(self._tree, self._run, destination)

@@ -9,6 +9,7 @@ from xapid.backends.faults import SimFaults
 from xapid.backends.host.clock import moment, zones
 from xapid.backends.host.interface import (
     Cpu,
+    CrashDump,
     HostFacts,
     KernelDriver,
     Moment,
@@ -38,6 +39,7 @@ class Sim:
         self.debug_keys = ""
         """All that were sent."""
         self.log_destination = ""
+        self.dumps: tuple[CrashDump, ...] = ()
         self.went_down: list[str] = []
         """What was asked for: off or reboot. The simulated machine does neither."""
         self.usb: tuple[UsbDevice, ...] = ()
@@ -95,6 +97,14 @@ class Sim:
 
     def send_debug_keys(self, keys: str) -> None:
         self.debug_keys += keys
+
+    def crash_dumps(self) -> tuple[CrashDump, ...]:
+        return self.dumps
+
+    def remove_crash_dump(self, name: str) -> None:
+        if not any(each.name == name for each in self.dumps):
+            raise NotFound(f"there is no dump {name}")
+        self.dumps = tuple(each for each in self.dumps if each.name != name)
 
     def send_log_to(self, destination: str) -> None:
         self.log_destination = destination

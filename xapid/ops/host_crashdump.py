@@ -1,0 +1,41 @@
+"""Messages of class host_crashdump: what was kept when a host crashed."""
+
+from __future__ import annotations
+
+import math
+
+from xapid.backends.host.interface import CrashDump, HostDriver
+from xapid.datamodel import Host, HostCrashdump
+from xapid.datamodel.types import DateTime
+from xapid.runtime.context import Context
+
+
+async def look(ctx: Context, host: Host) -> None:
+    """Records follow the folders that the host has. A dump is known by the second of the crash."""
+    async with ctx.lock(host):
+        found = {math.floor(dump.seconds): dump for dump in await ctx.machine(host).call(HostDriver.crash_dumps)}
+        with ctx.write() as tx:
+            for row in list(ctx.store.where(HostCrashdump, host=host.ref)):
+                dump = found.pop(math.floor(row.timestamp.seconds()), None)
+                if dump is None:
+                    tx.delete(row)
+                else:
+                    tx.set(row, size=dump.size)
+            for seconds, dump in found.items():
+                tx.create(HostCrashdump, host=host.ref, timestamp=DateTime.of(seconds), size=dump.size)
+
+
+async def destroy(ctx: Context, self: HostCrashdump) -> None:
+    """Remove the folder from the host. A record whose folder is gone already goes too."""
+    host = ctx.store.get(Host, self.host)
+    async with ctx.lock(host):
+        machine = ctx.machine(host)
+        for dump in await machine.call(HostDriver.crash_dumps):
+            if _is(dump, self):
+                await machine.call(HostDriver.remove_crash_dump, dump.name)
+        with ctx.write() as tx:
+            tx.delete(ctx.now(self))
+
+
+def _is(dump: CrashDump, row: HostCrashdump) -> bool:
+    return math.floor(dump.seconds) == math.floor(row.timestamp.seconds())
