@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import pytest
 
 from tests.http.client import PAGE, Client, call
@@ -125,3 +128,13 @@ def test_one_connection_too_many_is_turned_away(serve: Serve, kind: str) -> None
 
         first.send(call(b"y"))
         assert first.response().body == b"y"
+
+
+def test_a_tls_client_that_does_not_shake_hands_is_hung_up_on(serve: Serve) -> None:
+    with serve(echo_service(Limits(head_idle=0.2))) as (_, running):
+        connection = socket.create_connection((running.https.host, running.https.port))
+        connection.settimeout(10)
+        began = time.monotonic()
+        with connection:
+            assert connection.recv(1) == b""
+        assert time.monotonic() - began < 8

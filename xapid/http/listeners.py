@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 ANY_IPV4 = str(IPv4Address(0))
 
+HANDSHAKE = 1.0
+"""Seconds that a handshake has at least, however soon a client must begin to speak: it goes to and fro."""
 KEEPALIVE_IDLE = 300
 """Seconds of silence after which the kernel asks whether the client is still there."""
 
@@ -124,7 +126,7 @@ class Listeners:
         config.load()
         config.ssl = tls
         # Its serve() would add signal handlers and a tick ten times a second; its two halves are all we need.
-        server = uvicorn.Server(config)
+        server = _Server(config, max(HANDSHAKE, self._service.limits.head_idle))
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=sockets)
         self._servers.append((server, sockets))
@@ -132,6 +134,29 @@ class Listeners:
     async def _stop(self) -> None:
         await asyncio.gather(*(_stop_server(server, sockets) for server, sockets in self._servers))
         self._servers.clear()
+
+
+class _Server(uvicorn.Server):
+    """Gives a TLS client no more time for its handshake than others have for their first word."""
+
+    def __init__(self, config: uvicorn.Config, patience: float) -> None:
+        super().__init__(config)
+        self._patience = patience
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        config, loop = self.config, asyncio.get_running_loop()
+        limit = None if config.ssl is None else self._patience
+
+        def protocol() -> asyncio.Protocol:
+            return HttpProtocol(config, self.server_state, self.lifespan.state)
+
+        self.servers = [
+            await loop.create_server(
+                protocol, sock=each, ssl=config.ssl, backlog=config.backlog, ssl_handshake_timeout=limit
+            )
+            for each in sockets or ()
+        ]
+        self.started = True
 
 
 async def _stop_server(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
