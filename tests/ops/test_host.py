@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import FreshHost
 from tests.xapi import Xapi
+from xapid.backends.host.sim import Sim
 from xapid.backends.interface import BackendError, BadConfig, Failed, NotSupported
 from xapid.datamodel import VM, Host, HostMetrics, Secret
 from xapid.datamodel.errors import (
@@ -34,7 +35,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.host import HostDisplay
 from xapid.datamodel.vm import VmPowerState
-from xapid.observe.startup import keep_awake
+from xapid.observe.startup import set_again
 
 
 def run_a_guest(fresh: FreshHost, host: str) -> str:
@@ -313,24 +314,36 @@ async def test_depths_of_sleep_are_numbers(xapi: Xapi, host: str, value: str) ->
     assert error.value.args == ("max_cstate", value)
 
 
-async def test_processors_forget_at_a_boot_how_deep_they_may_sleep(fresh: FreshHost, host: str) -> None:
-    machine = fresh.driver("host")
-    await keep_awake(fresh.runtime, fresh.store.one(Host))
+async def test_what_a_machine_forgets_is_set_again_when_the_daemon_starts(fresh: FreshHost, host: str) -> None:
+    machine: Sim = fresh.driver("host")
+    await set_again(fresh.runtime, fresh.store.one(Host))
+    untouched = (machine.max_cstate, machine.idle_timeout, machine.ssh_auto, machine.ssh)
     await fresh.xapi.host.set_max_cstate(host, "1")
-    before, machine.max_cstate = machine.max_cstate, (None, None)
+    await fresh.xapi.host.set_console_idle_timeout(host, 600)
+    await fresh.xapi.host.set_ssh_auto_mode(host, True)
+    machine.max_cstate, machine.idle_timeout, machine.ssh_auto, machine.ssh = (None, None), 0, False, True
+    with fresh.store.write() as tx:
+        tx.set(fresh.store.one(Host), ssh_enabled=True)  # as the machine tells
 
-    await keep_awake(fresh.runtime, fresh.store.one(Host))
+    await set_again(fresh.runtime, fresh.store.one(Host))
 
-    assert before == machine.max_cstate == (1, None)
+    assert untouched == ((None, None), 0, False, True)
+    assert (machine.max_cstate, machine.idle_timeout, machine.ssh_auto, machine.ssh) == ((1, None), 600, True, False)
+    assert await fresh.xapi.host.get_ssh_enabled(host) is False
 
 
-async def test_a_machine_that_cannot_be_kept_awake_starts_all_the_same(fresh: FreshHost, host: str) -> None:
+async def test_a_machine_that_cannot_be_set_up_starts_all_the_same(fresh: FreshHost, host: str) -> None:
+    machine: Sim = fresh.driver("host")
     await fresh.xapi.host.set_max_cstate(host, "1")
-    fresh.driver("host").faults.fail("set_max_cstate", NotSupported("no such files"))
+    await fresh.xapi.host.set_ssh_auto_mode(host, True)
+    machine.ssh = True
+    for method in ("set_max_cstate", "set_ssh_auto"):
+        machine.faults.fail(method, NotSupported("no such files"))
 
-    await keep_awake(fresh.runtime, fresh.store.one(Host))
+    await set_again(fresh.runtime, fresh.store.one(Host))
 
     assert await fresh.xapi.host.get_max_cstate(host) == "1"
+    assert machine.ssh is False
 
 
 async def test_guests_are_scheduled_by_the_single_processor(xapi: Xapi, host: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from xapid.auth.certificate import ensure_certificate, read_certificate
 from xapid.auth.certificate_records import write_host_certificate
@@ -49,7 +51,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
         _refresh_host(runtime, tx, machine, host)
         write_storage_kinds(runtime.store, tx, machine.storage)
         _write_demo(runtime.store, tx, machine)
-    await keep_awake(runtime, host)
+    await set_again(runtime, host)
     await plug_all(runtime, host)
     with runtime.store.write() as tx:
         _enable(runtime, tx, host)
@@ -79,14 +81,28 @@ def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Hos
         write_host_certificate(store, tx, host.ref, read_certificate(path) if path is not None else None, kind)
 
 
-async def keep_awake(runtime: Runtime, host: Host) -> None:
-    """Tell processors how deep they may sleep, which they forget at a boot."""
+async def set_again(runtime: Runtime, host: Host) -> None:
+    """Have the machine as the record of its host says, where it forgets, or somebody took a file away."""
+    call = runtime.backends.agent(host.ref, "host").call
+    steps: list[Callable[[], Awaitable[None]]] = []
     if host.max_cstate:
-        machine = runtime.backends.agent(host.ref, "host")
+        steps.append(partial(call, HostDriver.set_max_cstate, *parsed_cstate(host.max_cstate)))
+    if host.console_idle_timeout:
+        steps.append(partial(call, HostDriver.set_idle_timeout, host.console_idle_timeout))
+    if host.ssh_auto_mode:
+        # It was on while we were away.
+        steps += (partial(call, HostDriver.set_ssh_auto, True), partial(_close_ssh, runtime, host))
+    for step in steps:
         try:
-            await machine.call(HostDriver.set_max_cstate, *parsed_cstate(host.max_cstate))
+            await step()
         except BackendError as error:
-            log.warning("processors may sleep deeper than max_cstate=%s: %s", host.max_cstate, error.message)
+            log.warning("the machine is not set up as the record of its host says: %s", error.message)
+
+
+async def _close_ssh(runtime: Runtime, host: Host) -> None:
+    await runtime.backends.agent(host.ref, "host").call(HostDriver.set_ssh, False, True)
+    with runtime.store.write() as tx:
+        tx.set(runtime.store.get(Host, host.ref), ssh_enabled=False)
 
 
 def _write_demo(store: Store, tx: Transaction, machine: Machine) -> None:

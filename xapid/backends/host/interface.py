@@ -223,7 +223,7 @@ class HostDriver(Protocol):
         """
 
     def set_ssh_auto(self, value: bool) -> None:
-        """Whether logins by SSH go on when the toolstack goes down, and off when it is back. Changes nothing now.
+        """Whether logins by SSH go on when the toolstack goes down. Changes nothing now.
 
         Raises NotSupported where nobody watches the toolstack.
         """

@@ -47,14 +47,14 @@ class Logins:
         service = self._service()
         if not self._tree.has_unit(TOOLSTACK):
             raise NotSupported("the toolstack is no service of systemd, so nobody would see it end")
-        # Failures are passed over: at the end of the machine nothing is started any more.
-        self._tree.write(
-            AUTO,
+        # A failure is passed over: at the end of the machine nothing is started any more.
+        wanted = (
             "# host.set_ssh_auto_mode writes this file.\n[Service]\n"
-            f"ExecStartPost=-systemctl --no-block stop {service}\n"
-            f"ExecStopPost=-systemctl --no-block start {service}\n",
+            f"ExecStopPost=-systemctl --no-block start {service}\n"
         )
-        self._run(["systemctl", "daemon-reload"])
+        if self._tree.text(AUTO) != wanted.strip():
+            self._tree.write(AUTO, wanted)
+            self._run(["systemctl", "daemon-reload"])
 
     def set_idle_timeout(self, seconds: int) -> None:
         if seconds:
