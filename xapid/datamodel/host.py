@@ -506,7 +506,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     destroy = message(
-        ("Forget a host that is gone for good; HOST_IS_LIVE if it is not. Not built yet: it answers NOT_IMPLEMENTED."),
+        "Forget a host that is gone for good, with all that was in it; HOST_IS_LIVE if it is not.",
         Param("self", ref("host"), "The host."),
     )
     power_on = message(
@@ -515,7 +515,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="orlando",
     )
     set_license_params = message(
-        "Say what the licence of a host allows. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Say what the licence of a host allows, and so what the pool can do.",
         Param("self", ref("host"), "The host."),
         Param("value", STRING_MAP, "What the host's field license_params becomes."),
         roles=LOCAL_ROOT,
@@ -609,7 +609,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     request_config_file_sync = message(
-        ("Have the host fetch files of configuration from the coordinator. Not built yet: it answers NOT_IMPLEMENTED."),
+        "Have the host fetch files of configuration from the coordinator, which has them; others are not built yet.",
         Param("host", ref("host"), "The host."),
         Param("hash", STRING, "Checksum of these files; a host that has them does nothing."),
         roles=LOCAL_ROOT,
@@ -832,7 +832,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     sync_data = message(
-        ("Have the host fetch the content of blobs from the coordinator. Not built yet: it answers NOT_IMPLEMENTED."),
+        "Have the host fetch the content of blobs from the coordinator, which has it; others are not built yet.",
         Param("host", ref("host"), "The host."),
         roles=POOL_ADMIN,
         has_async=False,
@@ -909,13 +909,13 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     enable_binary_storage = message(
-        "Let the host keep the content of blobs. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let the host keep the content of blobs.",
         Param("host", ref("host"), "The host."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     disable_binary_storage = message(
-        "Let the host keep no content of blobs, and erase what it has. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let the host keep no content of blobs, and erase what it has.",
         Param("host", ref("host"), "The host."),
         roles=LOCAL_ROOT,
         hidden=True,
@@ -1096,7 +1096,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     refresh_pack_info = message(
-        "Deprecated: look anew at the packs that are installed. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Deprecated: look anew at the packs that are installed, which are part of software_version.",
         Param("host", ref("host"), "The host."),
         since="midnight-ride",
         state="deprecated",
@@ -1203,10 +1203,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     declare_dead = message(
-        (
-            "Say that a host is down for certain, so that its guests can start elsewhere. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Say that a host is down for certain, so that its guests can start elsewhere; HOST_IS_LIVE if it is not.",
         Param("host", ref("host"), "The host."),
         since="clearwater",
     )
@@ -1459,10 +1456,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         state="prototyped",
     )
     update_firewalld_service_status = message(
-        (
-            "Open and close the host's firewall for the services that it runs. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Open and close the host's firewall, if it is firewalld, for logins by SSH and for calls of the API.",
         hidden=True,
         arity=0,
     )

@@ -233,6 +233,9 @@ AUTO_ENABLE = MapKey(
     True,
     "Whether the host, once disabled, is enabled again when it starts.",
 )
+NO_LOCAL_STORAGE = MapKey(
+    "host", "other_config", "no_local_storage", YES, False, "Whether the host keeps no content of blobs."
+)
 ISCSI_IQN = MapKey(
     "host", "other_config", "iscsi_iqn", Text("an iSCSI name"), "", "The field iscsi_iqn again, for older clients."
 )

@@ -584,12 +584,12 @@ class Pool(
         arity=0,
     )
     enable_binary_storage = message(
-        "Meant to let hosts keep the data of blobs again. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let all hosts keep the content of blobs.",
         hidden=True,
         arity=0,
     )
     disable_binary_storage = message(
-        "Meant to delete the data of all blobs, and keep no more. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Delete the content of all blobs, and keep no more.",
         hidden=True,
         arity=0,
     )

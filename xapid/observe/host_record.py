@@ -9,10 +9,11 @@ from typing import Any
 import xapid
 from xapid.backends.host.interface import Cpu, HostFacts, TimeSource
 from xapid.backends.network.interface import Nic
-from xapid.datamodel import Host, HostCpu
+from xapid.datamodel import HostCpu
 from xapid.datamodel.host import HostNtpMode
 from xapid.observe.licence import EDITION, license_params
 from xapid.observe.machine import Machine
+from xapid.rules.packs import pack_versions
 from xapid.runtime.config import Config
 from xapid.runtime.settings import Address
 from xapid.store.store import Store
@@ -102,6 +103,7 @@ def software_version(machine: Machine, config: Config, now: float) -> dict[str, 
         "xencenter_max": api,
         "network_backend": "bridge",
         "db_schema": DB_SCHEMA,
+        **pack_versions(machine.facts.packs),
     }
 
 
@@ -139,18 +141,6 @@ def cpu_info(facts: HostFacts) -> dict[str, str]:
         "features_hvm": "",
         "features_hvm_host": "",
         "features_pv_host": "",
-    }
-
-
-def pool_cpu_info(store: Store) -> dict[str, str]:
-    """The processors of all hosts together."""
-    infos = [host.cpu_info for host in store.all(Host)]
-    return {
-        "vendor": infos[0]["vendor"],
-        "cpu_count": str(sum(int(info["cpu_count"]) for info in infos)),
-        "socket_count": str(sum(int(info["socket_count"]) for info in infos)),
-        "features_pv_host": "",
-        "features_hvm_host": "",
     }
 
 

@@ -22,6 +22,7 @@ from xapid.observe.networks import demo_network, refresh_physical
 from xapid.observe.repositories import plug_all
 from xapid.observe.roles import write_roles
 from xapid.observe.storage_kinds import write_storage_kinds
+from xapid.rules import members
 from xapid.rules.host import enabled_at_start, parsed_cstate
 from xapid.runtime.context import Runtime
 from xapid.store.store import Store
@@ -73,7 +74,7 @@ def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Hos
         last_updated=DateTime.of(now),
     )
     host_record.write_cpus(store, tx, host.ref, machine.facts)
-    tx.set(store.one(Pool), cpu_info=host_record.pool_cpu_info(store))
+    tx.set(store.one(Pool), cpu_info=members.cpu_info(store))
     refresh_control_domain(store, tx, host, machine.facts, now)
     write_consoles(store, tx, host, host_record.console_base(host.address, config))
     refresh_physical(store, tx, host.ref, machine.nics, machine.facts.name_servers, now)

@@ -179,7 +179,8 @@ class Config:
     )
     programs: Path = setting(
         Path("/etc/xapi.d"),
-        "Where programs of this host lie: plug-ins in plugins, extensions of the API in extensions.",
+        "Where programs of this host lie: plug-ins in plugins, extensions of the API in extensions, and hooks in "
+        "folders named by the event that they are for.",
     )
     libvirt: LibvirtConfig = table(LibvirtConfig)
     log: LogConfig = table(LogConfig)
@@ -203,6 +204,11 @@ class Config:
     def audit_log(self) -> Path:
         """The newest file of the audit log."""
         return self.state_dir / "audit.log"
+
+    @property
+    def blobs(self) -> Path:
+        """The folder with the content of blobs, a file each, named by its uuid."""
+        return self.state_dir / "blobs"
 
     @property
     def demo_cache(self) -> Path:

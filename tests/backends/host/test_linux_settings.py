@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.backends.host.machines import DEBIAN, XEN, lay_out
-from xapid.backends.host.interface import CrashDump, DriverVariant, KernelDriver, TimeSource, UsbDevice
+from xapid.backends.host.interface import CrashDump, DriverVariant, KernelDriver, Pack, TimeSource, UsbDevice
 from xapid.backends.host.linux import Linux
 from xapid.backends.host.time_servers import chrony_with
 from xapid.backends.interface import BadConfig, Failed, NotFound, NotSupported
@@ -549,3 +549,51 @@ def test_devices_are_told_that_guests_could_be_given(tmp_path: Path) -> None:
         UsbDevice("2-1", "056a", "0315", speed=1.5),
         UsbDevice("2-2", "046d", "0825", speed=-1.0),
     )
+
+
+# --- Packs ------------------------------------------------------------------------------------------
+
+
+def test_packs_are_read_from_their_descriptions(tmp_path: Path, commands: Commands) -> None:
+    folder = "etc/xensource/installed-repos"
+    tools = (
+        '<?xml version="1.0"?>\n<repository originator="acme" name="tools" version="2.1" build="77" '
+        'enforce-homogeneity="true"><description>Tools &amp; more</description><requires/></repository>'
+    )
+    linux = '<repository originator="xs" name="linux" version="1.0"><description>Linux</description></repository>'
+    bomb = '<!DOCTYPE x [<!ENTITY e "e">]><repository originator="a" name="b" version="1"/>'
+
+    machine = Linux(
+        lay_out(
+            tmp_path,
+            DEBIAN,
+            {
+                f"{folder}/acme:tools/XS-REPOSITORY": tools,
+                f"{folder}/xs:linux/XS-REPOSITORY": linux,
+                f"{folder}/bomb/XS-REPOSITORY": bomb,
+                f"{folder}/empty/other": "",
+                f"{folder}/nameless/XS-REPOSITORY": '<repository originator="x"/>',
+            },
+        ),
+        commands,
+    )
+
+    assert machine.packs() == (
+        Pack("acme", "tools", "2.1", "Tools & more", "77", homogeneous=True),
+        Pack("xs", "linux", "1.0", "Linux"),
+    )
+    assert machine.facts().packs == machine.packs()
+
+
+# --- The firewall -----------------------------------------------------------------------------------
+
+
+def test_firewalld_is_told_which_ports_are_open(tmp_path: Path, machine: Linux, commands: Commands) -> None:
+    machine.set_ports({22: True, 80: False})
+    without = list(commands.run)
+    (tmp_path / "sys/fs/cgroup/system.slice/firewalld.service").mkdir(parents=True)
+
+    machine.set_ports({80: False, 22: True})
+
+    assert without == []
+    assert commands.run == ["firewall-cmd --add-port=22/tcp", "firewall-cmd --remove-port=80/tcp"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -100,6 +101,19 @@ class PciAccess(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Pack:
+    """Software that was installed beside the system, as a whole."""
+
+    originator: str
+    name: str
+    version: str
+    description: str = ""
+    build: str = ""
+    homogeneous: bool = False
+    """whether all hosts of a pool must have it"""
+
+
+@dataclass(frozen=True)
 class DriverVariant:
     """One variant of a driver of the kernel."""
 
@@ -158,6 +172,7 @@ class HostFacts:
     """kinds of guests, as the hypervisor names them; empty: it does not say"""
     xen_version: str = UNKNOWN_XEN
     optical_drives: tuple[str, ...] = ()
+    packs: tuple[Pack, ...] = ()
 
 
 class CrashDump(NamedTuple):
@@ -245,6 +260,11 @@ class HostDriver(Protocol):
 
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         """Those that guests could be given: no hubs, and nothing that somebody at the machine types or points with."""
+
+    def packs(self) -> tuple[Pack, ...]: ...
+
+    def set_ports(self, ports: Mapping[int, bool]) -> None:
+        """Which TCP ports the firewall lets other machines reach; those that are not named stay as they are."""
 
     def pci_devices(self) -> tuple[PciDevice, ...]:
         """Storage, networks and displays, and what is on one card with them; no virtual functions."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from xapid.backends import process
 from xapid.backends.host import crashes, pci, processors, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
+from xapid.backends.host.firewall import set_ports
 from xapid.backends.host.interface import (
     UNKNOWN_XEN,
     Cpu,
@@ -16,6 +18,7 @@ from xapid.backends.host.interface import (
     HostFacts,
     KernelDriver,
     Moment,
+    Pack,
     PciAccess,
     PciDevice,
     TimeSource,
@@ -23,6 +26,7 @@ from xapid.backends.host.interface import (
 )
 from xapid.backends.host.log import send_log_to
 from xapid.backends.host.logins import Logins
+from xapid.backends.host.packs import packs
 from xapid.backends.host.sleep import set_max_cstate
 from xapid.backends.host.tree import Tree
 from xapid.backends.interface import BadConfig, DriverInfo, NotSupported
@@ -88,6 +92,7 @@ class Linux:
             capabilities=capabilities,
             xen_version=_xen_version(tree) if _runs_xen(tree) else UNKNOWN_XEN,
             optical_drives=tuple(f"/dev/{name}" for name in _numbered(tree, "sys/block", "sr")),
+            packs=packs(tree),
         )
 
     def memory(self) -> tuple[int, int]:
@@ -167,6 +172,12 @@ class Linux:
 
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         return usb.devices(self._tree)
+
+    def packs(self) -> tuple[Pack, ...]:
+        return packs(self._tree)
+
+    def set_ports(self, ports: Mapping[int, bool]) -> None:
+        set_ports(self._tree, self._run, ports)
 
     def pci_devices(self) -> tuple[PciDevice, ...]:
         return pci.devices(self._tree)

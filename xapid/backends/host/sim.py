@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
@@ -13,6 +14,7 @@ from xapid.backends.host.interface import (
     HostFacts,
     KernelDriver,
     Moment,
+    Pack,
     PciAccess,
     PciDevice,
     TimeSource,
@@ -43,6 +45,9 @@ class Sim:
         self.went_down: list[str] = []
         """What was asked for: off or reboot. The simulated machine does neither."""
         self.usb: tuple[UsbDevice, ...] = ()
+        self.installed_packs: tuple[Pack, ...] = ()
+        self.ports: dict[int, bool] = {}
+        """What the firewall was told."""
         self.pci: tuple[PciDevice, ...] = ()
         self.kept: frozenset[str] = frozenset()
         """Addresses of PCI devices that are kept from the host now."""
@@ -87,6 +92,7 @@ class Sim:
             iommu=True,
             virtualization=frozenset({"hvm", "xen"}),
             xen_version="4.17",
+            packs=self.installed_packs,
         )
 
     def memory(self) -> tuple[int, int]:
@@ -155,6 +161,12 @@ class Sim:
 
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         return self.usb
+
+    def packs(self) -> tuple[Pack, ...]:
+        return self.installed_packs
+
+    def set_ports(self, ports: Mapping[int, bool]) -> None:
+        self.ports |= ports
 
     def pci_devices(self) -> tuple[PciDevice, ...]:
         return self.pci

@@ -31,6 +31,9 @@ class ProgramDriver(Protocol):
     def exists(self, folder: str, name: str) -> bool:
         """Whether there is a program of this name in a folder itself, and not above or below it."""
 
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The programs in a folder, in order: files that may be run."""
+
     def run(self, folder: str, name: str, arguments: tuple[str, ...], reads: str = "") -> Outcome:
         """Run a program to its end; ``reads`` is what it has to read.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from pathlib import Path
 
@@ -28,6 +29,13 @@ class Programs:
             return (self._directory / folder / name).is_file()
         except OSError:
             return False  # No name of a file is so long.
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        try:
+            found = sorted(each.name for each in (self._directory / folder).iterdir() if os.access(each, os.X_OK))
+        except OSError:
+            return ()
+        return tuple(name for name in found if self.exists(folder, name))
 
     def run(self, folder: str, name: str, arguments: tuple[str, ...], reads: str = "") -> Outcome:
         if not self.exists(folder, name):

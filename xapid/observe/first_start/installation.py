@@ -14,6 +14,7 @@ from xapid.observe.licence import RESTRICTIONS
 from xapid.observe.machine import Machine
 from xapid.observe.networks import create_internal, create_physical
 from xapid.observe.repositories import Installed, create_repository, installed
+from xapid.rules import members
 from xapid.runtime.context import Runtime
 from xapid.store.rows import new_ref, new_uuid
 from xapid.store.store import Store
@@ -92,7 +93,7 @@ def _create_pool(runtime: Runtime, tx: Transaction, host: str, local_storage: st
         ha_cluster_stack="xhad",
         other_config={"auto_poweron": "true", "memory-ratio-hvm": "0.25", "memory-ratio-pv": "0.25"},
         restrictions=RESTRICTIONS,
-        cpu_info=host_record.pool_cpu_info(runtime.store),
+        cpu_info=members.cpu_info(runtime.store),
         ext_auth_cache_enabled=False,
         telemetry_uuid=tx.create(Secret, value=new_uuid()).ref,
         telemetry_frequency=TelemetryFrequency.weekly,

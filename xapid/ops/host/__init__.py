@@ -3,6 +3,10 @@
 from xapid.ops.host.authentication import disable_external_auth as disable_external_auth
 from xapid.ops.host.authentication import enable_external_auth as enable_external_auth
 from xapid.ops.host.authentication import external_auth_set_ldaps as external_auth_set_ldaps
+from xapid.ops.host.binary_storage import disable_binary_storage as disable_binary_storage
+from xapid.ops.host.binary_storage import enable_binary_storage as enable_binary_storage
+from xapid.ops.host.binary_storage import request_config_file_sync as request_config_file_sync
+from xapid.ops.host.binary_storage import sync_data as sync_data
 from xapid.ops.host.certificates import certificate_list as certificate_list
 from xapid.ops.host.certificates import certificate_sync as certificate_sync
 from xapid.ops.host.certificates import crl_install as crl_install
@@ -54,13 +58,14 @@ from xapid.ops.host.logs import get_log as get_log
 from xapid.ops.host.logs import list_methods as list_methods
 from xapid.ops.host.logs import send_debug_keys as send_debug_keys
 from xapid.ops.host.logs import syslog_reconfigure as syslog_reconfigure
+from xapid.ops.host.lost import declare_dead as declare_dead
+from xapid.ops.host.lost import destroy as destroy
 from xapid.ops.host.plugins import call_plugin as call_plugin
 from xapid.ops.host.pool_secret import cleanup_pool_secret as cleanup_pool_secret
 from xapid.ops.host.pool_secret import notify_accept_new_pool_secret as notify_accept_new_pool_secret
 from xapid.ops.host.pool_secret import notify_send_new_pool_secret as notify_send_new_pool_secret
 from xapid.ops.host.pool_secret import update_pool_secret as update_pool_secret
 from xapid.ops.host.power import assert_can_evacuate as assert_can_evacuate
-from xapid.ops.host.power import destroy as destroy
 from xapid.ops.host.power import disable as disable
 from xapid.ops.host.power import emergency_ha_disable as emergency_ha_disable
 from xapid.ops.host.power import enable as enable
@@ -77,8 +82,10 @@ from xapid.ops.host.settings import enable_display as enable_display
 from xapid.ops.host.settings import get_sched_gran as get_sched_gran
 from xapid.ops.host.settings import license_add as license_add
 from xapid.ops.host.settings import license_remove as license_remove
+from xapid.ops.host.settings import refresh_pack_info as refresh_pack_info
 from xapid.ops.host.settings import set_hostname_live as set_hostname_live
 from xapid.ops.host.settings import set_iscsi_iqn as set_iscsi_iqn
+from xapid.ops.host.settings import set_license_params as set_license_params
 from xapid.ops.host.settings import set_max_cstate as set_max_cstate
 from xapid.ops.host.settings import set_multipathing as set_multipathing
 from xapid.ops.host.settings import set_numa_affinity_policy as set_numa_affinity_policy
@@ -86,6 +93,7 @@ from xapid.ops.host.settings import set_power_on_mode as set_power_on_mode
 from xapid.ops.host.settings import set_sched_gran as set_sched_gran
 from xapid.ops.host.settings import set_ssl_legacy as set_ssl_legacy
 from xapid.ops.host.settings import set_uefi_certificates as set_uefi_certificates
+from xapid.ops.host.settings import update_firewalld_service_status as update_firewalld_service_status
 from xapid.ops.host.ssh import disable_ssh as disable_ssh
 from xapid.ops.host.ssh import enable_ssh as enable_ssh
 from xapid.ops.host.ssh import set_console_idle_timeout as set_console_idle_timeout

@@ -8,7 +8,6 @@ from xapid.datamodel import VM, Host
 from xapid.datamodel.errors import (
     CANNOT_EVACUATE_HOST,
     HA_NOT_ENABLED,
-    HOST_IS_LIVE,
     INTERNAL_ERROR,
     NOT_IMPLEMENTED,
     NOT_IN_EMERGENCY_MODE,
@@ -102,13 +101,6 @@ async def power_on(ctx: Context, host: Host) -> None:
         answer = await call_plugin(ctx, coordinator, POWER_ON, "main", {"remote_host_uuid": host.uuid})
     if answer != "True":
         raise INTERNAL_ERROR(f"the host was not switched on: the plug-in answered {answer!r}")
-
-
-def destroy(ctx: Context, self: Host) -> NoReturn:
-    """Forget a host that is gone for good."""
-    if self.ref == ctx.runtime.localhost or is_live(ctx.store, self):
-        raise HOST_IS_LIVE(self.ref)
-    raise NOT_IMPLEMENTED("host.destroy")
 
 
 # --- Emergencies: there are none on a host that is its own coordinator ------------------------------

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import BackendError, BadConfig
-from xapid.datamodel import VM, Host, Secret
+from xapid.datamodel import VM, Host, Pool, Secret
 from xapid.datamodel.errors import (
     HOST_NAME_INVALID,
     INVALID_VALUE,
@@ -19,10 +19,13 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.host import HostDisplay, HostNumaAffinityPolicy, HostSchedGran
 from xapid.datamodel.map_keys import ISCSI_IQN, MULTIPATHING
 from xapid.ops.blob import attach_new_blob
+from xapid.rules import members
 from xapid.rules.host import CONTROL_DOMAIN, parsed_cstate
+from xapid.rules.packs import pack_versions, without_packs
 from xapid.runtime.context import Context
 
 HOSTNAME_LENGTH = 255
+SSH_PORT = 22
 CSTATES = (0, 1)
 """How deep processors may be told to sleep at most."""
 SECRET_KEY = "password_secret"  # noqa: S105 - the end of a key's name
@@ -180,3 +183,30 @@ def license_remove(ctx: Context, host: Host) -> None:
 
 def apply_edition(ctx: Context, host: Host, edition: str, force: bool) -> None:
     """Whatever edition is asked for, the host keeps all it can do."""
+
+
+def set_license_params(ctx: Context, self: Host, value: dict[str, str]) -> None:
+    """What the pool can do follows."""
+    with ctx.write() as tx:
+        tx.set(self, license_params=value)
+        tx.set(ctx.store.one(Pool), restrictions=members.restrictions(ctx.store))
+
+
+# --- Software ----------------------------------------------------------------------------------------
+
+
+async def refresh_pack_info(ctx: Context, host: Host) -> None:
+    """Packs that were installed, or removed, since the start."""
+    async with ctx.lock(host):
+        packs = await ctx.machine(host).call(HostDriver.packs)
+        host = ctx.now(host)
+        with ctx.write() as tx:
+            tx.set(host, software_version={**without_packs(host.software_version), **pack_versions(packs)})
+
+
+async def update_firewalld_service_status(ctx: Context) -> None:
+    """Other machines reach what the host that is asked offers them: logins by SSH, and calls without TLS, or not."""
+    host = ctx.store.get(Host, ctx.runtime.localhost)
+    plain = {each.port: not host.https_only for each in ctx.config.http}
+    secure = {each.port: True for each in ctx.config.https}
+    await ctx.machine(host).call(HostDriver.set_ports, {SSH_PORT: host.ssh_enabled, **plain, **secure})

@@ -50,7 +50,9 @@ from xapid.ops.pool.membership import sync_database as sync_database
 from xapid.ops.pool.settings import add_to_guest_agent_config as add_to_guest_agent_config
 from xapid.ops.pool.settings import apply_edition as apply_edition
 from xapid.ops.pool.settings import create_new_blob as create_new_blob
+from xapid.ops.pool.settings import disable_binary_storage as disable_binary_storage
 from xapid.ops.pool.settings import disable_local_storage_caching as disable_local_storage_caching
+from xapid.ops.pool.settings import enable_binary_storage as enable_binary_storage
 from xapid.ops.pool.settings import enable_local_storage_caching as enable_local_storage_caching
 from xapid.ops.pool.settings import get_guest_secureboot_readiness as get_guest_secureboot_readiness
 from xapid.ops.pool.settings import get_license_state as get_license_state

@@ -16,7 +16,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.pool import PoolGuestSecurebootReadiness
 from xapid.ops.blob import attach_new_blob
-from xapid.ops.host import extensions
+from xapid.ops.host import binary_storage, extensions
 from xapid.runtime.context import Context
 
 
@@ -112,3 +112,16 @@ def get_license_state(ctx: Context, self: Pool) -> dict[str, str]:
 
 def apply_edition(ctx: Context, self: Pool, edition: str) -> None:
     """Whatever edition is asked for, the hosts keep all they can do."""
+
+
+# --- The content of blobs, on every host --------------------------------------------------------------
+
+
+async def enable_binary_storage(ctx: Context) -> None:
+    for each in ctx.store.all(Host):
+        await binary_storage.enable_binary_storage(ctx, each)
+
+
+async def disable_binary_storage(ctx: Context) -> None:
+    for each in ctx.store.all(Host):
+        await binary_storage.disable_binary_storage(ctx, each)

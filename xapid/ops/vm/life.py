@@ -279,6 +279,13 @@ async def power_state_reset(ctx: Context, vm: VM) -> None:
             record.halted(tx, ctx.store, latest)
 
 
+async def record_lost(ctx: Context, vm: VM) -> None:
+    """Record that a machine is off whose host is dead: nobody there can be asked."""
+    async with changing(ctx, vm, VmOperations.power_state_reset):
+        with ctx.write() as tx:
+            record.halted(tx, ctx.store, ctx.now(vm))
+
+
 async def _assert_not_running(ctx: Context, vm: VM, host: Host) -> None:
     """A paused domain does nothing and is destroyed; one that runs is a reason to refuse."""
     channel = ctx.domains(host)
