@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import FreshHost
 from tests.machines import Workshop
 from xapid.backends.interface import Failed
-from xapid.datamodel import PBD, VM, Task
+from xapid.datamodel import PBD, VM, Host, Task
 from xapid.datamodel.errors import HOST_DISABLED_UNTIL_REBOOT, HOST_NOT_DISABLED
 from xapid.datamodel.task import TaskStatusType
 from xapid.ops.host import going_down
@@ -153,3 +153,20 @@ async def test_the_toolstack_ends_once_it_has_answered(
 
     await asyncio.wait_for(stopped.wait(), 5)
     assert ending.again is again
+
+
+@pytest.mark.parametrize("status", [0, 3])
+async def test_hooks_hear_that_the_toolstack_stops_and_do_not_keep_it_from_it(fresh: FreshHost, status: int) -> None:
+    stopped = asyncio.Event()
+    ending: Ending = fresh.runtime.services["ending"]
+    ending.heard_by(stopped.set)
+    path = fresh.runtime.config.programs / "xapi-pre-shutdown" / "10-told"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\necho $* > {path}.told\nexit {status}\n")
+    path.chmod(0o755)
+
+    await fresh.xapi.host.shutdown_agent()
+
+    uuid = fresh.store.one(Host).uuid
+    assert path.with_name("10-told.told").read_text() == f"-hostuuid {uuid} -reason clean-shutdown\n"
+    await asyncio.wait_for(stopped.wait(), 5)

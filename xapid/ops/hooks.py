@@ -14,9 +14,11 @@ log = logging.getLogger(__name__)
 
 HOST_PRE_DECLARE_DEAD = "host-pre-declare-dead"
 HOST_POST_DECLARE_DEAD = "host-post-declare-dead"
+XAPI_PRE_SHUTDOWN = "xapi-pre-shutdown"
 
 BY_USER = "user"
 FROM_DATABASE = "dbdestroy"
+CLEAN_SHUTDOWN = "clean-shutdown"
 
 IGNORED = 1
 """Exit status of a hook that failed, and does not mind that all goes on."""

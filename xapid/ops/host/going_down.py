@@ -11,6 +11,7 @@ from xapid.datamodel import PBD, VM, Host
 from xapid.datamodel.errors import HOST_DISABLED_UNTIL_REBOOT, NOT_IMPLEMENTED, ApiError
 from xapid.datamodel.host import HostAllowedOperations
 from xapid.ops import pbd
+from xapid.ops.hooks import CLEAN_SHUTDOWN, XAPI_PRE_SHUTDOWN, run_hooks
 from xapid.ops.vm.life import shut_down_with_host
 from xapid.runtime.context import Context, Runtime
 from xapid.runtime.ending import Ending
@@ -133,8 +134,13 @@ def restart_agent(ctx: Context, host: Host) -> None:
     _ending(ctx).ask(AGENT_NOTICE, again=True)
 
 
-def shutdown_agent(ctx: Context) -> None:
-    """Stop the toolstack of the host that is asked; guests go on, and nobody starts it again."""
+async def shutdown_agent(ctx: Context) -> None:
+    """Stop the toolstack of the host that is asked; guests go on, and nobody starts it again. Hooks cannot object."""
+    own = ctx.store.get(Host, ctx.runtime.localhost)
+    try:
+        await run_hooks(ctx, XAPI_PRE_SHUTDOWN, "-hostuuid", own.uuid, reason=CLEAN_SHUTDOWN)
+    except ApiError as error:
+        log.warning("the toolstack stops although a hook objects: %s", error)
     _ending(ctx).ask(AGENT_NOTICE, again=False)
 
 
