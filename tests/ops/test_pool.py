@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import FreshHost
 from tests.xapi import REMOTE, Xapi
 from xapid.auth.certificate import ensure_certificate
+from xapid.auth.sessions import Sessions
 from xapid.datamodel import VM, Host, HostMetrics, Pool, Secret
 from xapid.datamodel.errors import (
     AUTH_IS_DISABLED,
@@ -42,6 +43,7 @@ from xapid.datamodel.errors import (
     OPENVSWITCH_NOT_ACTIVE,
     OPERATION_NOT_ALLOWED,
     POOL_AUTH_ENABLE_FAILED,
+    RBAC_PERMISSION_DENIED,
     TELEMETRY_NEXT_COLLECTION_TOO_LATE,
     WLB_NOT_INITIALIZED,
 )
@@ -461,6 +463,19 @@ async def test_what_is_no_address_is_refused(xapi: Xapi, host: str) -> None:
         await xapi.pool.hello(await xapi.host.get_uuid(host), "nowhere")
 
     assert error.value.args == ("host_address", "nowhere")
+
+
+async def test_the_secret_is_told_to_nobody_who_may_less_than_all(fresh: FreshHost) -> None:
+    operator = fresh.xapi.beside(REMOTE)
+    sessions: Sessions = fresh.runtime.services["sessions"]
+    operator.session = sessions.start(
+        "EXAMPLE\\jo", "", superuser=False, roles=frozenset({"pool-operator"}), user_sid="S-1-5-7"
+    ).ref
+
+    with pytest.raises(RBAC_PERMISSION_DENIED) as error:
+        await operator.pool.initial_auth()
+
+    assert error.value.args[0] == "pool.initial_auth"
 
 
 async def test_a_host_that_joins_is_told_the_secret(fresh: FreshHost) -> None:

