@@ -18,6 +18,7 @@ from tests.xapi import REMOTE, Xapi
 from xapid.auth.certificate import ensure_certificate
 from xapid.auth.sessions import Sessions
 from xapid.datamodel import VM, Host, HostMetrics, Pool, Secret
+from xapid.datamodel import types as datatypes
 from xapid.datamodel.errors import (
     AUTH_IS_DISABLED,
     AUTH_UNKNOWN_TYPE,
@@ -47,6 +48,7 @@ from xapid.datamodel.errors import (
     TELEMETRY_NEXT_COLLECTION_TOO_LATE,
     WLB_NOT_INITIALIZED,
 )
+from xapid.datamodel.pool import TelemetryFrequency
 from xapid.datamodel.types import NULL
 
 GHOST = "OpaqueRef:ghost"
@@ -207,13 +209,20 @@ async def test_the_pool_is_called_otherwise_for_telemetry(fresh: FreshHost, pool
     assert fresh.store.find(Secret, before.ref) is None
 
 
-async def test_telemetry_is_not_put_off_for_ever(fresh: FreshHost, pool: str) -> None:
-    soon = DateTime(str(fresh.runtime.clock.date()))
+@pytest.mark.parametrize("frequency, days", [("daily", 2), ("weekly", 14), ("monthly", 62)])
+async def test_telemetry_is_put_off_for_two_periods_at_most(
+    fresh: FreshHost, pool: str, frequency: str, days: int
+) -> None:
+    with fresh.store.write() as tx:
+        tx.set(fresh.store.get(Pool, pool), telemetry_frequency=TelemetryFrequency(frequency))
+    end = fresh.clock.now() + days * 24 * 3600
+    soon, late = (DateTime(str(datatypes.DateTime.of(end + hours * 3600))) for hours in (-1, 1))
     await fresh.xapi.pool.set_telemetry_next_collection(pool, soon)
 
-    with pytest.raises(TELEMETRY_NEXT_COLLECTION_TOO_LATE):
-        await fresh.xapi.pool.set_telemetry_next_collection(pool, DateTime("20990101T00:00:00Z"))
+    with pytest.raises(TELEMETRY_NEXT_COLLECTION_TOO_LATE) as error:
+        await fresh.xapi.pool.set_telemetry_next_collection(pool, late)
 
+    assert error.value.args == (str(late),)
     assert await fresh.xapi.pool.get_telemetry_next_collection(pool) == soon
 
 

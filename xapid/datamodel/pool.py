@@ -963,7 +963,14 @@ class Pool(
     set_telemetry_next_collection = message(
         "Say when facts about the pool are to be collected next; the date is kept, nothing is collected.",
         Param("self", ref("pool"), "The pool."),
-        Param("value", DATETIME, "The date; TELEMETRY_NEXT_COLLECTION_TOO_LATE if it is more than 31 days ahead."),
+        Param(
+            "value",
+            DATETIME,
+            (
+                "The date; TELEMETRY_NEXT_COLLECTION_TOO_LATE if it is more than 2 days ahead, 14 where facts are "
+                "collected weekly, 62 where monthly."
+            ),
+        ),
         roles=POOL_ADMIN,
         since="23.9.0",
         state="prototyped",

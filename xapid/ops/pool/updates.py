@@ -16,7 +16,7 @@ from xapid.datamodel.errors import (
     NOT_IMPLEMENTED,
     TELEMETRY_NEXT_COLLECTION_TOO_LATE,
 )
-from xapid.datamodel.pool import UpdateSyncFrequency
+from xapid.datamodel.pool import TelemetryFrequency, UpdateSyncFrequency
 from xapid.datamodel.types import NULL, DateTime
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context
@@ -25,8 +25,12 @@ from xapid.store.transaction import Transaction
 
 DAYS = range(7)
 """Of a week, from Sunday."""
-LATEST_COLLECTION = timedelta(days=31)
-"""So far ahead telemetry can be put off, its longest period."""
+LATEST_COLLECTION = {
+    TelemetryFrequency.daily: timedelta(days=2),
+    TelemetryFrequency.weekly: timedelta(days=14),
+    TelemetryFrequency.monthly: timedelta(days=62),
+}
+"""So far ahead telemetry can be put off: two of its periods."""
 
 
 def set_repositories(ctx: Context, self: Pool, value: tuple[str, ...]) -> None:
@@ -119,7 +123,7 @@ def _is_web_address(url: str) -> bool:
 
 
 def set_telemetry_next_collection(ctx: Context, self: Pool, value: DateTime) -> None:
-    if value.seconds() > ctx.clock.now() + LATEST_COLLECTION.total_seconds():
+    if value.seconds() > ctx.clock.now() + LATEST_COLLECTION[self.telemetry_frequency].total_seconds():
         raise TELEMETRY_NEXT_COLLECTION_TOO_LATE(value)
     with ctx.write() as tx:
         tx.set(self, telemetry_next_collection=value)
