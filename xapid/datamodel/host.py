@@ -1274,7 +1274,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="kolkata",
     )
     write_uefi_certificates_to_disk = message(
-        "Write keys for secure boot of guests to the host's files. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Write certificates for secure boot of guests to the host's files: those of the pool, or of the host's system.",
         Param("host", ref("host"), "The host."),
         roles=LOCAL_ROOT,
         hidden=True,

@@ -268,11 +268,11 @@ class Pool(
     )
     uefi_certificates: str = static(
         "",
-        "The certificates that come with the product, by which guests check their loaders; none do yet.",
+        "The certificates that come with the product, by which guests check their loaders, as last read from its files.",
         since="quebec",
     )
     custom_uefi_certificates: str = static(
-        "", "Certificates of one's own in their place; none can be set.", since="24.0.0", state="prototyped"
+        "", "Certificates of one's own in their place: a tar archive in Base64.", since="24.0.0", state="prototyped"
     )
     is_psr_pending: bool = rw(
         False, "Whether a change of the secret of the pool began and is to be finished.", since="stockholm_psr"
@@ -944,8 +944,8 @@ class Pool(
     )
     set_custom_uefi_certificates = message(
         (
-            "Replace the certificates that guests start with. Always OPERATION_NOT_ALLOWED here: this pool "
-            "takes none of one's own."
+            "Replace the certificates that guests start with; OPERATION_NOT_ALLOWED unless the setting "
+            "guests.custom_uefi_certificates allows it."
         ),
         Param("self", ref("pool"), "The pool."),
         Param("value", STRING, "The certificates, in Base64."),

@@ -105,13 +105,16 @@ class ProductConfig:
 
 @dataclass(frozen=True)
 class GuestsConfig:
-    """How long guests are waited for."""
+    """How long guests are waited for, and what they start with."""
 
     answer: float = setting(
         1200.0, "Seconds that a guest has for shutting down or rebooting once it was asked to.", least=0
     )
     ask_again: float = setting(
         15.0, "Seconds after which it is asked again: a guest that is still booting misses it.", least=0.01
+    )
+    custom_uefi_certificates: bool = setting(
+        False, "Whether a pool can be given certificates of one's own for secure boot, in place of the system's."
     )
 
 

@@ -262,6 +262,17 @@ class HostDriver(Protocol):
         """Those that guests could be given: no hubs, and nothing that somebody at the machine types or points with."""
 
     def packs(self) -> tuple[Pack, ...]: ...
+    def uefi_certificates(self) -> str:
+        """Those for secure boot that came with the system: a tar archive in Base64; empty: none did."""
+
+    def used_uefi_certificates(self) -> tuple[str, ...]:
+        """Names of the files that guests start with: PK.auth, KEK.auth, db.auth, dbx.auth."""
+
+    def use_uefi_certificates(self, archive: str) -> None:
+        """Have guests start with those of such an archive; empty: with those of the system.
+
+        Raises BadConfig (``key``: archive) for what is none.
+        """
 
     def set_ports(self, ports: Mapping[int, bool]) -> None:
         """Which TCP ports the firewall lets other machines reach; those that are not named stay as they are."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xapid.backends import process
-from xapid.backends.host import crashes, pci, processors, usb, variants
+from xapid.backends.host import crashes, pci, processors, uefi, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
 from xapid.backends.host.firewall import set_ports
 from xapid.backends.host.interface import (
@@ -172,6 +172,15 @@ class Linux:
 
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         return usb.devices(self._tree)
+
+    def uefi_certificates(self) -> str:
+        return uefi.of_system(self._tree)
+
+    def used_uefi_certificates(self) -> tuple[str, ...]:
+        return uefi.used(self._tree)
+
+    def use_uefi_certificates(self, archive: str) -> None:
+        uefi.use(self._tree, archive)
 
     def packs(self) -> tuple[Pack, ...]:
         return packs(self._tree)

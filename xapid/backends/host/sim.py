@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
+from xapid.backends.host import uefi
 from xapid.backends.host.clock import moment, zones
 from xapid.backends.host.interface import (
     Cpu,
@@ -45,6 +46,9 @@ class Sim:
         self.went_down: list[str] = []
         """What was asked for: off or reboot. The simulated machine does neither."""
         self.usb: tuple[UsbDevice, ...] = ()
+        self.shipped_keys: dict[str, bytes] = {}
+        """Certificates for secure boot by the names of their files."""
+        self.own_keys: dict[str, bytes] | None = None
         self.installed_packs: tuple[Pack, ...] = ()
         self.ports: dict[int, bool] = {}
         """What the firewall was told."""
@@ -161,6 +165,15 @@ class Sim:
 
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         return self.usb
+
+    def uefi_certificates(self) -> str:
+        return uefi.packed(self.shipped_keys) if self.shipped_keys else ""
+
+    def used_uefi_certificates(self) -> tuple[str, ...]:
+        return tuple(self.shipped_keys if self.own_keys is None else self.own_keys)
+
+    def use_uefi_certificates(self, archive: str) -> None:
+        self.own_keys = uefi.unpacked(archive) if archive else None
 
     def packs(self) -> tuple[Pack, ...]:
         return self.installed_packs

@@ -54,13 +54,10 @@ from xapid.ops.pool.settings import disable_binary_storage as disable_binary_sto
 from xapid.ops.pool.settings import disable_local_storage_caching as disable_local_storage_caching
 from xapid.ops.pool.settings import enable_binary_storage as enable_binary_storage
 from xapid.ops.pool.settings import enable_local_storage_caching as enable_local_storage_caching
-from xapid.ops.pool.settings import get_guest_secureboot_readiness as get_guest_secureboot_readiness
 from xapid.ops.pool.settings import get_license_state as get_license_state
 from xapid.ops.pool.settings import has_extension as has_extension
 from xapid.ops.pool.settings import remove_from_guest_agent_config as remove_from_guest_agent_config
-from xapid.ops.pool.settings import set_custom_uefi_certificates as set_custom_uefi_certificates
 from xapid.ops.pool.settings import set_igmp_snooping_enabled as set_igmp_snooping_enabled
-from xapid.ops.pool.settings import set_uefi_certificates as set_uefi_certificates
 from xapid.ops.pool.settings import set_vswitch_controller as set_vswitch_controller
 from xapid.ops.pool.settings import test_archive_target as test_archive_target
 from xapid.ops.pool.ssh import disable_ssh as disable_ssh
@@ -89,3 +86,6 @@ from xapid.ops.pool.wlb import initialize_wlb as initialize_wlb
 from xapid.ops.pool.wlb import retrieve_wlb_configuration as retrieve_wlb_configuration
 from xapid.ops.pool.wlb import retrieve_wlb_recommendations as retrieve_wlb_recommendations
 from xapid.ops.pool.wlb import send_wlb_configuration as send_wlb_configuration
+from xapid.ops.secure_boot import get_guest_secureboot_readiness as get_guest_secureboot_readiness
+from xapid.ops.secure_boot import set_custom_uefi_certificates as set_custom_uefi_certificates
+from xapid.ops.secure_boot import set_uefi_certificates as set_uefi_certificates

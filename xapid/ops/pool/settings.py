@@ -14,7 +14,6 @@ from xapid.datamodel.errors import (
     OPENVSWITCH_NOT_ACTIVE,
     OPERATION_NOT_ALLOWED,
 )
-from xapid.datamodel.pool import PoolGuestSecurebootReadiness
 from xapid.ops.blob import attach_new_blob
 from xapid.ops.host import binary_storage, extensions
 from xapid.runtime.context import Context
@@ -60,22 +59,6 @@ def _is_guest_agent_setting(key: str, value: str) -> bool:
         except ValueError:
             return False
     return False
-
-
-# --- Secure boot -------------------------------------------------------------------------------------
-
-
-def get_guest_secureboot_readiness(ctx: Context, self: Pool) -> PoolGuestSecurebootReadiness:
-    """Guests find no certificates to check their loaders with."""
-    return PoolGuestSecurebootReadiness.not_ready
-
-
-def set_custom_uefi_certificates(ctx: Context, self: Pool, value: str) -> NoReturn:
-    raise OPERATION_NOT_ALLOWED("the configuration of this pool does not allow certificates of one's own")
-
-
-def set_uefi_certificates(ctx: Context, self: Pool, value: str) -> NoReturn:
-    raise OPERATION_NOT_ALLOWED("certificates of one's own go by pool.set_custom_uefi_certificates")
 
 
 # --- What needs another network back end: hosts have plain bridges ----------------------------------
