@@ -1,0 +1,46 @@
+"""The free keys of a host, of which two say a second time what fields of it say: older clients set those."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xapid.backends.host.interface import HostDriver
+from xapid.datamodel import Host
+from xapid.datamodel.errors import INVALID_VALUE, MAP_DUPLICATE_KEY
+from xapid.datamodel.map_keys import ISCSI_IQN, MULTIPATHING
+from xapid.runtime.context import Context
+from xapid.runtime.texts import check_text
+
+
+async def set_other_config(ctx: Context, self: Host, value: dict[str, str]) -> None:
+    fields = await _following(ctx, self, value)
+    ctx.change(ctx.now(self), other_config=value, **fields)
+
+
+async def add_to_other_config(ctx: Context, self: Host, key: str, value: str) -> None:
+    _assert_new(self, key)
+    fields = await _following(ctx, self, {key: value})
+    host = ctx.now(self)
+    _assert_new(host, key)
+    ctx.change(host, other_config={**host.other_config, key: value}, **fields)
+
+
+def _assert_new(host: Host, key: str) -> None:
+    if key in host.other_config:
+        raise MAP_DUPLICATE_KEY("host", "other_config", host.ref, key)
+
+
+async def _following(ctx: Context, host: Host, value: dict[str, str]) -> dict[str, Any]:
+    """The fields that follow what is said anew; a key that is taken away, or empty, leaves its field as it is."""
+    check_text(value)
+    said = {key: text for key, text in value.items() if text and text != host.other_config.get(key)}
+    fields: dict[str, Any] = {}
+    if MULTIPATHING.name in said:
+        fields["multipathing"] = MULTIPATHING.kind.read(said[MULTIPATHING.name])
+    if ISCSI_IQN.name in said:
+        name = fields["iscsi_iqn"] = said[ISCSI_IQN.name]
+        if not name.isprintable():
+            raise INVALID_VALUE(f"other_config:{ISCSI_IQN.name}", name)
+        if name != host.iscsi_iqn:
+            await ctx.machine(host).call(HostDriver.set_initiator, name)
+    return fields
