@@ -68,6 +68,7 @@ from xapid.runtime.context import Backends, Context, Runtime
 from xapid.runtime.ending import Ending
 from xapid.runtime.figures import CallFigures, RequestFigures
 from xapid.runtime.guard import Guard
+from xapid.runtime.local_settings import LocalSettings
 from xapid.runtime.logs import set_up_logging
 from xapid.runtime.notify import keep_watchdog_quiet, notify
 from xapid.runtime.recovery import end_orphans, take_back
@@ -296,6 +297,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     runtime.services |= {"call_figures": CallFigures(), "request_figures": RequestFigures()}
     runtime.services["going_down"] = GoingDown()
     runtime.services["ending"] = Ending()
+    runtime.services["local_settings"] = LocalSettings(config.state_dir / "local.json")
     runtime.services["ssh_closings"] = Closings(runtime)
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     return runtime

@@ -7,15 +7,19 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import FreshHost
+from tests.conftest import HOST, FreshHost
 from tests.machines import Workshop
+from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import Failed
-from xapid.datamodel import PBD, VM, Host, Task
+from xapid.datamodel import PBD, VM, Host, Role, Task
 from xapid.datamodel.errors import HOST_DISABLED_UNTIL_REBOOT, HOST_NOT_DISABLED
 from xapid.datamodel.task import TaskStatusType
+from xapid.observe.machine import Machine
+from xapid.observe.startup import startup
 from xapid.ops.host import going_down
 from xapid.ops.host.going_down import GoingDown
 from xapid.runtime.ending import Ending
+from xapid.runtime.local_settings import LocalSettings
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +73,46 @@ async def test_a_host_that_is_down_takes_no_guest_before_it_was_booted(fresh: Fr
 
     assert error.value.args == (host,)
     assert [pbd.currently_attached for pbd in fresh.store.all(PBD)] == [False] * len(fresh.store.all(PBD))
+
+
+@pytest.mark.parametrize("booted", [False, True])
+async def test_a_toolstack_that_starts_anew_lets_guests_in_only_after_a_boot(
+    fresh: FreshHost, host: str, booted: bool
+) -> None:
+    await restarted(fresh)
+    await fresh.xapi.host.prepare_for_poweroff(host)
+
+    await restarted(fresh, booted=booted)
+
+    assert await fresh.xapi.host.get_enabled(host) is booted
+    if not booted:
+        with pytest.raises(HOST_DISABLED_UNTIL_REBOOT):
+            await fresh.xapi.host.enable(host)
+
+
+async def test_a_host_can_be_told_to_stay_disabled_after_a_start(fresh: FreshHost, host: str) -> None:
+    enabled = []
+
+    for value in ("false", "true", ""):
+        await fresh.xapi.host.set_localdb_key(host, "host_auto_enable", value)
+        await restarted(fresh)
+        enabled.append(await fresh.xapi.host.get_enabled(host))
+
+    assert enabled == [False, True, True]
+    await fresh.xapi.host.set_localdb_key(host, "host_disabled_until_reboot", "true")
+    with pytest.raises(HOST_DISABLED_UNTIL_REBOOT):
+        await fresh.xapi.host.enable(host)
+
+
+async def restarted(fresh: FreshHost, *, booted: bool = False) -> None:
+    """What a new daemon does at its start, on this host, which may have been booted before."""
+    if booted:
+        fresh.driver("host").boot_id = "another"
+    with fresh.store.write() as tx:
+        for role in list(fresh.store.all(Role)):
+            tx.delete(role)  # They are not in the database.
+    fresh.runtime.services["local_settings"] = LocalSettings(fresh.runtime.config.state_dir / "local.json")
+    await startup(fresh.runtime, Machine(await fresh.backends.agent(HOST, "host").call(HostDriver.facts)))
 
 
 async def test_it_can_be_called_off_at_first(fresh: FreshHost, host: str, monkeypatch: pytest.MonkeyPatch) -> None:

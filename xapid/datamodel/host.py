@@ -1077,8 +1077,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     )
     set_localdb_key = message(
         (
-            "Write a setting that the host keeps for itself, outside the database of the pool. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
+            "Write a setting that the host keeps for itself, outside the database of the pool; an empty value "
+            "forgets it. Of those that are read, host_auto_enable says whether the host takes guests after a start."
         ),
         Param("host", ref("host"), "The host."),
         Param("key", STRING, "Name of the setting."),

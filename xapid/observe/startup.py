@@ -25,6 +25,7 @@ from xapid.observe.storage_kinds import write_storage_kinds
 from xapid.rules import members
 from xapid.rules.host import enabled_at_start, parsed_cstate
 from xapid.runtime.context import Runtime
+from xapid.runtime.local_settings import AUTO_ENABLE, BOOT, DISABLED_UNTIL_REBOOT, LocalSettings
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
@@ -52,6 +53,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
         _refresh_host(runtime, tx, machine, host)
         write_storage_kinds(runtime.store, tx, machine.storage)
         _write_demo(runtime.store, tx, machine)
+    _note_boot(runtime, machine)
     await set_again(runtime, host)
     await plug_all(runtime, host)
     with runtime.store.write() as tx:
@@ -114,7 +116,16 @@ def _write_demo(store: Store, tx: Transaction, machine: Machine) -> None:
     write_demo(store, tx, machine.demo, demo_network(store, tx), sr.uuid if sr is not None else "", hvm)
 
 
+def _note_boot(runtime: Runtime, machine: Machine) -> None:
+    """A host that was ready to go down has done so, if it was booted since."""
+    settings: LocalSettings = runtime.services["local_settings"]
+    if settings.get(BOOT) != machine.facts.boot_id:
+        settings.put(DISABLED_UNTIL_REBOOT, "")
+        settings.put(BOOT, machine.facts.boot_id)
+
+
 def _enable(runtime: Runtime, tx: Transaction, host: Host) -> None:
-    host = runtime.store.get(Host, host.ref)
-    tx.set(host, enabled=enabled_at_start(host))
+    host, settings = runtime.store.get(Host, host.ref), runtime.services["local_settings"]
+    refused = settings.get(DISABLED_UNTIL_REBOOT) == "true" or settings.get(AUTO_ENABLE) == "false"
+    tx.set(host, enabled=enabled_at_start(host) and not refused)
     tx.set(runtime.store.get(HostMetrics, host.metrics), live=True, last_updated=DateTime.of(runtime.clock.now()))

@@ -155,6 +155,8 @@ class HostFacts:
     memory_free: int = 0
     boot_time: float = 0.0
     """seconds since 1970"""
+    boot_id: str = ""
+    """another one after each boot; a clock that is set does not change it"""
     timezone: str = "UTC"
     time_source: TimeSource = TimeSource.Disabled
     time_servers: tuple[str, ...] = ()

@@ -81,6 +81,7 @@ class Linux:
             memory_total=total,
             memory_free=free,
             boot_time=_boot_time(tree.text("proc/stat")),
+            boot_id=tree.line("proc/sys/kernel/random/boot_id"),
             timezone=zone_of(tree),
             ssh=self._logins.ssh(),
             time_source=source,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -39,6 +40,7 @@ class Sim:
     def __init__(self) -> None:
         self.faults = SimFaults()
         self._started = time.time()
+        self.boot_id = str(uuid.uuid4())
         self.debug_keys = ""
         """All that were sent."""
         self.log_destination = ""
@@ -83,6 +85,7 @@ class Sim:
             memory_total=MEMORY,
             memory_free=MEMORY - 2**30,
             boot_time=self._started,
+            boot_id=self.boot_id,
             timezone=self.timezone,
             ssh=self.ssh,
             time_source=self.time_source,

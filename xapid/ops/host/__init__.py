@@ -88,6 +88,7 @@ from xapid.ops.host.settings import refresh_pack_info as refresh_pack_info
 from xapid.ops.host.settings import set_hostname_live as set_hostname_live
 from xapid.ops.host.settings import set_iscsi_iqn as set_iscsi_iqn
 from xapid.ops.host.settings import set_license_params as set_license_params
+from xapid.ops.host.settings import set_localdb_key as set_localdb_key
 from xapid.ops.host.settings import set_max_cstate as set_max_cstate
 from xapid.ops.host.settings import set_multipathing as set_multipathing
 from xapid.ops.host.settings import set_numa_affinity_policy as set_numa_affinity_policy

@@ -16,6 +16,7 @@ from xapid.ops.vm.life import shut_down_with_host
 from xapid.runtime.context import Context, Runtime
 from xapid.runtime.ending import Ending
 from xapid.runtime.guard import STANDARD
+from xapid.runtime.local_settings import DISABLED_UNTIL_REBOOT, LocalSettings
 from xapid.runtime.tasks import TaskHandle
 
 log = logging.getLogger(__name__)
@@ -29,10 +30,9 @@ GUESTS = 60.0
 
 
 class GoingDown:
-    """Hosts that go down, and who sees to it. A host that is ready for that takes no guest until it was booted."""
+    """Who sees to it that hosts go down."""
 
     def __init__(self) -> None:
-        self.ready: set[str] = set()
         self._work: set[asyncio.Task[None]] = set()
 
     def see_to(self, work: Awaitable[None]) -> None:
@@ -55,8 +55,13 @@ def going_down(runtime: Runtime) -> GoingDown:
 
 def check_not_ready(runtime: Runtime, host: Host) -> None:
     """Raises HOST_DISABLED_UNTIL_REBOOT for a host whose guests and storage are gone, since it goes down."""
-    if host.ref in going_down(runtime).ready:
+    if host.ref == runtime.localhost and _settings(runtime).get(DISABLED_UNTIL_REBOOT) == "true":
         raise HOST_DISABLED_UNTIL_REBOOT(host.ref)
+
+
+def _settings(runtime: Runtime) -> LocalSettings:
+    found: LocalSettings = runtime.services["local_settings"]
+    return found
 
 
 # --- The machine -------------------------------------------------------------------------------------
@@ -101,7 +106,10 @@ async def _go_down(ctx: Context, host: Host, operation: HostAllowedOperations, t
 
 async def prepare_for_poweroff(ctx: Context, host: Host) -> None:
     """Shut down the guests, and let go of storage. What fails keeps nothing else from it: the host goes down anyway."""
-    going_down(ctx.runtime).ready.add(host.ref)
+    try:
+        await asyncio.to_thread(_settings(ctx.runtime).put, DISABLED_UNTIL_REBOOT, "true")
+    except OSError as error:
+        log.warning("a toolstack that starts before the host is down will let guests in: %s", error)
     guests = [vm for vm in ctx.store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
     await asyncio.gather(*(_end_guest(ctx, vm) for vm in guests))
     for row in ctx.store.where(PBD, host=host.ref):

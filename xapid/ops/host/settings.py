@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from typing import NoReturn
@@ -13,6 +14,7 @@ from xapid.datamodel.errors import (
     HOST_NAME_INVALID,
     INVALID_VALUE,
     LICENSE_PROCESSING_ERROR,
+    NOT_IMPLEMENTED,
     OPERATION_NOT_ALLOWED,
     VALUE_NOT_SUPPORTED,
 )
@@ -23,6 +25,7 @@ from xapid.rules import members
 from xapid.rules.host import CONTROL_DOMAIN, parsed_cstate
 from xapid.rules.packs import pack_versions, without_packs
 from xapid.runtime.context import Context
+from xapid.runtime.local_settings import LocalSettings
 
 HOSTNAME_LENGTH = 255
 SSH_PORT = 22
@@ -190,6 +193,13 @@ def set_license_params(ctx: Context, self: Host, value: dict[str, str]) -> None:
     with ctx.write() as tx:
         tx.set(self, license_params=value)
         tx.set(ctx.store.one(Pool), restrictions=members.restrictions(ctx.store))
+
+
+async def set_localdb_key(ctx: Context, host: Host, key: str, value: str) -> None:
+    if host.ref != ctx.runtime.localhost:
+        raise NOT_IMPLEMENTED("host.set_localdb_key")
+    settings: LocalSettings = ctx.runtime.services["local_settings"]
+    await asyncio.to_thread(settings.put, key, value)
 
 
 # --- Software ----------------------------------------------------------------------------------------
