@@ -19,6 +19,7 @@ from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
 from xapid.runtime.context import Runtime
 from xapid.runtime.guard import Guard
+from xapid.runtime.local_settings import LocalSettings
 from xapid.runtime.settings import Address
 from xapid.runtime.tasks import Tasks
 from xapid.store.store import Store
@@ -106,6 +107,8 @@ def make_runtime(tmp_path: Path, repositories: Repositories) -> Callable[..., Ru
         config = replace(Config(), state_dir=tmp_path, **{**addresses, **settings})
         clock = HeldClock(1_700_000_100.0)
         rows = store or Store()
-        return Runtime(rows, config, clock, Tasks(rows, clock), Guard(rows, {}), repositories)  # type: ignore[arg-type]  # it is a fake
+        made = Runtime(rows, config, clock, Tasks(rows, clock), Guard(rows, {}), repositories)  # type: ignore[arg-type]  # it is a fake
+        made.services["local_settings"] = LocalSettings(config.state_dir / "local.json")
+        return made
 
     return make
