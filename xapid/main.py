@@ -65,6 +65,7 @@ from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
 from xapid.runtime.context import Backends, Context, Runtime
+from xapid.runtime.database_copy import forget_copies
 from xapid.runtime.ending import Ending
 from xapid.runtime.figures import CallFigures, RequestFigures
 from xapid.runtime.guard import Guard
@@ -235,6 +236,7 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
     directory = StateDirectory(state)
     directory.open()
     try:
+        forget_copies(state)
         ballast = Ballast(state / "ballast", BALLAST)
         if not has_space(state):
             ballast.give_back()

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sqlite3
+import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -158,3 +163,64 @@ def test_what_is_no_database_is_refused(client: Client, tmp_path: Path, content:
         client.call("session.create_from_db_file", str(path))
 
     assert error.value.args[0] == "INTERNAL_ERROR"
+
+
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
+HOSTILE = {
+    "a view that has no end": [
+        "ALTER TABLE secret RENAME TO old",
+        f"CREATE VIEW secret AS SELECT ({ENDLESS}) AS _ref, * FROM old",
+    ],
+    "a trigger": [f"CREATE TRIGGER t AFTER INSERT ON _meta BEGIN {ENDLESS}; END"],
+    "a generation that is no number": ["UPDATE _meta SET value = 'x' WHERE key = 'generation_ceiling'"],
+    "bytes in place of a map": ["UPDATE VM SET other_config = x'ff00'"],
+    "brackets without end": [f"UPDATE VM SET other_config = '{'[' * 100_000}'"],
+    "a state that there is not": ["UPDATE VM SET power_state = 'Flying'"],
+    "deletions of no class": ["INSERT INTO _meta VALUES ('forgotten:nope', '1')"],
+    "no pool": ["DELETE FROM pool"],
+}
+
+
+@pytest.mark.parametrize("statements", HOSTILE.values(), ids=HOSTILE)
+def test_a_file_that_is_out_of_order_is_refused_soon(
+    daemon: Daemon, client: Client, file: Path, tmp_path: Path, statements: list[str]
+) -> None:
+    bad = tmp_path / "bad.db"
+    shutil.copy(file, bad)
+    connection = sqlite3.connect(bad)
+    for each in statements:
+        connection.execute(each)
+    connection.commit()
+    connection.close()
+
+    began = time.monotonic()
+    with pytest.raises(Failure, match=r"INTERNAL_ERROR.*bad\.db|none of ours"):
+        client.call("session.create_from_db_file", str(bad))
+    assert time.monotonic() - began < 5
+    client.raw("session.logout", client.call("session.create_from_db_file", str(file)))
+
+
+def test_a_file_that_is_larger_than_memory_is_not_begun_with(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "huge.db").touch()
+    os.truncate(tmp_path / "huge.db", 2**40)
+    with pytest.raises(Failure, match="too large"):
+        client.call("session.create_from_db_file", str(tmp_path / "huge.db"))
+
+
+def test_a_crash_leaves_no_copies_and_nobody_reads_the_database(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o755)
+    daemon = Daemon(tmp_path)
+    daemon.start()
+    daemon.kill()
+    (state / ".copy-left").mkdir()
+    (state / ".copy-left" / "xapid.db").touch()
+    for each in state.glob("xapid.db*"):
+        each.chmod(0o644)
+    daemon.start()
+    try:
+        assert not (state / ".copy-left").exists()
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in state.glob("xapid.db*")}
+        assert set(modes.values()) == {0o600}, modes
+    finally:
+        daemon.stop()

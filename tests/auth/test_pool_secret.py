@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,22 @@ def test_the_secret_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", ["", "guess", "\ud800", "\0"])
 def test_nothing_else_is_the_secret(tmp_path: Path, given: str) -> None:
     assert not PoolSecret(tmp_path / "secret").is_right(given)
+
+
+def test_an_emptied_file_lets_nobody_in(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("\n")
+    secret = PoolSecret(file)
+
+    assert not secret.is_right("")
+    assert len(secret.current()) > 40
+    assert secret.is_right(secret.current())
+
+
+def test_many_who_want_it_first_get_the_same(tmp_path: Path) -> None:
+    secret = PoolSecret(tmp_path / "secret")
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(lambda _: secret.current(), range(64)))) == 1
 
 
 async def test_a_host_of_the_pool_logs_in_by_its_secret(fresh: FreshHost, far: Xapi, host: str) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,33 @@ def test_what_is_there_is_not_replaced(tmp_path: Path, writer: sqlite3.Connectio
         back_up(tmp_path / "db", tmp_path / "copy")
 
     assert (tmp_path / "copy").read_text() == "precious"
+
+
+def test_nobody_waits_for_ever_for_a_file_that_is_locked(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "db", isolation_level=None)
+    connection.execute("CREATE TABLE t (x)")
+    connection.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(BackupError, match="too long"):
+        back_up(tmp_path / "db", tmp_path / "copy", time.monotonic() + 0.5)
+
+    connection.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"db"}
+
+
+def test_nothing_that_stands_in_a_file_runs_for_ever(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "db", isolation_level=None)
+    connection.execute("CREATE TABLE t (x)")
+    connection.executemany("INSERT INTO t VALUES (?)", [(each,) for each in range(3000)])
+    connection.execute("PRAGMA writable_schema=ON")
+    slow = "CREATE TABLE t (x CHECK (length(replace(hex(zeroblob(1000000 + x)), '0', 'abc')) > 0))"
+    connection.execute("UPDATE sqlite_schema SET sql = ?", (slow,))
+    connection.close()
+
+    began = time.monotonic()
+    with pytest.raises(BackupError, match="interrupted"):
+        back_up(tmp_path / "db", tmp_path / "copy", time.monotonic() + 0.5)
+    assert time.monotonic() - began < 10
 
 
 def test_what_is_no_database_gives_no_backup(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -84,9 +85,25 @@ def read_certificate(path: Path) -> CertificateFacts:
         raise CertificateError(f"no certificate can be read from {path}: {error}") from error
 
 
+UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What the library raises for certificates that are out of order, most of it only when a part is asked for."""
+
+
+def parsed(pem: bytes) -> x509.Certificate:
+    """The first certificate in PEM, of whose key something can be made. Raises ValueError."""
+    try:
+        found = x509.load_pem_x509_certificate(pem)
+        found.public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
+    except UNREADABLE as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    return found
+
+
 def facts_in(pem: str) -> CertificateFacts:
     """The same of a text. Raises ValueError."""
-    return facts_of(x509.load_pem_x509_certificate(pem.encode()))
+    return facts_of(parsed(pem.encode()))
 
 
 def facts_of(certificate: x509.Certificate) -> CertificateFacts:
@@ -101,7 +118,7 @@ def facts_of(certificate: x509.Certificate) -> CertificateFacts:
 
 def without_key(pem: str) -> str:
     """The first certificate of a PEM file alone: not its key, nor what else stands in it. Raises ValueError."""
-    return as_pem(x509.load_pem_x509_certificate(pem.encode()))
+    return as_pem(parsed(pem.encode()))
 
 
 def as_pem(certificate: x509.Certificate) -> str:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from xapid.auth.certificate import as_pem
+from xapid.auth.certificate import UNREADABLE, as_pem, parsed
 from xapid.backends.certificates.interface import AUTHORITIES, REVOKED
 from xapid.backends.certificates.local import FOLDERS
 from xapid.datamodel import Pool
@@ -29,7 +29,7 @@ class ClientCertificates:
     def __init__(self, store: Store, directory: Path) -> None:
         """``directory``: where the driver of certificates keeps them."""
         self._store = store
-        self._authorities = _Folder(directory / FOLDERS[AUTHORITIES], x509.load_pem_x509_certificate)
+        self._authorities = _Folder(directory / FOLDERS[AUTHORITIES], parsed)
         self._revoked = _Folder(directory / FOLDERS[REVOKED], x509.load_pem_x509_crl)
 
     def authorities(self) -> str:
@@ -49,14 +49,14 @@ class ClientCertificates:
             return False
         try:
             found = x509.load_der_x509_certificate(certificate)
-            names = names_of(found)
-        except ValueError as error:
+            names, revoked = names_of(found), self._is_revoked(found)
+        except UNREADABLE as error:
             log.warning("the certificate of a client cannot be read: %s", error)
             return False
         if not any(covers(each, pool.client_certificate_auth_name) for each in names):
             log.info("a client's certificate is for %s, which is not who may log in", ", ".join(names))
             return False
-        return not self._is_revoked(found)
+        return not revoked
 
     def _is_revoked(self, certificate: x509.Certificate) -> bool:
         """Of its chain the client's own certificate alone is looked up: TLS does not tell the others."""

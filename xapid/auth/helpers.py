@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
+import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 AT_ONCE = 8
@@ -15,6 +19,11 @@ PATIENCE = 30.0
 """Seconds that a question may take; then its process is killed, and the question fails."""
 NICENESS = 5
 """Of the processes: a hundred logins at once leave the processor to those who are logged in."""
+LONGEST_ANSWER = 1024 * 1024
+"""Bytes of an answer: somebody may be in thousands of groups."""
+LAST_BREATH = 1.0
+"""Seconds in which a process that was killed is to be gone; after that nobody waits for it."""
+PR_SET_PDEATHSIG = 1
 
 
 class HelperFailed(Exception):
@@ -44,7 +53,7 @@ class HelperProcesses:
     async def ask(self, question: dict[str, str]) -> dict[str, Any]:
         """The answer to a question. Raises HelperFailed."""
         async with self._slots:
-            process = self._idle.pop() if self._idle else await self._started()
+            process = await self._taken()
             try:
                 async with asyncio.timeout(self._patience):
                     answer = await _answered(process, question)
@@ -63,8 +72,20 @@ class HelperProcesses:
                 self._idle.append(process)
         return answer
 
-    async def _started(self) -> Process:
-        return await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+    async def _taken(self) -> Process:
+        """One that is kept and still there, else a new one. Raises HelperFailed."""
+        while self._idle:
+            process = self._idle.pop()
+            if process.returncode is None:
+                return process
+            await _end(process)
+        try:
+            # A session of its own: what modules start in it can be ended with it.
+            return await asyncio.create_subprocess_exec(
+                *self._command, stdin=PIPE, stdout=PIPE, limit=LONGEST_ANSWER, start_new_session=True
+            )
+        except OSError as error:
+            raise HelperFailed(f"no process can be started: {error.strerror}") from error
 
     async def close(self) -> None:
         """End the processes that are kept."""
@@ -84,15 +105,26 @@ async def _answered(process: Process, question: dict[str, str]) -> dict[str, Any
 
 
 async def _end(process: Process) -> None:
+    """Kill it with all that it has started, and see it off unless something else holds on to its pipes."""
+    # The number of one that is gone already may be another's.
     if process.returncode is None:
-        process.kill()
-    await process.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_BREATH):
+            await process.wait()
 
 
 def serve(answer: Callable[[dict[str, str]], dict[str, Any]]) -> None:
-    """The process's side: answer questions until there are no more."""
-    import os
-
+    """The process's side: answer questions until there are no more, or the daemon is."""
     os.nice(NICENESS)
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+    # One that hangs in a module reads no end of the questions.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Programs that modules start are not to read questions, which hold passwords, nor to write among the answers.
+    with os.fdopen(os.dup(0)) as questions, os.fdopen(os.dup(1), "w") as answers:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(2, 1)
+        os.close(nothing)
+        for line in questions:
+            print(json.dumps(answer(json.loads(line))), file=answers, flush=True)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import SignatureAlgorithmOID
 
-from xapid.auth.certificate import as_pem
+from xapid.auth.certificate import UNREADABLE, as_pem, parsed
 from xapid.datamodel.errors import (
     CA_CERTIFICATE_INVALID,
     CRL_CORRUPT,
@@ -50,6 +50,8 @@ ALGORITHMS: tuple[tuple[type, str], ...] = (
 """Kinds of keys that clients of the original cannot deal with, each by its number."""
 RSA = bytes.fromhex("06092a864886f70d010101")
 """Its number in DER."""
+TURNS = 10
+"""Of client and server, in a handshake: three are enough."""
 INTEGER, OCTETS, SEQUENCE = 0x02, 0x04, 0x30
 
 
@@ -73,14 +75,35 @@ def server_certificate(certificate: str, private_key: str, chain: str, now: floa
 
 
 def check_usable(pem: str, folder: Path, chained: bool) -> None:
-    """Whether TLS takes the file: it refuses, for one, chains with short keys. It lies in the folder meanwhile."""
+    """Whether TLS takes the file: it refuses, for one, chains with short keys, and clients what is longer than 100 KB.
+
+    The file lies in the folder meanwhile.
+    """
     with tempfile.NamedTemporaryFile("w", dir=folder) as file:
         file.write(pem)
         file.flush()
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file.name)
+            server.load_cert_chain(file.name)
+            shake_hands(server)
         except ssl.SSLError as error:
             raise (SERVER_CERTIFICATE_CHAIN_INVALID if chained else SERVER_CERTIFICATE_INVALID)() from error
+
+
+def shake_hands(server: ssl.SSLContext) -> None:
+    """Have a client of OpenSSL connect, with nothing between. Raises SSLError for what none of them would take."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True)]
+    for turn in range(2 * TURNS):
+        try:
+            ends[turn % 2].do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        if turn % 2:
+            return
+    raise ssl.SSLError("client and server do not come to an end")
 
 
 def authority(certificate: str, now: float) -> x509.Certificate:
@@ -89,6 +112,11 @@ def authority(certificate: str, now: float) -> x509.Certificate:
     # The original raises these two without declaring them.
     not_yet = partial(OtherError, "CA_CERTIFICATE_NOT_VALID_YET")
     _check_dates(found, now, not_yet, partial(OtherError, "CA_CERTIFICATE_EXPIRED"))
+    try:
+        # One that TLS cannot load would keep HTTPS from starting.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=as_pem(found))
+    except ssl.SSLError as error:
+        raise CA_CERTIFICATE_INVALID() from error
     return found
 
 
@@ -102,14 +130,16 @@ def trusted(certificate: str, now: float) -> x509.Certificate:
 def check_revocation_list(name: str, text: str) -> None:
     """Raises CRL_CORRUPT for what is no list of revoked certificates."""
     try:
-        x509.load_pem_x509_crl(text.encode())
-    except ValueError as error:
+        # Each entry is looked at now: at a login it would be too late.
+        for _ in x509.load_pem_x509_crl(text.encode()):
+            pass
+    except UNREADABLE as error:
         raise CRL_CORRUPT(name) from error
 
 
 def _read(pem: str, invalid: Callable[[], ApiError]) -> x509.Certificate:
     try:
-        return x509.load_pem_x509_certificate(pem.encode())
+        return parsed(pem.encode())
     except ValueError as error:
         raise invalid() from error
 
@@ -134,7 +164,7 @@ def _date(moment: datetime.datetime) -> str:
 def _chain(pem: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem.encode())
-    except ValueError as error:
+    except UNREADABLE as error:
         raise SERVER_CERTIFICATE_CHAIN_INVALID() from error
 
 

@@ -41,7 +41,7 @@ class PasswordFile:
             raise ValueError("a user name holds no colon and no line break")
         entries = {**self._entries(), user: _HASHER.hash(password)}
         text = "".join(f"{name}:{hashed}\n" for name, hashed in entries.items())
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
             with os.fdopen(handle, "w") as file:

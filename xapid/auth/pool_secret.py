@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 from pathlib import Path
 
 from xapid.backends.certificates.local import write_whole
@@ -16,15 +17,18 @@ class PoolSecret:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._making = threading.Lock()
         self._also: list[str] = []
         """Others that are taken for it while the hosts agree on a new one."""
 
     def current(self) -> str:
-        """What this host shows to others."""
-        try:
-            return self._path.read_text().strip()
-        except FileNotFoundError:
-            return self.replace(fresh_secret())
+        """What this host shows to others. Never empty: a file that a broken disk has emptied lets nobody in."""
+        with self._making:
+            try:
+                found = self._path.read_text().strip()
+            except FileNotFoundError:
+                found = ""
+            return found or self.replace(fresh_secret())
 
     def replace(self, secret: str) -> str:
         write_whole(self._path, f"{secret}\n".encode())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,10 +15,26 @@ class BackupError(Exception):
     """No backup was made, or none put back; the text says why, in one line. Nothing was changed."""
 
 
-def back_up(database: Path, file: Path) -> int:
+WAIT = 5
+"""Seconds that are waited at a time while somebody else has locked a database."""
+STEPS = 100
+"""Of SQLite's machine, after which it asks whether to go on: each may work on values of megabytes."""
+LONGEST_VALUE = 16 * 1024 * 1024
+"""Bytes of a value in a database of unknown origin."""
+
+
+def limit(connection: sqlite3.Connection, end: float) -> None:
+    """Let nothing that stands in a database of unknown origin run beyond a moment of the clock that never jumps."""
+    if end < math.inf:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+
+
+def back_up(database: Path, file: Path, end: float = math.inf) -> int:
     """Copy the database as it is at one moment into a new file, and return the file's size. Raises BackupError.
 
-    The file gets its name only when it is whole, checked and on disk.
+    The file gets its name only when it is whole, checked and on disk. ``end``: when to give up.
     """
     if not database.exists():
         raise BackupError(f"there is no database {database}")
@@ -24,7 +43,7 @@ def back_up(database: Path, file: Path) -> int:
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        _copy(database, partial)
+        _copy(database, partial, end)
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         # Unlike a rename, a link does not replace what somebody put there meanwhile.
@@ -36,14 +55,25 @@ def back_up(database: Path, file: Path) -> int:
         partial.unlink(missing_ok=True)
 
 
-def _copy(database: Path, partial: Path) -> None:
+def _going_on(end: float) -> Callable[[int, int, int], None]:
+    """To be called while pages are copied. SQLite itself would wait for ever for a file that somebody has locked."""
+
+    def look(status: int, remaining: int, total: int) -> None:
+        if time.monotonic() > end:
+            raise sqlite3.OperationalError("it takes too long")
+
+    return look
+
+
+def _copy(database: Path, partial: Path, end: float) -> None:
     with (
-        closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as source,
+        closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=WAIT)) as source,
         closing(sqlite3.connect(partial)) as target,
     ):
-        source.backup(target)
+        source.backup(target, progress=_going_on(end))
         # The copy says that it is in WAL mode, as its source; so that it is one file, not three.
         target.execute("PRAGMA journal_mode=DELETE")
+        limit(target, end)
         found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise sqlite3.DatabaseError(f"it is damaged: {found}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
+import math
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -22,7 +23,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 
 from xapid.datamodel.types import CLASSES, Object
-from xapid.store.copies import BackupError, back_up
+from xapid.store.copies import BackupError, back_up, limit
 from xapid.store.rows import columns_of, make_row
 from xapid.store.shared import shared
 from xapid.store.statements import reading
@@ -105,17 +106,27 @@ def has_space(directory: Path) -> bool:
 class Database:
     """The SQLite file: WAL, fully synced, brought to the present layout when it is opened."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, end: float = math.inf) -> None:
+        """``end``: when to give up reading it, by the clock that never jumps; for a file of unknown origin."""
         self.path = path
+        self._end = end
         self.engine = sa.create_engine(
             f"sqlite:///{path}",
             poolclass=sa.pool.NullPool,
             connect_args={"check_same_thread": False, "timeout": 10, "cached_statements": STATEMENTS_KEPT},
         )
-        sa.event.listen(self.engine, "connect", _prepare)
+        sa.event.listen(self.engine, "connect", self._prepare)
+
+    def _prepare(self, connection: sqlite3.Connection, record: Any) -> None:
+        # SQLAlchemy's own transactions begin late and commit savepoints by themselves: we say BEGIN and COMMIT.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+        limit(connection, self._end)
 
     def open(self) -> None:
         """Check and migrate. Raises DatabaseError for a file that is corrupt, newer, or cannot be written."""
+        _hide(self.path)
         try:
             script = alembic.script.ScriptDirectory.from_config(migration_config())
             self._back_up_before_migration(script.get_current_head() or "")
@@ -148,6 +159,11 @@ class Database:
         log.info("the database is migrated from %s to %s; as it was it is kept in %s", present, head, copy)
 
     def _check(self, connection: sa.Connection) -> None:
+        strange = connection.exec_driver_sql(
+            "SELECT name FROM sqlite_schema WHERE type IN ('view', 'trigger')"
+        ).scalar()
+        if strange is not None:
+            raise DatabaseError(f"database {self.path} is none of ours: it has a view or trigger {strange}")
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if found != "ok":
             raise DatabaseError(f"database {self.path} is damaged: {found}")
@@ -245,11 +261,14 @@ def migrations_directory() -> Path:
     return Path(str(resources.files("xapid") / "migrations"))
 
 
-def _prepare(connection: sqlite3.Connection, record: Any) -> None:
-    # SQLAlchemy's own transactions begin late and commit savepoints by themselves: we say BEGIN and COMMIT.
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"):
-        connection.execute(f"PRAGMA {pragma}")
+def _hide(database: Path) -> None:
+    """Secrets stand in it: nobody but its owner reads the file, nor those beside it, which SQLite makes alike."""
+    with suppress(OSError):  # what is wrong SQLite tells
+        os.close(os.open(database, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for each in (database, *(database.with_name(database.name + suffix) for suffix in ("-wal", "-shm"))):
+        with suppress(OSError):
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o600)
 
 
 def _load(connection: sa.Connection, cls: type[Object]) -> Iterator[Object]:

@@ -8,7 +8,7 @@ import ipaddress
 from cryptography import x509
 
 from xapid.auth import offered
-from xapid.auth.certificate import facts_in, self_signed, without_key
+from xapid.auth.certificate import facts_in, parsed, self_signed, without_key
 from xapid.auth.certificate_records import write_host_certificate
 from xapid.backends.certificates.interface import AUTHORITIES, INTERNAL, OWN, REVOKED, SERVER, CertificateDriver
 from xapid.backends.interface import AlreadyExists, BackendError, NotFound
@@ -128,7 +128,7 @@ async def certificate_list(ctx: Context, host: Host) -> list[str]:
 async def certificate_sync(ctx: Context, host: Host) -> None:
     """Look whether all of it can be read. Raises CERTIFICATE_LIBRARY_CORRUPT."""
     channel = ctx.certificates(host)
-    for shelf, read in ((AUTHORITIES, x509.load_pem_x509_certificate), (REVOKED, x509.load_pem_x509_crl)):
+    for shelf, read in ((AUTHORITIES, parsed), (REVOKED, x509.load_pem_x509_crl)):
         try:
             for name in await channel.attempt(CertificateDriver.names, shelf):
                 read((await channel.attempt(CertificateDriver.read, shelf, name)).encode())

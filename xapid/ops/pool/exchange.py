@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from cryptography import x509
-
 from xapid.auth import offered
-from xapid.auth.certificate import facts_of
+from xapid.auth.certificate import facts_of, parsed
 from xapid.auth.certificate_records import authorities, write_trusted
 from xapid.backends.certificates.interface import AUTHORITIES, REVOKED, TRUSTED, CertificateDriver
 from xapid.datamodel import Certificate, Pool
@@ -57,7 +55,7 @@ async def sync_trusted_certificates_from(
 ) -> list[str]:
     """Trust what another pool trusts, all of it or nothing. Its coordinator must show the certificate that is given."""
     try:
-        shown = x509.load_pem_x509_certificate(remote_certificate.encode())
+        shown = parsed(remote_certificate.encode())
     except ValueError as error:
         raise INVALID_VALUE("certificate", "<omitted>") from error
     remote = RemotePool(remote_pool, shown, remote_session)
