@@ -59,6 +59,7 @@ from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
 from xapid.ops.host.extensions import call_here
 from xapid.ops.host.going_down import GoingDown
+from xapid.ops.host.heartbeat import Heartbeats, look_for_silent
 from xapid.ops.host.ssh import Closings
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import CHECKS, DERIVATIONS
@@ -227,6 +228,8 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.callback(housekeeping.cancel)
         validation = asyncio.ensure_future(keep_validating(runtime))
         stack.callback(validation.cancel)
+        listening = asyncio.ensure_future(keep_listening(runtime))
+        stack.callback(listening.cancel)
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -298,7 +301,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     )
     runtime.services |= {"call_figures": CallFigures(), "request_figures": RequestFigures()}
     runtime.services["going_down"] = GoingDown()
-    runtime.services["ending"] = Ending()
+    runtime.services |= {"ending": Ending(), "heartbeats": Heartbeats()}
     runtime.services["local_settings"] = LocalSettings(config.state_dir / "local.json")
     runtime.services["ssh_closings"] = Closings(runtime)
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
@@ -425,6 +428,16 @@ async def keep_validating(runtime: Runtime) -> None:
         except Exception:
             log.exception("the users of the directory could not be looked up")
         await asyncio.sleep(EVERY)
+
+
+async def keep_listening(runtime: Runtime) -> None:
+    """See which members were not heard of for long."""
+    while True:
+        await asyncio.sleep(EVERY)
+        try:
+            await look_for_silent(Context(runtime, runtime.tasks.dummy("look_for_silent")))
+        except Exception:
+            log.exception("it was not seen which members are silent")
 
 
 async def _guarded(work: Callable[[], None]) -> None:

@@ -599,8 +599,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     )
     request_backup = message(
         (
-            "Have the host fetch a copy of the database, from which it could go on as coordinator. Not "
-            "built yet: it answers NOT_IMPLEMENTED."
+            "Have the host fetch a copy of the database, from which it could go on as coordinator; the coordinator's is "
+            "on disk then, and other hosts are not built yet."
         ),
         Param("host", ref("host"), "The host."),
         Param("generation", INT, "The version of the database; a host that has it does nothing."),
@@ -825,9 +825,10 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     tickle_heartbeat = message(
-        "Tell the coordinator that a host is alive. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Tell the coordinator that a host is alive, or is about to stop; nothing is answered so far.",
         Param("host", ref("host"), "The host."),
         Param("stuff", STRING_MAP, "The host's time under the key time, and shutting-down if it is about to stop."),
+        result=STRING_MAP,
         roles=LOCAL_ROOT,
         hidden=True,
     )

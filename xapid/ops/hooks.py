@@ -18,6 +18,7 @@ XAPI_PRE_SHUTDOWN = "xapi-pre-shutdown"
 
 BY_USER = "user"
 FROM_DATABASE = "dbdestroy"
+FENCED = "fenced"
 CLEAN_SHUTDOWN = "clean-shutdown"
 
 IGNORED = 1

@@ -52,6 +52,8 @@ from xapid.ops.host.going_down import reboot as reboot
 from xapid.ops.host.going_down import restart_agent as restart_agent
 from xapid.ops.host.going_down import shutdown as shutdown
 from xapid.ops.host.going_down import shutdown_agent as shutdown_agent
+from xapid.ops.host.heartbeat import request_backup as request_backup
+from xapid.ops.host.heartbeat import tickle_heartbeat as tickle_heartbeat
 from xapid.ops.host.logs import dmesg as dmesg
 from xapid.ops.host.logs import dmesg_clear as dmesg_clear
 from xapid.ops.host.logs import get_log as get_log
