@@ -47,6 +47,7 @@ from xapid.http.listeners import ListenerConfig, ListenError, Listeners
 from xapid.http.metrics import daemon_figures
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
+from xapid.http.system_status import SystemStatusHandler
 from xapid.observe.certificate_expiry import CertificateExpiry
 from xapid.observe.certificate_files import CertificateFiles
 from xapid.observe.domains import DomainWatch
@@ -381,6 +382,7 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         partial(daemon_figures, runtime),
         partial(speaks_https_only, runtime),
         runtime.services["request_figures"],
+        SystemStatusHandler(authentication, runtime),
     )
 
 

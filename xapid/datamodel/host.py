@@ -459,9 +459,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     bugreport_upload = message(
-        "Gather what helps to find a fault, and send it to a server. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Gather what helps to find a fault, and send it to a server.",
         Param("host", ref("host"), "The host."),
-        Param("url", STRING, "Where to send it."),
+        Param("url", STRING, "Where to send it: an address of HTTP, HTTPS or FTP. Without one it is INVALID_VALUE."),
         Param("options", STRING_MAP, "How to send it; the key http_proxy names a proxy."),
         runs_on="host",
     )
@@ -767,7 +767,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="tampa",
     )
     get_system_status_capabilities = message(
-        "List what a report for finding faults can hold, as XML. Not built yet: it answers NOT_IMPLEMENTED.",
+        "List what a report for finding faults can hold, as XML.",
         Param("host", ref("host"), "The host."),
         result=STRING,
         roles=role_set(READ_ONLY, CLIENT_CERT),

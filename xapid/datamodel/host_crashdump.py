@@ -25,8 +25,8 @@ class HostCrashdump(Object, name="host_crashdump", roles=POOL_OPERATOR):
         Param("self", ref("host_crashdump"), "The dump."),
     )
     upload = message(
-        "Meant to send the dump somewhere. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Send the dump to a server, packed into one file.",
         Param("self", ref("host_crashdump"), "The dump."),
-        Param("url", STRING, "The address to send it to; empty for that of the product's maker."),
+        Param("url", STRING, "Where to send it: an address of HTTP, HTTPS or FTP. Without one it is INVALID_VALUE."),
         Param("options", STRING_MAP, "Further options, such as http_proxy."),
     )

@@ -308,7 +308,7 @@ HTTP_ACTIONS: tuple[HttpAction, ...] = (
         "get_system_status",
         "GET",
         "/system-status",
-        "Meant to gather what a report of trouble needs, as an archive. Not built yet: it answers 501.",
+        "Give a report of this host for who looks for faults, as an archive; with the parameter list, what one can hold.",
         POOL_OPERATOR,
         (
             ("entries", "string"),

@@ -33,6 +33,7 @@ def build_service(
     figures: Callable[[Turns], list[Metric]],
     https_only: Callable[[], bool],
     requests: RequestFigures,
+    system_status: ASGIApp,
 ) -> Service:
     """The application with its direct path for calls."""
     turns = Turns()
@@ -40,6 +41,7 @@ def build_service(
         "connect_console": ConsoleHandler(store, authentication, endpoint),
         "get_root": FileServer(None),
         "get_audit_log": AuditLogHandler(authentication, audit),
+        "get_system_status": system_status,
         METRICS.name: MetricsHandler(authentication, partial(figures, turns)),
     }
     for action in HTTP_ACTIONS:

@@ -6,7 +6,9 @@ import math
 
 from xapid.backends.host.interface import CrashDump, HostDriver
 from xapid.datamodel import Host, HostCrashdump
+from xapid.datamodel.errors import INTERNAL_ERROR
 from xapid.datamodel.types import DateTime
+from xapid.ops.host.report import sent
 from xapid.runtime.context import Context
 
 
@@ -35,6 +37,19 @@ async def destroy(ctx: Context, self: HostCrashdump) -> None:
                 await machine.call(HostDriver.remove_crash_dump, dump.name)
         with ctx.write() as tx:
             tx.delete(ctx.now(self))
+
+
+async def upload(ctx: Context, self: HostCrashdump, url: str, options: dict[str, str]) -> None:
+    """Send all of the folder, packed, from the host that has it."""
+    machine = ctx.machine(ctx.store.get(Host, self.host))
+    names = [dump.name for dump in await machine.call(HostDriver.crash_dumps) if _is(dump, self)]
+    if not names:
+        raise INTERNAL_ERROR("the host does not have the dump any more")
+
+    async def send(proxy: str) -> None:
+        await machine.attempt(HostDriver.send_crash_dump, names[0], url, proxy)
+
+    await sent(ctx, machine, url, options, send)
 
 
 def _is(dump: CrashDump, row: HostCrashdump) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from xapid.backends import framing, process
 from xapid.backends.agent import INFO, AgentConfig, Backend, DriverSpec, backends, interface_of, read_info
 from xapid.backends.domain.interface import DomainDriver
+from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import BackendError, DriverInfo, Unavailable
 from xapid.backends.process import Cancellation
 from xapid.backends.programs.interface import ProgramDriver
@@ -28,7 +29,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ENDLESS: frozenset[Callable[..., Any]] = frozenset(
-    {StorageDriver.copy, DomainDriver.suspend, DomainDriver.resume, ProgramDriver.run}
+    {
+        StorageDriver.copy,
+        DomainDriver.suspend,
+        DomainDriver.resume,
+        ProgramDriver.run,
+        HostDriver.send_report,
+        HostDriver.send_crash_dump,
+    }
 )
 """Their time depends on how much there is to do; only their user knows when to give up."""
 

@@ -33,10 +33,16 @@ def _dump(path: Path) -> CrashDump:
     return CrashDump(path.name, seconds, size)
 
 
-def remove(tree: Tree, name: str) -> None:
+def folder_of(tree: Tree, name: str) -> Path:
+    """Raises NotFound."""
     if name not in {each.name for each in crash_dumps(tree)}:
         raise NotFound(f"there is no folder {name} in /{FOLDER}")
+    return tree.root / FOLDER / name
+
+
+def remove(tree: Tree, name: str) -> None:
+    folder = folder_of(tree, name)
     try:
-        shutil.rmtree(tree.root / FOLDER / name)
+        shutil.rmtree(folder)
     except OSError as error:
         raise Failed(f"/{FOLDER}/{name} cannot be removed: {error.strerror}") from error

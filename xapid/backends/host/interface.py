@@ -187,6 +187,35 @@ class CrashDump(NamedTuple):
     """bytes"""
 
 
+class Personal(enum.StrEnum):
+    """Whether what is told says something of people."""
+
+    no = "no"
+    maybe = "maybe"
+    if_customized = "if_customized"
+    yes = "yes"
+
+
+@dataclass(frozen=True)
+class ReportPart:
+    """One part of a report for who looks for faults."""
+
+    key: str
+    personal: Personal
+    wanted: bool
+    """part of a report unless somebody says otherwise"""
+    size: int
+    """bytes at most"""
+
+
+class Packed(enum.StrEnum):
+    """How a report is packed into one file."""
+
+    tar = "tar"
+    tar_bz2 = "tar.bz2"
+    zip = "zip"
+
+
 class HostDriver(Protocol):
     """This machine."""
 
@@ -206,6 +235,21 @@ class HostDriver(Protocol):
 
     def remove_crash_dump(self, name: str) -> None:
         """Raises NotFound."""
+
+    def send_crash_dump(self, name: str, url: str, proxy: str) -> None:
+        """Send all of a dump to a server, packed. Raises NotFound, and as ``send_report`` does."""
+
+    def report_parts(self) -> tuple[ReportPart, ...]:
+        """What a report can hold."""
+
+    def write_report(self, path: str, parts: tuple[str, ...], packed: Packed) -> None:
+        """Write a report of some parts into a new file; parts that are not known are passed over. Raises Failed."""
+
+    def send_report(self, url: str, proxy: str, parts: tuple[str, ...]) -> None:
+        """Send a report to a server, through a proxy unless that is empty.
+
+        Raises BadConfig (``key``: url, http_proxy) for an address that is none, Failed if the server does not take it.
+        """
 
     def send_log_to(self, destination: str) -> None:
         """Send the log of this machine to another too, ``ADDRESS[:PORT]``; empty: to none. Raises NotSupported."""

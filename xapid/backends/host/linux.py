@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from xapid.backends import process
-from xapid.backends.host import crashes, pci, processors, uefi, usb, variants
+from xapid.backends.host import crashes, pci, processors, report, sending, uefi, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
 from xapid.backends.host.firewall import set_ports
 from xapid.backends.host.interface import (
@@ -19,8 +20,10 @@ from xapid.backends.host.interface import (
     KernelDriver,
     Moment,
     Pack,
+    Packed,
     PciAccess,
     PciDevice,
+    ReportPart,
     TimeSource,
     UsbDevice,
 )
@@ -121,6 +124,23 @@ class Linux:
 
     def remove_crash_dump(self, name: str) -> None:
         crashes.remove(self._tree, name)
+
+    def send_crash_dump(self, name: str, url: str, proxy: str) -> None:
+        folder = crashes.folder_of(self._tree, name)
+        sending.send(url, proxy, f"{name}.tar.bz2", partial(report.pack_folder, folder))
+
+    def report_parts(self) -> tuple[ReportPart, ...]:
+        return report.parts()
+
+    def write_report(self, path: str, parts: tuple[str, ...], packed: Packed) -> None:
+        report.write(self._tree, self._run, path, parts, packed)
+
+    def send_report(self, url: str, proxy: str, parts: tuple[str, ...]) -> None:
+        def write(path: str) -> None:
+            self.write_report(path, parts, Packed.tar_bz2)
+
+        name = self._tree.line("proc/sys/kernel/hostname") or "host"
+        sending.send(url, proxy, f"{name}-report.tar.bz2", write)
 
     def send_log_to(self, destination: str) -> None:
         send_log_to(self._tree, self._run, destination)

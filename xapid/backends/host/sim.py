@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
-from xapid.backends.host import uefi
+from xapid.backends.host import report, uefi
 from xapid.backends.host.clock import moment, zones
 from xapid.backends.host.interface import (
     Cpu,
@@ -17,8 +17,11 @@ from xapid.backends.host.interface import (
     KernelDriver,
     Moment,
     Pack,
+    Packed,
     PciAccess,
     PciDevice,
+    Personal,
+    ReportPart,
     TimeSource,
     UsbDevice,
 )
@@ -45,6 +48,14 @@ class Sim:
         """All that were sent."""
         self.log_destination = ""
         self.dumps: tuple[CrashDump, ...] = ()
+        self.parts = (
+            ReportPart("kernel-info", Personal.maybe, True, 4096),
+            ReportPart("process-list", Personal.yes, True, 4096),
+            ReportPart("host-crashdump-logs", Personal.no, False, 4096),
+        )
+        """Of a report."""
+        self.sent: list[tuple[str, str, str, tuple[str, ...]]] = []
+        """Reports and dumps of crashes that were sent: address, proxy, name, parts."""
         self.went_down: list[str] = []
         """What was asked for: off or reboot. The simulated machine does neither."""
         self.usb: tuple[UsbDevice, ...] = ()
@@ -118,6 +129,23 @@ class Sim:
         if not any(each.name == name for each in self.dumps):
             raise NotFound(f"there is no dump {name}")
         self.dumps = tuple(each for each in self.dumps if each.name != name)
+
+    def send_crash_dump(self, name: str, url: str, proxy: str) -> None:
+        if name not in {each.name for each in self.dumps}:
+            raise NotFound(f"there is no dump {name}")
+        self.sent.append((url, proxy, name, ()))
+
+    def report_parts(self) -> tuple[ReportPart, ...]:
+        return self.parts
+
+    def write_report(self, path: str, parts: tuple[str, ...], packed: Packed) -> None:
+        with report.archive(path, packed) as add:
+            for part in self.parts:
+                if part.key in parts:
+                    add(f"report/{part.key}/simulated.out", b"nothing is wrong\n")
+
+    def send_report(self, url: str, proxy: str, parts: tuple[str, ...]) -> None:
+        self.sent.append((url, proxy, "report", parts))
 
     def send_log_to(self, destination: str) -> None:
         self.log_destination = destination

@@ -79,6 +79,8 @@ from xapid.ops.host.power import get_uncooperative_resident_VMs as get_uncoopera
 from xapid.ops.host.power import get_vms_which_prevent_evacuation as get_vms_which_prevent_evacuation
 from xapid.ops.host.power import local_management_reconfigure as local_management_reconfigure
 from xapid.ops.host.power import power_on as power_on
+from xapid.ops.host.report import bugreport_upload as bugreport_upload
+from xapid.ops.host.report import get_system_status_capabilities as get_system_status_capabilities
 from xapid.ops.host.settings import apply_edition as apply_edition
 from xapid.ops.host.settings import create_new_blob as create_new_blob
 from xapid.ops.host.settings import disable_display as disable_display
