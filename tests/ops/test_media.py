@@ -10,6 +10,7 @@ import pytest
 from tests.machines import NULL, Workshop, in_use
 from tests.xapi import Xapi
 from xapid.backends.interface import Failed
+from xapid.backends.storage.sim import Sim as SimStorage
 from xapid.datamodel.errors import (
     INTERNAL_ERROR,
     VBD_IS_EMPTY,
@@ -202,3 +203,49 @@ async def test_of_two_insertions_at_once_one_finds_the_drive_full(
 
     assert [type(outcome) for outcome in outcomes] == [str, VBD_NOT_EMPTY]
     assert first == workshop.row(drive).VDI
+
+
+# --- Drives of the host -----------------------------------------------------------------------------
+
+
+async def test_guests_see_a_disc_that_is_put_into_a_drive_of_their_host(workshop: Workshop, vm: str) -> None:
+    sr = await workshop.sr("udev")
+    drives: SimStorage = workshop.fresh.driver("storage:udev")
+    drives.insert_disc(workshop.row(sr).uuid, "/dev/sr0", 2048)
+    drives.insert_disc(workshop.row(sr).uuid, "/dev/sr1", 2048)
+    await workshop.xapi.host.notify("cdrom", "inserted:sr0")  # Nothing is recorded of these drives yet.
+    await workshop.xapi.PBD.unplug((await workshop.xapi.SR.get_PBDs(sr))[0])
+    await workshop.xapi.PBD.plug((await workshop.xapi.SR.get_PBDs(sr))[0])
+    discs = {workshop.row(vdi).location: vdi for vdi in await workshop.xapi.SR.get_VDIs(sr)}
+    first, second = [await workshop.drive(vm, discs[each], mode="RO", type="CD") for each in ("/dev/sr0", "/dev/sr1")]
+    await workshop.started(vm)
+    guest = workshop.guest(vm)
+    opened = guest.disks[workshop.row(first).uuid]
+    guest.disks |= dict.fromkeys(guest.disks)  # What a guest sees of a drive that was opened without a disc.
+    drives.insert_disc(workshop.row(sr).uuid, "/dev/sr0", 8192)
+
+    await workshop.xapi.host.notify("cdrom", "ejected:sr0")
+    await workshop.xapi.host.notify("usb", "inserted:sr0")
+    before = guest.disks[workshop.row(first).uuid]
+    await workshop.xapi.host.notify("cdrom", "inserted:sr0")
+
+    assert before is None
+    assert guest.disks == {workshop.row(first).uuid: opened, workshop.row(second).uuid: None}
+    assert workshop.row(discs["/dev/sr0"]).virtual_size == 8192
+    assert (workshop.row(first).VDI, workshop.row(first).current_operations) == (discs["/dev/sr0"], {})
+    assert workshop.idle()
+
+
+async def test_a_guest_that_cannot_be_shown_a_disc_fails_no_news(workshop: Workshop, vm: str) -> None:
+    sr = await workshop.sr("udev")
+    workshop.fresh.driver("storage:udev").insert_disc(workshop.row(sr).uuid, "/dev/sr0", 2048)
+    await workshop.xapi.PBD.unplug((await workshop.xapi.SR.get_PBDs(sr))[0])
+    await workshop.xapi.PBD.plug((await workshop.xapi.SR.get_PBDs(sr))[0])
+    drive = await workshop.drive(vm, (await workshop.xapi.SR.get_VDIs(sr))[0], mode="RO", type="CD")
+    await workshop.started(vm)
+    workshop.faults("domain").fail("change_medium", Failed("the tray is stuck"))
+
+    assert await workshop.xapi.host.notify("cdrom", "inserted:/dev/sr0") == ""
+
+    assert workshop.row(drive).currently_attached
+    assert workshop.idle()

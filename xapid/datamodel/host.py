@@ -726,10 +726,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         arity=0,
     )
     notify = message(
-        (
-            "Tell the host what happened to a device, such as a disc put into its drive. Not built yet: "
-            "it answers NOT_IMPLEMENTED."
-        ),
+        "Tell the host that is asked what happened to a device of its own, such as a disc put into its drive.",
         Param("ty", STRING, "Kind of device: cdrom."),
         Param("params", STRING, "What happened and to which device, such as inserted:sr0."),
         roles=LOCAL_ROOT,

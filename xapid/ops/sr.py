@@ -144,10 +144,15 @@ def _forget(ctx: Context, sr: SR) -> None:
 async def scan(ctx: Context, sr: SR) -> None:
     """Make the records of the disks agree with what is in the repository."""
     async with ctx.operation(sr, StorageOperations.scan):
-        repository, began = repositories.of(ctx, ctx.now(sr)), ctx.store.generation
-        found = await repository.channel.call(StorageDriver.scan, repository.spec)
-        with ctx.write() as tx:
-            scan_records.reconcile(tx, ctx.store, ctx.now(sr), found, began, ctx.runtime.unborn)
+        await look(ctx, sr)
+
+
+async def look(ctx: Context, sr: SR) -> None:
+    """The same for one that clients cannot ask to be scanned."""
+    repository, began = repositories.of(ctx, ctx.now(sr)), ctx.store.generation
+    found = await repository.channel.call(StorageDriver.scan, repository.spec)
+    with ctx.write() as tx:
+        scan_records.reconcile(tx, ctx.store, ctx.now(sr), found, began, ctx.runtime.unborn)
 
 
 async def update(ctx: Context, sr: SR) -> None:

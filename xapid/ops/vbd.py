@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 
 from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import BackendError, Busy, InUse
-from xapid.backends.storage.interface import Disk
-from xapid.datamodel import VBD, VDI, VM, Host, VBD_metrics
+from xapid.backends.storage.interface import Disk, StorageDriver
+from xapid.datamodel import SR, VBD, VDI, VM, Host, VBD_metrics
 from xapid.datamodel.errors import (
     DEVICE_DETACH_REJECTED,
     DISK_VBD_MUST_BE_READWRITE_FOR_HVM,
@@ -23,6 +23,7 @@ from xapid.datamodel.map_keys import VBD_BACKEND_KIND, VDI_BACKEND_KIND
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vbd import VbdMode, VbdOperations, VbdType
 from xapid.datamodel.vm import VmOperations, VmPowerState
+from xapid.ops import repositories
 from xapid.ops.drives import close_volumes, held, open_volume, open_volumes
 from xapid.ops.vdi import remove_drive
 from xapid.ops.vm.change import assert_same_domain, host_of
@@ -164,6 +165,22 @@ async def eject(ctx: Context, vbd: VBD) -> None:
             await close_volumes(ctx, host_of(ctx, vm), [drive])
         with ctx.write() as tx:
             tx.set(drive, VDI=NULL, empty=True)
+
+
+async def put_again(ctx: Context, vbd: VBD, vdi: VDI) -> None:
+    """Let the guest see what a drive of the host holds now: it opened the drive before there was this disc in it.
+
+    Marked as what it begins with: the old disc goes.
+    """
+    async with ctx.operation(vbd, VbdOperations.eject):
+        drive = ctx.now(vbd)
+        if not drive.currently_attached or vdi.ref != drive.VDI:
+            return
+        vm = ctx.store.get(VM, drive.VM)
+        repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host_of(ctx, vm))
+        volume, write = repository.volume(ctx.now(vdi)), drive.mode is VbdMode.RW
+        disk = await repository.channel.call(StorageDriver.attach, volume, drive.uuid, write)
+        await _change_medium(ctx, vm, drive, disk)
 
 
 async def _change_medium(ctx: Context, vm: VM, drive: VBD, disk: Disk | None) -> None:

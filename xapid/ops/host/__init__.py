@@ -32,6 +32,7 @@ from xapid.ops.host.clock import set_timezone as set_timezone
 from xapid.ops.host.diagnostics import get_diagnostic_timing_stats as get_diagnostic_timing_stats
 from xapid.ops.host.diagnostics import get_sm_diagnostics as get_sm_diagnostics
 from xapid.ops.host.diagnostics import get_thread_diagnostics as get_thread_diagnostics
+from xapid.ops.host.discs import notify as notify
 from xapid.ops.host.emergency import emergency_clear_mandatory_guidance as emergency_clear_mandatory_guidance
 from xapid.ops.host.emergency import emergency_disable_tls_verification as emergency_disable_tls_verification
 from xapid.ops.host.emergency import emergency_reenable_tls_verification as emergency_reenable_tls_verification
