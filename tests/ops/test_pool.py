@@ -32,7 +32,6 @@ from xapid.datamodel.errors import (
     HA_NOT_ENABLED,
     HANDLE_INVALID,
     HOST_OFFLINE,
-    HOSTS_FAILED_TO_ENABLE_CACHING,
     INTERNAL_ERROR,
     INVALID_REPOSITORY_PROXY_URL,
     INVALID_UPDATE_SYNC_DAY,
@@ -335,14 +334,6 @@ async def test_plain_bridges_cannot_do_everything(xapi: Xapi, pool: str) -> None
         await xapi.pool.set_igmp_snooping_enabled(pool, False)
     with pytest.raises(OPERATION_NOT_ALLOWED):
         await xapi.pool.set_vswitch_controller("192.0.2.1")
-
-
-async def test_no_host_caches_on_its_own_disks(xapi: Xapi, pool: str, host: str) -> None:
-    with pytest.raises(HOSTS_FAILED_TO_ENABLE_CACHING) as error:
-        await xapi.pool.enable_local_storage_caching(pool)
-
-    assert error.value.args == (host,)
-    assert await xapi.pool.disable_local_storage_caching(pool) == ""
 
 
 async def test_nothing_is_restricted_and_never_ends(xapi: Xapi, pool: str) -> None:

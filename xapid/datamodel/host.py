@@ -254,7 +254,9 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="midnight-ride",
     )
     local_cache_sr: Ref[SR] = static(
-        NULL, "The local repository that keeps copies of shared disks; null for none.", since="cowley"
+        NULL,
+        "The local repository chosen for copies of shared disks, of which none are made so far; null for none.",
+        since="cowley",
     )
     chipset_info: dict[str, str] = dynamic(
         {}, "The key iommu says whether devices can be given to guests.", since="boston"
@@ -1135,7 +1137,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     enable_local_storage_caching = message(
-        "Keep copies of shared disks in a local repository. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Choose the local repository that is to hold copies of shared disks; the choice is kept, nothing is copied.",
         Param("host", ref("host"), "The host."),
         Param("sr", ref("SR"), "The repository."),
         has_async=False,
@@ -1143,7 +1145,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     disable_local_storage_caching = message(
-        "Keep copies of shared disks no longer. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Choose no repository for copies of shared disks any more.",
         Param("host", ref("host"), "The host."),
         has_async=False,
         since="cowley",

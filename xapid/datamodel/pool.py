@@ -768,14 +768,14 @@ class Pool(
     )
     enable_local_storage_caching = message(
         (
-            "Have every host cache shared disks on its own; HOSTS_FAILED_TO_ENABLE_CACHING names them all, "
-            "since none can."
+            "Have every host choose a local repository for copies of shared disks; HOSTS_FAILED_TO_ENABLE_CACHING "
+            "names those without one that is made for it."
         ),
         Param("self", ref("pool"), "The pool."),
         since="cowley",
     )
     disable_local_storage_caching = message(
-        "Stop caching shared disks on the hosts, which none does: nothing to do.",
+        "Have every host choose no repository for copies of shared disks any more.",
         Param("self", ref("pool"), "The pool."),
         since="cowley",
     )

@@ -139,7 +139,7 @@ class SR(Object, roles=POOL_OPERATOR):
     blobs: dict[str, Ref[Blob]] = dynamic({}, "Binary data kept with the object, by name.", since="orlando")
     local_cache_enabled: bool = dynamic(
         False,
-        "Whether hosts cache disks of other repositories here; always false, since no host caches so far.",
+        "Whether its host has chosen it for copies of disks of other repositories; none are copied so far.",
         since="cowley",
     )
     introduced_by: Ref[DR_task] = dynamic(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from xapid.datamodel import Host, Pool
+from xapid.datamodel import PBD, SR, Host, Pool
 from xapid.datamodel.errors import (
     HOSTS_FAILED_TO_ENABLE_CACHING,
     INVALID_VALUE,
@@ -13,9 +14,11 @@ from xapid.datamodel.errors import (
     MESSAGE_REMOVED,
     OPENVSWITCH_NOT_ACTIVE,
     OPERATION_NOT_ALLOWED,
+    ApiError,
+    OtherError,
 )
 from xapid.ops.blob import attach_new_blob
-from xapid.ops.host import binary_storage, extensions
+from xapid.ops.host import binary_storage, caching, extensions
 from xapid.runtime.context import Context
 
 
@@ -75,13 +78,31 @@ def set_vswitch_controller(ctx: Context, address: str) -> NoReturn:
 # --- Caching on local disks --------------------------------------------------------------------------
 
 
-def enable_local_storage_caching(ctx: Context, self: Pool) -> NoReturn:
-    """No host can, so each is named."""
-    raise HOSTS_FAILED_TO_ENABLE_CACHING(*(host.ref for host in ctx.store.all(Host)))
+def enable_local_storage_caching(ctx: Context, self: Pool) -> None:
+    """On each host by a repository of its own that can; hosts without one are named."""
+    failed = [host.ref for host in ctx.store.all(Host) if not _caches(ctx, host)]
+    if failed:
+        raise HOSTS_FAILED_TO_ENABLE_CACHING(*failed)
+
+
+def _caches(ctx: Context, host: Host) -> bool:
+    """Whether one of its repositories serves from now on."""
+    for pbd in ctx.store.where(PBD, host=host.ref):
+        with contextlib.suppress(ApiError):
+            caching.enable_local_storage_caching(ctx, ctx.now(host), ctx.store.get(SR, pbd.SR))
+            return True
+    return False
 
 
 def disable_local_storage_caching(ctx: Context, self: Pool) -> None:
-    """No host does."""
+    failed = []
+    for host in ctx.store.all(Host):
+        try:
+            caching.disable_local_storage_caching(ctx, host)
+        except ApiError:
+            failed.append(host.ref)
+    if failed:
+        raise OtherError("HOSTS_FAILED_TO_DISABLE_CACHING", *failed)
 
 
 # --- Licences: nothing is restricted -----------------------------------------------------------------
