@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.machines import raises_api
 from tests.xapi import REMOTE, Xapi
 from xapid.auth.audit import AuditLog, Entry, Meant, line
 from xapid.auth.sessions import Sessions
+from xapid.datamodel import Pool
 from xapid.datamodel.errors import ApiError
 
 MOMENT = 1764230430.25
@@ -76,6 +78,19 @@ async def test_a_call_that_is_denied_and_one_that_fails_are_noted_with_their_ori
     assert r"'S-1-5-7' 'EXAMPLE\u005cjo' 'DENIED' 'RBAC_PERMISSION_DENIED' 'API' 'pool.set_name_label'" in denied
     assert "|backup|audit]" in failed
     assert "'ALLOWED' 'HANDLE_INVALID' 'API' 'VM.start' (('vm' '' '' 'OpaqueRef:gone')))" in failed
+
+
+async def test_a_call_that_the_end_of_the_daemon_broke_off_is_noted(fresh: FreshHost, audit: AuditLog) -> None:
+    async with fresh.runtime.locks.held(fresh.runtime.store.one(Pool).ref):
+        task = await fresh.xapi.call("Async.pool.rotate_secret")
+        await asyncio.sleep(0.05)
+        work = fresh.runtime.tasks.active[task].work
+        assert work is not None
+        work.cancel()
+        await asyncio.wait([work])
+
+    (noted,) = (each for each in written(audit) if "'pool.rotate_secret'" in each)
+    assert "'ALLOWED' 'TASK_CANCELLED'" in noted
 
 
 async def test_what_everybody_may_read_is_not_noted(fresh: FreshHost, audit: AuditLog) -> None:

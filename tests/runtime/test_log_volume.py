@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 from xapid.runtime import logs
 from xapid.runtime.config import LogConfig
 from xapid.runtime.journal import JournalHandler, encoded, is_connected
-from xapid.runtime.logs import BURST, REMEMBERED, REPEATED, Bounded, JournalFormatter, originator, task_name
+from xapid.runtime.logs import BURST, LONGEST, REMEMBERED, REPEATED, Bounded, JournalFormatter, originator, task_name
 
 
 class Heard(logging.Handler):
@@ -70,6 +73,46 @@ def test_what_was_counted_is_said_at_the_end() -> None:
     assert log.heard.texts == ["x", "x (and 1 times more)"]
 
 
+class Whose(Heard):
+    """Hears on whose behalf a line is said, too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(f"{task_name.get()} {originator.get()}: {record.getMessage()}")
+
+
+def test_nobodys_lines_hide_those_of_another_nor_are_counted_in_his_name() -> None:
+    log = Log()
+    log.handler = Bounded(Whose(), 0, lambda: log.time)
+    heard: Whose = log.handler._target  # type: ignore[assignment]
+
+    def say(task: str, whose: str, text: str = "refused") -> None:
+        task_name.set(task)
+        originator.set(whose)
+        log.say(text)
+
+    for task, whose in (("one", "ann"), ("two", "bob"), ("three", "bob")):
+        contextvars.Context().run(say, task, whose)
+    log.time += REPEATED
+    contextvars.Context().run(say, "four", "cay", "calm")
+
+    assert heard.texts == [
+        "one ann: refused",
+        "two bob: refused",
+        "two bob: refused (and 1 times more)",
+        "four cay: calm",
+    ]
+
+
+def test_what_is_remembered_of_a_long_text_is_not_all_of_it() -> None:
+    log = Log()
+    argument = "x" * 1_000_000
+    log.handler.handle(logging.LogRecord("xapid.test", logging.INFO, __file__, 1, "%s", (argument,), None))
+    log.handler.handle(logging.LogRecord("xapid.test", logging.INFO, __file__, 1, "%s", (argument,), None))
+    assert len(next(iter(log.handler._repeats.values())).text) == LONGEST
+    log.handler.flush()
+    assert len(log.heard.texts[-1]) < LONGEST + 100
+
+
 def test_a_flood_is_cut_and_said_to_be() -> None:
     log = Log(rate=10)
     for number in range(1000):
@@ -106,6 +149,27 @@ def journal(tmp_path: Path) -> Iterator[tuple[socket.socket, JournalHandler]]:
         handler.setFormatter(JournalFormatter())
         yield listening, handler
         handler.close()
+
+
+def test_a_journal_that_does_not_read_holds_nobody_up(
+    journal: tuple[socket.socket, JournalHandler], capsys: pytest.CaptureFixture[str]
+) -> None:
+    listening, handler = journal
+    began = time.monotonic()
+    for number in range(3000):
+        handler.handle(logging.LogRecord("xapid.test", logging.INFO, __file__, 1, f"line {number}", (), None))
+    assert time.monotonic() - began < 5
+
+    taken = 0
+    listening.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while listening.recv(65536):
+            taken += 1
+    handler.handle(logging.LogRecord("xapid.test", logging.INFO, __file__, 1, "calm again", (), None))
+
+    assert f"{3000 - taken} lines of the log were left out".encode() in listening.recv(65536)
+    assert b"calm again" in listening.recv(65536)
+    assert capsys.readouterr().err == ""
 
 
 def test_an_entry_names_its_task_and_cannot_forge_fields(journal: tuple[socket.socket, JournalHandler]) -> None:

@@ -65,7 +65,9 @@ def test_nobody_waits_for_ever_for_a_file_that_is_locked(tmp_path: Path) -> None
 def test_nothing_that_stands_in_a_file_runs_for_ever(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "db", isolation_level=None)
     connection.execute("CREATE TABLE t (x)")
+    connection.execute("BEGIN")
     connection.executemany("INSERT INTO t VALUES (?)", [(each,) for each in range(3000)])
+    connection.execute("COMMIT")
     connection.execute("PRAGMA writable_schema=ON")
     slow = "CREATE TABLE t (x CHECK (length(replace(hex(zeroblob(1000000 + x)), '0', 'abc')) > 0))"
     connection.execute("UPDATE sqlite_schema SET sql = ?", (slow,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ def test_equal_values_are_one(make: Any) -> None:
         ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}),
         ({"a": "b"}, {"b": "a"}),
         ((), {}),
+        ((0.0,), (-0.0,)),
+        ({0: 0.0}, {0: -0.0}),
     ],
 )
 def test_values_that_are_encoded_differently_stay_two(one: Any, other: Any) -> None:
@@ -47,6 +50,17 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(MOST + 1):
         shared((f"{number}",))
     assert shared(("kept",)) == kept
+
+
+@pytest.mark.parametrize("make", [str, lambda text: {"a": text}, lambda text: (text,)], ids=["text", "map", "set"])
+def test_large_values_do_not_outlive_their_rows(make: Any) -> None:
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(200):
+        shared(make(f"{number}" + "x" * 100_000))
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_rows_share_what_clients_said_alike() -> None:

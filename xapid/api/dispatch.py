@@ -25,6 +25,7 @@ from xapid.datamodel.errors import (
     OPERATION_NOT_ALLOWED,
     OUT_OF_SPACE,
     RBAC_PERMISSION_DENIED,
+    TASK_CANCELLED,
     ApiError,
     OtherError,
 )
@@ -273,6 +274,10 @@ class Dispatcher:
         except ApiError as error:
             self._note(ctx, method, given, values, error.code)
             raise
+        except asyncio.CancelledError:
+            # The daemon stops; how far the call has come nobody knows.
+            self._note(ctx, method, given, values, TASK_CANCELLED.__name__)
+            raise
         self._note(ctx, method, given, values, "OK")
 
     def _note(self, ctx: Context, method: Method, given: list[Any], values: list[Any], outcome: str) -> None:
@@ -281,8 +286,8 @@ class Dispatcher:
 
     async def _run(self, ctx: Context, method: Method, values: list[Any]) -> Any:
         task_name.set(f"{method.name} {ctx.task.ref}")
-        if ctx.session is not None:
-            originator.set(f"{ctx.session.originator or ctx.session.user} {ctx.session.track_id}")
+        whose = ctx.session
+        originator.set(f"{whose.originator or whose.user} {whose.track_id}" if whose is not None else "")
         if not method.waits:
             return self._run_plain(ctx, method, values)
         if method.audited and self._audit is not None:

@@ -45,7 +45,9 @@ class JournalHandler(logging.Handler):
     def __init__(self, path: Path = SOCKET) -> None:
         """Raises OSError where there is no journal."""
         super().__init__()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        # A journal that does not read holds nobody up: what it does not take is counted.
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        self._left_out = 0
         try:
             self._socket.connect(str(path))
         except OSError:
@@ -62,7 +64,13 @@ class JournalHandler(logging.Handler):
             **{name: value for name, value in record.__dict__.items() if name.startswith("XAPID_")},
         }
         try:
+            if self._left_out:
+                said = f"{self._left_out} lines of the log were left out: the journal did not take them"
+                self._socket.send(encoded({"MESSAGE": said, "PRIORITY": "4", "SYSLOG_IDENTIFIER": IDENTIFIER}))
+                self._left_out = 0
             self._socket.send(encoded(fields))
+        except BlockingIOError:
+            self._left_out += 1
         except OSError:
             print(text, file=sys.stderr)
 

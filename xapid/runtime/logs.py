@@ -85,10 +85,12 @@ class JournalFormatter(logging.Formatter):
 class Repeat:
     """A text that was logged a while ago, and again and again since."""
 
-    __slots__ = ("again", "began", "record")
+    __slots__ = ("again", "began", "level", "name", "originator", "task", "text")
 
-    def __init__(self, record: logging.LogRecord, began: float) -> None:
-        self.record = record
+    def __init__(self, record: logging.LogRecord, text: str, began: float) -> None:
+        # Not the record, whose arguments may be as long as calls.
+        self.name, self.level, self.text = record.name, record.levelno, text
+        self.task, self.originator = task_name.get()[:LONGEST], originator.get()[:LONGEST]
         self.began = began
         self.again = 0
 
@@ -108,7 +110,7 @@ class Bounded(logging.Handler):
         self._allowance = float(rate * BURST)
         self._seen = now()
         self._left_out = 0
-        self._repeats: OrderedDict[tuple[str, int, str], Repeat] = OrderedDict()
+        self._repeats: OrderedDict[tuple[str, int, str, str], Repeat] = OrderedDict()
 
     def emit(self, record: logging.LogRecord) -> None:
         now = self._now()
@@ -123,12 +125,14 @@ class Bounded(logging.Handler):
         self._target.handle(record)
 
     def _is_repeated(self, record: logging.LogRecord, now: float) -> bool:
-        key = (record.name, record.levelno, record.getMessage()[:LONGEST])
+        text = record.getMessage()[:LONGEST]
+        # Of two clients each is told of: one is not to hide what another does.
+        key = (record.name, record.levelno, text, originator.get()[:LONGEST])
         known = self._repeats.get(key)
         if known is not None:
             known.again += 1
             return True
-        self._repeats[key] = Repeat(record, now)
+        self._repeats[key] = Repeat(record, text, now)
         if len(self._repeats) > REMEMBERED:
             self._tell(self._repeats.popitem(last=False)[1])
         return False
@@ -147,14 +151,23 @@ class Bounded(logging.Handler):
 
     def _tell(self, repeat: Repeat) -> None:
         if repeat.again:
-            text = f"{repeat.record.getMessage()} (and {repeat.again} times more)"
-            self._target.handle(_note(repeat.record.name, repeat.record.levelno, text))
+            text = f"{repeat.text} (and {repeat.again} times more)"
+            # On behalf of who was told of first, whoever is at work now.
+            self._say(_note(repeat.name, repeat.level, text), repeat.task, repeat.originator)
 
     def _tell_left_out(self) -> None:
         if self._left_out:
             text = f"{self._left_out} lines of the log were left out: there were more than {self._rate} a second"
             self._left_out = 0
-            self._target.handle(_note(__name__, logging.WARNING, text))
+            self._say(_note(__name__, logging.WARNING, text), "", "")
+
+    def _say(self, note: logging.LogRecord, task: str, whose: str) -> None:
+        def say() -> None:
+            task_name.set(task)
+            originator.set(whose)
+            self._target.handle(note)
+
+        contextvars.Context().run(say)
 
     def flush(self) -> None:
         """Say what is still to be said."""

@@ -10,6 +10,9 @@ MOST = 1024
 LONG = 64
 """Texts of fewer characters are not worth the search."""
 
+WEIGHTY = 16 * 1024
+"""Characters of a value that is not remembered: clients send large ones, which are not to outlive their rows."""
+
 _known: dict[Any, Any] = {}
 
 
@@ -29,6 +32,8 @@ def shared(value: Any) -> Any:
         return value
     # Equal is not the same: 1 and 1.0, or a member of an enumeration and its text, are encoded differently.
     if found is None:
+        if _is_weighty(key):
+            return value
         if len(_known) >= MOST:
             _known.clear()
         _known[kind, key] = value
@@ -36,9 +41,17 @@ def shared(value: Any) -> Any:
     return found if _same(found, value, kind) else value
 
 
+def _is_weighty(key: Any) -> bool:
+    texts = (key,) if isinstance(key, str) else key
+    return sum(len(each) for each in texts if isinstance(each, str)) > WEIGHTY
+
+
 def _same(found: Any, value: Any, kind: type) -> bool:
     if kind is str:
         return True
+    # 0.0 and -0.0 are equal, and of one type.
+    if float in map(type, found.values() if kind is dict else found):
+        return repr(found) == repr(value)
     if kind is dict:
         return _types(found) == _types(value) and _types(found.values()) == _types(value.values())
     return _types(found) == _types(value)
