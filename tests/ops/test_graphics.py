@@ -17,6 +17,7 @@ from xapid.datamodel.errors import (
     FEATURE_RESTRICTED,
     GPU_GROUP_CONTAINS_PGPU,
     HANDLE_INVALID,
+    NVIDIA_SRIOV_MISCONFIGURED,
     OPERATION_NOT_ALLOWED,
     PGPU_IN_USE_BY_VM,
     PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP,
@@ -347,3 +348,48 @@ async def test_a_card_that_is_not_there_serves_nobody(xapi: Xapi) -> None:
     assert await xapi.PGPU.get_remaining_capacity("OpaqueRef:ghost", "OpaqueRef:ghost") == "0"
     with pytest.raises(HANDLE_INVALID):
         await xapi.PGPU.set_GPU_group("OpaqueRef:ghost", await xapi.GPU_group.create("", "", {}))
+
+
+# --- One card that becomes several ------------------------------------------------------------------
+
+
+async def test_a_card_becomes_several_and_one_again(fresh: FreshHost, host: str, machine: Sim) -> None:
+    refs = await scanned(fresh, GPU, SOUND)
+    machine.pci = (replace(GPU, driver="nvidia"), SOUND)
+
+    await fresh.xapi.host.nvidia_vf_setup(host, refs[GPU.address], True)
+    during, driver = machine.shared, await fresh.xapi.PCI.get_driver_name(refs[GPU.address])
+    await fresh.xapi.host.nvidia_vf_setup(host, refs[GPU.address], False)
+
+    assert (during, driver) == ({GPU.address}, "nvidia")
+    assert machine.shared == frozenset()
+
+
+async def test_a_card_that_a_machine_has_stays_one(fresh: FreshHost, host: str, machine: Sim) -> None:
+    refs = await scanned(fresh, GPU, SOUND)
+    with fresh.store.write() as tx:
+        vm = tx.create(VM, attached_PCIs=(refs[GPU.address],)).ref
+
+    with pytest.raises(PGPU_IN_USE_BY_VM) as error:
+        await fresh.xapi.host.nvidia_vf_setup(host, refs[GPU.address], True)
+
+    assert (error.value.args, machine.shared) == ((vm,), frozenset())
+
+
+async def test_a_card_without_virtual_functions_is_named(fresh: FreshHost, host: str, machine: Sim) -> None:
+    refs = await scanned(fresh, GPU, SOUND)
+    machine.faults.fail("share_nvidia_card", NotSupported("it has none"))
+
+    with pytest.raises(NVIDIA_SRIOV_MISCONFIGURED) as error:
+        await fresh.xapi.host.nvidia_vf_setup(host, refs[GPU.address], True)
+
+    assert error.value.args == (host, "TU104GL [Tesla T4]")
+
+
+async def test_cards_of_amd_become_several_together(fresh: FreshHost, host: str, machine: Sim) -> None:
+    machine.pci = (OTHER,)
+
+    await fresh.xapi.host.mxgpu_vf_setup(host)
+
+    assert machine.amd_shared
+    assert len(await fresh.xapi.PGPU.get_all()) == 1

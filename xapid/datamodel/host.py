@@ -1234,16 +1234,13 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     mxgpu_vf_setup = message(
-        (
-            "Load the driver by which one graphics card of AMD becomes several. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Load the driver by which one graphics card of AMD becomes several.",
         Param("host", ref("host"), "The host."),
         roles=VM_OPERATOR,
         hidden=True,
     )
     nvidia_vf_setup = message(
-        "Have one graphics card of NVIDIA become several. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Have one graphics card of NVIDIA become several, or one again; refused while a machine has it.",
         Param("host", ref("host"), "The host."),
         Param("pf", ref("PCI"), "The card."),
         Param("enable", BOOL, "Whether it becomes several, or one again."),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.backends.host.machines import XEN, lay_out
+from tests.backends.host.test_linux_settings import Commands
 from xapid.backends.host.interface import PciAccess, PciDevice
 from xapid.backends.host.linux import Linux
-from xapid.backends.interface import InUse, NotFound, NotSupported
+from xapid.backends.interface import Failed, InUse, NotFound, NotSupported
 
 NAMES = """# A list of names
 8086  Intel Corporation
@@ -175,3 +176,72 @@ def test_below_volumes_the_disk_is_found_too(root: Path) -> None:
 
     with pytest.raises(InUse):
         Linux(root).set_pci_access("0000:00:1d.0", False)
+
+
+# --- One card that becomes several ------------------------------------------------------------------
+
+CARD = "0000:03:00.0"
+FOLDER = f"sys/bus/pci/devices/{CARD}"
+
+
+@pytest.fixture
+def commands() -> Commands:
+    return Commands()
+
+
+def test_a_card_of_nvidia_is_given_its_driver_and_shared(root: Path, commands: Commands) -> None:
+    lay_out(
+        root,
+        {f"{FOLDER}/sriov_numvfs": "0\n", "usr/lib/nvidia/sriov-manage": "", "sys/bus/pci/drivers/nvidia/bind": ""},
+    )
+    (root / FOLDER / "driver").unlink()
+
+    Linux(root, commands).share_nvidia_card(CARD, True)
+
+    assert (root / "sys/bus/pci/drivers/nvidia/bind").read_text() == CARD
+    assert commands.run == [f"/usr/lib/nvidia/sriov-manage -e {CARD}"]
+
+
+def test_a_card_is_taken_from_another_driver(root: Path, commands: Commands) -> None:
+    lay_out(root, {f"{FOLDER}/sriov_numvfs": "16\n", "sys/bus/pci/drivers/nvidia/bind": ""})
+    other = root / "sys/bus/pci/drivers/vfio-pci"
+    lay_out(root, {"sys/bus/pci/drivers/vfio-pci/unbind": ""})
+    (root / FOLDER / "driver").unlink()
+    (root / FOLDER / "driver").symlink_to(other)
+
+    Linux(root, commands).share_nvidia_card(CARD, True)
+
+    assert (other / "unbind").read_text() == CARD
+    assert commands.run == []  # It is shared already.
+
+
+def test_a_card_is_one_again(root: Path, commands: Commands) -> None:
+    lay_out(root, {f"{FOLDER}/sriov_numvfs": "16\n", "usr/lib/nvidia/sriov-manage": ""})
+    driven(root, CARD, "nvidia")
+
+    Linux(root, commands).share_nvidia_card(CARD, False)
+
+    assert commands.run == [f"/usr/lib/nvidia/sriov-manage -d {CARD}"]
+
+
+def test_a_card_without_virtual_functions_is_left_alone(root: Path, commands: Commands) -> None:
+    with pytest.raises(NotSupported):
+        Linux(root, commands).share_nvidia_card(CARD, True)
+    with pytest.raises(NotFound):
+        Linux(root, commands).share_nvidia_card("0000:09:00.0", True)
+
+    assert commands.run == []
+
+
+def test_without_the_program_of_the_driver_a_card_is_not_shared(root: Path, commands: Commands) -> None:
+    lay_out(root, {f"{FOLDER}/sriov_numvfs": "0\n"})
+    driven(root, CARD, "nvidia")
+
+    with pytest.raises(Failed):
+        Linux(root, commands).share_nvidia_card(CARD, True)
+
+
+def test_for_cards_of_amd_a_driver_is_loaded(root: Path, commands: Commands) -> None:
+    Linux(root, commands).share_amd_cards()
+
+    assert commands.run == ["modprobe -- gim"]

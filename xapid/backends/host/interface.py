@@ -307,6 +307,15 @@ class HostDriver(Protocol):
     def usb_devices(self) -> tuple[UsbDevice, ...]:
         """Those that guests could be given: no hubs, and nothing that somebody at the machine types or points with."""
 
+    def share_amd_cards(self) -> None:
+        """Have graphics cards of AMD show virtual functions."""
+
+    def share_nvidia_card(self, address: str, shared: bool) -> None:
+        """Have a graphics card of NVIDIA show virtual functions, or none.
+
+        Raises NotFound, and NotSupported for one that cannot show any.
+        """
+
     def packs(self) -> tuple[Pack, ...]: ...
     def uefi_certificates(self) -> str:
         """Those for secure boot that came with the system: a tar archive in Base64; empty: none did."""

@@ -203,6 +203,12 @@ class Linux:
     def use_uefi_certificates(self, archive: str) -> None:
         uefi.use(self._tree, archive)
 
+    def share_amd_cards(self) -> None:
+        pci.share_amd_cards(self._run)
+
+    def share_nvidia_card(self, address: str, shared: bool) -> None:
+        pci.share_nvidia_card(self._tree, self._run, address, shared)
+
     def packs(self) -> tuple[Pack, ...]:
         return packs(self._tree)
 

@@ -7,7 +7,8 @@ from collections import defaultdict
 
 from xapid.backends.host.interface import PciAccess, PciDevice
 from xapid.backends.host.tree import Tree
-from xapid.backends.interface import InUse, NotFound, NotSupported
+from xapid.backends.interface import Failed, InUse, NotFound, NotSupported
+from xapid.backends.process import Run
 
 DEVICES = "sys/bus/pci/devices"
 ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.ASCII)
@@ -22,6 +23,9 @@ RULED = re.compile(r'KERNEL=="([0-9a-f:.]+)"')
 MODULES = "etc/modules-load.d/xapid-pci.conf"
 KEEPERS = {"vfio-pci": "vfio-pci", "pciback": "xen-pciback"}
 """Drivers that hold a device for guests, and the modules that they are in."""
+
+NVIDIA = "nvidia"
+NVIDIA_PROGRAM = "usr/lib/nvidia/sriov-manage"
 
 Names = dict[tuple[str, ...], str]
 
@@ -71,6 +75,32 @@ def set_host_access(tree: Tree, address: str, allowed: bool, keeper: str) -> Non
         return
     tree.write(MODULES, f"{KEEPERS[keeper]}\n")
     tree.write(RULES, "".join(RULE.format(address=each, driver=keeper) for each in sorted(ruled)))
+
+
+def share_amd_cards(run: Run) -> None:
+    """Load the driver that has them show virtual functions. Raises Failed where there is none."""
+    run(["modprobe", "--", "gim"])
+
+
+def share_nvidia_card(tree: Tree, run: Run, address: str, shared: bool) -> None:
+    """Have a card show virtual functions, or none, by the program that comes with its driver.
+
+    Raises NotFound, NotSupported for a card that cannot show any, Failed.
+    """
+    access(tree, address)
+    functions = tree.number(f"{DEVICES}/{address}/sriov_numvfs")
+    if functions is None:
+        raise NotSupported(f"{address} has no virtual functions")
+    driver = _driver(tree, address)
+    if driver != NVIDIA:
+        if driver:
+            tree.set(f"{DEVICES}/{address}/driver/unbind", address)
+        tree.set(f"sys/bus/pci/drivers/{NVIDIA}/bind", address)
+    if shared == (functions > 0):
+        return
+    if not tree.is_file(NVIDIA_PROGRAM):
+        raise Failed(f"/{NVIDIA_PROGRAM} is not installed")
+    run([f"/{NVIDIA_PROGRAM}", "-e" if shared else "-d", address])
 
 
 def _device(tree: Tree, names: Names, address: str, dependencies: list[str]) -> PciDevice:

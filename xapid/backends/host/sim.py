@@ -59,6 +59,10 @@ class Sim:
         self.went_down: list[str] = []
         """What was asked for: off or reboot. The simulated machine does neither."""
         self.usb: tuple[UsbDevice, ...] = ()
+        self.amd_shared = False
+        """Whether the graphics cards of AMD show virtual functions."""
+        self.shared: frozenset[str] = frozenset()
+        """Addresses of those of NVIDIA that do."""
         self.shipped_keys: dict[str, bytes] = {}
         """Certificates for secure boot by the names of their files."""
         self.own_keys: dict[str, bytes] | None = None
@@ -205,6 +209,13 @@ class Sim:
 
     def use_uefi_certificates(self, archive: str) -> None:
         self.own_keys = uefi.unpacked(archive) if archive else None
+
+    def share_amd_cards(self) -> None:
+        self.amd_shared = True
+
+    def share_nvidia_card(self, address: str, shared: bool) -> None:
+        self.pci_access(address)
+        self.shared = self.shared | {address} if shared else self.shared - {address}
 
     def packs(self) -> tuple[Pack, ...]:
         return self.installed_packs

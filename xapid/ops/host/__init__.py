@@ -9,6 +9,8 @@ from xapid.ops.host.binary_storage import request_config_file_sync as request_co
 from xapid.ops.host.binary_storage import sync_data as sync_data
 from xapid.ops.host.caching import disable_local_storage_caching as disable_local_storage_caching
 from xapid.ops.host.caching import enable_local_storage_caching as enable_local_storage_caching
+from xapid.ops.host.cards import mxgpu_vf_setup as mxgpu_vf_setup
+from xapid.ops.host.cards import nvidia_vf_setup as nvidia_vf_setup
 from xapid.ops.host.certificates import certificate_list as certificate_list
 from xapid.ops.host.certificates import certificate_sync as certificate_sync
 from xapid.ops.host.certificates import crl_install as crl_install
