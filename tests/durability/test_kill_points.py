@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
 
 PENDING = ("pending", "cancelling")
 NOT_COUNTED = re.compile(
-    r"xapid\.db.*|ballast|lock|certificate\.pem|libvirt/(cache|log|etc)/.*|.*/(autostarted|driver\.pid)|.*/qmp-\w+/.*"
+    r"xapid\.db.*|audit\.log.*|ballast|lock|certificate\.pem|libvirt/(cache|log|etc)/.*|.*/(autostarted|driver\.pid)|.*/qmp-\w+/.*"
 )
 """Files of the state directory that come and go on other grounds."""
 NAMES = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{1,12})+|(?<=-)\d+(?=-)")
