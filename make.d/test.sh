@@ -16,11 +16,11 @@ everything() { # Makes ready what all tests need.
 }
 
 by_anybody() {
-    .venv/bin/pytest -q -n auto -m "not lab and not ($needs_root)" tests
+    .venv/bin/pytest -q --durations=20 -n auto -m "not lab and not ($needs_root)" tests
 }
 
 by_root() { # "$@": words before the command, and which become root.
-    "$@" .venv/bin/pytest -q -p no:cacheprovider -m "not lab and ($needs_root)" tests
+    "$@" .venv/bin/pytest -q --durations=20 -p no:cacheprovider -m "not lab and ($needs_root)" tests
 }
 
 if [ "$(id -u)" = 0 ]; then
