@@ -858,7 +858,11 @@ class Pool(
     set_repositories = message(
         "Say where updates are taken from.",
         Param("self", ref("pool"), "The pool."),
-        Param("value", set_of(ref("Repository")), "The repositories."),
+        Param(
+            "value",
+            set_of(ref("Repository")),
+            "The repositories; REPO_SHOULD_BE_SINGLE_ONE_ENABLED if one of several is a bundle or another pool.",
+        ),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.301.0",
     )
@@ -879,7 +883,7 @@ class Pool(
     sync_updates = message(
         (
             "Meant to look for updates now, and return a mark of what was found. Not built yet: it answers "
-            "NOT_IMPLEMENTED, or NO_REPOSITORY_ENABLED if there is nowhere to look."
+            "NOT_IMPLEMENTED, or NO_REPOSITORY_ENABLED if there is nowhere to look, CAN_NOT_SYNC_UPDATES for a bundle."
         ),
         Param("self", ref("pool"), "The pool."),
         Param("force", BOOL, "Whether to fetch all of it anew."),
@@ -894,9 +898,11 @@ class Pool(
         since="1.329.0",
     )
     check_update_readiness = message(
-        "List what stands in the way of updating the hosts, as errors: each host that is not alive.",
+        "List what stands in the way of updating the hosts, as errors: high availability, and hosts that are not alive.",
         Param("self", ref("pool"), "The pool."),
-        Param("requires_reboot", BOOL, "Whether the updates need a restart of the hosts; it does not matter."),
+        Param(
+            "requires_reboot", BOOL, "Whether hosts must be restarted: guests that cannot leave theirs count then, too."
+        ),
         result=set_of(set_of(STRING)),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.304.0",
@@ -1000,7 +1006,7 @@ class Pool(
     set_update_sync_enabled = message(
         (
             "Say whether updates are to be looked for by that plan; NO_REPOSITORIES_CONFIGURED if there is "
-            "nowhere to look."
+            "nowhere to look, CAN_NOT_PERIODIC_SYNC_UPDATES if that is a bundle or another pool."
         ),
         Param("self", ref("pool"), "The pool."),
         Param("value", BOOL, "Whether they are."),

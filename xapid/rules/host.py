@@ -45,8 +45,8 @@ DURING_UPGRADE = frozenset({Op.evacuate, Op.provision})
 
 
 def enabled_at_start(host: Host) -> bool:
-    """Whether a host takes guests as soon as its daemon has started."""
-    return AUTO_ENABLE.of(host)
+    """Whether a host takes guests as soon as its daemon has started; not before it did what its last update asks."""
+    return AUTO_ENABLE.of(host) and not host.pending_guidances
 
 
 def parsed_cstate(text: str) -> tuple[int | None, int | None]:

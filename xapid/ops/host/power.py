@@ -8,6 +8,7 @@ from xapid.datamodel import VM, Host
 from xapid.datamodel.errors import (
     CANNOT_EVACUATE_HOST,
     HA_NOT_ENABLED,
+    HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY,
     INTERNAL_ERROR,
     NOT_IMPLEMENTED,
     NOT_IN_EMERGENCY_MODE,
@@ -37,6 +38,8 @@ def disable(ctx: Context, host: Host, auto_enable: bool) -> None:
 
 def enable(ctx: Context, host: Host) -> None:
     ctx.check(host, HostAllowedOperations.enable)
+    if host.pending_guidances and not host.enabled:
+        raise HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY(host.ref)
     check_not_ready(ctx.runtime, host)
     with ctx.write() as tx:
         tx.set(host, enabled=True, other_config=_without_auto_enable(host))

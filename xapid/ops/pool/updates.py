@@ -9,15 +9,21 @@ from uuid import uuid4
 
 from xapid.datamodel import Host, Pool, Repository, Secret
 from xapid.datamodel.errors import (
+    CAN_NOT_PERIODIC_SYNC_UPDATES,
+    CAN_NOT_SYNC_UPDATES,
     INVALID_REPOSITORY_PROXY_URL,
     INVALID_UPDATE_SYNC_DAY,
     NO_REPOSITORIES_CONFIGURED,
     NO_REPOSITORY_ENABLED,
     NOT_IMPLEMENTED,
+    REPO_SHOULD_BE_SINGLE_ONE_ENABLED,
     TELEMETRY_NEXT_COLLECTION_TOO_LATE,
 )
-from xapid.datamodel.pool import TelemetryFrequency, UpdateSyncFrequency
-from xapid.datamodel.types import NULL, DateTime
+from xapid.datamodel.host import LatestSyncedUpdatesAppliedState
+from xapid.datamodel.pool import PoolAllowedOperations, TelemetryFrequency, UpdateSyncFrequency
+from xapid.datamodel.repository import Origin
+from xapid.datamodel.types import EPOCH, NULL, DateTime
+from xapid.ops.host import power
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context
 from xapid.store.store import Store
@@ -34,40 +40,104 @@ LATEST_COLLECTION = {
 
 
 def set_repositories(ctx: Context, self: Pool, value: tuple[str, ...]) -> None:
-    for ref in value:
-        ctx.store.get(Repository, ref)
+    repositories = [ctx.store.get(Repository, ref) for ref in value]
+    ctx.check(self, PoolAllowedOperations.configure_repositories)
+    _assert_together(repositories)
     with ctx.write() as tx:
+        for row in repositories:
+            if row.ref not in self.repositories:
+                _begin_anew(tx, self, row)
         tx.set(self, repositories=value)
+        if not value:
+            _forget_looks(ctx.store, tx, self)
+        _stop_what_cannot_be(tx, self, repositories)
 
 
 def add_repository(ctx: Context, self: Pool, value: Repository) -> None:
-    if value.ref not in self.repositories:
-        with ctx.write() as tx:
-            tx.set(self, repositories=(*self.repositories, value.ref))
+    ctx.check(self, PoolAllowedOperations.configure_repositories)
+    if value.ref in self.repositories:
+        return
+    repositories = [value, *_enabled(ctx.store, self)]
+    _assert_together(repositories)
+    with ctx.write() as tx:
+        _begin_anew(tx, self, value)
+        tx.set(self, repositories=(*self.repositories, value.ref))
+        _stop_what_cannot_be(tx, self, repositories)
 
 
 def remove_repository(ctx: Context, self: Pool, value: str) -> None:
+    ctx.check(self, PoolAllowedOperations.configure_repositories)
+    left = tuple(ref for ref in self.repositories if ref != value)
     with ctx.write() as tx:
-        tx.set(self, repositories=tuple(ref for ref in self.repositories if ref != value))
+        tx.set(self, repositories=left)
+        if not left:
+            tx.set(self, last_update_sync=EPOCH)
+
+
+def _enabled(store: Store, pool: Pool) -> list[Repository]:
+    found = (store.find(Repository, ref) for ref in pool.repositories)
+    return [row for row in found if row is not None]
+
+
+def _assert_together(repositories: list[Repository]) -> None:
+    """A bundle or another pool has all that hosts need, and bears nothing beside it."""
+    if len(repositories) > 1 and any(row.origin is not Origin.remote for row in repositories):
+        raise REPO_SHOULD_BE_SINGLE_ONE_ENABLED()
+
+
+def _begin_anew(tx: Transaction, pool: Pool, added: Repository) -> None:
+    """What was found so far says nothing of a repository that is new."""
+    tx.set(added, hash="")
+    tx.set(pool, last_update_sync=EPOCH)
+
+
+def _forget_looks(store: Store, tx: Transaction, pool: Pool) -> None:
+    """Without a repository nobody knows whether a host has all updates."""
+    tx.set(pool, last_update_sync=EPOCH)
+    for host in store.all(Host):
+        tx.set(host, latest_synced_updates_applied=LatestSyncedUpdatesAppliedState.unknown)
+
+
+def _stop_what_cannot_be(tx: Transaction, pool: Pool, repositories: list[Repository]) -> None:
+    if not _by_the_calendar(repositories):
+        tx.set(pool, update_sync_enabled=False)
+
+
+def _by_the_calendar(repositories: list[Repository]) -> bool:
+    """Whether they can be looked at without somebody who brings a bundle or a password."""
+    return all(row.origin is Origin.remote for row in repositories)
 
 
 def sync_updates(
     ctx: Context, self: Pool, force: bool, token: str, token_id: str, username: str, password: str
 ) -> NoReturn:
+    ctx.check(self, PoolAllowedOperations.sync_updates)
     if not self.repositories:
         raise NO_REPOSITORY_ENABLED()
+    if any(row.origin is Origin.bundle for row in _enabled(ctx.store, self)):
+        raise CAN_NOT_SYNC_UPDATES()
     raise NOT_IMPLEMENTED("pool.sync_updates")
 
 
 def check_update_readiness(ctx: Context, self: Pool, requires_reboot: bool) -> list[list[str]]:
-    """What stands in the way of updating the hosts, as errors: those that are down."""
-    down = [host.ref for host in ctx.store.all(Host) if not is_live(ctx.store, host)]
-    return [["HOST_OFFLINE", ref] for ref in down]
+    """What stands in the way of updating the hosts, as errors.
+
+    Hosts that are down; with ``requires_reboot`` also guests that cannot leave theirs; and high availability.
+    """
+    found = [["HA_IS_ENABLED"]] if self.ha_enabled else []
+    for host in ctx.store.all(Host):
+        if not is_live(ctx.store, host):
+            found.append(["HOST_OFFLINE", host.ref])
+        elif requires_reboot:
+            found += power.get_vms_which_prevent_evacuation(ctx, host).values()
+    return found
 
 
 def set_update_sync_enabled(ctx: Context, self: Pool, value: bool) -> None:
     if value and not self.repositories:
         raise NO_REPOSITORIES_CONFIGURED()
+    if value and not _by_the_calendar(_enabled(ctx.store, self)):
+        raise CAN_NOT_PERIODIC_SYNC_UPDATES()
     with ctx.write() as tx:
         tx.set(self, update_sync_enabled=value)
 
