@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.http.client import Response
 from tests.http.live import Live
+from xapid.http.system_status import PREFIX
 
 WANTED = ["report/kernel-info/simulated.out", "report/process-list/simulated.out"]
 
@@ -61,10 +65,12 @@ def test_the_parts_are_listed(live: Live) -> None:
     assert [part.get("key") for part in parts] == ["kernel-info", "process-list", "host-crashdump-logs"]
 
 
-def test_reports_leave_nothing_behind(live: Live) -> None:
-    get(live, "")
+def test_several_who_ask_at_once_have_a_report_each_and_nothing_is_left_behind(live: Live) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: get(live, ""), range(8)))
 
-    assert list((live.daemon.directory / "state").glob("report-*")) == []
+    assert [members(reply, "tar") for reply in replies] == [WANTED] * 8
+    assert list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) == []
 
 
 @pytest.mark.parametrize("headers", [(), ("cookie: session_id=OpaqueRef:nope",)])

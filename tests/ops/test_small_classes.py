@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import FreshHost
+from tests.machines import Workshop
 from tests.xapi import Xapi
-from xapid.datamodel import PGPU, PUSB, Subject
+from xapid.backends.interface import Failed
+from xapid.datamodel import PGPU, PUSB, VDI, Crashdump, SDN_controller, Subject
 from xapid.datamodel.errors import (
     AUTH_IS_DISABLED,
     BUNDLE_REPOSITORY_ALREADY_EXISTS,
@@ -28,6 +30,38 @@ from xapid.datamodel.errors import (
 )
 
 GHOST = "OpaqueRef:ghost"
+
+
+async def test_a_dump_of_a_machine_goes_with_its_disk(fresh: FreshHost, workshop: Workshop) -> None:
+    disk = await workshop.disk(await workshop.sr())
+    with fresh.store.write() as tx:
+        dump = tx.create(Crashdump, VDI=disk).ref
+
+    await fresh.xapi.crashdump.destroy(dump)
+
+    assert fresh.store.find(Crashdump, dump) is None
+    assert fresh.store.find(VDI, disk) is None
+
+
+async def test_a_dump_goes_although_its_disk_cannot(fresh: FreshHost, workshop: Workshop) -> None:
+    disk = await workshop.disk(await workshop.sr())
+    with fresh.store.write() as tx:
+        dump = tx.create(Crashdump, VDI=disk).ref
+    fresh.driver("storage:file").faults.fail("destroy", Failed("the disk is worn out"))
+
+    await fresh.xapi.crashdump.destroy(dump)
+
+    assert fresh.store.find(Crashdump, dump) is None
+    assert fresh.store.find(VDI, disk) is not None
+
+
+async def test_the_controller_of_an_older_pool_is_forgotten(fresh: FreshHost) -> None:
+    with fresh.store.write() as tx:
+        controller = tx.create(SDN_controller, address="192.0.2.1").ref
+
+    await fresh.xapi.SDN_controller.forget(controller)
+
+    assert fresh.store.find(SDN_controller, controller) is None
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,6 @@ class Crashdump(Object, name="crashdump", roles=POOL_OPERATOR, state="deprecated
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="miami")
 
     destroy = message(
-        "Destroy the dump with its disk. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Destroy the dump with its disk; a disk that cannot be destroyed stays.",
         Param("self", ref("crashdump"), "The crash dump."),
     )

@@ -35,6 +35,6 @@ class SDN_controller(Object, roles=POOL_OPERATOR, since="falcon"):
         result=ref("SDN_controller"),
     )
     forget = message(
-        "Meant to let go of the controller. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Forget a controller; the hosts have none, so that only records of an older pool are there to be forgotten.",
         Param("self", ref("SDN_controller"), "The controller."),
     )

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 ACTION = "get_system_status"
 TYPES = {Packed.tar: "application/x-tar", Packed.tar_bz2: "application/x-bzip2", Packed.zip: "application/zip"}
 CHUNK = 1 << 18
+PREFIX = "xapid-report-"
+"""Of folders for temporary files."""
 
 
 class SystemStatusHandler:
@@ -34,6 +36,7 @@ class SystemStatusHandler:
     def __init__(self, authentication: Authentication, runtime: Runtime) -> None:
         self._authentication = authentication
         self._runtime = runtime
+        self._writing = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = Parameters(scope)
@@ -65,10 +68,12 @@ class SystemStatusHandler:
 
     async def _written(self, agent: Agent, wanted: tuple[str, ...], packed: Packed) -> BinaryIO:
         """The report, in a file that has no name any more. Raises BackendError."""
-        with tempfile.TemporaryDirectory(prefix="report-", dir=self._runtime.config.state_dir.absolute()) as folder:
-            path = f"{folder}/report"
-            await agent.call(HostDriver.write_report, path, wanted, packed)
-            return await asyncio.to_thread(open, path, "rb")
+        # One at a time: a report takes some 100 MB, and keeps the commands of the host busy.
+        async with self._writing:
+            with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+                path = f"{folder}/report"
+                await agent.call(HostDriver.write_report, path, wanted, packed)
+                return await asyncio.to_thread(open, path, "rb")
 
     async def _send(self, file: BinaryIO, packed: Packed, send: Send) -> None:
         hostname = self._runtime.store.get(Host, self._runtime.localhost).hostname

@@ -37,6 +37,7 @@ MODULES: dict[str, str] = {
     "PVS_server": "xapid.ops.pvs_server",
     "SDN_controller": "xapid.ops.sdn_controller",
     "PUSB": "xapid.ops.pusb",
+    "crashdump": "xapid.ops.crashdump",
     "host_crashdump": "xapid.ops.host_crashdump",
     "Host_driver": "xapid.ops.host_driver",
     "Driver_variant": "xapid.ops.driver_variant",
