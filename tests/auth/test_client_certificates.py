@@ -24,6 +24,7 @@ from xapid.auth.client_certificates import covers, names_of
         ("", "", False),
         ("backup.example", "", False),
         ("*.lab.example", "*.lab.example", False),
+        ("bac\u212aup.example", "backup.example", False),
     ],
 )
 def test_a_name_covers_itself_and_a_star_one_label(pattern: str, name: str, covered: bool) -> None:

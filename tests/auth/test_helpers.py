@@ -8,9 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from xapid.auth.helpers import HelperFailed, HelperProcesses
 
@@ -22,6 +25,8 @@ def answer(asked):
     if asked["ask"] == "child":
         child = subprocess.Popen([sys.executable, "-c", "import sys, time; print(sys.stdin.read()); time.sleep(60)"])
         return {"child": child.pid}
+    if asked["ask"] == "spawn":
+        return {"child": os.posix_spawn("/bin/sleep", ["sleep", "60"], {})}
     if asked["ask"] == "hang":
         child = os.fork()
         if child:
@@ -71,6 +76,21 @@ async def test_what_a_module_starts_hears_no_questions_and_ends_with_the_process
     assert (await helpers.ask({"ask": "a secret"}))["pid"]
     await helpers.close()
     assert await gone(child)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_programs_of_modules_are_handed_nothing_but_the_usual_files(
+    run: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    async def look() -> None:
+        helpers = HelperProcesses("answering")
+        child = (await helpers.ask({"ask": "spawn"}))["child"]
+        held = {int(each.name) for each in Path(f"/proc/{child}/fd").iterdir()}
+        await helpers.close()
+        assert held == {0, 1, 2}
+        assert await gone(child)
+
+    run(look())
 
 
 async def test_who_hangs_in_a_child_too_gives_its_place_away(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from xapid.runtime.logs import LONGEST, Formatter, JsonFormatter, originator, task_name
+from xapid.runtime.logs import LONGEST, Formatter, JournalFormatter, JsonFormatter, originator, task_name
 
 
 def record(text: str, *args: object, failed: bool = False) -> logging.LogRecord:
@@ -68,3 +68,20 @@ def test_in_json_a_line_is_an_object() -> None:
     assert found["message"] == r"a\nb c"
     assert (found["level"], found["logger"]) == ("warning", "xapid.test")
     assert "ValueError" in found["traceback"]
+
+
+@pytest.mark.parametrize("formatter", [Formatter(), JsonFormatter(), JournalFormatter()])
+def test_neither_a_traceback_nor_an_originator_is_endless(formatter: logging.Formatter) -> None:
+    token = originator.set("x" * 1_000_000)
+    try:
+        raise ValueError("line\n" * 100_000)
+    except ValueError:
+        entry = logging.LogRecord("xapid.test", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
+        text = formatter.format(entry)
+    finally:
+        originator.reset(token)
+
+    assert len(text) < 5 * LONGEST
+    assert "ValueError: line" in text
+    assert "lines)" in text
+    assert len(getattr(entry, "XAPID_ORIGINATOR", "")) < 2 * LONGEST

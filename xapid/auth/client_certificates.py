@@ -117,6 +117,9 @@ def names_of(certificate: x509.Certificate) -> list[str]:
 
 def covers(pattern: str, name: str) -> bool:
     """Whether a name in a certificate, which may begin with ``*.``, stands for a host name."""
+    if not pattern.isascii():
+        # Some letters of other alphabets become ours when they are made small.
+        return False
     pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
     if not name or "*" in name:
         return False

@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 AT_ONCE = 8
@@ -115,6 +116,14 @@ async def _end(process: Process) -> None:
             await process.wait()
 
 
+def _keep_to_ourselves() -> None:
+    """Nothing but the three usual files is handed on: uvloop leaves copies of the pipes open, and daemons their own."""
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if int(each.name) > 2:
+                os.set_inheritable(int(each.name), False)
+
+
 def serve(answer: Callable[[dict[str, str]], dict[str, Any]]) -> None:
     """The process's side: answer questions until there are no more, or the daemon is."""
     os.nice(NICENESS)
@@ -126,5 +135,6 @@ def serve(answer: Callable[[dict[str, str]], dict[str, Any]]) -> None:
         os.dup2(nothing, 0)
         os.dup2(2, 1)
         os.close(nothing)
+        _keep_to_ourselves()
         for line in questions:
             print(json.dumps(answer(json.loads(line))), file=answers, flush=True)

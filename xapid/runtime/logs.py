@@ -25,6 +25,8 @@ originator: contextvars.ContextVar[str] = contextvars.ContextVar("originator", d
 
 LONGEST = 4000
 """Characters of a text in the log: clients send texts of any length, which errors repeat."""
+MOST_LINES = 200
+"""Lines of a traceback."""
 REPEATED = 30.0
 """Seconds in which a text that was logged is not logged again, but counted."""
 REMEMBERED = 256
@@ -41,6 +43,16 @@ def one_line(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode-escape").decode(), text)
 
 
+def traceback_of(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    """Its lines, indented. Of very many those in the middle are left out: texts of clients are in them, too."""
+    assert record.exc_info is not None
+    lines = [f"  {one_line(line)}" for line in formatter.formatException(record.exc_info).splitlines()]
+    if len(lines) > MOST_LINES:
+        half = MOST_LINES // 2
+        lines[half:-half] = [f"  ... ({len(lines) - 2 * half} lines)"]
+    return lines
+
+
 class Formatter(logging.Formatter):
     """``2026-11-25T23:11:54.123Z INFO xapid.main [task] (originator) text``; a traceback follows, indented."""
 
@@ -50,7 +62,7 @@ class Formatter(logging.Formatter):
         about += [f"({originator.get()})"] if originator.get() else []
         lines = [one_line(" ".join([moment, record.levelname, record.name, *about, record.getMessage()]))]
         if record.exc_info:
-            lines += [f"  {one_line(line)}" for line in self.formatException(record.exc_info).splitlines()]
+            lines += traceback_of(self, record)
         return "\n".join(lines)
 
 
@@ -63,11 +75,11 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": one_line(record.getMessage()),
-            "task": task_name.get(),
-            "originator": originator.get(),
+            "task": one_line(task_name.get()),
+            "originator": one_line(originator.get()),
         }
         if record.exc_info:
-            shown["traceback"] = self.formatException(record.exc_info)
+            shown["traceback"] = "\n".join(line.removeprefix("  ") for line in traceback_of(self, record))
         return json.dumps({key: value for key, value in shown.items() if value != ""})
 
 
@@ -78,7 +90,7 @@ class JournalFormatter(logging.Formatter):
         record.XAPID_TASK, record.XAPID_ORIGINATOR = one_line(task_name.get()), one_line(originator.get())
         lines = [one_line(f"{record.name}: {record.getMessage()}")]
         if record.exc_info:
-            lines += [f"  {one_line(line)}" for line in self.formatException(record.exc_info).splitlines()]
+            lines += traceback_of(self, record)
         return "\n".join(lines)
 
 
