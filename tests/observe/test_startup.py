@@ -31,6 +31,8 @@ from xapid.datamodel import (
     Pool,
     Role,
 )
+from xapid.datamodel.host import HostDisplay
+from xapid.datamodel.vm import UpdateGuidances
 from xapid.demo.build import DemoGuest
 from xapid.observe.first_start import first_start
 from xapid.observe.machine import Machine
@@ -108,6 +110,51 @@ async def test_the_host_is_looked_at_anew(before: Runtime, make_runtime: MakeRun
     assert host.name_label == "alpha"
     assert (host.other_config["boot_time"], host.other_config["agent_start_time"]) == ("1700000050.", "1700000100.")
     assert after.store.get(VM, host.control_domain).name_label == "Control domain on host: beta"
+
+
+ASKED = (
+    UpdateGuidances.reboot_host,
+    UpdateGuidances.reboot_host_on_livepatch_failure,
+    UpdateGuidances.restart_toolstack,
+    UpdateGuidances.restart_device_model,
+)
+
+
+@pytest.mark.parametrize("boot_id, left", [("", (*ASKED[:2], ASKED[3])), ("another", (ASKED[3],))])
+async def test_what_an_update_asks_for_is_done_by_a_start_or_a_boot(
+    before: Runtime, make_runtime: MakeRuntime, machine: Machine, boot_id: str, left: tuple[UpdateGuidances, ...]
+) -> None:
+    with before.store.write() as tx:
+        fields = ("pending_guidances", "pending_guidances_recommended", "pending_guidances_full")
+        tx.set(before.store.one(Host), **dict.fromkeys(fields, ASKED))
+    after = make_runtime(reopened(before.store))
+
+    await startup(after, replace(machine, facts=replace(machine.facts, boot_id=boot_id)))
+
+    host = after.store.one(Host)
+    assert [getattr(host, field) for field in fields] == [left] * 3
+    assert host.enabled is False
+
+
+@pytest.mark.parametrize(
+    "chosen, boot_id, shown",
+    [
+        ("disable_on_reboot", "another", "disabled"),
+        ("enable_on_reboot", "another", "enabled"),
+        ("disabled", "another", "disabled"),
+        ("disable_on_reboot", "", "disable_on_reboot"),
+    ],
+)
+async def test_the_screen_of_the_host_changes_hands_at_a_boot(
+    before: Runtime, make_runtime: MakeRuntime, machine: Machine, chosen: str, boot_id: str, shown: str
+) -> None:
+    with before.store.write() as tx:
+        tx.set(before.store.one(Host), display=HostDisplay(chosen))
+    after = make_runtime(reopened(before.store))
+
+    await startup(after, replace(machine, facts=replace(machine.facts, boot_id=boot_id)))
+
+    assert after.store.one(Host).display == shown
 
 
 async def test_processors_come_and_go(before: Runtime, make_runtime: MakeRuntime, machine: Machine) -> None:

@@ -23,7 +23,7 @@ from xapid.observe.repositories import plug_all
 from xapid.observe.roles import write_roles
 from xapid.observe.storage_kinds import write_storage_kinds
 from xapid.rules import members
-from xapid.rules.host import enabled_at_start, parsed_cstate
+from xapid.rules.host import done_by_start, enabled_at_start, parsed_cstate
 from xapid.runtime.context import Runtime
 from xapid.runtime.local_settings import AUTO_ENABLE, BOOT, DISABLED_UNTIL_REBOOT, LocalSettings
 from xapid.store.store import Store
@@ -53,7 +53,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
         _refresh_host(runtime, tx, machine, host)
         write_storage_kinds(runtime.store, tx, machine.storage)
         _write_demo(runtime.store, tx, machine)
-    _note_boot(runtime, machine)
+    await _note_boot(runtime, machine, host)
     await set_again(runtime, host)
     await plug_all(runtime, host)
     with runtime.store.write() as tx:
@@ -116,10 +116,16 @@ def _write_demo(store: Store, tx: Transaction, machine: Machine) -> None:
     write_demo(store, tx, machine.demo, demo_network(store, tx), sr.uuid if sr is not None else "", hvm)
 
 
-def _note_boot(runtime: Runtime, machine: Machine) -> None:
-    """A host that was ready to go down has done so, if it was booted since."""
+async def _note_boot(runtime: Runtime, machine: Machine, host: Host) -> None:
+    """Strike off what this start has done, or the boot before it; a host that was ready to go down has done so then."""
     settings: LocalSettings = runtime.services["local_settings"]
-    if settings.get(BOOT) != machine.facts.boot_id:
+    booted = settings.get(BOOT) != machine.facts.boot_id
+    host = runtime.store.get(Host, host.ref)
+    with runtime.store.write() as tx:
+        tx.set(host, **done_by_start(host, booted=booted))
+    if booted:
+        # On disk first: a start that dies here must find the boot again.
+        await runtime.store.settled()
         settings.put(DISABLED_UNTIL_REBOOT, "")
         settings.put(BOOT, machine.facts.boot_id)
 

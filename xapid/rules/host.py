@@ -1,8 +1,9 @@
-"""Which operations on a host are allowed."""
+"""Which operations on a host are allowed, and what a start changes of it."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from xapid.datamodel import PBD, SR, Cluster_host, Host, HostMetrics
 from xapid.datamodel.errors import (
@@ -14,7 +15,9 @@ from xapid.datamodel.errors import (
     ApiError,
 )
 from xapid.datamodel.host import HostAllowedOperations as Op
+from xapid.datamodel.host import HostDisplay
 from xapid.datamodel.map_keys import AUTO_ENABLE, ROLLING_UPGRADE
+from xapid.datamodel.vm import UpdateGuidances
 from xapid.rules.operations import Rule, Rules, busy, naming, plain
 from xapid.rules.pool import upgrading
 from xapid.store.derive import Derivation, key
@@ -47,6 +50,25 @@ DURING_UPGRADE = frozenset({Op.evacuate, Op.provision})
 def enabled_at_start(host: Host) -> bool:
     """Whether a host takes guests as soon as its daemon has started; not before it did what its last update asks."""
     return AUTO_ENABLE.of(host) and not host.pending_guidances
+
+
+DONE_BY_BOOT = frozenset(guidance for guidance in UpdateGuidances if guidance.startswith("reboot_host"))
+"""What updates ask for that a boot does; to restart the toolstack every start does."""
+DISPLAY_AFTER_BOOT = {
+    HostDisplay.disable_on_reboot: HostDisplay.disabled,
+    HostDisplay.enable_on_reboot: HostDisplay.enabled,
+}
+"""What becomes of the host's own screen."""
+
+
+def done_by_start(host: Host, *, booted: bool) -> dict[str, Any]:
+    """The fields of a host that a start of its toolstack changes, or one that follows a boot of the machine."""
+    done = {UpdateGuidances.restart_toolstack, *(DONE_BY_BOOT if booted else ())}
+    fields = ("pending_guidances", "pending_guidances_recommended", "pending_guidances_full")
+    left: dict[str, Any] = {
+        field: tuple(guidance for guidance in getattr(host, field) if guidance not in done) for field in fields
+    }
+    return left | ({"display": DISPLAY_AFTER_BOOT.get(host.display, host.display)} if booted else {})
 
 
 def parsed_cstate(text: str) -> tuple[int | None, int | None]:
