@@ -177,6 +177,10 @@ HOSTILE = {
     "brackets without end": [f"UPDATE VM SET other_config = '{'[' * 100_000}'"],
     "a state that there is not": ["UPDATE VM SET power_state = 'Flying'"],
     "deletions of no class": ["INSERT INTO _meta VALUES ('forgotten:nope', '1')"],
+    "a list in place of a map": ["UPDATE VM SET other_config = '[1,{}]'"],
+    "a number in place of a reference": ["UPDATE VM SET resident_on = x'17'"],
+    "a map of numbers": ["""UPDATE VM SET other_config = '{"a":1}'"""],
+    "a number without bounds": ["UPDATE VM SET memory_static_max = 9e99"],
     "no pool": ["DELETE FROM pool"],
 }
 

@@ -192,6 +192,15 @@ def test_only_the_daemons_user_may_read_it(tmp_path: Path) -> None:
     assert (tmp_path / "audit.log").stat().st_mode & 0o777 == 0o600
 
 
+def test_an_entry_that_is_odd_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with running(tmp_path / "audit.log", 10**6, 2) as log:
+        log.note(entry("VM.start"))
+        log.note(entry("VM.suspend", moment=float("nan")))
+        log.note(entry("VM.resume"))
+    assert [each.split("'API' ")[1].split()[0] for each in log.lines()] == ["'VM.start'", "'VM.resume'"]
+    assert "a call of VM.suspend cannot be noted" in caplog.text
+
+
 @pytest.mark.parametrize(
     "since, expected",
     [("", 2), ("20251127T08:00:31Z", 1), ("2025-11-27T08:00:30Z", 2), ("20251127", 2), ("20990101T00:00:00Z", 0)],

@@ -132,8 +132,7 @@ class AuditLog:
             self._hurry.clear()
             taken += (self._queue.get_nowait() for _ in range(self._queue.qsize()))
             going = None not in taken
-            lines = (line(each, self._host) if isinstance(each, Entry) else each for each in taken)
-            text = "".join(each for each in lines if isinstance(each, str))
+            text = "".join(map(self._text, taken))
             try:
                 self._write(text)
                 self._failing = False
@@ -144,6 +143,18 @@ class AuditLog:
             for each in taken:
                 if isinstance(each, threading.Event):
                     each.set()
+
+    def _text(self, taken: Entry | str | threading.Event | None) -> str:
+        if isinstance(taken, str):
+            return taken
+        if not isinstance(taken, Entry):
+            return ""
+        try:
+            return line(taken, self._host)
+        except Exception:
+            # Whatever is odd about one, the next are written.
+            log.exception("a call of %s cannot be noted in the audit log", taken.call)
+            return ""
 
     def _write(self, text: str) -> None:
         with self.path.open("a") as file:
