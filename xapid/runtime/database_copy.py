@@ -62,7 +62,7 @@ def _fits(kind: Type, value: Any) -> bool:
     if not isinstance(value, wanted):
         return False
     if isinstance(kind, IntType):
-        return -(2**63) <= value < 2**63
+        return bool(-(2**63) <= value < 2**63)
     if isinstance(kind, SetType):
         return all(_fits(kind.item, each) for each in value)
     if isinstance(kind, MapType):
