@@ -47,7 +47,7 @@ from xapid.http.listeners import ListenerConfig, ListenError, Listeners
 from xapid.http.metrics import daemon_figures
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
-from xapid.http.system_status import SystemStatusHandler
+from xapid.http.system_status import LogsHandler, SystemStatusHandler, Writing
 from xapid.observe.certificate_expiry import CertificateExpiry
 from xapid.observe.certificate_files import CertificateFiles
 from xapid.observe.domains import DomainWatch
@@ -372,6 +372,7 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         unix_connections=limits.unix_connections,
     )
     audit: AuditLog = runtime.services["audit"]
+    writing = Writing()
     return build_service(
         runtime.store,
         authentication,
@@ -382,7 +383,8 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         partial(daemon_figures, runtime),
         partial(speaks_https_only, runtime),
         runtime.services["request_figures"],
-        SystemStatusHandler(authentication, runtime),
+        SystemStatusHandler(authentication, runtime, writing),
+        LogsHandler(authentication, runtime, writing),
     )
 
 

@@ -19,9 +19,9 @@ from xapid.http.system_status import PREFIX
 WANTED = ["report/kernel-info/simulated.out", "report/process-list/simulated.out"]
 
 
-def get(live: Live, query: str, *headers: str, kind: str = "unix") -> Response:
+def get(live: Live, query: str, *headers: str, kind: str = "unix", path: str = "/system-status") -> Response:
     with live.dial(kind) as client:
-        lines = (f"GET /system-status{query} HTTP/1.1", "host: it", "connection: close", *headers, "", "")
+        lines = (f"GET {path}{query} HTTP/1.1", "host: it", "connection: close", *headers, "", "")
         client.send("\r\n".join(lines).encode())
         return client.response()
 
@@ -73,6 +73,15 @@ def test_several_who_ask_at_once_have_a_report_each_and_nothing_is_left_behind(l
     assert list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) == []
 
 
+def test_all_logs_come_in_one_file(live: Live) -> None:
+    reply = get(live, "", path="/host_logs_download")
+
+    with tarfile.open(fileobj=io.BytesIO(reply.body), mode="r:gz") as tar:
+        assert tar.getnames() == ["var/log/syslog"]
+    assert reply.headers["content-disposition"] == 'attachment; filename="logs-sim.tar.gz"'
+
+
 @pytest.mark.parametrize("headers", [(), ("cookie: session_id=OpaqueRef:nope",)])
 def test_a_report_is_not_for_everybody(live: Live, headers: tuple[str, ...]) -> None:
-    assert get(live, "?list", *headers, kind="tcp").status == 401
+    for path in ("/system-status", "/host_logs_download"):
+        assert get(live, "?list", *headers, kind="tcp", path=path).status == 401

@@ -258,7 +258,7 @@ HTTP_ACTIONS: tuple[HttpAction, ...] = (
         "get_host_logs_download",
         "GET",
         "/host_logs_download",
-        "Meant to read the logs of the host as an archive. Not built yet: it answers 501.",
+        "Give all logs of this host, as an archive.",
         POOL_OPERATOR,
     ),
     HttpAction(

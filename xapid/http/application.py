@@ -34,6 +34,7 @@ def build_service(
     https_only: Callable[[], bool],
     requests: RequestFigures,
     system_status: ASGIApp,
+    logs: ASGIApp,
 ) -> Service:
     """The application with its direct path for calls."""
     turns = Turns()
@@ -42,6 +43,7 @@ def build_service(
         "get_root": FileServer(None),
         "get_audit_log": AuditLogHandler(authentication, audit),
         "get_system_status": system_status,
+        "get_host_logs_download": logs,
         METRICS.name: MetricsHandler(authentication, partial(figures, turns)),
     }
     for action in HTTP_ACTIONS:

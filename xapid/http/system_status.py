@@ -1,4 +1,7 @@
-"""``GET /system-status``: a report of this host for who looks for faults; ``?list``: what one can hold, as XML."""
+"""``GET /system-status``: a report of this host for who looks for faults; ``?list``: what one can hold, as XML.
+
+``GET /host_logs_download``: all logs of this host. Both are written by the host into a file first.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import logging
 import os
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import BinaryIO
 
 from starlette.types import Receive, Scope, Send
@@ -23,7 +28,7 @@ from xapid.runtime.context import Runtime
 
 log = logging.getLogger(__name__)
 
-ACTION = "get_system_status"
+STATUS, LOGS = "get_system_status", "get_host_logs_download"
 TYPES = {Packed.tar: "application/x-tar", Packed.tar_bz2: "application/x-bzip2", Packed.zip: "application/zip"}
 CHUNK = 1 << 18
 PREFIX = "xapid-report-"
@@ -33,22 +38,22 @@ PREFIX = "xapid-report-"
 class SystemStatusHandler:
     """Has the host write the report into a file, and sends that."""
 
-    def __init__(self, authentication: Authentication, runtime: Runtime) -> None:
+    def __init__(self, authentication: Authentication, runtime: Runtime, writing: Writing) -> None:
         self._authentication = authentication
         self._runtime = runtime
-        self._writing = asyncio.Lock()
+        self._writing = writing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = Parameters(scope)
         try:
-            async with self._authentication.session(scope, parameters, ACTION) as session:
-                permit(session, ACTION)
+            async with self._authentication.session(scope, parameters, STATUS) as session:
+                permit(session, STATUS)
                 await self._answer(parameters, send)
         except Refused as refused:
             await send_reply(send, refused.reply)
 
     async def _answer(self, parameters: Parameters, send: Send) -> None:
-        agent: Agent = self._runtime.backends.agent(self._runtime.localhost, "host")
+        agent = self._runtime.backends.agent(self._runtime.localhost, "host")
         parts = await agent.call(HostDriver.report_parts)
         if parameters.get("list") is not None:
             text = capabilities_text(parts)
@@ -58,33 +63,69 @@ class SystemStatusHandler:
         wanted = tuple(entries.split(",")) if entries else wanted_parts(parts)
         asked = parameters.get("output")
         packed = Packed(asked) if asked in list(Packed) else Packed.tar
-        try:
-            file = await self._written(agent, wanted, packed)
-        except BackendError as error:
-            log.error("no report of the state of this host could be made: %s", error.message)
-            raise Refused(error_page(500)) from error
-        with file:
-            await self._send(file, packed, send)
+        with await self._writing.written(partial(_report, agent, wanted, packed)) as file:
+            await send_file(file, self._name(packed), TYPES[packed], send)
 
-    async def _written(self, agent: Agent, wanted: tuple[str, ...], packed: Packed) -> BinaryIO:
-        """The report, in a file that has no name any more. Raises BackendError."""
-        # One at a time: a report takes some 100 MB, and keeps the commands of the host busy.
-        async with self._writing:
-            with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-                path = f"{folder}/report"
-                await agent.call(HostDriver.write_report, path, wanted, packed)
-                return await asyncio.to_thread(open, path, "rb")
-
-    async def _send(self, file: BinaryIO, packed: Packed, send: Send) -> None:
+    def _name(self, packed: Packed) -> str:
         hostname = self._runtime.store.get(Host, self._runtime.localhost).hostname
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._runtime.clock.now()))
-        name = f"system_status-{stamp}-{hostname}.{packed}"
-        headers = [
-            (b"content-type", TYPES[packed].encode()),
-            (b"content-disposition", f'attachment; filename="{name}"'.encode()),
-            (b"content-length", b"%d" % os.fstat(file.fileno()).st_size),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        while data := await asyncio.to_thread(file.read, CHUNK):
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        return f"system_status-{stamp}-{hostname}.{packed}"
+
+
+class LogsHandler:
+    """Has the host pack its logs, and sends them."""
+
+    def __init__(self, authentication: Authentication, runtime: Runtime, writing: Writing) -> None:
+        self._authentication = authentication
+        self._runtime = runtime
+        self._writing = writing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with self._authentication.session(scope, Parameters(scope), LOGS) as session:
+                permit(session, LOGS)
+                agent = self._runtime.backends.agent(self._runtime.localhost, "host")
+                with await self._writing.written(partial(_logs, agent)) as file:
+                    hostname = self._runtime.store.get(Host, self._runtime.localhost).hostname
+                    await send_file(file, f"logs-{hostname}.tar.gz", "application/gzip", send)
+        except Refused as refused:
+            await send_reply(send, refused.reply)
+
+
+async def _report(agent: Agent, wanted: tuple[str, ...], packed: Packed, path: str) -> None:
+    await agent.call(HostDriver.write_report, path, wanted, packed)
+
+
+async def _logs(agent: Agent, path: str) -> None:
+    await agent.call(HostDriver.write_logs, path)
+
+
+class Writing:
+    """Files that the host writes to be sent: one at a time, for they are large, and keep its commands busy."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+
+    async def written(self, write: Callable[[str], Awaitable[None]]) -> BinaryIO:
+        """The file that ``write`` makes, which has no name any more. Raises Refused if it cannot be made."""
+        async with self._turn:
+            with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+                path = f"{folder}/file"
+                try:
+                    await write(path)
+                    return await asyncio.to_thread(open, path, "rb")
+                except BackendError as error:
+                    log.error("what was asked for of this host cannot be put together: %s", error.message)
+                    raise Refused(error_page(500)) from error
+
+
+async def send_file(file: BinaryIO, name: str, kind: str, send: Send) -> None:
+    headers = [
+        (b"content-type", kind.encode()),
+        (b"content-disposition", f'attachment; filename="{name}"'.encode()),
+        (b"content-length", b"%d" % os.fstat(file.fileno()).st_size),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while data := await asyncio.to_thread(file.read, CHUNK):
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -36,6 +36,7 @@ ENDLESS: frozenset[Callable[..., Any]] = frozenset(
         ProgramDriver.run,
         HostDriver.send_report,
         HostDriver.send_crash_dump,
+        HostDriver.write_logs,
     }
 )
 """Their time depends on how much there is to do; only their user knows when to give up."""

@@ -251,6 +251,9 @@ class HostDriver(Protocol):
         Raises BadConfig (``key``: url, http_proxy) for an address that is none, Failed if the server does not take it.
         """
 
+    def write_logs(self, path: str) -> None:
+        """Write all logs that are kept into a new file (tar.gz). Raises Failed."""
+
     def send_log_to(self, destination: str) -> None:
         """Send the log of this machine to another too, ``ADDRESS[:PORT]``; empty: to none. Raises NotSupported."""
 

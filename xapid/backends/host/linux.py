@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from xapid.backends import process
-from xapid.backends.host import crashes, pci, processors, report, sending, uefi, usb, variants
+from xapid.backends.host import crashes, kept_logs, pci, processors, report, sending, uefi, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
 from xapid.backends.host.firewall import set_ports
 from xapid.backends.host.interface import (
@@ -141,6 +141,9 @@ class Linux:
 
         name = self._tree.line("proc/sys/kernel/hostname") or "host"
         sending.send(url, proxy, f"{name}-report.tar.bz2", write)
+
+    def write_logs(self, path: str) -> None:
+        kept_logs.write(self._tree, path)
 
     def send_log_to(self, destination: str) -> None:
         send_log_to(self._tree, self._run, destination)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import time
 import uuid
 from collections.abc import Mapping
@@ -54,6 +56,8 @@ class Sim:
             ReportPart("host-crashdump-logs", Personal.no, False, 4096),
         )
         """Of a report."""
+        self.log = ["nothing is wrong"]
+        """The lines of its log."""
         self.sent: list[tuple[str, str, str, tuple[str, ...]]] = []
         """Reports and dumps of crashes that were sent: address, proxy, name, parts."""
         self.went_down: list[str] = []
@@ -150,6 +154,13 @@ class Sim:
 
     def send_report(self, url: str, proxy: str, parts: tuple[str, ...]) -> None:
         self.sent.append((url, proxy, "report", parts))
+
+    def write_logs(self, path: str) -> None:
+        text = "\n".join(self.log).encode()
+        with tarfile.open(path, "x:gz") as tar:
+            member = tarfile.TarInfo("var/log/syslog")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text))
 
     def send_log_to(self, destination: str) -> None:
         self.log_destination = destination
