@@ -173,11 +173,11 @@ BACKUP = made("backup.example", AUTHORITY, key=rsa_key(1), client=True)
 class TlsClient:
     """Calls over TLS with a certificate."""
 
-    def __init__(self, daemon: TlsDaemon, folder: Path, shows: Made | None) -> None:
+    def __init__(self, daemon: TlsDaemon, folder: Path, shows: Made | None, chain: str = "") -> None:
         context = trusting_all()
         if shows is not None:
             file = folder / "client.pem"
-            file.write_text(shows.key_pem + shows.pem)
+            file.write_text(shows.key_pem + shows.pem + chain)
             context.load_cert_chain(file)
         self.context = context
         self.daemon = daemon
@@ -229,6 +229,37 @@ def test_a_client_is_known_by_its_certificate(daemon: TlsDaemon, client: Client,
         with pytest.raises(Failure) as error:
             known.call("pool.set_name_label", session, enabled, "mine")
         assert error.value.args[:2] == ("RBAC_PERMISSION_DENIED", "pool.set_name_label")
+
+
+def test_an_authority_that_goes_takes_its_clients_along(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    with TlsClient(daemon, tmp_path, BACKUP) as known:
+        assert known.log_in()
+        client.call("pool.install_ca_certificate", "another.pem", made("another", authority=True, key=rsa_key(1)).pem)
+        assert known.log_in(), "one more changes nothing"
+
+        client.call("pool.uninstall_ca_certificate", "ours.pem", False)
+        with pytest.raises(Failure) as error:
+            known.log_in()
+
+    client.call("pool.uninstall_ca_certificate", "another.pem", False)
+    assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"
+
+
+def test_those_between_a_client_and_the_authority_count_too(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
+) -> None:
+    between = made("between", AUTHORITY, key=rsa_key(2), authority=True)
+    shows = made("backup.example", between, key=rsa_key(3), client=True)
+    with TlsClient(daemon, tmp_path, shows, between.pem) as known:
+        assert known.log_in()
+
+        client.call("pool.crl_install", "ours.pem", revocation_list(AUTHORITY, between))
+        with pytest.raises(Failure) as error:
+            known.log_in()
+
+    assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"
 
 
 def test_what_may_be_read_by_anybody_may_be_read_over_http(

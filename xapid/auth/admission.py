@@ -138,9 +138,12 @@ class Admission:
 
     # --- By certificate and by secret --------------------------------------------------------------
 
-    def by_certificate(self, certificate: bytes, user: str, originator: str) -> SessionState | None:
-        """A session for a client whose certificate (DER) TLS found in order; None if it does not count."""
-        if not certificate or not self._certificates.accepts(certificate):
+    def by_certificate(self, certificates: tuple[bytes, ...], user: str, originator: str) -> SessionState | None:
+        """A session for a client whose certificate TLS found in order; None if it does not count.
+
+        ``certificates``: its own in DER, and those by which TLS found it in order, the authority's last.
+        """
+        if not certificates or not self._certificates.accepts(certificates):
             return None
         return self._sessions.start(
             user,

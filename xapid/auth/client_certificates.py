@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
 from xapid.auth.certificate import UNREADABLE, as_pem, parsed
@@ -39,27 +40,34 @@ class ClientCertificates:
             return ""
         return "".join(map(as_pem, self._authorities.read()))
 
-    def accepts(self, certificate: bytes) -> bool:
-        """Whether the holder of a certificate (DER) that TLS found in order may log in.
+    def accepts(self, certificates: tuple[bytes, ...]) -> bool:
+        """Whether the holder of a certificate that TLS found in order may log in. Those by which it is in order follow.
 
-        It must be for the name that was given when this was enabled; while that is empty nobody's is.
+        It must be for the name that was given when this was enabled; while that is empty nobody's is. The authority
+        must be trusted still: connections last for days.
         """
         pool = self._store.one(Pool)
-        if not certificate or not pool.client_certificate_auth_enabled:
+        if not certificates or not pool.client_certificate_auth_enabled:
             return False
         try:
-            found = x509.load_der_x509_certificate(certificate)
-            names, revoked = names_of(found), self._is_revoked(found)
+            chain = [x509.load_der_x509_certificate(each) for each in certificates]
+            names, revoked = names_of(chain[0]), any(map(self._is_revoked, chain))
+            trusted = self._is_trusted(chain)
         except UNREADABLE as error:
             log.warning("the certificate of a client cannot be read: %s", error)
             return False
         if not any(covers(each, pool.client_certificate_auth_name) for each in names):
             log.info("a client's certificate is for %s, which is not who may log in", ", ".join(names))
             return False
-        return not revoked
+        if not trusted:
+            log.info("the authority of a client's certificate is trusted no more")
+        return trusted and not revoked
+
+    def _is_trusted(self, chain: list[x509.Certificate]) -> bool:
+        authorities = self._authorities.read()
+        return chain[-1] in authorities or any(_has_signed(each, chain[-1]) for each in authorities)
 
     def _is_revoked(self, certificate: x509.Certificate) -> bool:
-        """Of its chain the client's own certificate alone is looked up: TLS does not tell the others."""
         for each in self._revoked.read():
             if (
                 each.issuer == certificate.issuer
@@ -68,6 +76,14 @@ class ClientCertificates:
                 log.info("a client's certificate with the serial number %x is revoked", certificate.serial_number)
                 return True
         return False
+
+
+def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 class _Folder(Generic[T]):

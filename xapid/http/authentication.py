@@ -83,7 +83,7 @@ class Authentication:
             if secret is not None:
                 return await self._admission.by_secret(secret, peer.address, "")
             if not header:
-                known = self._admission.by_certificate(peer.certificate, "", f"{agent} using a client certificate")
+                known = self._admission.by_certificate(peer.certificates, "", f"{agent} using a client certificate")
                 if known is not None:
                     return known
             user, password = basic_credentials(header, realm)

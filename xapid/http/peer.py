@@ -6,8 +6,10 @@ import asyncio
 import os
 import socket
 import struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+DER = 2
+"""How ``ssl`` numbers that encoding."""
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -20,8 +22,9 @@ class Peer(NamedTuple):
     uid: int | None
     pid: int | None
     tls: bool
-    certificate: bytes = b""
-    """The certificate that TLS found in order, if the client was asked for one and has one (DER)."""
+    certificates: tuple[bytes, ...] = ()
+    """The certificate that TLS found in order, if the client was asked for one and has one, and those by which it is in
+    order, the authority's last; all in DER. Where a session of TLS is resumed, its own alone."""
 
     @property
     def near(self) -> bool:
@@ -46,9 +49,15 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
         return Peer("", 0, False, None, None, tls)
     # An IPv4 client of an IPv6 listener is still known by its own address.
     address = str(name[0]).removeprefix("::ffff:")
-    return Peer(address, int(name[1]), False, None, None, tls, _certificate(transport) if tls else b"")
+    return Peer(address, int(name[1]), False, None, None, tls, _certificates(transport) if tls else ())
 
 
-def _certificate(transport: asyncio.BaseTransport) -> bytes:
+def _certificates(transport: asyncio.BaseTransport) -> tuple[bytes, ...]:
     connection = transport.get_extra_info("ssl_object")
-    return connection.getpeercert(binary_form=True) or b"" if connection is not None else b""
+    own = connection.getpeercert(binary_form=True) if connection is not None else None
+    if not own:
+        return ()
+    # Public since Python 3.13 only.
+    inner: Any = getattr(connection, "_sslobj", None)
+    chain = inner.get_verified_chain() if hasattr(inner, "get_verified_chain") else None
+    return (own, *(each.public_bytes(DER) for each in (chain or ())[1:])) if chain else (own,)

@@ -235,7 +235,7 @@ def _read(headers: Headers, peer: Peer) -> _Said:
             originator = value
         elif name.startswith(OTHER_CONFIG):
             config.append((name.removeprefix(OTHER_CONFIG), value))
-    origin = Origin(peer.address, agent, peer.trusted, originator, peer.certificate)
+    origin = Origin(peer.address, agent, peer.trusted, originator, peer.certificates)
     return _Said(origin, task, parent, tuple(config))
 
 

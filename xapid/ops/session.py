@@ -42,7 +42,7 @@ async def login_with_password(ctx: Context, uname: str, pwd: str, version: str, 
     """Callers of the Unix socket are trusted, and those with a certificate known; others need the right password, and
     wait after wrong ones."""
     admission = _admission(ctx)
-    known = admission.by_certificate(ctx.origin.certificate, uname, originator)
+    known = admission.by_certificate(ctx.origin.certificates, uname, originator)
     if ctx.origin.trusted:
         state = admission.superuser(uname, originator)
     else:

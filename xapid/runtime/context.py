@@ -63,8 +63,8 @@ class Origin(NamedTuple):
     trusted: bool = False
     """Over the Unix socket, from root or from the daemon's own user."""
     originator: str = ""
-    certificate: bytes = b""
-    """Of the client, if TLS found it in order (DER)."""
+    certificates: tuple[bytes, ...] = ()
+    """Of the client, if TLS found it in order, and those by which it is, in DER."""
 
 
 class Context:
