@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from xapid.auth.child_processes import NICENESS, HelperFailed
 from xapid.auth.guesses import Guesses
 from xapid.auth.hashing import CHECKS_AT_ONCE, Hashing
-from xapid.auth.helpers import NICENESS, HelperFailed
 from xapid.auth.login import Login
 from xapid.auth.passwords import DECOY, PasswordFile
 from xapid.runtime.clock import Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from xapid.auth.helpers import HelperFailed
+from xapid.auth.child_processes import HelperFailed
 from xapid.auth.pam import is_described
 from xapid.auth.pam_helpers import PamHelpers
 

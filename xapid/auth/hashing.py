@@ -6,7 +6,7 @@ import logging
 import os
 from typing import Any
 
-from xapid.auth.helpers import HelperProcesses, serve
+from xapid.auth.child_processes import HelperProcesses, serve
 from xapid.auth.passwords import is_right
 
 log = logging.getLogger(__name__)

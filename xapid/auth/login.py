@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from xapid.auth.child_processes import HelperFailed
 from xapid.auth.guesses import Guesses, TooMany
 from xapid.auth.hashing import CHECKS_AT_ONCE, Hashing
-from xapid.auth.helpers import HelperFailed
 from xapid.auth.pam_helpers import PamHelpers
 from xapid.auth.passwords import DECOY, PasswordFile
 from xapid.auth.slots import Slots

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xapid.auth import names
-from xapid.auth.helpers import serve
+from xapid.auth.child_processes import serve
 
 PAM_PROMPT_ECHO_OFF = 1
 PAM_SUCCESS, PAM_BUF_ERR = 0, 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from xapid.auth.helpers import PATIENCE, HelperFailed, HelperProcesses
+from xapid.auth.child_processes import PATIENCE, HelperFailed, HelperProcesses
 
 log = logging.getLogger(__name__)
 

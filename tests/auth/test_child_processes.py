@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import uvloop
 
-from xapid.auth.helpers import HelperFailed, HelperProcesses
+from xapid.auth.child_processes import HelperFailed, HelperProcesses
 
 MODULE = """
 import os, subprocess, sys, time
-from xapid.auth.helpers import serve
+from xapid.auth.child_processes import serve
 
 def answer(asked):
     if asked["ask"] == "child":
@@ -130,7 +130,7 @@ async def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_who_hangs_does_not_outlive_the_daemon(tmp_path: Path) -> None:
-    asking = "import asyncio, sys; from xapid.auth.helpers import HelperProcesses;"
+    asking = "import asyncio, sys; from xapid.auth.child_processes import HelperProcesses;"
     asking += "asyncio.run(HelperProcesses('answering').ask({'ask': 'hang', 'file': sys.argv[1]}))"
     daemon = subprocess.Popen([sys.executable, "-c", asking, str(tmp_path / "child")])
     try:
