@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from xapid.backends.certificates.local import write_whole
+from xapid.backends.whole_files import write_whole
 
 KEY_BITS = 2048
 LIFETIME = datetime.timedelta(days=3650)

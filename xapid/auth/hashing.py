@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Any
 
 from xapid.auth.child_processes import HelperProcesses, serve
 from xapid.auth.passwords import is_right
-
-log = logging.getLogger(__name__)
 
 CHECKS_AT_ONCE = min(8, max(2, os.cpu_count() or 1))
 """Passwords checked in parallel."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 import secrets
-import tempfile
 from pathlib import Path
 
 import argon2
+
+from xapid.backends.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +42,7 @@ class PasswordFile:
         entries = {**self._entries(), user: _HASHER.hash(password)}
         text = "".join(f"{name}:{hashed}\n" for name, hashed in entries.items())
         self.path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(self.path, text.encode())
 
     def _entries(self) -> dict[str, str]:
         try:

@@ -97,7 +97,8 @@ def _texts(case: Case) -> str:
     """What an error says in words beside the objects it names: of a reason the reason, of a limit the limit."""
     named = zip(type(case.error).params, case.error.args, strict=False)
     said = [f"{name.replace('_', ' ')}: {text}" for name, text in named if text and not any(case.found(text))]
-    return f"{'; '.join(said)[:1].upper()}{'; '.join(said)[1:]}." if said else ""
+    words = "; ".join(said)
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _named_last(case: Case) -> Object | None:

@@ -7,7 +7,7 @@ import logging
 import threading
 from pathlib import Path
 
-from xapid.backends.certificates.local import write_whole
+from xapid.backends.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 

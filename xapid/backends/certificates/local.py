@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from xapid.backends.certificates.interface import AUTHORITIES, OWN, REVOKED, TRUSTED
 from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, NotFound
+from xapid.backends.whole_files import write_whole
 
 FOLDERS = {OWN: "", AUTHORITIES: "certs", REVOKED: "crls", TRUSTED: "trusted"}
 """Where each shelf is, below the directory."""
@@ -63,18 +62,3 @@ class Certificates:
 
 def _is_certificate(path: Path) -> bool:
     return path.suffix == ".pem" and not path.name.startswith(".") and path.is_file() and not path.is_symlink()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Make or replace a file that only its owner can read. Nobody ever sees half of it, not even after a crash."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # its mode is 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

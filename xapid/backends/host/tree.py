@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from xapid.backends.interface import Failed
+from xapid.backends.whole_files import write_whole
 
 UNIT_LINKS = "etc/systemd/system"
 UNIT_FOLDERS = (UNIT_LINKS, "usr/lib/systemd/system", "lib/systemd/system")
@@ -72,17 +72,7 @@ class Tree:
         path = self.root / name
         try:
             path.parent.mkdir(0o755, parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            try:
-                with os.fdopen(handle, "w") as file:
-                    os.fchmod(file.fileno(), mode)
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).replace(path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            write_whole(path, text.encode(), mode)
         except OSError as error:
             raise Failed(f"/{name} cannot be written: {error.strerror}") from error
 
