@@ -8,8 +8,8 @@ from itertools import islice
 from starlette.types import Receive, Scope, Send
 
 from xapid.auth.audit import AuditLog
-from xapid.http.authentication import Authentication, Parameters, Refused, permit
-from xapid.http.exchange import RAW, send_reply
+from xapid.http.authentication import Authentication, Parameters
+from xapid.http.exchange import RAW
 from xapid.http.raw import RawStream
 
 TYPE = b"Content-Type: text/plain\r\n\r\n"
@@ -28,12 +28,8 @@ class AuditLogHandler:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = Parameters(scope)
-        try:
-            async with self._authentication.session(scope, parameters, "get_audit_log") as session:
-                permit(session, "get_audit_log")
-                await self._send(scope["extensions"][RAW](), parameters.get("since") or "")
-        except Refused as refused:
-            await send_reply(send, refused.reply)
+        async with self._authentication.permitted(scope, parameters, "get_audit_log"):
+            await self._send(scope["extensions"][RAW](), parameters.get("since") or "")
 
     async def _send(self, client: RawStream, since: str) -> None:
         lines = self._audit.lines(since)

@@ -66,6 +66,13 @@ class Authentication:
             if state.ref != reference:
                 self._sessions.end(state.ref)
 
+    @asynccontextmanager
+    async def permitted(self, scope: Scope, parameters: Parameters, action: str) -> AsyncIterator[SessionState]:
+        """The same, of who may use the action. Raises Refused (401, 403)."""
+        async with self.session(scope, parameters, action) as session:
+            permit(session, action)
+            yield session
+
     def _by_reference(self, reference: str) -> SessionState:
         try:
             return self._sessions.get(reference)

@@ -15,7 +15,7 @@ from xapid.datamodel.console import ConsoleProtocol
 from xapid.datamodel.types import Object
 from xapid.datamodel.vm import VmPowerState
 from xapid.http.authentication import Authentication, Parameters, Refused, permit
-from xapid.http.exchange import RAW, send_reply
+from xapid.http.exchange import RAW
 from xapid.http.raw import RawStream
 from xapid.http.reply import error_page
 from xapid.store.store import Store
@@ -39,16 +39,13 @@ class ConsoleHandler:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = Parameters(scope)
-        try:
-            async with self._authentication.session(scope, parameters, "connect_console") as session:
-                endpoint = self._find(session, parameters)
-                reader, writer = await _opened(endpoint)
-                try:
-                    await carry(scope["extensions"][RAW](), reader, writer)
-                finally:
-                    writer.close()
-        except Refused as refused:
-            await send_reply(send, refused.reply)
+        async with self._authentication.session(scope, parameters, "connect_console") as session:
+            endpoint = self._find(session, parameters)
+            reader, writer = await _opened(endpoint)
+            try:
+                await carry(scope["extensions"][RAW](), reader, writer)
+            finally:
+                writer.close()
 
     def _find(self, session: SessionState, parameters: Parameters) -> Endpoint:
         console = self._console(parameters)

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from xapid import __version__
 from xapid.auth.sessions import Sessions
-from xapid.http.authentication import Authentication, Parameters, Refused
+from xapid.http.authentication import Authentication, Parameters
 from xapid.http.exchange import send_reply
 from xapid.http.reply import Reply, error_page
 from xapid.http.turns import Turns
@@ -124,10 +124,7 @@ class MetricsHandler:
         if scope["path"] != PATH:
             await send_reply(send, error_page(404))
             return
-        try:
-            async with self._authentication.session(scope, Parameters(scope), "metrics"):
-                # Taken in the loop, of a piece; written elsewhere, for that takes its time.
-                text = await asyncio.to_thread(text_of, self._figures())
-                await send_reply(send, Reply(200, text, CONTENT_TYPE_LATEST))
-        except Refused as refused:
-            await send_reply(send, refused.reply)
+        async with self._authentication.session(scope, Parameters(scope), "metrics"):
+            # Taken in the loop, of a piece; written elsewhere, for that takes its time.
+            text = await asyncio.to_thread(text_of, self._figures())
+            await send_reply(send, Reply(200, text, CONTENT_TYPE_LATEST))

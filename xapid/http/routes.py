@@ -9,6 +9,7 @@ from enum import Enum, auto
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xapid.datamodel.http_actions import HTTP_ACTIONS
+from xapid.http.authentication import Refused
 from xapid.http.exchange import ROUTE, send_reply
 from xapid.http.head import METHODS
 from xapid.http.reply import error_page
@@ -82,7 +83,10 @@ def standard_routes() -> Routes:
 
 
 class Handlers:
-    """The ASGI application made of one application per route; a route that has none yet is the page 501."""
+    """The ASGI application made of one application per route; a route that has none yet is the page 501.
+
+    A handler that raises Refused is answered for.
+    """
 
     def __init__(self, handlers: Mapping[str, ASGIApp]) -> None:
         self._handlers = handlers
@@ -91,5 +95,8 @@ class Handlers:
         handler = self._handlers.get(scope["extensions"][ROUTE])
         if handler is None:
             await send_reply(send, error_page(501))
-        else:
+            return
+        try:
             await handler(scope, receive, send)
+        except Refused as refused:
+            await send_reply(send, refused.reply)

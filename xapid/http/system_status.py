@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from xapid.backends.host.interface import HostDriver, Packed
 from xapid.backends.interface import BackendError
 from xapid.datamodel import Host
-from xapid.http.authentication import Authentication, Parameters, Refused, permit
+from xapid.http.authentication import Authentication, Parameters, Refused
 from xapid.http.exchange import send_reply
 from xapid.http.reply import Reply, error_page
 from xapid.ops.host.report import capabilities_text, wanted_parts
@@ -45,12 +45,8 @@ class SystemStatusHandler:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = Parameters(scope)
-        try:
-            async with self._authentication.session(scope, parameters, STATUS) as session:
-                permit(session, STATUS)
-                await self._answer(parameters, send)
-        except Refused as refused:
-            await send_reply(send, refused.reply)
+        async with self._authentication.permitted(scope, parameters, STATUS):
+            await self._answer(parameters, send)
 
     async def _answer(self, parameters: Parameters, send: Send) -> None:
         agent = self._runtime.backends.agent(self._runtime.localhost, "host")
@@ -81,15 +77,11 @@ class LogsHandler:
         self._writing = writing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            async with self._authentication.session(scope, Parameters(scope), LOGS) as session:
-                permit(session, LOGS)
-                agent = self._runtime.backends.agent(self._runtime.localhost, "host")
-                with await self._writing.written(partial(_logs, agent)) as file:
-                    hostname = self._runtime.store.get(Host, self._runtime.localhost).hostname
-                    await send_file(file, f"logs-{hostname}.tar.gz", "application/gzip", send)
-        except Refused as refused:
-            await send_reply(send, refused.reply)
+        async with self._authentication.permitted(scope, Parameters(scope), LOGS):
+            agent = self._runtime.backends.agent(self._runtime.localhost, "host")
+            with await self._writing.written(partial(_logs, agent)) as file:
+                hostname = self._runtime.store.get(Host, self._runtime.localhost).hostname
+                await send_file(file, f"logs-{hostname}.tar.gz", "application/gzip", send)
 
 
 async def _report(agent: Agent, wanted: tuple[str, ...], packed: Packed, path: str) -> None:

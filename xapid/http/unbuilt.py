@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from xapid.datamodel import SR, VM, Blob, Pool
 from xapid.datamodel.http_actions import HttpAction
 from xapid.datamodel.types import Object
-from xapid.http.authentication import Authentication, Parameters, Refused, permit
+from xapid.http.authentication import Authentication, Parameters
 from xapid.http.exchange import send_reply
 from xapid.http.reply import Reply, error_page
 from xapid.store.store import Store
@@ -36,17 +36,13 @@ class Unbuilt:
         self._authentication = authentication
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            reply = await self._reply(scope)
-        except Refused as refused:
-            reply = refused.reply
-        await send_reply(send, reply)
+        await send_reply(send, await self._reply(scope))
 
     async def _reply(self, scope: Scope) -> Reply:
         parameters, name = Parameters(scope), self._action.name
         if self._action.roles and name != "post_cli":
-            async with self._authentication.session(scope, parameters, name) as session:
-                permit(session, name)
+            async with self._authentication.permitted(scope, parameters, name):
+                pass
         if name in FIGURES or name == "post_services":
             return NOT_THERE
         if name in OBJECTS and (asked := parameters.get("ref") or parameters.get("uuid")) is not None:
