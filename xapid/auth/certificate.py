@@ -85,6 +85,15 @@ def read_certificate(path: Path) -> CertificateFacts:
         raise CertificateError(f"no certificate can be read from {path}: {error}") from error
 
 
+def stamp_of(path: Path) -> tuple[int, int, int]:
+    """What is another once the file is; zeros while there is none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return 0, 0, 0
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
 UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 """What the library raises for certificates that are out of order, most of it only when a part is asked for."""
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from xapid.auth.certificate import stamp_of
+
 log = logging.getLogger(__name__)
 
 # What clients of the original can speak; some of them know nothing but AES-GCM with an RSA certificate.
@@ -106,20 +108,13 @@ class _Renewed:
 
     def renew(self) -> None:
         authorities = self._authorities()
-        seen = (self._stamp(), authorities)
+        seen = (stamp_of(self._certificate), authorities)
         if seen == self._seen and self._context is not None:
             return
         if self._context is not None:
             log.info("certificates have changed: new connections are shown that in %s", self._certificate)
         self._seen = seen
         self._context = server_context(self._certificate, authorities)
-
-    def _stamp(self) -> tuple[int, int, int]:
-        try:
-            stat = self._certificate.stat()
-        except FileNotFoundError:
-            return 0, 0, 0
-        return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
 def server_context(certificate: Path, authorities: str = "") -> ssl.SSLContext:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xapid.datamodel import Certificate, Host, Message
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.message import Cls
-from xapid.datamodel.types import DateTime
+from xapid.runtime import messages
 from xapid.runtime.context import Runtime
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -93,12 +93,5 @@ class CertificateExpiry:
             else:
                 tx.delete(message)
         if not given:
-            tx.create(
-                Message,
-                name=alert.name,
-                priority=alert.priority,
-                cls=alert.cls,
-                obj_uuid=alert.obj_uuid,
-                timestamp=DateTime.of(self._runtime.clock.now()),
-                body=alert.body,
-            )
+            clock = self._runtime.clock
+            messages.leave(tx, clock, alert.name, alert.priority, alert.cls, alert.obj_uuid, alert.body)

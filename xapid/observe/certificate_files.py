@@ -6,15 +6,13 @@ import logging
 import ssl
 from pathlib import Path
 
-from xapid.auth.certificate import CertificateError, read_certificate
+from xapid.auth.certificate import CertificateError, read_certificate, stamp_of
 from xapid.auth.certificate_records import write_host_certificate
 from xapid.backends.certificates.interface import INTERNAL
 from xapid.datamodel.certificate import CertificateType
 from xapid.runtime.context import Runtime
 
 log = logging.getLogger(__name__)
-
-Stamp = tuple[int, int, int]
 
 
 def shown_files(server: Path | None) -> dict[CertificateType, Path | None]:
@@ -31,12 +29,12 @@ class CertificateFiles:
     def __init__(self, runtime: Runtime, server: Path) -> None:
         self._runtime = runtime
         self._files = {kind: path for kind, path in shown_files(server).items() if path is not None}
-        self._seen = {kind: _stamp(path) for kind, path in self._files.items()}
+        self._seen = {kind: stamp_of(path) for kind, path in self._files.items()}
 
     def look(self) -> None:
         """To be called often."""
         for kind, path in self._files.items():
-            stamp = _stamp(path)
+            stamp = stamp_of(path)
             if stamp != self._seen[kind]:
                 self._seen[kind] = stamp
                 self._record(kind, path)
@@ -52,11 +50,3 @@ class CertificateFiles:
         runtime = self._runtime
         with runtime.store.write() as tx:
             write_host_certificate(runtime.store, tx, runtime.localhost, facts, kind)
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return 0, 0, 0
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from xapid.auth.admission import Admission
-from xapid.datamodel import Message, Pool
+from xapid.datamodel import Pool
 from xapid.datamodel.message import Cls
+from xapid.runtime import messages
 from xapid.runtime.context import Runtime
-from xapid.wire.decode import xml_illegal
 
 EVERY = 3600.0
 """Seconds between two messages."""
@@ -31,12 +31,5 @@ class FailedLoginWatch:
         body = admission.failed.report()
         if body:
             with self._runtime.store.write() as tx:
-                tx.create(
-                    Message,
-                    name=NAME,
-                    priority=PRIORITY,
-                    cls=Cls.Pool,
-                    obj_uuid=self._runtime.store.one(Pool).uuid,
-                    timestamp=self._runtime.clock.date(),
-                    body="".join("\N{REPLACEMENT CHARACTER}" if xml_illegal(each) else each for each in body),
-                )
+                pool = self._runtime.store.one(Pool)
+                messages.leave(tx, self._runtime.clock, NAME, PRIORITY, Cls.Pool, pool.uuid, body)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from xapid.backends.interface import BackendError
 from xapid.backends.storage.interface import Sr, SrFigures, StorageDriver
-from xapid.datamodel import PBD, SR, Host, Message
+from xapid.datamodel import PBD, SR, Host
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.message import Cls
 from xapid.rules.volume_spec import sr_spec
+from xapid.runtime import messages
 from xapid.runtime.context import Runtime
 from xapid.store.rows import new_ref, new_uuid
 from xapid.store.store import Store
@@ -95,15 +96,8 @@ async def plug_all(runtime: Runtime, host: Host) -> None:
     failed = [pbd for pbd in runtime.store.where(PBD, host=host.ref) if not await _plug(runtime, pbd)]
     if failed:
         with runtime.store.write() as tx:
-            tx.create(
-                Message,
-                name=PLUG_FAILED,
-                priority=3,
-                cls=Cls.Host,
-                obj_uuid=host.uuid,
-                timestamp=runtime.clock.date(),
-                body="Not plugged: " + ", ".join(_described(runtime.store, pbd) for pbd in failed),
-            )
+            body = "Not plugged: " + ", ".join(_described(runtime.store, pbd) for pbd in failed)
+            messages.leave(tx, runtime.clock, PLUG_FAILED, 3, Cls.Host, host.uuid, body)
 
 
 def _described(store: Store, pbd: PBD) -> str:

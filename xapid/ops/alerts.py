@@ -1,4 +1,4 @@
-"""Messages that the toolstack leaves for the administrator, each with its urgency, and where all messages begin."""
+"""Messages that the toolstack leaves for the administrator, each with its urgency."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import enum
 
 from xapid.datamodel import VM, Host, Message
 from xapid.datamodel.message import Cls
+from xapid.runtime import messages
 from xapid.runtime.context import Context
-from xapid.wire.decode import xml_illegal
-
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class VmAlert(enum.StrEnum):
@@ -48,20 +46,6 @@ def of_vm(ctx: Context, vm: VM, alert: VmAlert, what: str, *, on: str = "") -> N
 
 
 def leave(ctx: Context, name: str, priority: int, cls: Cls, obj_uuid: str, body: str) -> Message:
-    """Leave a message about an object. Characters that XML cannot carry are replaced."""
+    """Leave a message about an object, in a change of its own or the one that is being made."""
     with ctx.write() as tx:
-        return tx.create(
-            Message,
-            name=_legible(name),
-            priority=priority,
-            cls=cls,
-            obj_uuid=obj_uuid,
-            timestamp=ctx.clock.date(),
-            body=_legible(body),
-        )
-
-
-def _legible(text: str) -> str:
-    if not xml_illegal(text):
-        return text
-    return "".join(REPLACEMENT if xml_illegal(character) else character for character in text)
+        return messages.leave(tx, ctx.clock, name, priority, cls, obj_uuid, body)
