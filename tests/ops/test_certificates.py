@@ -301,6 +301,39 @@ async def test_a_library_that_cannot_be_read_is_said_to_be_corrupt(fresh: FreshH
         await fresh.xapi.host.certificate_sync(host)
 
 
+@pytest.mark.parametrize(
+    "message, name, parameters",
+    [
+        ("get_server_certificate", "certificate.pem", ()),
+        ("uninstall_ca_certificate", "certs/own.pem", ("own.pem",)),
+        ("uninstall_ca_certificate", "certs/own.pem", ("own.pem", True)),
+        ("crl_uninstall", "crls/own.pem", ("own.pem",)),
+    ],
+)
+async def test_a_file_in_trouble_is_told_of_with_the_reason(
+    fresh: FreshHost, host: str, message: str, name: str, parameters: tuple[Any, ...]
+) -> None:
+    (fresh.runtime.config.state_dir / name).mkdir(parents=True)
+
+    with pytest.raises(INTERNAL_ERROR) as error:
+        await fresh.xapi.call(f"host.{message}", host, *parameters)
+
+    verb = "read" if message.startswith("get") else "removed"
+    assert error.value.args == (f"{Path(name).name} cannot be {verb}: Is a directory",)
+
+
+@pytest.mark.parametrize("message, folder", [("install_ca_certificate", "certs"), ("crl_install", "crls")])
+async def test_a_copy_that_cannot_be_written_is_told_of_with_the_reason(
+    fresh: FreshHost, host: str, message: str, folder: str
+) -> None:
+    (fresh.runtime.config.state_dir / folder).write_text("in the way")
+
+    with pytest.raises(INTERNAL_ERROR) as error:
+        await fresh.xapi.call(f"host.{message}", host, "own.pem", AUTHORITY.pem)
+
+    assert error.value.args == ("own.pem cannot be written: File exists",)
+
+
 # --- Those that are trusted for a purpose ------------------------------------------------------------
 
 

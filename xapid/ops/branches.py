@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from xapid.backends.datapath.interface import DatapathDriver
-from xapid.backends.interface import BackendError, NotFound
+from xapid.backends.interface import NotFound
 from xapid.backends.storage.interface import Branch, Disk, NewVolume, StorageDriver, Volume
 from xapid.datamodel import SR, VBD, VDI, VM, Host
 from xapid.datamodel.errors import ApiError
@@ -145,12 +145,10 @@ async def _move(ctx: Context, undo: Undo, moves: Sequence[_Move], take_back: Cal
 async def _switch(move: _Move) -> None:
     """Let one guest go on in its new files. One that has ended meanwhile writes nowhere, and is as good as moved."""
     try:
-        await move.channel.attempt(DatapathDriver.switch, move.domain, move.disks)
+        await move.channel.letting_through(NotFound).call(DatapathDriver.switch, move.domain, move.disks)
     except NotFound as error:
         if error.facts.get("domain") != move.domain:
             raise move.channel.translated(error) from error
-    except BackendError as error:
-        raise move.channel.translated(error) from error
 
 
 def _take_back(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
-from xapid.backends.interface import BackendError, InUse
+from xapid.backends.interface import InUse
 from xapid.backends.storage.interface import Disk, StorageDriver
 from xapid.datamodel import SR, VBD, VDI, Host
 from xapid.datamodel.errors import VDI_IN_USE, ApiError
@@ -35,12 +35,8 @@ async def open_volume(ctx: Context, undo: Undo, host: Host, vbd: VBD, vdi: VDI) 
     repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host)
     volume, write = repository.volume(vdi), vbd.mode is VbdMode.RW
     undo.push(repository.channel, StorageDriver.detach, volume, vbd.uuid)
-    try:
-        return await repository.channel.attempt(StorageDriver.attach, volume, vbd.uuid, write)
-    except InUse as error:
-        raise VDI_IN_USE(vdi.ref) from error
-    except BackendError as error:
-        raise repository.channel.translated(error) from error
+    channel = repository.channel.saying(InUse, lambda _: VDI_IN_USE(vdi.ref))
+    return await channel.call(StorageDriver.attach, volume, vbd.uuid, write)
 
 
 def held(ctx: Context, vbds: Sequence[VBD]) -> AbstractAsyncContextManager[None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
-from xapid.backends.interface import Failed, NotFound
+from xapid.backends.interface import BackendError, Failed, NotFound
 from xapid.backends.programs.interface import ProgramDriver
 from xapid.datamodel import Host
 from xapid.datamodel.errors import XAPI_HOOK_FAILED
@@ -33,11 +34,13 @@ async def run_hooks(ctx: Context, event: str, *arguments: str, reason: str) -> N
     programs = ctx.programs(ctx.store.get(Host, ctx.runtime.localhost))
     for name in await programs.call(ProgramDriver.names, event):
         hook = f"{event}/{name}"
-        try:
-            outcome = await programs.attempt(ProgramDriver.run, event, name, (*arguments, "-reason", reason))
-        except (Failed, NotFound) as error:
-            raise XAPI_HOOK_FAILED(hook, reason, "", error.message) from error
+        run = programs.saying((Failed, NotFound), partial(_cannot_run, hook, reason)).call
+        outcome = await run(ProgramDriver.run, event, name, (*arguments, "-reason", reason))
         if outcome.status == IGNORED and not outcome.signal:
             log.warning("hook %s failed, which is passed over: %s", hook, outcome.stderr.strip())
         elif outcome.status or outcome.signal:
             raise XAPI_HOOK_FAILED(hook, reason, outcome.stdout, outcome.signal or str(outcome.status))
+
+
+def _cannot_run(hook: str, reason: str, error: BackendError) -> XAPI_HOOK_FAILED:
+    return XAPI_HOOK_FAILED(hook, reason, "", error.message)

@@ -8,7 +8,7 @@ from xapid.backends.host.interface import CrashDump, HostDriver
 from xapid.datamodel import Host, HostCrashdump
 from xapid.datamodel.errors import INTERNAL_ERROR
 from xapid.datamodel.types import DateTime
-from xapid.ops.host.report import sent
+from xapid.ops.host.report import proxy_of, sending
 from xapid.runtime.context import Context
 
 
@@ -45,11 +45,8 @@ async def upload(ctx: Context, self: HostCrashdump, url: str, options: dict[str,
     names = [dump.name for dump in await machine.call(HostDriver.crash_dumps) if _is(dump, self)]
     if not names:
         raise INTERNAL_ERROR("the host does not have the dump any more")
-
-    async def send(proxy: str) -> None:
-        await machine.attempt(HostDriver.send_crash_dump, names[0], url, proxy)
-
-    await sent(ctx, machine, url, options, send)
+    with sending(ctx, machine, url) as machine:
+        await machine.call(HostDriver.send_crash_dump, names[0], url, proxy_of(options))
 
 
 def _is(dump: CrashDump, row: HostCrashdump) -> bool:

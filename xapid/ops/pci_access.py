@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xapid.backends.host.interface import HostDriver, PciAccess
-from xapid.backends.interface import BackendError, InUse
+from xapid.backends.interface import InUse
 from xapid.datamodel import PCI, PGPU, Host
 from xapid.datamodel.errors import BOOT_DEVICE_PASSTHROUGH_DISALLOWED
 from xapid.datamodel.pci import PciDom0Access
@@ -25,14 +25,11 @@ async def access_to(ctx: Context, device: PCI) -> PciDom0Access:
 async def let_host_use(ctx: Context, device: PCI, host_uses_it: bool) -> PciDom0Access:
     """From the next boot on. Raises BOOT_DEVICE_PASSTHROUGH_DISALLOWED for what the host boots from."""
     host = ctx.store.get(Host, device.host)
-    machine = ctx.machine(host)
+    machine = ctx.machine(host).saying(
+        InUse, lambda error: BOOT_DEVICE_PASSTHROUGH_DISALLOWED(error.facts.get("device", ""))
+    )
     async with ctx.lock(host):
-        try:
-            await machine.attempt(HostDriver.set_pci_access, device.pci_id, host_uses_it)
-        except InUse as error:
-            raise BOOT_DEVICE_PASSTHROUGH_DISALLOWED(error.facts.get("device", "")) from error
-        except BackendError as error:
-            raise machine.translated(error) from error
+        await machine.call(HostDriver.set_pci_access, device.pci_id, host_uses_it)
         access = await access_to(ctx, device)
         with ctx.write() as tx:
             for card in ctx.store.where(PGPU, host=host.ref):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from xapid.backends.host.interface import HostDriver
-from xapid.backends.interface import BackendError, BadConfig
+from xapid.backends.interface import BadConfig
 from xapid.datamodel import Host, Pool
 from xapid.datamodel.errors import INVALID_VALUE, NOT_IMPLEMENTED, OPERATION_NOT_ALLOWED
 from xapid.datamodel.pool import PoolGuestSecurebootReadiness
@@ -31,13 +31,10 @@ async def set_custom_uefi_certificates(ctx: Context, self: Pool, value: str) -> 
 
 
 async def _use(ctx: Context, host: Host, archive: str) -> None:
-    machine = ctx.machine(host)
-    try:
-        await machine.attempt(HostDriver.use_uefi_certificates, archive)
-    except BadConfig as error:
-        raise INVALID_VALUE("custom_uefi_certificates", error.message) from error
-    except BackendError as error:
-        raise machine.translated(error) from error
+    machine = ctx.machine(host).saying(
+        BadConfig, lambda error: INVALID_VALUE("custom_uefi_certificates", error.message)
+    )
+    await machine.call(HostDriver.use_uefi_certificates, archive)
 
 
 async def write_uefi_certificates_to_disk(ctx: Context, host: Host) -> None:

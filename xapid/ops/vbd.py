@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from xapid.backends.domain.interface import DomainDriver
-from xapid.backends.interface import BackendError, Busy, InUse
+from xapid.backends.interface import Busy, InUse
 from xapid.backends.storage.interface import Disk, StorageDriver
 from xapid.datamodel import SR, VBD, VDI, VM, Host, VBD_metrics
 from xapid.datamodel.errors import (
@@ -123,13 +123,8 @@ async def _unplug(ctx: Context, vbd: VBD, operation: VbdOperations, *, force: bo
         vbd = ctx.now(vbd)
         vm = ctx.store.get(VM, vbd.VM)
         host = host_of(ctx, vm)
-        channel = ctx.domains(host)
-        try:
-            await channel.attempt(DomainDriver.detach_disk, vm.uuid, vbd.uuid, force)
-        except (Busy, InUse) as error:
-            raise DEVICE_DETACH_REJECTED("VBD", vbd.ref, "") from error
-        except BackendError as error:
-            raise channel.translated(error) from error
+        domains = ctx.domains(host).saying((Busy, InUse), lambda _: DEVICE_DETACH_REJECTED("VBD", vbd.ref, ""))
+        await domains.call(DomainDriver.detach_disk, vm.uuid, vbd.uuid, force)
         await close_volumes(ctx, host, [vbd])
         with ctx.write() as tx:
             tx.set(vbd, currently_attached=False, device="")

@@ -45,15 +45,13 @@ async def _ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
     while True:
         bridge = Bridge(network.bridge, network.uuid, network.MTU)
         try:
-            await channel.attempt(NetworkDriver.ensure_bridge, bridge)
+            await channel.letting_through(AlreadyExists).call(NetworkDriver.ensure_bridge, bridge)
             return
         except AlreadyExists as error:
             network = ctx.now(network)
             if not _may_be_renamed(ctx.store, network, host) or len(taken) > NAMES_TRIED:
                 raise channel.translated(error) from error
             log.info("%s: the bridge of network %s gets another name", error.message, network.uuid)
-        except BackendError as error:
-            raise channel.translated(error) from error
         taken |= {network.bridge, *(other.name for other in await channel.call(NetworkDriver.bridges))}
         with ctx.write() as tx:
             tx.set(network, bridge=bridges.free_name(ctx.store, taken))
@@ -83,7 +81,7 @@ async def release_bridges(ctx: Context, host: Host, networks: Iterable[str]) -> 
 async def remove_bridge(ctx: Context, host: Host, bridge: str) -> None:
     """Remove a bridge unless something is joined to it after all. What goes wrong is logged."""
     try:
-        await ctx.network(host).attempt(NetworkDriver.remove_bridge, bridge)
+        await ctx.network(host).letting_through(BackendError).call(NetworkDriver.remove_bridge, bridge)
     except InUse:
         log.info("bridge %s is still in use", bridge)
     except BackendError as error:

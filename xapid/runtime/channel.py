@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from xapid.backends.interface import BackendError
@@ -13,12 +14,23 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E = TypeVar("E", bound=BackendError)
+
+Kinds = type[E] | tuple[type[E], ...]
+"""Of errors, as ``except`` takes them."""
+
+
+@dataclass
+class _First:
+    """What must be on disk before the next call."""
+
+    generation: int = 0
 
 
 class Channel:
-    """Calls of one operation to one back end of one host."""
+    """Calls of one operation to one back end of one host. Errors of the back end arrive as errors of the API."""
 
-    __slots__ = ("_agent", "_store", "_translate", "_until", "target")
+    __slots__ = ("_agent", "_first", "_sayings", "_store", "_translate", "target")
 
     def __init__(
         self, agent: Agent, store: Store, target: str, translate: Callable[[BackendError, Store], Exception]
@@ -26,7 +38,8 @@ class Channel:
         self._agent = agent
         self._store = store
         self._translate = translate
-        self._until = 0
+        self._first = _First()
+        self._sayings: tuple[tuple[Kinds[Any], Callable[[Any], Exception | None]], ...] = ()
         self.target = target
         """Kind and host, by which the agent is found again after a restart."""
 
@@ -37,21 +50,34 @@ class Channel:
 
     def wait_for(self, generation: int) -> None:
         """The next call goes out only when this is on disk."""
-        self._until = max(self._until, generation)
+        self._first.generation = max(self._first.generation, generation)
+
+    def saying(self, kinds: Kinds[E], say: Callable[[E], Exception | None]) -> Channel:
+        """The same channel, where errors of these kinds arrive as what ``say`` makes of them; None: as elsewhere."""
+        channel = Channel(self._agent, self._store, self.target, self._translate)
+        channel._first = self._first
+        channel._sayings = (*self._sayings, (kinds, say))
+        return channel
+
+    def letting_through(self, kinds: Kinds[E]) -> Channel:
+        """The same channel, where errors of these kinds arrive as they are: for callers that go on after them."""
+        return self.saying(kinds, lambda error: error)
 
     async def call(self, method: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a method of the driver. Its errors arrive as errors of the API."""
+        """Call a method of the driver."""
+        if self._first.generation:
+            await self._store.durable(self._first.generation)
         try:
-            return await self.attempt(method, *args, **kwargs)
+            return await self._agent.call(method, *args, **kwargs)
         except BackendError as error:
-            raise self.translated(error) from error
+            said = self.translated(error)
+            if said is error:
+                raise
+            raise said from error
 
     def translated(self, error: BackendError) -> Exception:
         """What an error of the back end is in the API."""
+        for kinds, say in self._sayings:
+            if isinstance(error, kinds) and (said := say(error)) is not None:
+                return said
         return self._translate(error, self._store)
-
-    async def attempt(self, method: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The same for callers that act on the driver's own errors."""
-        if self._until:
-            await self._store.durable(self._until)
-        return await self._agent.call(method, *args, **kwargs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xapid.backends.host.interface import HostDriver
-from xapid.backends.interface import BackendError, NotSupported
+from xapid.backends.interface import NotSupported
 from xapid.datamodel import PCI, VM, Host
 from xapid.datamodel.errors import NVIDIA_SRIOV_MISCONFIGURED, PGPU_IN_USE_BY_VM
 from xapid.ops import pci
@@ -21,12 +21,7 @@ async def nvidia_vf_setup(ctx: Context, host: Host, pf: PCI, enable: bool) -> No
     vms = [vm.ref for vm in ctx.store.all(VM) if pf.ref in vm.attached_PCIs]
     if vms:
         raise PGPU_IN_USE_BY_VM(*vms)
-    machine = ctx.machine(host)
+    machine = ctx.machine(host).saying(NotSupported, lambda _: NVIDIA_SRIOV_MISCONFIGURED(host.ref, pf.device_name))
     async with ctx.lock(pf):
-        try:
-            await machine.attempt(HostDriver.share_nvidia_card, pf.pci_id, enable)
-        except NotSupported as error:
-            raise NVIDIA_SRIOV_MISCONFIGURED(host.ref, pf.device_name) from error
-        except BackendError as error:
-            raise machine.translated(error) from error
+        await machine.call(HostDriver.share_nvidia_card, pf.pci_id, enable)
     await pci.scan(ctx, host)

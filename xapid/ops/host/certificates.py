@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from contextlib import suppress
 
 from cryptography import x509
 
@@ -25,16 +26,17 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.pool import PoolAllowedOperations
 from xapid.ops.certificate_names import check_authority_name, check_list_name
+from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
 from xapid.store.store import Store
+
+NOT_SHOWN = "this host shows no certificate: HTTPS was never switched on"
 
 
 async def get_server_certificate(ctx: Context, host: Host) -> str:
     """The certificate alone, in PEM: anybody may ask for it."""
-    try:
-        return without_key(await ctx.certificates(host).attempt(CertificateDriver.read, OWN, SERVER))
-    except NotFound as error:
-        raise INTERNAL_ERROR("this host shows no certificate: HTTPS was never switched on") from error
+    shelves = ctx.certificates(host).saying(NotFound, lambda _: INTERNAL_ERROR(NOT_SHOWN))
+    return without_key(await shelves.call(CertificateDriver.read, OWN, SERVER))
 
 
 async def install_server_certificate(
@@ -106,19 +108,24 @@ def _is_address(text: str) -> bool:
 
 async def install_ca_certificate(ctx: Context, host: Host, name: str, cert: str) -> None:
     check_authority_name(name)
-    try:
-        await ctx.certificates(host).attempt(CertificateDriver.add, AUTHORITIES, name, cert)
-    except AlreadyExists as error:
-        raise CERTIFICATE_ALREADY_EXISTS(name) from error
+    shelves = ctx.certificates(host).saying(AlreadyExists, lambda _: CERTIFICATE_ALREADY_EXISTS(name))
+    await shelves.call(CertificateDriver.add, AUTHORITIES, name, cert)
 
 
 async def uninstall_ca_certificate(ctx: Context, host: Host, name: str, force: bool) -> None:
     check_authority_name(name)
-    try:
-        await ctx.certificates(host).attempt(CertificateDriver.remove, AUTHORITIES, name)
-    except NotFound as error:
-        if not force:
-            raise CERTIFICATE_DOES_NOT_EXIST(name) from error
+    shelves = ctx.certificates(host)
+    if force:
+        await remove(shelves, AUTHORITIES, name)
+        return
+    shelves = shelves.saying(NotFound, lambda _: CERTIFICATE_DOES_NOT_EXIST(name))
+    await shelves.call(CertificateDriver.remove, AUTHORITIES, name)
+
+
+async def remove(shelves: Channel, shelf: str, name: str) -> None:
+    """Remove a file, unless it is gone already."""
+    with suppress(NotFound):
+        await shelves.letting_through(NotFound).call(CertificateDriver.remove, shelf, name)
 
 
 async def certificate_list(ctx: Context, host: Host) -> list[str]:
@@ -127,29 +134,25 @@ async def certificate_list(ctx: Context, host: Host) -> list[str]:
 
 async def certificate_sync(ctx: Context, host: Host) -> None:
     """Look whether all of it can be read. Raises CERTIFICATE_LIBRARY_CORRUPT."""
-    channel = ctx.certificates(host)
+    shelves = ctx.certificates(host).letting_through(BackendError)
     for shelf, read in ((AUTHORITIES, parsed), (REVOKED, x509.load_pem_x509_crl)):
         try:
-            for name in await channel.attempt(CertificateDriver.names, shelf):
-                read((await channel.attempt(CertificateDriver.read, shelf, name)).encode())
+            for name in await shelves.call(CertificateDriver.names, shelf):
+                read((await shelves.call(CertificateDriver.read, shelf, name)).encode())
         except (BackendError, ValueError) as error:
             raise CERTIFICATE_LIBRARY_CORRUPT() from error
 
 
 async def crl_install(ctx: Context, host: Host, name: str, crl: str) -> None:
     check_list_name(name)
-    try:
-        await ctx.certificates(host).attempt(CertificateDriver.add, REVOKED, name, crl)
-    except AlreadyExists as error:
-        raise CRL_ALREADY_EXISTS(name) from error
+    shelves = ctx.certificates(host).saying(AlreadyExists, lambda _: CRL_ALREADY_EXISTS(name))
+    await shelves.call(CertificateDriver.add, REVOKED, name, crl)
 
 
 async def crl_uninstall(ctx: Context, host: Host, name: str) -> None:
     check_list_name(name)
-    try:
-        await ctx.certificates(host).attempt(CertificateDriver.remove, REVOKED, name)
-    except NotFound as error:
-        raise CRL_DOES_NOT_EXIST(name) from error
+    shelves = ctx.certificates(host).saying(NotFound, lambda _: CRL_DOES_NOT_EXIST(name))
+    await shelves.call(CertificateDriver.remove, REVOKED, name)
 
 
 async def crl_list(ctx: Context, host: Host) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from xapid.backends.host.interface import HostDriver, TimeSource
-from xapid.backends.interface import BackendError, BadConfig
+from xapid.backends.interface import BadConfig
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INVALID_NTP_CONFIG, INVALID_VALUE, NOT_ALLOWED_WHEN_NTP_IS_ENABLED
 from xapid.datamodel.host import HostNtpMode
@@ -42,13 +42,8 @@ async def list_timezones(ctx: Context, self: Host) -> list[str]:
 
 async def set_timezone(ctx: Context, self: Host, value: str) -> None:
     async with ctx.lock(self):
-        machine = ctx.machine(self)
-        try:
-            await machine.attempt(HostDriver.set_timezone, value)
-        except BadConfig as error:
-            raise INVALID_VALUE("timezone", value) from error
-        except BackendError as error:
-            raise machine.translated(error) from error
+        machine = ctx.machine(self).saying(BadConfig, lambda _: INVALID_VALUE("timezone", value))
+        await machine.call(HostDriver.set_timezone, value)
         with ctx.write() as tx:
             tx.set(ctx.now(self), timezone=value)
 
@@ -85,13 +80,8 @@ async def set_ntp_custom_servers(ctx: Context, self: Host, value: tuple[str, ...
 
 
 async def _take_time_from(ctx: Context, host: Host, mode: HostNtpMode, servers: tuple[str, ...]) -> None:
-    machine = ctx.machine(host)
-    try:
-        await machine.attempt(HostDriver.set_time_source, TimeSource(mode), tuple(servers))
-    except BadConfig as error:
-        raise INVALID_NTP_CONFIG(error.message) from error
-    except BackendError as error:
-        raise machine.translated(error) from error
+    machine = ctx.machine(host).saying(BadConfig, lambda error: INVALID_NTP_CONFIG(error.message))
+    await machine.call(HostDriver.set_time_source, TimeSource(mode), tuple(servers))
 
 
 async def get_ntp_servers_status(ctx: Context, self: Host) -> dict[str, str]:

@@ -8,7 +8,7 @@ from xml.parsers.expat import ExpatError
 
 import orjson
 
-from xapid.backends.interface import BackendError, Failed, NotFound
+from xapid.backends.interface import Failed, NotFound
 from xapid.backends.programs.interface import EXTENSIONS, Outcome, ProgramDriver
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INTERNAL_ERROR, MESSAGE_METHOD_UNKNOWN, OtherError
@@ -47,16 +47,13 @@ async def call_here(ctx: Context, name: str, params: list[Any]) -> Any:
 
 async def run(ctx: Context, host: Host, name: str, params: list[Any]) -> Any:
     """What an extension answers. Raises MESSAGE_METHOD_UNKNOWN without one, and the error that it answers with."""
-    programs = ctx.programs(host)
-    try:
-        with ctx.task.cancellable():
-            outcome = await programs.attempt(ProgramDriver.run, EXTENSIONS, name, ("--xmlrpc",), _spelled(name, params))
-    except NotFound as error:
-        raise MESSAGE_METHOD_UNKNOWN(name) from error
-    except Failed as error:
-        raise _broken(ctx, name, "cannot be run", "", error.message) from error
-    except BackendError as error:
-        raise programs.translated(error) from error
+    programs = (
+        ctx.programs(host)
+        .saying(NotFound, lambda _: MESSAGE_METHOD_UNKNOWN(name))
+        .saying(Failed, lambda error: _broken(ctx, name, "cannot be run", "", error.message))
+    )
+    with ctx.task.cancellable():
+        outcome = await programs.call(ProgramDriver.run, EXTENSIONS, name, ("--xmlrpc",), _spelled(name, params))
     return _answer(ctx, name, outcome)
 
 

@@ -20,14 +20,13 @@ from xapid.runtime.context import Context
 async def call_plugin(ctx: Context, host: Host, plugin: str, fn: str, args: dict[str, str]) -> str:
     """Run a plug-in of a host: one argument, a call in XML-RPC with the caller's session, and it prints the answer."""
     call = xmlrpc.client.dumps((ctx.session.ref, args), fn)
-    programs = ctx.programs(host)
-    try:
-        with ctx.task.cancellable():
-            outcome = await programs.attempt(ProgramDriver.run, PLUGINS, plugin, (call,))
-    except NotFound as error:
-        raise XENAPI_MISSING_PLUGIN(plugin) from error
-    except Failed as error:
-        raise XENAPI_PLUGIN_FAILURE("non-zero exit", "", error.message) from error
+    programs = (
+        ctx.programs(host)
+        .saying(NotFound, lambda _: XENAPI_MISSING_PLUGIN(plugin))
+        .saying(Failed, lambda error: XENAPI_PLUGIN_FAILURE("non-zero exit", "", error.message))
+    )
+    with ctx.task.cancellable():
+        outcome = await programs.call(ProgramDriver.run, PLUGINS, plugin, (call,))
     return _answer(outcome)
 
 

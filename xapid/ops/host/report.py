@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from xml.etree import ElementTree
 
 from xapid.backends.host.interface import HostDriver, ReportPart
-from xapid.backends.interface import BackendError, BadConfig
+from xapid.backends.interface import BadConfig
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INVALID_VALUE
 from xapid.runtime.channel import Channel
@@ -47,23 +48,22 @@ async def bugreport_upload(ctx: Context, host: Host, url: str, options: dict[str
     """Make a report and send it; gives up when the task is cancelled."""
     machine = ctx.machine(host)
     wanted = wanted_parts(await machine.call(HostDriver.report_parts))
-
-    async def send(proxy: str) -> None:
-        await machine.attempt(HostDriver.send_report, url, proxy, wanted)
-
-    await sent(ctx, machine, url, options, send)
+    with sending(ctx, machine, url) as machine:
+        await machine.call(HostDriver.send_report, url, proxy_of(options), wanted)
 
 
-async def sent(
-    ctx: Context, machine: Channel, url: str, options: dict[str, str], send: Callable[[str], Awaitable[None]]
-) -> None:
-    """Have something sent to ``url``, through the proxy that the options name. Raises INVALID_VALUE."""
+@contextmanager
+def sending(ctx: Context, machine: Channel, url: str) -> Iterator[Channel]:
+    """The way to have something sent to ``url``. Raises INVALID_VALUE, as does the call on it.
+
+    Meanwhile the task can be cancelled.
+    """
     if not url:
         raise INVALID_VALUE("url", url)
-    try:
-        with ctx.task.cancellable():
-            await send(options.get("http_proxy", ""))
-    except BadConfig as error:
-        raise INVALID_VALUE(error.facts["key"], error.facts["value"]) from error
-    except BackendError as error:
-        raise machine.translated(error) from error
+    with ctx.task.cancellable():
+        yield machine.saying(BadConfig, lambda error: INVALID_VALUE(error.facts["key"], error.facts["value"]))
+
+
+def proxy_of(options: dict[str, str]) -> str:
+    """Through which something is to be sent; empty: through none."""
+    return options.get("http_proxy", "")

@@ -8,7 +8,7 @@ import re
 from typing import NoReturn
 
 from xapid.backends.host.interface import HostDriver
-from xapid.backends.interface import BackendError, BadConfig
+from xapid.backends.interface import BadConfig
 from xapid.datamodel import VM, Host, Pool, Secret
 from xapid.datamodel.errors import (
     HOST_NAME_INVALID,
@@ -120,13 +120,8 @@ async def set_hostname_live(ctx: Context, host: Host, hostname: str) -> None:
     if reason:
         raise HOST_NAME_INVALID(reason)
     async with ctx.lock(host):
-        machine = ctx.machine(host)
-        try:
-            await machine.attempt(HostDriver.set_hostname, hostname)
-        except BadConfig as error:
-            raise HOST_NAME_INVALID(error.message) from error
-        except BackendError as error:
-            raise machine.translated(error) from error
+        machine = ctx.machine(host).saying(BadConfig, lambda error: HOST_NAME_INVALID(error.message))
+        await machine.call(HostDriver.set_hostname, hostname)
         domain = ctx.store.find(VM, host.control_domain)
         with ctx.write() as tx:
             tx.set(ctx.now(host), hostname=hostname)

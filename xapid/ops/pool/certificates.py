@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from uuid import uuid4
 
 from xapid.auth import offered
 from xapid.auth.certificate import as_pem, facts_of
 from xapid.auth.certificate_records import authorities, write_trusted
 from xapid.backends.certificates.interface import AUTHORITIES, REVOKED, TRUSTED, CertificateDriver
-from xapid.backends.interface import NotFound
 from xapid.datamodel import Certificate, Host, Pool
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.errors import (
@@ -165,7 +163,7 @@ async def _make_alike(coordinator: Channel, other: Channel, shelf: str, names: t
     there = await other.call(CertificateDriver.names, shelf)
     for name in there:
         if name not in names:
-            await _remove(other, shelf, name)
+            await hosts.remove(other, shelf, name)
     for name in names:
         text = await coordinator.call(CertificateDriver.read, shelf, name)
         await other.call(CertificateDriver.replace, shelf, name, text)
@@ -199,9 +197,4 @@ async def put_everywhere(ctx: Context, shelf: str, name: str, text: str) -> None
 
 async def _remove_everywhere(ctx: Context, shelf: str, name: str) -> None:
     for host in ctx.store.all(Host):
-        await _remove(ctx.certificates(host), shelf, name)
-
-
-async def _remove(channel: Channel, shelf: str, name: str) -> None:
-    with suppress(NotFound):
-        await channel.attempt(CertificateDriver.remove, shelf, name)
+        await hosts.remove(ctx.certificates(host), shelf, name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
 from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec
-from xapid.backends.interface import BackendError, NotFound
+from xapid.backends.interface import NotFound
 from xapid.backends.storage.interface import Disk
 from xapid.datamodel import VBD, VIF, VM, Host
 from xapid.datamodel.errors import HANDLE_INVALID, INVALID_VALUE, NOT_IMPLEMENTED, OTHER_OPERATION_IN_PROGRESS
@@ -96,15 +97,14 @@ async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSe
 
 
 async def _started(channel: Channel, spec: DomainSpec, paused: bool) -> Domain:
-    try:
-        return await channel.attempt(DomainDriver.start, spec, paused)
-    except NotFound as error:
-        path = error.facts.get("path", "")
-        if not path or path not in (spec.kernel, spec.ramdisk):
-            raise channel.translated(error) from error
-        raise INVALID_VALUE("kernel" if path == spec.kernel else "ramdisk", path, error.message) from error
-    except BackendError as error:
-        raise channel.translated(error) from error
+    return await channel.saying(NotFound, partial(_nothing_to_boot, spec)).call(DomainDriver.start, spec, paused)
+
+
+def _nothing_to_boot(spec: DomainSpec, error: NotFound) -> INVALID_VALUE | None:
+    path = error.facts.get("path", "")
+    if not path or path not in (spec.kernel, spec.ramdisk):
+        return None
+    return INVALID_VALUE("kernel" if path == spec.kernel else "ramdisk", path, error.message)
 
 
 def record_started(ctx: Context, vm: VM, host: Host, domain: Domain, boot: BootSettings) -> None:

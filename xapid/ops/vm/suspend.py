@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from xapid.backends.domain.interface import DomainDriver, DomainState
-from xapid.backends.interface import BackendError, NoSpace
+from xapid.backends.interface import NoSpace
 from xapid.backends.storage.interface import Disk, NewVolume, StorageDriver, Volume, VolumeFormat
 from xapid.datamodel import SR, VDI, VM, Host, Pool
 from xapid.datamodel.errors import (
@@ -133,12 +133,8 @@ async def _create_image(ctx: Context, vm: VM, repository: Repository) -> VDI:
     new = NewVolume(new_uuid(), memory.suspend_image_size(ctx.store, vm), IMAGE_NAME, VolumeFormat.raw, VdiType.suspend)
     async with repositories.marked(ctx, [(repository.row, StorageOperations.vdi_create)]) as undo:
         undo.push(repository.channel, StorageDriver.destroy, volume_spec.unborn(repository.spec, new))
-        try:
-            made = await repository.channel.attempt(StorageDriver.create, repository.spec, new)
-        except NoSpace as error:
-            raise SR_SUSPEND_SPACE_INSUFFICIENT(repository.row.ref) from error
-        except BackendError as error:
-            raise repository.channel.translated(error) from error
+        channel = repository.channel.saying(NoSpace, lambda _: SR_SUSPEND_SPACE_INSUFFICIENT(repository.row.ref))
+        made = await channel.call(StorageDriver.create, repository.spec, new)
         with ctx.write() as tx:
             image = vdi.record(
                 tx,
