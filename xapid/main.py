@@ -9,8 +9,8 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -415,11 +415,9 @@ async def keep_house(runtime: Runtime, certificate: Path) -> None:
     files = CertificateFiles(runtime, certificate)
     expiry, failed = CertificateExpiry(runtime), FailedLoginWatch(runtime)
     while True:
-        await _guarded(collector.collect)
-        await _guarded(files.look)
-        await _guarded(expiry.look)
-        await _guarded(failed.look)
-        await _guarded(partial(heartbeat, runtime.store))
+        for look in (collector.collect, files.look, expiry.look, failed.look, partial(heartbeat, runtime.store)):
+            with _going_on("housekeeping failed"):
+                look()
         await asyncio.sleep(EVERY)
 
 
@@ -427,10 +425,8 @@ async def keep_validating(runtime: Runtime) -> None:
     """Let go who may not be here any more. By itself, for a directory may take its time."""
     admission: Admission = runtime.services["admission"]
     while True:
-        try:
+        with _going_on("the users of the directory could not be looked up"):
             await admission.validate()
-        except Exception:
-            log.exception("the users of the directory could not be looked up")
         await asyncio.sleep(EVERY)
 
 
@@ -438,15 +434,14 @@ async def keep_listening(runtime: Runtime) -> None:
     """See which members were not heard of for long."""
     while True:
         await asyncio.sleep(EVERY)
-        try:
+        with _going_on("it was not seen which members are silent"):
             await look_for_silent(Context(runtime, runtime.tasks.dummy("look_for_silent")))
-        except Exception:
-            log.exception("it was not seen which members are silent")
 
 
-async def _guarded(work: Callable[[], None]) -> None:
-    """Housekeeping goes on although one pass failed."""
+@contextmanager
+def _going_on(failed: str) -> Iterator[None]:
+    """What is done again and again goes on although it failed once."""
     try:
-        work()
+        yield
     except Exception:
-        log.exception("housekeeping failed")
+        log.exception(failed)

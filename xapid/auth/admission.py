@@ -28,7 +28,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.roles import CLIENT_CERT, STATIC_ROLES
 from xapid.datamodel.types import NULL, DateTime
-from xapid.runtime.clock import Clock
+from xapid.runtime.clock import Clock, Turn
 from xapid.store.store import Store
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class Admission:
         self._asking = Slots(lambda: store.one(Pool).ext_auth_max_threads)
         self._salt = secrets.token_bytes(16)
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
-        self._next_look = float("-inf")
+        self._turn = Turn(clock, LOOK, at_once=True)
         self.failed = FailedLogins()
 
     # --- By password -----------------------------------------------------------------------------
@@ -231,11 +231,9 @@ class Admission:
 
     async def validate(self) -> None:
         """End the sessions of users whom the directory or the pool has dropped meanwhile. To be called often."""
-        moment = self._clock.monotonic()
-        if moment < self._next_look:
+        if not self._turn.has_come():
             return
-        self._next_look = moment + LOOK
-        directory = self.directory()
+        moment, directory = self._clock.monotonic(), self.directory()
         for state in self._sessions.all():
             if not state.user_sid:
                 continue

@@ -8,6 +8,7 @@ from xapid.datamodel import Certificate, Host, Message
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.message import Cls
 from xapid.runtime import messages
+from xapid.runtime.clock import Turn
 from xapid.runtime.context import Runtime
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -65,14 +66,12 @@ class CertificateExpiry:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._next = float("-inf")
+        self._turn = Turn(runtime.clock, EVERY, at_once=True)
 
     def look(self) -> None:
         """To be called often."""
-        moment = self._runtime.clock.monotonic()
-        if moment < self._next:
+        if not self._turn.has_come():
             return
-        self._next = moment + EVERY
         store, now = self._runtime.store, self._runtime.clock.now()
         alerts = [alert for each in store.all(Certificate) if (alert := alert_about(store, each, now)) is not None]
         if alerts:

@@ -6,6 +6,7 @@ from xapid.auth.admission import Admission
 from xapid.datamodel import Pool
 from xapid.datamodel.message import Cls
 from xapid.runtime import messages
+from xapid.runtime.clock import Turn
 from xapid.runtime.context import Runtime
 
 EVERY = 3600.0
@@ -19,14 +20,12 @@ class FailedLoginWatch:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._next = runtime.clock.monotonic() + EVERY
+        self._turn = Turn(runtime.clock, EVERY, at_once=False)
 
     def look(self) -> None:
         """To be called often."""
-        moment = self._runtime.clock.monotonic()
-        if moment < self._next:
+        if not self._turn.has_come():
             return
-        self._next = moment + EVERY
         admission: Admission = self._runtime.services["admission"]
         body = admission.failed.report()
         if body:

@@ -20,3 +20,21 @@ class Clock:
 
     def date(self) -> DateTime:
         return DateTime.of(self.now())
+
+
+class Turn:
+    """When it is time for something again whose owner is asked more often. By the clock that never jumps."""
+
+    def __init__(self, clock: Clock, every: float, *, at_once: bool) -> None:
+        """``at_once``: the first time is now, and not after as many seconds."""
+        self._clock = clock
+        self._every = every
+        self._next = clock.monotonic() + (0.0 if at_once else every)
+
+    def has_come(self) -> bool:
+        """Whether it is time. If so, the next time is ``every`` seconds from now."""
+        moment = self._clock.monotonic()
+        if moment < self._next:
+            return False
+        self._next = moment + self._every
+        return True
