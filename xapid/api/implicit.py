@@ -7,9 +7,10 @@ from typing import Any
 
 from xapid.datamodel.columns import column_name
 from xapid.datamodel.errors import MAP_DUPLICATE_KEY
-from xapid.datamodel.types import CLASSES, Field, MessageSpec, Object, StringType
+from xapid.datamodel.types import CLASSES, Field, MessageSpec, Object, Passwords, StringType
 from xapid.runtime.context import Context
 from xapid.runtime.texts import check_text
+from xapid.store.kept_apart import spelled
 from xapid.store.query import select
 from xapid.wire.records import Rows
 
@@ -69,25 +70,30 @@ def _setter(cls: type[Object], field: Field) -> Run:
 
 
 def _adder_to_map(cls: type[Object], field: Field) -> Run:
-    name, column = field.name, column_name(field)
+    name, column, stored = field.name, column_name(field), _stored_keys(field)
 
     def add_to(ctx: Context, self: str, key: Any, value: Any) -> None:
         row = ctx.store.get(cls, self)
         check_text({key: value})
         present = row.__dict__[name]
-        if key in present:
+        if stored(key) in present:
             raise MAP_DUPLICATE_KEY(cls.spec.name, column, self, key)
         ctx.change(row, **{name: {**present, key: value}})
 
     return add_to
 
 
+def _stored_keys(field: Field) -> Callable[[Any], Any]:
+    """From the key that a client says to that which the map has for it: another if it is of a password."""
+    return spelled if field.passwords is not Passwords.shown else lambda key: key
+
+
 def _remover_from_map(cls: type[Object], field: Field) -> Run:
-    name = field.name
+    name, stored = field.name, _stored_keys(field)
 
     def remove_from(ctx: Context, self: str, key: Any) -> None:
         row = ctx.store.get(cls, self)
-        present = row.__dict__[name]
+        present, key = row.__dict__[name], stored(key)
         if key in present:
             ctx.change(row, **{name: {each: value for each, value in present.items() if each != key}})
 

@@ -29,6 +29,7 @@ from xapid.datamodel.types import (
     DateTime,
     Object,
     Param,
+    Passwords,
     Ref,
     Set,
     derived,
@@ -251,6 +252,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
             "What switching on from afar needs, such as an address and a user; passwords stand in objects "
             "of class secret."
         ),
+        passwords=Passwords.handed_over,
         since="midnight-ride",
     )
     local_cache_sr: Ref[SR] = static(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER
 from xapid.datamodel.roles import POOL_OPERATOR
-from xapid.datamodel.types import STRING_MAP, Object, Param, Ref, dynamic, message, ref, rw, static
+from xapid.datamodel.types import STRING_MAP, Object, Param, Passwords, Ref, dynamic, message, ref, rw, static
 
 if TYPE_CHECKING:
     from xapid.datamodel.host import Host
@@ -23,7 +23,8 @@ class PBD(Object, roles=POOL_OPERATOR, constructor=True):
         doc=(
             "Where the repository is and how to get there, in keys that depend on its type; a password's key "
             "ends in _secret and holds the uuid of a secret."
-        )
+        ),
+        passwords=Passwords.copied,
     )
     currently_attached: bool = dynamic(
         doc="Whether the host has the repository plugged, so that its disks can be used there."

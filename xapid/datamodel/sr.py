@@ -24,6 +24,7 @@ from xapid.datamodel.types import (
     STRING_MAP,
     Object,
     Param,
+    Passwords,
     Ref,
     Set,
     derived,
@@ -134,7 +135,11 @@ class SR(Object, roles=POOL_OPERATOR):
     )
     tags: Set[str] = rw((), "Words by which people find objects.", roles=VM_OPERATOR, since="orlando")
     sm_config: dict[str, str] = rw(
-        {}, "Keys that the driver of the repository reads, such as type = cd for drives of the host.", since="miami"
+        {},
+        "Keys that the driver of the repository reads, such as type = cd for drives of the host; passwords stand in "
+        "objects of class secret.",
+        passwords=Passwords.copied,
+        since="miami",
     )
     blobs: dict[str, Ref[Blob]] = dynamic({}, "Binary data kept with the object, by name.", since="orlando")
     local_cache_enabled: bool = dynamic(

@@ -376,6 +376,17 @@ class Kind(enum.Enum):
     """The server."""
 
 
+class Passwords(enum.Enum):
+    """What becomes of a password that somebody writes into a map, under a key that ends so."""
+
+    shown = "shown"
+    """Nothing: its keys are labels of clients."""
+    copied = "copied"
+    """It becomes a secret of the object. Of a secret that is given instead, the object keeps a copy."""
+    handed_over = "handed over"
+    """It becomes a secret of the object. A secret that is given instead is the object's from then on."""
+
+
 class _Missing(enum.Enum):
     MISSING = "MISSING"
 
@@ -404,8 +415,7 @@ class Field:
     name: str = ""
     type: Type = STRING
     owner: str = ""
-    secret: bool = False
-    """Never shown in logs."""
+    passwords: Passwords = Passwords.shown
 
     def __get__(self, row: object | None, owner: builtins.type[object]) -> Any:
         # A value in the row's __dict__ comes first; this is reached for the class, and for inverse sets.

@@ -42,6 +42,7 @@ from xapid.datamodel.types import (
     DateTime,
     Object,
     Param,
+    Passwords,
     Ref,
     Set,
     derived,
@@ -229,7 +230,9 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
     )
     sm_config: dict[str, str] = rw(
         {},
-        "Keys of the driver, such as image-format and vhd-parent; type = raw at creation asks for a raw image.",
+        "Keys of the driver, such as image-format and vhd-parent; type = raw at creation asks for a raw image. Passwords "
+        "stand in objects of class secret.",
+        passwords=Passwords.copied,
         since="miami",
     )
     is_a_snapshot: bool = dynamic(False, "Whether the disk is a snapshot of another.", since="orlando")

@@ -26,6 +26,7 @@ from xapid.rules import members
 from xapid.rules.host import done_by_start, enabled_at_start, parsed_cstate
 from xapid.runtime.context import Runtime
 from xapid.runtime.local_settings import AUTO_ENABLE, BOOT, DISABLED_UNTIL_REBOOT, LocalSettings
+from xapid.store.kept_apart import move_old
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
@@ -50,6 +51,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
         ensure_certificate(internal, [host.uuid], [])
     write_roles(runtime.store)
     with runtime.store.write() as tx:
+        move_old(tx)
         _refresh_host(runtime, tx, machine, host)
         write_storage_kinds(runtime.store, tx, machine.storage)
         _write_demo(runtime.store, tx, machine)

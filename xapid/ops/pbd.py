@@ -6,7 +6,7 @@ import logging
 from typing import Any, NoReturn
 
 from xapid.backends.storage.interface import StorageDriver
-from xapid.datamodel import PBD, SR, VDI, Secret
+from xapid.datamodel import PBD, SR, VDI
 from xapid.datamodel.errors import (
     OPERATION_NOT_ALLOWED,
     PBD_EXISTS,
@@ -20,11 +20,9 @@ from xapid.datamodel.map_keys import SR_MASTER
 from xapid.datamodel.sr import StorageOperations
 from xapid.ops import repositories, scan_records
 from xapid.ops.branches import open_in_guests
-from xapid.rules import volume_spec
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
-from xapid.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -39,34 +37,14 @@ def create(ctx: Context, args: dict[str, Any]) -> str:
     if SR_MASTER.name in config:
         raise VALUE_NOT_SUPPORTED(SR_MASTER.name, config[SR_MASTER.name], "Set by the toolstack")
     with ctx.write() as tx:
-        return str(make(tx, args["host"], sr.ref, config).ref)
-
-
-def make(tx: Transaction, host: str, sr: str, device_config: dict[str, str]) -> PBD:
-    """A PBD; passwords in its configuration become secrets that it owns."""
-    config: dict[str, str] = {}
-    for key, value in device_config.items():
-        if key.endswith("password"):
-            config[f"{key}{volume_spec.KEPT_APART}"] = tx.create(Secret, value=value).uuid
-        else:
-            config[key] = value
-    return tx.create(PBD, host=host, SR=sr, device_config=config)
+        return str(tx.create(PBD, host=args["host"], SR=sr.ref, device_config=config).ref)
 
 
 def destroy(ctx: Context, self: PBD) -> None:
     if self.currently_attached:
         raise OPERATION_NOT_ALLOWED("The PBD is plugged")
     with ctx.write() as tx:
-        remove(tx, ctx.store, self)
-
-
-def remove(tx: Transaction, store: Store, pbd: PBD) -> None:
-    """Forget a PBD and the secrets that it owns."""
-    for key, value in pbd.device_config.items():
-        secret = store.find_uuid(Secret, value) if key.endswith(volume_spec.KEPT_APART) else None
-        if secret is not None:
-            tx.delete(secret)
-    tx.delete(pbd)
+        tx.delete(self)
 
 
 async def plug(ctx: Context, self: PBD) -> None:

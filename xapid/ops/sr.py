@@ -24,6 +24,7 @@ from xapid.ops import pbd as pbds
 from xapid.ops import repositories, scan_records
 from xapid.rules import volume_spec
 from xapid.runtime.context import Context
+from xapid.store.kept_apart import revealed
 from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 
@@ -58,7 +59,7 @@ async def create(
     sr_type = sm_of(ctx.store, type.lower()).type
     if shared:
         host = ctx.store.get(Host, ctx.store.one(Pool).master)
-    spec = Sr(new_uuid(), sr_type, device_config, sm_config)
+    spec = Sr(new_uuid(), sr_type, revealed(ctx.store, device_config), revealed(ctx.store, sm_config))
     channel = ctx.storage_type(host, sr_type)
     async with ctx.undoing() as undo:
         undo.push(channel, StorageDriver.destroy_sr, spec)
@@ -75,7 +76,7 @@ async def create(
                 shared=shared,
                 sm_config=sm_config,
             )
-            made = [pbds.make(tx, each.ref, sr.ref, device_config) for each in hosts]
+            made = [tx.create(PBD, host=each.ref, SR=sr.ref, device_config=device_config) for each in hosts]
     for pbd in made:
         await pbds.try_to_plug(ctx, pbd)
     return str(sr.ref)
@@ -132,7 +133,7 @@ async def forget(ctx: Context, sr: SR) -> None:
 def _forget(ctx: Context, sr: SR) -> None:
     with ctx.write() as tx:
         for pbd in ctx.store.where(PBD, SR=sr.ref):
-            pbds.remove(tx, ctx.store, pbd)
+            tx.delete(pbd)
         for vdi in ctx.store.where(VDI, SR=sr.ref):
             tx.delete(vdi)
         tx.delete(sr)
@@ -196,7 +197,7 @@ async def _probe(ctx: Context, host: Host, device_config: dict[str, str], sr_typ
     sm = sm_of(ctx.store, sr_type.lower())
     if Feature.SR_PROBE not in sm.features:
         raise SR_OPERATION_NOT_SUPPORTED(sm.ref)
-    return await ctx.storage_type(host, sm.type).call(StorageDriver.probe, device_config)
+    return await ctx.storage_type(host, sm.type).call(StorageDriver.probe, revealed(ctx.store, device_config))
 
 
 def _probe_entries(found: SrFound) -> Iterator[tuple[str, str]]:

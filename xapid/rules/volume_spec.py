@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from xapid.backends.storage.interface import Branch, NewVolume, Sr, Volume, VolumeFormat
-from xapid.datamodel import PBD, SR, VDI, Host, Pool, Secret
+from xapid.datamodel import PBD, SR, VDI, Host, Pool
 from xapid.datamodel.map_keys import IMAGE_FORMAT, PARENT
+from xapid.store.kept_apart import revealed
 from xapid.store.store import Store
 
-KEPT_APART = "_secret"
-"""End of a key of device_config whose value is the uuid of a secret: a password is never in the record itself."""
 BASE_COPY = "base copy"
 """Name of the inner nodes that snapshots and clones leave behind."""
 
@@ -18,14 +17,7 @@ BASE_COPY = "base copy"
 def sr_spec(store: Store, pbd: PBD) -> Sr:
     """A repository as the host of a PBD sees it, with the passwords that its configuration only points to."""
     sr = store.get(SR, pbd.SR)
-    config: dict[str, str] = {}
-    for key, value in pbd.device_config.items():
-        secret = store.find_uuid(Secret, value) if key.endswith(KEPT_APART) else None
-        if secret is None:
-            config[key] = value
-        else:
-            config[key.removesuffix(KEPT_APART)] = secret.value
-    return Sr(sr.uuid, sr.type, config, sr.sm_config)
+    return Sr(sr.uuid, sr.type, revealed(store, pbd.device_config), revealed(store, sr.sm_config))
 
 
 def plugged(store: Store, sr: SR, host: Host) -> PBD | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from xapid.datamodel.errors import HANDLE_INVALID, VALUE_NOT_SUPPORTED
 from xapid.datamodel.types import Object
+from xapid.store import kept_apart
 from xapid.store.feed import Change
 from xapid.store.rows import COLUMNS, FIELDS, MESSAGE, copy_row, make_row, new_ref
 from xapid.store.shared import shared
@@ -147,13 +148,15 @@ class Transaction:
     def create(self, cls: type[R], /, *, ref: str = "", volatile: bool = False, **values: Any) -> R:
         """Make an object. Fields left out take their defaults; the uuid is random unless given."""
         store = self.store
+        name = cls.spec.name
         _check_values(values)
+        if name in kept_apart.FIELDS:
+            values = kept_apart.written(self, name, values)
         row = make_row(cls, ref or new_ref(), {name: shared(value) for name, value in values.items()})
         if row.ref in store.classes or row.__dict__["uuid"] in store.uuids:
             raise ValueError(f"there is an object {row.ref} or {row.__dict__['uuid']} already")
         if volatile:
             row._volatile = True
-        name = cls.spec.name
         store.tables[name].put(row.ref, None, row)
         store.classes[row.ref] = name
         store.uuids[row.__dict__["uuid"]] = row.ref
@@ -181,6 +184,8 @@ class Transaction:
             self._met = max(self._met, latest._wait)
             return latest
         _check_values(real)
+        if name in kept_apart.FIELDS:
+            real = kept_apart.written(self, name, real, latest)
         draft = self._draft(latest)
         new: R = draft.new
         if not table.indexes.keys().isdisjoint(real):
@@ -203,6 +208,8 @@ class Transaction:
         latest = table.rows.get(row.ref)
         if latest is None:
             raise HANDLE_INVALID(name, row.ref)
+        if name in kept_apart.FIELDS:
+            kept_apart.deleted(self, latest)
         draft = self._draft(latest)
         for field_name in table.related:
             self._touch_targets(table.values(draft.new, field_name))
@@ -364,6 +371,7 @@ def change(store: Store, row: Object, numbered: Callable[[int], None], /, **chan
     table = store.tables[name]
     latest = table.rows.get(ref)
     alone = table.indexes.keys().isdisjoint(changes) and not store.derivations.watched(name, changes.keys())
+    alone = alone and kept_apart.FIELDS.get(name, {}).keys().isdisjoint(changes)
     if store.open is not None or not alone or latest is None or not changes.keys() <= FIELDS[name]:
         with store.write() as tx:
             tx.when_numbered(numbered)

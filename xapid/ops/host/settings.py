@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import BadConfig
-from xapid.datamodel import VM, Host, Pool, Secret
+from xapid.datamodel import VM, Host, Pool
 from xapid.datamodel.errors import (
     HOST_NAME_INVALID,
     INVALID_VALUE,
@@ -31,8 +31,6 @@ HOSTNAME_LENGTH = 255
 SSH_PORT = 22
 CSTATES = (0, 1)
 """How deep processors may be told to sleep at most."""
-SECRET_KEY = "password_secret"  # noqa: S105 - the end of a key's name
-"""Keys of a configuration that end so hold the uuid of a secret."""
 
 SHOWN = {
     HostDisplay.enabled: HostDisplay.enabled,
@@ -51,12 +49,7 @@ HIDDEN = {
 
 def set_power_on_mode(ctx: Context, self: Host, power_on_mode: str, power_on_config: dict[str, str]) -> None:
     """How the host is switched on from afar. Passwords of the former way are forgotten."""
-    kept = set(power_on_config.values())
     with ctx.write() as tx:
-        for key, value in self.power_on_config.items():
-            secret = ctx.store.find_uuid(Secret, value) if key.endswith(SECRET_KEY) and value not in kept else None
-            if secret is not None:
-                tx.delete(secret)
         tx.set(self, power_on_mode=power_on_mode, power_on_config=power_on_config)
 
 
