@@ -45,7 +45,7 @@ def revealed(store: Store, config: Mapping[str, str]) -> dict[str, str]:
 
 
 def written(tx: Transaction, name: str, values: dict[str, Any], before: Object | None = None) -> dict[str, Any]:
-    """Values of fields of a class as they are stored: passwords become secrets; those of before that are given up go."""
+    """Values of fields of a class as they are stored: passwords become secrets, and those that it had go."""
     fields = FIELDS[name]
     return {
         field: _stored(tx, value, {} if before is None else before.__dict__[field], fields[field])
