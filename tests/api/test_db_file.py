@@ -125,6 +125,18 @@ def test_nothing_but_records_can_be_asked_for(
     assert error.value.args[0] == code
 
 
+@pytest.mark.parametrize("path", ["/audit_log", "/metrics", "/host_logs_download"])
+def test_it_gets_nothing_that_tells_of_the_live_host(daemon: Daemon, client: Client, copy: str, path: str) -> None:
+    def status(session: str) -> int:
+        connection = UnixConnection(str(daemon.socket))
+        connection.request("GET", f"{path}?session_id={session}")
+        found = connection.getresponse().status
+        connection.close()
+        return found
+
+    assert (status(copy), status(client.session)) == (403, 200)
+
+
 def test_such_a_session_is_a_session(client: Client, copy: str) -> None:
     record = client.raw("session.get_record", client.session, copy)
 

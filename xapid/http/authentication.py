@@ -52,16 +52,16 @@ class Authentication:
         """The session, in the original's order: socket, ``session_id``, ``pool_secret``, basic authentication,
         certificate.
 
-        Raises Refused (401).
+        Raises Refused: 401, and 403 for a session that reads the copy of a database, for handlers tell of the live one.
         """
         peer: Peer = scope["extensions"][PEER]
         reference = parameters.get("session_id")
         if reference is not None and not peer.trusted:
-            yield self._by_reference(reference)
+            yield _live(self._by_reference(reference))
             return
         state = await self._temporary(peer, parameters, reference, realm)
         try:
-            yield state
+            yield _live(state)
         finally:
             if state.ref != reference:
                 self._sessions.end(state.ref)
@@ -98,6 +98,13 @@ class Authentication:
             return await self._admission.by_password(user, password, peer.address, originator, agent)
         except ApiError as error:
             raise Refused(unauthorized(realm)) from error
+
+
+def _live(session: SessionState) -> SessionState:
+    """Raises Refused (403) for a session that reads the copy of a database."""
+    if session.elsewhere is not None:
+        raise Refused(error_page(403))
+    return session
 
 
 def basic_credentials(header: str, realm: str) -> tuple[str, str]:
