@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -183,6 +184,51 @@ def test_files_rotate_and_the_oldest_goes(tmp_path: Path) -> None:
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["audit.log.1", "audit.log.2", "audit.log.3"]
     assert [each.split("'")[13] for each in log.lines()] == ["call 2", "call 3", "call 4"]
+
+
+ROOM = 8 << 20
+"""Bytes that a file may have in a test: more than anything else writes meanwhile."""
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file grows beyond a size: what does not fit is cut short, as on a disk that gets full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_line_that_a_full_disk_cuts_short_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    path.write_bytes(b"\0" * (ROOM - 301) + b"\n")
+
+    with room_for(ROOM), running(path, size=2 * ROOM, files=2) as log:
+        for each in ("VM.start", "VM.pause", "VM.unpause", "VM.suspend"):
+            log.note(entry(each))
+    full = path.read_bytes()[ROOM - 300 :].decode().splitlines(keepends=True)
+    with running(path, size=2 * ROOM, files=2) as log:
+        log.note(entry("VM.resume"))
+
+    *before, last = path.read_bytes()[ROOM - 300 :].decode().splitlines(keepends=True)
+    assert [each.endswith(" ())\n") for each in full] == [True] * len(full)
+    assert 0 < len(full) < 4
+    assert before == full
+    assert "'VM.resume'" in last
+
+
+def test_a_line_that_was_half_written_when_the_daemon_died_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    path.write_text("[20251127T08:00:30.250Z|audit|host|||audit] ('' 'LOC")
+
+    with running(path, size=10_000, files=2) as log:
+        log.note(entry("VM.start"))
+
+    half, line = path.read_text().splitlines()
+    assert half.endswith("'LOC")
+    assert line.startswith("[20251127T08:00:30.250Z|audit|")
 
 
 def test_only_the_daemons_user_may_read_it(tmp_path: Path) -> None:

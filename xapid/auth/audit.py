@@ -9,12 +9,14 @@ meant: so no secret ever gets here.
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +75,20 @@ def _plain(text: str) -> str:
 
 def _quoted(text: str) -> str:
     return f"'{_plain(text)}'"
+
+
+def _write_lines(file: FileIO, size: int, data: bytes) -> None:
+    """Add whole lines to a file: of what the disk takes in part, the line that it cuts short is taken back."""
+    if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+        # A daemon died while it wrote this line. It is let be, for nothing is known to be wrong with what is there.
+        data = b"\n" + data
+    written = 0
+    try:
+        while written < len(data):
+            written += file.write(data[written:])
+    except OSError:
+        file.truncate(size + data.rfind(b"\n", 0, written) + 1)
+        raise
 
 
 GATHERED = 0.1
@@ -157,9 +173,10 @@ class AuditLog:
             return ""
 
     def _write(self, text: str) -> None:
-        with self.path.open("a") as file:
+        with self.path.open("ab+", buffering=0) as file:
             self.path.chmod(0o600)
-            file.write(text)
+            size = file.seek(0, os.SEEK_END)
+            _write_lines(file, size, text.encode())
             size = file.tell()
         if size >= self._size:
             self._rotate()
