@@ -336,11 +336,8 @@ class Dispatcher:
         tasks = self.runtime.tasks
         adopted = bool(request.task)
         task = tasks.adopted(request.task, request.method) if adopted else self._new_task(session, request, True)
-        ctx = Context(self.runtime, task, session, request.origin)
         # A client that hangs up does not stop what it began.
-        work = asyncio.ensure_future(self._finish(ctx, method, values))
-        task.work = work
-        self._keep(work)
+        work = self._begin(method, Context(self.runtime, task, session, request.origin), values)
         if not adopted:
             work.add_done_callback(lambda done: self._over(task, done, method.result))
         try:
@@ -370,10 +367,7 @@ class Dispatcher:
             task = self.runtime.tasks.dummy(request.method, session.ref if session is not None else NULL)
         else:
             task = self._new_task(session, request, False)
-        ctx = Context(self.runtime, task, session, request.origin)
-        work = asyncio.ensure_future(self._finish(ctx, method, values))
-        task.work = work
-        self._keep(work)
+        work = self._begin(method, Context(self.runtime, task, session, request.origin), values)
         work.add_done_callback(lambda done: self._complete(task, done, method.result))
         return self._acknowledged(task)
 
@@ -394,9 +388,13 @@ class Dispatcher:
             other_config={f"http:{key}": value for key, value in request.http_config},
         )
 
-    def _keep(self, work: asyncio.Task[Any]) -> None:
+    def _begin(self, method: Method, ctx: Context, values: list[Any]) -> asyncio.Task[Answer]:
+        """Set the work of a task going."""
+        work = asyncio.ensure_future(self._finish(ctx, method, values))
+        ctx.task.work = work
         self._background.add(work)
         work.add_done_callback(self._background.discard)
+        return work
 
     async def stop(self) -> None:
         """Wait for nothing: whatever is under way is cancelled and undone. Who waits for it, or for events, is told."""

@@ -35,13 +35,25 @@ PREFIX = "xapid-report-"
 """Of folders for temporary files."""
 
 
-class SystemStatusHandler:
-    """Has the host write the report into a file, and sends that."""
+class _HostHandler:
+    """Has the host write a file, and sends that."""
 
     def __init__(self, authentication: Authentication, runtime: Runtime, writing: Writing) -> None:
         self._authentication = authentication
         self._runtime = runtime
         self._writing = writing
+
+    @property
+    def _agent(self) -> Agent:
+        return self._runtime.backends.agent(self._runtime.localhost, "host")
+
+    @property
+    def _hostname(self) -> str:
+        return self._runtime.store.get(Host, self._runtime.localhost).hostname
+
+
+class SystemStatusHandler(_HostHandler):
+    """Sends a report of the host."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = Parameters(scope)
@@ -49,8 +61,7 @@ class SystemStatusHandler:
             await self._answer(parameters, send)
 
     async def _answer(self, parameters: Parameters, send: Send) -> None:
-        agent = self._runtime.backends.agent(self._runtime.localhost, "host")
-        parts = await agent.call(HostDriver.report_parts)
+        parts = await self._agent.call(HostDriver.report_parts)
         if parameters.get("list") is not None:
             text = capabilities_text(parts)
             await send_reply(send, Reply(200, text.encode(), "application/xml"))
@@ -59,29 +70,21 @@ class SystemStatusHandler:
         wanted = tuple(entries.split(",")) if entries else wanted_parts(parts)
         asked = parameters.get("output")
         packed = Packed(asked) if asked in list(Packed) else Packed.tar
-        with await self._writing.written(partial(_report, agent, wanted, packed)) as file:
+        with await self._writing.written(partial(_report, self._agent, wanted, packed)) as file:
             await send_file(file, self._name(packed), TYPES[packed], send)
 
     def _name(self, packed: Packed) -> str:
-        hostname = self._runtime.store.get(Host, self._runtime.localhost).hostname
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._runtime.clock.now()))
-        return f"system_status-{stamp}-{hostname}.{packed}"
+        return f"system_status-{stamp}-{self._hostname}.{packed}"
 
 
-class LogsHandler:
-    """Has the host pack its logs, and sends them."""
-
-    def __init__(self, authentication: Authentication, runtime: Runtime, writing: Writing) -> None:
-        self._authentication = authentication
-        self._runtime = runtime
-        self._writing = writing
+class LogsHandler(_HostHandler):
+    """Sends the logs of the host, packed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._authentication.permitted(scope, Parameters(scope), LOGS):
-            agent = self._runtime.backends.agent(self._runtime.localhost, "host")
-            with await self._writing.written(partial(_logs, agent)) as file:
-                hostname = self._runtime.store.get(Host, self._runtime.localhost).hostname
-                await send_file(file, f"logs-{hostname}.tar.gz", "application/gzip", send)
+            with await self._writing.written(partial(_logs, self._agent)) as file:
+                await send_file(file, f"logs-{self._hostname}.tar.gz", "application/gzip", send)
 
 
 async def _report(agent: Agent, wanted: tuple[str, ...], packed: Packed, path: str) -> None:

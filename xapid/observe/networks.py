@@ -5,7 +5,7 @@ from __future__ import annotations
 from xapid.backends.network.interface import Nic
 from xapid.datamodel import PIF, Network, PIF_metrics
 from xapid.datamodel.types import DateTime
-from xapid.rules.nics import NO_VLAN, metrics_fields, network_fields, pif_fields
+from xapid.rules.nics import metrics_fields, network_fields, new_pif_fields, pif_fields
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
@@ -29,13 +29,10 @@ def create_physical(tx: Transaction, host: str, nic: Nic, now: float, *, managem
         host=host,
         network=network.ref,
         metrics=metrics.ref,
-        VLAN=NO_VLAN,
-        physical=True,
         management=management,
         currently_attached=management or bool(nic.bridge),
         managed=not nic.bridge,
-        properties={"gro": "on"},
-        **pif_fields(nic),
+        **new_pif_fields(nic),
     )
 
 

@@ -23,7 +23,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.types import NULL
 from xapid.ops.pool.membership import has_untagged_pif
-from xapid.rules.nics import NO_VLAN, metrics_fields, network_fields, pif_fields
+from xapid.rules.nics import NO_VLAN, metrics_fields, network_fields, new_pif_fields
 from xapid.runtime.context import Context
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -73,12 +73,9 @@ def _create(ctx: Context, tx: Transaction, host: Host, nic: Nic, *, managed: boo
         host=host.ref,
         network=network.ref,
         metrics=metrics.ref,
-        VLAN=NO_VLAN,
-        physical=True,
         currently_attached=bool(nic.bridge),
         managed=managed and not nic.bridge,
-        properties={"gro": "on"},
-        **pif_fields(nic),
+        **new_pif_fields(nic),
     )
 
 

@@ -50,6 +50,11 @@ def pif_fields(nic: Nic) -> dict[str, Any]:
     }
 
 
+def new_pif_fields(nic: Nic) -> dict[str, Any]:
+    """Those, and the ones that every physical PIF has from the first."""
+    return pif_fields(nic) | {"VLAN": NO_VLAN, "physical": True, "properties": {"gro": "on"}}
+
+
 def metrics_fields(nic: Nic, now: DateTime) -> dict[str, Any]:
     """The fields of a PIF's metrics."""
     return {

@@ -26,7 +26,7 @@ from xapid.backends.interface import (
 )
 from xapid.backends.process import LONGEST, run
 from xapid.backends.storage import qcow2, sizes
-from xapid.backends.storage.folder import Change, Folder, Record, disk_errors, nothing
+from xapid.backends.storage.folder import Change, Folder, Record, disk_errors, nothing, sync_path
 from xapid.backends.storage.interface import (
     Branch,
     Disk,
@@ -194,9 +194,7 @@ class File:
             raise NotSupported(f"a volume of a repository of type {volume.sr.type} cannot be copied by this driver")
         with self._opened(volume) as (source_folder, source_key, source):
             path = source_folder.image(source_key, source)
-            holder = source_folder.holder(source_key)
-            if holder:
-                raise InUse(f"the volume {source_key} is written by {holder}", key=source_key, owner=holder)
+            source_folder.assert_unwritten(source_key)
         folder = self._folder(sr)
         record = Record(new.uuid, _format(new), name=new.name)
         key = self._free_key(folder, new.uuid)
@@ -216,7 +214,7 @@ class File:
             wanted = sizes.grown(virtual_size(path, record), size, _step(record), LARGEST)
             # In place: qemu-img makes the file longer first and writes the new size last.
             run(["qemu-img", "resize", "-q", "-f", str(record.format), "--", str(path), str(wanted)])
-            _sync_file(path)
+            sync_path(path)
             return volume_of(volume.sr, folder, key, record)
 
     def stat(self, volume: Volume) -> Volume:
@@ -228,9 +226,7 @@ class File:
         with contextlib.suppress(NotFound), self._opened(volume) as (folder, key, record):
             if folder.children(key):
                 raise InUse(f"other volumes continue {key}", key=key)
-            holder = folder.holder(key)
-            if holder:
-                raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
+            folder.assert_unwritten(key)
             removes = _files(key, record)
             child, parent = key, record.parent
             while parent and folder.children(parent) == [child]:
@@ -358,7 +354,7 @@ class File:
             timeout=LONGEST, on_output=heard,
         )
         # fmt: on
-        _sync_file(target)
+        sync_path(target)
 
     @staticmethod
     def _figures(folder: Folder, virtual: int) -> SrFigures:
@@ -410,11 +406,3 @@ def _depth(folder: Folder, key: str) -> int:
         depth += 1
         key = folder.record(key).parent
     return depth
-
-
-def _sync_file(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -92,7 +92,7 @@ class Folder:
             (self.path / name).mkdir(exist_ok=True)
         if not mine:
             self._write("sr.json", msgspec.json.encode(Identity(FORMAT, uuid, made)).decode())
-            _sync(self.path.parent)
+            sync_path(self.path.parent)
 
     def identity(self) -> Identity:
         """Whose directory it is. Raises NotFound, NotSupported for one of a later version."""
@@ -243,7 +243,7 @@ class Folder:
             self._before_step()
             self._remove(self.path / name)
         for directory in {self.path, *((self.path / name).parent for name in change.writes)}:
-            _sync(directory)
+            sync_path(directory)
         self._before_step()
         (self.path / "pending.json").unlink(missing_ok=True)
 
@@ -257,7 +257,7 @@ class Folder:
         """A file that is there wholly or not at all. Without ``sync`` the caller sees to the directory."""
         target = self._fresh(name, text, sync=True)
         if sync:
-            _sync(target.parent)
+            sync_path(target.parent)
 
     def _fresh(self, name: str, text: str, *, sync: bool) -> Path:
         target = self.path / name
@@ -282,10 +282,8 @@ class Folder:
 
     def lease(self, key: str, owner: str) -> None:
         """Let ``owner``, and nobody else, write a volume. Raises InUse. Only while locked."""
-        holder = self.holder(key)
-        if holder not in ("", owner):
-            raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
-        if not holder:
+        self.assert_unwritten(key, but_by=owner)
+        if not self.holder(key):
             # Not synced: who loses it by a power cut has lost the guest that it protected as well.
             self._fresh(f"{key}.lease", owner, sync=False)
 
@@ -293,6 +291,12 @@ class Folder:
         """Give back what ``owner`` has; what others have stays. Only while locked."""
         if KEY.fullmatch(key) and self.holder(key) == owner:
             (self.path / f"{key}.lease").unlink(missing_ok=True)
+
+    def assert_unwritten(self, key: str, but_by: str = "") -> None:
+        """Raises InUse if somebody may write the volume, or somebody else."""
+        holder = self.holder(key)
+        if holder not in ("", but_by):
+            raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
 
     def holder(self, key: str) -> str:
         """Who may write a volume now; empty: nobody."""
@@ -356,8 +360,9 @@ def disk_errors() -> Iterator[None]:
         raise Failed(f"{error.strerror}: {error.filename}", path=str(error.filename)) from error
 
 
-def _sync(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync_path(path: Path) -> None:
+    """Have what a file holds, or which names a directory has, on the disk itself."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

@@ -142,6 +142,12 @@ class _World:
     taken: int = 0
     """Sum of what the volumes take."""
 
+    def assert_unwritten(self, key: str, but_by: str = "") -> None:
+        """Raises InUse if somebody writes the volume, or somebody else."""
+        holder = self.leases.get(key, but_by)
+        if holder != but_by:
+            raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
+
 
 class Sim:
     """One type of repository. Never blocks.
@@ -233,9 +239,8 @@ class Sim:
         if write and (found.hidden or self._type in ("iso", "udev")):
             raise NotSupported(f"{found.key} cannot be written", key=found.key)
         if write:
-            holder = world.leases.setdefault(found.key, owner)
-            if holder != owner:
-                raise InUse(f"the volume {found.key} is written by {holder}", key=found.key, owner=holder)
+            world.assert_unwritten(found.key, but_by=owner)
+            world.leases[found.key] = owner
             world.written.add(found.key)
         if self._type == "iso":
             return Disk(str(Path(found.sr.device_config["location"]) / found.key), VolumeFormat.raw, read_only=True)
@@ -272,9 +277,7 @@ class Sim:
         size = volume.size
         if volume.sr.type == self._type:
             world, found = self._find(volume)
-            holder = world.leases.get(found.key)
-            if holder:
-                raise InUse(f"the volume {found.key} is written by {holder}", key=found.key, owner=holder)
+            world.assert_unwritten(found.key)
             size = found.size
         made = self._add(self._world(sr), self._new(sr, new, size))
         if progress:
@@ -284,9 +287,7 @@ class Sim:
     def resize(self, volume: Volume, size: int) -> Volume:
         self._need(Feature.VDI_RESIZE)
         world, found = self._find(volume)
-        holder = world.leases.get(found.key)
-        if holder:
-            raise InUse(f"the volume {found.key} is written by {holder}", key=found.key, owner=holder)
+        world.assert_unwritten(found.key)
         wanted = sizes.grown(found.size, size, self._step(found.format), self._kind.limit)
         more = wanted - found.size
         self._need_space(world, more)
@@ -302,8 +303,7 @@ class Sim:
             return
         if world.children.get(found.key):
             raise InUse(f"other volumes continue {found.key}", key=found.key)
-        if holder := world.leases.get(found.key):
-            raise InUse(f"the volume {found.key} is written by {holder}", key=found.key, owner=holder)
+        world.assert_unwritten(found.key)
         self._remove(world, found)
         parent = world.volumes.get(found.parent)
         while parent and parent.hidden and not world.children.get(parent.key):

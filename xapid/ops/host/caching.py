@@ -10,6 +10,7 @@ from xapid.datamodel.vm import VmPowerState
 from xapid.ops.sr import sm_of
 from xapid.runtime.context import Context
 from xapid.store.store import Store
+from xapid.store.transaction import Transaction
 
 
 def enable_local_storage_caching(ctx: Context, host: Host, sr: SR) -> None:
@@ -18,21 +19,23 @@ def enable_local_storage_caching(ctx: Context, host: Host, sr: SR) -> None:
     pbd = _way_to(ctx.store, sr)
     if pbd.host != host.ref:
         raise OtherError("HOST_CANNOT_SEE_SR", host.ref, sr.ref)
-    former = ctx.store.find(SR, host.local_cache_sr)
     with ctx.write() as tx:
-        if former is not None:
-            tx.set(former, local_cache_enabled=False)
+        _let_go(ctx.store, tx, host)
         tx.set(sr, local_cache_enabled=True)
         tx.set(host, local_cache_sr=sr.ref)
 
 
 def disable_local_storage_caching(ctx: Context, host: Host) -> None:
     assert_idle(ctx.store, host)
-    former = ctx.store.find(SR, host.local_cache_sr)
     with ctx.write() as tx:
-        if former is not None:
-            tx.set(former, local_cache_enabled=False)
+        _let_go(ctx.store, tx, host)
         tx.set(host, local_cache_sr=NULL)
+
+
+def _let_go(store: Store, tx: Transaction, host: Host) -> None:
+    former = store.find(SR, host.local_cache_sr)
+    if former is not None:
+        tx.set(former, local_cache_enabled=False)
 
 
 def assert_idle(store: Store, host: Host) -> None:

@@ -78,20 +78,26 @@ def remove(tx: Transaction, store: Store, vm: VM) -> None:
     """Forget a VM and all that is a part of it; its snapshots' line of descent closes over it."""
     for child in store.where(VM, parent=vm.ref):
         tx.set(child, parent=vm.parent)
-    for vbd in store.where(VBD, VM=vm.ref):
-        remove_drive(tx, store, vbd)
-    for vif in store.where(VIF, VM=vm.ref):
-        remove_nic(tx, store, vif)
+    remove_devices(tx, store, vm)
     for tpm in store.where(VTPM, VM=vm.ref):
         vtpm.remove(tx, store, tpm)
-    for cls in (VUSB, Console):
-        for row in store.where(cls, VM=vm.ref):
-            tx.delete(row)
+    for console in store.where(Console, VM=vm.ref):
+        tx.delete(console)
     for blob in vm.blobs.values():
         _delete_if_there(tx, store.find(Blob, blob))
     _delete_if_there(tx, store.find(VM_metrics, vm.metrics))
     _delete_if_there(tx, store.find(VM_guest_metrics, vm.guest_metrics))
     tx.delete(vm)
+
+
+def remove_devices(tx: Transaction, store: Store, vm: VM) -> None:
+    """Those that a snapshot keeps a copy of: drives, interfaces, and places for USB devices."""
+    for vbd in store.where(VBD, VM=vm.ref):
+        remove_drive(tx, store, vbd)
+    for vif in store.where(VIF, VM=vm.ref):
+        remove_nic(tx, store, vif)
+    for vusb in store.where(VUSB, VM=vm.ref):
+        tx.delete(vusb)
 
 
 def remove_nic(tx: Transaction, store: Store, vif: VIF) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from xapid.datamodel import SR, VBD, VDI, VIF, VM, VTPM, VUSB, VM_metrics
+from xapid.datamodel import SR, VDI, VM, VTPM, VM_metrics
 from xapid.datamodel.errors import VM_REVERT_FAILED, ApiError
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import NULL, Object
@@ -14,12 +14,11 @@ from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts, branches, repositories, vtpm
 from xapid.ops import vdi as disks
 from xapid.ops.alerts import VmAlert
-from xapid.ops.vdi import remove_drive
 from xapid.ops.vm import images
 from xapid.ops.vm.bring_up import new_generation
 from xapid.ops.vm.change import changing
 from xapid.ops.vm.copies import Copier, disks_of, fields_in, image_of
-from xapid.ops.vm.create import remove_nic
+from xapid.ops.vm.create import remove_devices
 from xapid.ops.vm.life import switch_off
 from xapid.runtime.context import Context
 from xapid.store.transaction import Transaction
@@ -83,12 +82,7 @@ async def _go_back(ctx: Context, vm: VM, snapshot: VM) -> None:
 
 def _write(ctx: Context, tx: Transaction, vm: VM, snapshot: VM, made: Mapping[str, VDI]) -> None:
     store, copier = ctx.store, Copier(ctx, "")
-    for vbd in store.where(VBD, VM=vm.ref):
-        remove_drive(tx, store, vbd)
-    for vif in store.where(VIF, VM=vm.ref):
-        remove_nic(tx, store, vif)
-    for vusb in store.where(VUSB, VM=vm.ref):
-        tx.delete(vusb)
+    remove_devices(tx, store, vm)
     metrics = store.find(VM_metrics, vm.metrics)
     if metrics is not None:
         tx.delete(metrics)
