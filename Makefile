@@ -50,7 +50,7 @@ check: ## Lint, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_layering.py
 
-bench: ## Speed, as ratios to a baseline of the same run; QUICK=1: in a minute
+bench: ## Speed, as ratios to a baseline of the same run; QUICK=1: rougher, in two minutes
 	@$(PREPARE) venv dev
 	@for each in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$each .py) $(if $(QUICK),--quick) || exit; done
 

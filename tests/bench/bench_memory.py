@@ -65,7 +65,7 @@ def of_records() -> None:
 
 
 def of_nothing() -> None:
-    with tempfile.TemporaryDirectory(prefix="xapid-bench-") as name, daemon(Path(name)) as (_, server):
+    with tempfile.TemporaryDirectory(prefix="xapid-bench-") as name, daemon(Path(name) / "idle") as (_, server):
         say("memory of an idle daemon", resident(server.pid) / 1e6, "MB", at_most(120))
 
 
