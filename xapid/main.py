@@ -70,6 +70,7 @@ from xapid.runtime.context import Backends, Context, Runtime
 from xapid.runtime.database_copy import forget_copies
 from xapid.runtime.ending import Ending
 from xapid.runtime.figures import CallFigures, RequestFigures
+from xapid.runtime.going_down import spared
 from xapid.runtime.guard import Guard
 from xapid.runtime.local_settings import LocalSettings
 from xapid.runtime.logs import set_up_logging
@@ -214,6 +215,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         closings.resume()
         stack.callback(closings.close)
         going_down: GoingDown = runtime.services["going_down"]
+        going_down.resume(runtime)
         stack.push_async_callback(going_down.close)
         await watch.reconcile()
         dispatcher = build_dispatcher(runtime)
@@ -334,7 +336,7 @@ async def recover(runtime: Runtime, database: Database) -> None:
     if lines:
         done = await take_back(lines, runtime.store, runtime.backends)
         log.warning("the last run ended in the middle of something: %d steps were taken back", done)
-    orphans = end_orphans(runtime.store, runtime.clock.date())
+    orphans = end_orphans(runtime.store, runtime.clock.date(), spared(runtime.services["local_settings"]))
     if orphans:
         log.warning("%d tasks were under way when the last run ended; they have failed", orphans)
 

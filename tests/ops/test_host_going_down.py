@@ -19,7 +19,9 @@ from xapid.observe.startup import startup
 from xapid.ops.host import going_down
 from xapid.ops.host.going_down import GoingDown
 from xapid.runtime.ending import Ending
+from xapid.runtime.going_down import LONGEST, spared
 from xapid.runtime.local_settings import LocalSettings
+from xapid.runtime.recovery import end_orphans
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +114,10 @@ async def restarted(fresh: FreshHost, *, booted: bool = False) -> None:
         for role in list(fresh.store.all(Role)):
             tx.delete(role)  # They are not in the database.
     fresh.runtime.services["local_settings"] = LocalSettings(fresh.runtime.config.state_dir / "local.json")
+    end_orphans(fresh.store, fresh.clock.date(), spared(fresh.runtime.services["local_settings"]))
     await startup(fresh.runtime, Machine(await fresh.backends.agent(HOST, "host").call(HostDriver.facts)))
+    own: GoingDown = fresh.runtime.services["going_down"]
+    own.resume(fresh.runtime)
 
 
 async def test_it_can_be_called_off_at_first(fresh: FreshHost, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,15 +143,68 @@ async def test_a_machine_that_does_not_go_down_says_why(fresh: FreshHost, host: 
     assert await fresh.xapi.host.get_current_operations(host) == {}
 
 
-async def test_a_toolstack_that_ends_meanwhile_leaves_it(fresh: FreshHost, host: str) -> None:
+@pytest.fixture
+async def left(fresh: FreshHost, host: str) -> FreshHost:
+    """A host that was to go down when its toolstack ended."""
+    await restarted(fresh)
     await fresh.xapi.host.disable(host)
-    await fresh.xapi.host.shutdown(host)
+    await fresh.xapi.host.reboot(host)
     own: GoingDown = fresh.runtime.services["going_down"]
-
     await own.close()
+    return fresh
 
-    assert fresh.driver("host").went_down == []
-    assert task(fresh).status is TaskStatusType.failure
+
+async def test_a_toolstack_that_ends_meanwhile_leaves_it_to_the_next(left: FreshHost, host: str) -> None:
+    machine, began = left.driver("host"), task(left)
+    assert (machine.went_down, began.status) == ([], TaskStatusType.pending)
+
+    await restarted(left)
+
+    assert await left.xapi.host.get_enabled(host) is False
+    assert await left.xapi.host.get_current_operations(host) == {began.ref: "reboot"}
+    await until(lambda: machine.went_down == ["reboot"])
+    await until(lambda: task(left).status is TaskStatusType.success)
+    assert task(left).ref == began.ref
+
+
+async def test_what_the_next_goes_on_with_can_be_called_off(
+    left: FreshHost, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(going_down, "NOTICE", 30.0)
+    await restarted(left)
+
+    await left.xapi.task.cancel(task(left).ref)
+
+    await until(lambda: task(left).status is TaskStatusType.cancelled)
+    await restarted(left)
+    assert (left.driver("host").went_down, await left.xapi.host.get_enabled(host)) == ([], True)
+
+
+async def test_a_machine_that_was_booted_meanwhile_is_not_booted_again(left: FreshHost, host: str) -> None:
+    await restarted(left, booted=True)
+
+    assert task(left).status is TaskStatusType.success
+    assert await left.xapi.host.get_current_operations(host) == {}
+    assert await left.xapi.host.get_enabled(host) is True
+
+
+async def test_a_toolstack_that_was_long_away_leaves_the_machine_alone(left: FreshHost, host: str) -> None:
+    left.clock.passed += LONGEST + 1
+
+    await restarted(left)
+
+    assert task(left).status is TaskStatusType.failure
+    assert await left.xapi.host.get_current_operations(host) == {}
+    assert await left.xapi.host.get_enabled(host) is True
+
+
+@pytest.mark.parametrize("text", ["", "x", "{}", '{"operation": "fly", "task": "", "asked": 0, "boot": ""}'])
+async def test_what_somebody_wrote_in_its_place_holds_up_no_start(fresh: FreshHost, host: str, text: str) -> None:
+    await fresh.xapi.host.set_localdb_key(host, "xapid_going_down", text)
+
+    await restarted(fresh)
+
+    assert await fresh.xapi.host.get_enabled(host) is True
 
 
 # --- Guests -----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import BackendError
 from xapid.datamodel import SR, Host, HostMetrics, Pool
 from xapid.datamodel.certificate import CertificateType
+from xapid.datamodel.errors import INTERNAL_ERROR
 from xapid.datamodel.types import DateTime
 from xapid.observe import host_record
 from xapid.observe.certificate_files import shown_files
@@ -24,6 +25,7 @@ from xapid.observe.roles import write_roles
 from xapid.observe.storage_kinds import write_storage_kinds
 from xapid.rules import members
 from xapid.rules.host import done_by_start, enabled_at_start, parsed_cstate
+from xapid.runtime import going_down
 from xapid.runtime.context import Runtime
 from xapid.runtime.local_settings import AUTO_ENABLE, BOOT, DISABLED_UNTIL_REBOOT, LocalSettings
 from xapid.store.kept_apart import move_old
@@ -130,10 +132,26 @@ async def _note_boot(runtime: Runtime, machine: Machine, host: Host) -> None:
         await runtime.store.settled()
         settings.put(DISABLED_UNTIL_REBOOT, "")
         settings.put(BOOT, machine.facts.boot_id)
+    _end_descent(runtime, settings)
+
+
+def _end_descent(runtime: Runtime, settings: LocalSettings) -> None:
+    """A host that was to go down has done so, or nobody counts on it any more; else it is still to be done."""
+    descent = going_down.kept(settings)
+    if descent is None or going_down.is_due(settings, descent, runtime.clock.monotonic()):
+        return
+    task = runtime.tasks.resumed(descent.task, descent.operation)
+    if descent.boot == settings.get(BOOT):
+        log.error("the host was to go down (%s) before the toolstack ended; it is not done any more", descent.operation)
+        runtime.tasks.fail(task, INTERNAL_ERROR("the toolstack was away when the host was to go down"))
+    else:
+        runtime.tasks.succeed(task, "")
+    going_down.forget(settings)
 
 
 def _enable(runtime: Runtime, tx: Transaction, host: Host) -> None:
     host, settings = runtime.store.get(Host, host.ref), runtime.services["local_settings"]
     refused = settings.get(DISABLED_UNTIL_REBOOT) == "true" or settings.get(AUTO_ENABLE) == "false"
+    refused = refused or going_down.kept(settings) is not None
     tx.set(host, enabled=enabled_at_start(host) and not refused)
     tx.set(runtime.store.get(HostMetrics, host.metrics), live=True, last_updated=DateTime.of(runtime.clock.now()))

@@ -15,6 +15,8 @@ AUTO_ENABLE = "host_auto_enable"
 """``false``: the host takes no guests when its toolstack has started, until it is enabled by hand."""
 DISABLED_UNTIL_REBOOT = "host_disabled_until_reboot"
 """``true``: its guests and its storage are gone, since it goes down."""
+GOING_DOWN = "xapid_going_down"
+"""What was asked for, while the host is to go down (``going_down.py``)."""
 BOOT = "xapid_boot"
 """The boot in which the toolstack was started last."""
 

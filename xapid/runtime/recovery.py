@@ -75,11 +75,11 @@ def _arguments(method: Callable[..., Any], raw: list[msgspec.Raw]) -> list[Any]:
     return [msgspec.json.decode(each, type=hint) for each, hint in zip(raw, hints, strict=False)]
 
 
-def end_orphans(store: Store, finished: Any) -> int:
+def end_orphans(store: Store, finished: Any, spared: str = "") -> int:
     """Fail every task that was pending when the daemon died: nobody works on it any more, and the session of a client
-    that kept one itself has ended too. Returns how many there were.
+    that kept one itself has ended too. ``spared`` is one that goes on. Returns how many there were.
     """
-    orphans = [row for row in store.all(Task) if row.status in PENDING]
+    orphans = [row for row in store.all(Task) if row.status in PENDING and row.ref != spared]
     with store.write() as tx:
         for row in orphans:
             tx.set(

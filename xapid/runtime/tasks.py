@@ -144,6 +144,11 @@ class Tasks:
         """The task that a client made and wants this call to run in: ``task_id`` of a transfer."""
         return self.active.get(ref) or TaskHandle(self.store, ref, label, NULL, self.store.find(Task, ref) is not None)
 
+    def resumed(self, ref: str, label: str) -> TaskHandle:
+        """A task that was under way when the last daemon ended, and goes on."""
+        handle = self.active[ref] = TaskHandle(self.store, ref, label, NULL, True)
+        return handle
+
     def succeed(self, handle: TaskHandle, result: str) -> None:
         """End with a result: the XML text of the value. A task that has ended already stays as it is."""
         self._end(handle, status=TaskStatusType.success, result=result)

@@ -8,6 +8,7 @@ import socket
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -68,6 +69,30 @@ def client(daemon: LinuxApart) -> Iterator[Client]:
 def host(client: Client) -> str:
     (host,) = client.call("host.get_all")
     return str(host)
+
+
+def test_a_host_that_is_to_go_down_does_so_although_its_toolstack_dies(tmp_path: Path) -> None:
+    daemon = LinuxApart(tmp_path)
+    lay_out(daemon.root, DEBIAN, DMI, intel(1, 2, 1), FILES, {"proc/sys/kernel/random/boot_id": "one\n"})
+    daemon.start()
+    with closing(daemon.client()) as client:
+        (host,) = client.call("host.get_all")
+        client.call("host.disable", host)
+        client.call("host.reboot", host)
+    daemon.kill()
+    daemon.start()
+
+    try:
+        with closing(daemon.client()) as client:
+            (task,) = client.call("host.get_current_operations", host)
+            token = ""
+            while client.call("task.get_status", task) == "pending":
+                token = client.call("event.from", [f"task/{task}"], token, 30.0)["token"]
+            assert client.call("task.get_status", task) == "success"
+            assert client.call("host.get_enabled", host) is False
+        assert daemon.commands().count("systemctl --no-block reboot") == 1
+    finally:
+        daemon.stop()
 
 
 def test_the_record_describes_the_machine(client: Client, host: str) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 from xapid.backends.host.interface import HostDriver
 from xapid.datamodel import PBD, VM, Host
 from xapid.datamodel.errors import HOST_DISABLED_UNTIL_REBOOT, NOT_IMPLEMENTED, ApiError
-from xapid.datamodel.host import HostAllowedOperations
 from xapid.ops import pbd
 from xapid.ops.hooks import CLEAN_SHUTDOWN, XAPI_PRE_SHUTDOWN, run_hooks
 from xapid.ops.vm.life import shut_down_with_host
 from xapid.runtime.context import Context, Runtime
 from xapid.runtime.ending import Ending
+from xapid.runtime.going_down import Descent, forget, keep, kept
 from xapid.runtime.guard import STANDARD
-from xapid.runtime.local_settings import DISABLED_UNTIL_REBOOT, LocalSettings
-from xapid.runtime.tasks import TaskHandle
+from xapid.runtime.local_settings import BOOT, DISABLED_UNTIL_REBOOT, LocalSettings
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +36,25 @@ class GoingDown:
     def __init__(self) -> None:
         self._work: set[asyncio.Task[None]] = set()
 
-    def see_to(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+    def see_to(self, ctx: Context, host: Host, descent: Descent) -> None:
+        work = asyncio.ensure_future(_go_down(ctx, host, descent))
+        # At once, so that it can be cancelled before it has begun.
+        ctx.task.work = work
+        self._work.add(work)
+        work.add_done_callback(self._work.discard)
+
+    def resume(self, runtime: Runtime) -> None:
+        """After a start: go on with what the last toolstack was about to do."""
+        descent = kept(_settings(runtime))
+        if descent is None:
+            return
+        host = runtime.store.get(Host, runtime.localhost)
+        task = runtime.tasks.resumed(descent.task, descent.operation)
+        runtime.guard.mark(host, descent.operation, task.ref)
+        self.see_to(Context(runtime, task), host, descent)
 
     async def close(self) -> None:
-        """Leave it: a host goes down with its toolstack, or not at all."""
+        """Leave it to the toolstack that starts next."""
         work = list(self._work)
         for task in work:
             task.cancel()
@@ -68,14 +81,14 @@ def _settings(runtime: Runtime) -> LocalSettings:
 
 
 async def shutdown(ctx: Context, host: Host) -> None:
-    await _begin(ctx, host, HostAllowedOperations.shutdown, "Host is shutting down")
+    await _begin(ctx, host, "shutdown", "Host is shutting down")
 
 
 async def reboot(ctx: Context, host: Host) -> None:
-    await _begin(ctx, host, HostAllowedOperations.reboot, "Host is rebooting")
+    await _begin(ctx, host, "reboot", "Host is rebooting")
 
 
-async def _begin(ctx: Context, host: Host, operation: HostAllowedOperations, label: str) -> None:
+async def _begin(ctx: Context, host: Host, operation: Literal["shutdown", "reboot"], label: str) -> None:
     """Answer once it is certain that it will be done. A task of its own says how far it is."""
     ctx.check(host, operation)
     tasks, guard = ctx.runtime.tasks, ctx.runtime.guard
@@ -85,31 +98,50 @@ async def _begin(ctx: Context, host: Host, operation: HostAllowedOperations, lab
     except BaseException as error:
         tasks.fail(task, error)
         raise
-    going_down(ctx.runtime).see_to(_go_down(ctx, host, operation, task))
+    settings = _settings(ctx.runtime)
+    descent = Descent(operation, task.ref, ctx.clock.monotonic(), settings.get(BOOT))
+    await _put(
+        partial(keep, settings, descent), "a toolstack that starts before the host is down will not go on with it"
+    )
+    going_down(ctx.runtime).see_to(Context(ctx.runtime, task, ctx.session, ctx.origin), host, descent)
 
 
-async def _go_down(ctx: Context, host: Host, operation: HostAllowedOperations, task: TaskHandle) -> None:
-    own = Context(ctx.runtime, task, ctx.session, ctx.origin)
-    task.work = asyncio.current_task()
+async def _go_down(ctx: Context, host: Host, descent: Descent) -> None:
+    task, failure = ctx.task, None
     try:
         with task.cancellable():
-            await asyncio.sleep(NOTICE)
-        await prepare_for_poweroff(own, host)
-        await own.machine(host).call(HostDriver.go_down, operation is HostAllowedOperations.reboot)
-        ctx.runtime.tasks.succeed(task, "")
-    except (ApiError, asyncio.CancelledError) as error:
-        log.error("host %s does not go down: %s", host.uuid, error or "the toolstack ends")
-        ctx.runtime.tasks.fail(task, error)
+            await asyncio.sleep(descent.asked + NOTICE - ctx.clock.monotonic())
+        await prepare_for_poweroff(ctx, host)
+        await ctx.machine(host).call(HostDriver.go_down, descent.operation == "reboot")
+    except ApiError as error:
+        log.error("host %s does not go down: %s", host.uuid, error)
+        failure = error
+    except asyncio.CancelledError:
+        log.warning("host %s goes down when its toolstack has started anew", host.uuid)
+        raise
     finally:
         ctx.runtime.guard.leave(host, task.ref)
+    await _put(partial(forget, _settings(ctx.runtime)), "a toolstack that starts now will try again to go down")
+    if failure is None:
+        ctx.runtime.tasks.succeed(task, "")
+    else:
+        ctx.runtime.tasks.fail(task, failure)
+
+
+async def _put(setting: Callable[[], None], otherwise: str) -> None:
+    """Have the host keep something for itself. A disk that refuses keeps no host from going down."""
+    try:
+        await asyncio.to_thread(setting)
+    except OSError as error:
+        log.warning("%s: %s", otherwise, error)
 
 
 async def prepare_for_poweroff(ctx: Context, host: Host) -> None:
     """Shut down the guests, and let go of storage. What fails keeps nothing else from it: the host goes down anyway."""
-    try:
-        await asyncio.to_thread(_settings(ctx.runtime).put, DISABLED_UNTIL_REBOOT, "true")
-    except OSError as error:
-        log.warning("a toolstack that starts before the host is down will let guests in: %s", error)
+    await _put(
+        partial(_settings(ctx.runtime).put, DISABLED_UNTIL_REBOOT, "true"),
+        "a toolstack that starts before the host is down will let guests in",
+    )
     guests = [vm for vm in ctx.store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
     await asyncio.gather(*(_end_guest(ctx, vm) for vm in guests))
     for row in ctx.store.where(PBD, host=host.ref):
