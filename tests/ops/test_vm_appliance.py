@@ -8,6 +8,7 @@ from tests.machines import Workshop, raises_api
 from tests.xapi import Xapi
 from xapid.backends.domain.interface import DomainEvent, DomainEventKind
 from xapid.backends.interface import Failed
+from xapid.datamodel import Task
 from xapid.datamodel.errors import HANDLE_INVALID, OPERATION_NOT_ALLOWED, OTHER_OPERATION_IN_PROGRESS
 
 
@@ -107,6 +108,83 @@ async def test_the_machines_that_failed_are_named_and_the_others_go_on(
         await xapi.VM_appliance.start(appliance, False)
 
     assert states(workshop, first, second) == ["Halted", "Running"]
+    assert workshop.idle()
+
+
+async def pending(workshop: Workshop, message: str, *arguments: object) -> str:
+    """A call of an appliance under way, which waits for seconds to pass."""
+    task = str(await workshop.xapi.call(f"Async.VM_appliance.{message}", *arguments))
+    await workshop.fresh.clock.asleep()
+    return task
+
+
+async def ended(workshop: Workshop, task: str) -> str:
+    await workshop.until(lambda: workshop.row(task).status not in ("pending", "cancelling"))
+    return str(workshop.row(task).status)
+
+
+async def test_the_next_order_starts_once_the_delay_of_the_one_before_is_over(
+    workshop: Workshop, xapi: Xapi, appliance: str
+) -> None:
+    first, beside = [await member(workshop, appliance, order=1, start_delay=delay) for delay in (100, 50)]
+    then = await member(workshop, appliance, order=2)
+    task = str(await xapi.call("Async.VM_appliance.start", appliance, False))
+    await workshop.fresh.clock.asleep(2)
+    began = states(workshop, first, beside, then)
+
+    workshop.fresh.clock.passed += 60
+    await workshop.until(lambda: workshop.row(task).progress > 0)
+    meanwhile = states(workshop, then), workshop.row(task).progress
+    workshop.fresh.clock.passed += 60
+
+    assert await ended(workshop, task) == "success"
+    assert began == ["Running", "Running", "Halted"]
+    assert meanwhile == (["Halted"], pytest.approx(1 / 3))
+    assert states(workshop, then) == ["Running"]
+    assert workshop.row(task).progress == 1.0
+
+
+@pytest.mark.parametrize("message", ["clean_shutdown", "hard_shutdown"])
+async def test_the_order_before_is_shut_down_once_the_delay_of_the_one_after_is_over(
+    workshop: Workshop, xapi: Xapi, appliance: str, message: str
+) -> None:
+    last, first = [await member(workshop, appliance, order=order, shutdown_delay=100) for order in (1, 2)]
+    await xapi.VM_appliance.start(appliance, False)
+    task = await pending(workshop, message, appliance)
+    began = states(workshop, last, first)
+
+    workshop.fresh.clock.passed += 101
+    await workshop.until(lambda: states(workshop, last) == ["Halted"])
+    workshop.fresh.clock.passed += 101
+
+    assert began == ["Running", "Halted"]
+    assert await ended(workshop, task) == "success"
+
+
+async def test_an_appliance_that_is_cancelled_goes_no_further(workshop: Workshop, xapi: Xapi, appliance: str) -> None:
+    first, then = [await member(workshop, appliance, order=order, start_delay=100) for order in (1, 2)]
+    task = await pending(workshop, "start", appliance, False)
+    allowed = workshop.row(task).allowed_operations
+
+    await xapi.task.cancel(task)
+
+    assert await ended(workshop, task) == "cancelled"
+    assert allowed == ("cancel",)
+    assert states(workshop, first, then) == ["Running", "Halted"]
+    assert workshop.idle()
+    assert [row.name_label for row in workshop.fresh.store.all(Task)] == ["Async.VM_appliance.start"]
+
+
+async def test_what_an_appliance_waits_for_is_cancelled_with_it(workshop: Workshop, xapi: Xapi, appliance: str) -> None:
+    vm = await member(workshop, appliance, platform={"sim-guest": "deaf"})
+    await xapi.VM_appliance.start(appliance, False)
+    task = await xapi.call("Async.VM_appliance.clean_shutdown", appliance)
+    await workshop.until(lambda: bool(workshop.row(vm).current_operations))
+
+    await xapi.task.cancel(task)
+
+    assert await ended(workshop, task) == "cancelled"
+    assert states(workshop, vm) == ["Running"]
     assert workshop.idle()
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from itertools import groupby
 from typing import Any
 
 from xapid.datamodel import SR, VBD, VDI, VM, VM_appliance
-from xapid.datamodel.errors import OPERATION_NOT_ALLOWED, OPERATION_PARTIALLY_FAILED, ApiError
+from xapid.datamodel.errors import OPERATION_NOT_ALLOWED, OPERATION_PARTIALLY_FAILED
 from xapid.datamodel.vm import VmPowerState
 from xapid.datamodel.vm_appliance import VmApplianceOperation
 from xapid.ops.vm import life
+from xapid.ops.vm.in_order import Step, in_order
 from xapid.runtime.context import Context
-
-Step = Callable[[Context, VM], Awaitable[None]]
 
 
 def create(ctx: Context, args: dict[str, Any]) -> str:
@@ -31,24 +27,24 @@ def destroy(ctx: Context, self: VM_appliance) -> None:
 async def start(ctx: Context, self: VM_appliance, paused: bool) -> None:
     """Start the machines that are off, those of the lowest order first."""
 
-    async def step(own: Context, vm: VM) -> None:
-        await life.start(own, vm, paused, False)
+    async def step(own: Context, vm: VM) -> int:
+        return await life.started(own, vm, paused, False)
 
     await _run(ctx, self, VmApplianceOperation.start, {VmPowerState.Halted}, step)
 
 
 async def clean_shutdown(ctx: Context, self: VM_appliance) -> None:
     """Ask the running guests to shut down, those of the highest order first."""
-    await _run(ctx, self, VmApplianceOperation.clean_shutdown, {VmPowerState.Running}, life.clean_shutdown)
+    await _run(ctx, self, VmApplianceOperation.clean_shutdown, {VmPowerState.Running}, life.shut_down_cleanly)
 
 
 async def hard_shutdown(ctx: Context, self: VM_appliance) -> None:
-    await _run(ctx, self, VmApplianceOperation.hard_shutdown, NOT_OFF, life.hard_shutdown)
+    await _run(ctx, self, VmApplianceOperation.hard_shutdown, NOT_OFF, life.shut_down_hard)
 
 
 async def shutdown(ctx: Context, self: VM_appliance) -> None:
     """Shut each down cleanly if its guest can and does, else switch it off."""
-    await _run(ctx, self, VmApplianceOperation.shutdown, NOT_OFF, life.shutdown)
+    await _run(ctx, self, VmApplianceOperation.shutdown, NOT_OFF, life.shut_down)
 
 
 NOT_OFF = {VmPowerState.Running, VmPowerState.Paused, VmPowerState.Suspended}
@@ -57,43 +53,19 @@ NOT_OFF = {VmPowerState.Running, VmPowerState.Paused, VmPowerState.Suspended}
 async def _run(
     ctx: Context, appliance: VM_appliance, operation: VmApplianceOperation, states: set[VmPowerState], step: Step
 ) -> None:
-    """Do one thing to every machine in these states: groups of equal order one after the other, each at once.
+    """Do one thing to every machine in these states, in their order.
 
-    All groups are gone through; at the end OPERATION_PARTIALLY_FAILED names the machines that failed.
+    All are gone through; at the end OPERATION_PARTIALLY_FAILED names the machines that failed.
     """
     async with ctx.operation(appliance, operation):
         vms = [ctx.store.get(VM, ref) for ref in ctx.store.members(appliance, "VMs")]
         concerned = [vm for vm in vms if vm.power_state in states]
         if not concerned:
             raise OPERATION_NOT_ALLOWED("No machine of the appliance is in a state that calls for this")
-        concerned.sort(key=lambda vm: vm.order, reverse=operation is not VmApplianceOperation.start)
-        failed: list[str] = []
-        for _, group in groupby(concerned, key=lambda vm: vm.order):
-            failed += await _all_at_once(ctx, operation, list(group), step)
+        backwards = operation is not VmApplianceOperation.start
+        failed = await in_order(ctx, f"VM.{operation}", concerned, step, backwards=backwards)
         if failed:
             raise OPERATION_PARTIALLY_FAILED(f"VM_appliance.{operation}", *failed)
-
-
-async def _all_at_once(ctx: Context, operation: VmApplianceOperation, vms: list[VM], step: Step) -> list[str]:
-    """Returns the references of the machines for which it failed."""
-    results = await asyncio.gather(*(_one(ctx, operation, vm, step) for vm in vms), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException) and not isinstance(result, ApiError):
-            raise result
-    return [vm.ref for vm, result in zip(vms, results, strict=True) if isinstance(result, ApiError)]
-
-
-async def _one(ctx: Context, operation: VmApplianceOperation, vm: VM, step: Step) -> None:
-    """One machine's part, as a task of its own below that of the appliance."""
-    tasks = ctx.runtime.tasks
-    handle = tasks.create(f"VM.{operation}", session=ctx.task.session, parent=ctx.task.ref, volatile=True)
-    handle.work = asyncio.current_task()
-    own = Context(ctx.runtime, handle, ctx.session, ctx.origin)
-    try:
-        await step(own, vm)
-        ctx.until = max(ctx.until, own.until)
-    finally:
-        tasks.forget(handle)
 
 
 def get_SRs_required_for_recovery(ctx: Context, self: VM_appliance, session_to: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from xapid.datamodel.types import DateTime
@@ -20,6 +21,10 @@ class Clock:
 
     def date(self) -> DateTime:
         return DateTime.of(self.now())
+
+    async def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass, by the clock that never jumps."""
+        await asyncio.sleep(seconds)
 
 
 class Turn:

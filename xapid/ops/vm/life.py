@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -58,10 +57,15 @@ DISPLACED_BY_REBOOT = frozenset(
 
 async def start(ctx: Context, vm: VM, start_paused: bool, force: bool) -> None:
     """Start a machine on whichever host suits it best."""
+    await _delay(ctx, await started(ctx, vm, start_paused, force))
+
+
+async def started(ctx: Context, vm: VM, start_paused: bool, force: bool) -> int:
+    """The same, but returns at once. How many seconds are to pass then is the answer, as of those below."""
     async with changing(ctx, vm, VmOperations.start):
         host = await bring_up(ctx, vm, partial(placement.choose_host, ctx.store, force=force), paused=start_paused)
     alerts.of_vm(ctx, vm, VmAlert.VM_STARTED, "was started", on=host.ref)
-    await _delay(vm.start_delay)
+    return vm.start_delay
 
 
 async def start_on(ctx: Context, vm: VM, host: Host, start_paused: bool, force: bool) -> None:
@@ -69,12 +73,13 @@ async def start_on(ctx: Context, vm: VM, host: Host, start_paused: bool, force: 
     async with changing(ctx, vm, VmOperations.start_on):
         await bring_up(ctx, vm, partial(placement.host_named, ctx.store, host), paused=start_paused)
     alerts.of_vm(ctx, vm, VmAlert.VM_STARTED, "was started", on=host.ref)
-    await _delay(vm.start_delay)
+    await _delay(ctx, vm.start_delay)
 
 
-async def _delay(seconds: int) -> None:
+async def _delay(ctx: Context, seconds: int) -> None:
+    """Clients of the API know that a task cannot be cancelled meanwhile."""
     if seconds > 0:
-        await asyncio.sleep(seconds)
+        await ctx.clock.sleep(seconds)
 
 
 # --- Pause -------------------------------------------------------------------------------------------
@@ -101,28 +106,40 @@ async def unpause(ctx: Context, vm: VM) -> None:
 
 async def clean_shutdown(ctx: Context, vm: VM) -> None:
     """Ask the guest to shut down, and wait until it has."""
+    await _delay(ctx, await shut_down_cleanly(ctx, vm))
+
+
+async def shut_down_cleanly(ctx: Context, vm: VM) -> int:
     async with changing(ctx, vm, VmOperations.clean_shutdown) as change:
         stay_off(ctx, vm)
-        await _shut_down_cleanly(ctx, change, vm, ctx.config.guests.answer)
+        await _asked_to_shut_down(ctx, change, vm, ctx.config.guests.answer)
     alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, "was shut down")
-    await _delay(vm.shutdown_delay)
+    return vm.shutdown_delay
 
 
 async def hard_shutdown(ctx: Context, vm: VM) -> None:
     """Switch a machine off. What it was doing in between is cancelled."""
+    await _delay(ctx, await shut_down_hard(ctx, vm))
+
+
+async def shut_down_hard(ctx: Context, vm: VM) -> int:
     async with changing(ctx, vm, VmOperations.hard_shutdown, displacing=DISPLACED_BY_SHUTDOWN):
         stay_off(ctx, vm)
         latest = ctx.now(vm)
         if latest.power_state is not VmPowerState.Halted:
             await switch_off(ctx, latest)
     alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, "was shut down forcibly")
-    await _delay(vm.shutdown_delay)
+    return vm.shutdown_delay
 
 
 async def shutdown(ctx: Context, vm: VM) -> None:
     """Shut down cleanly if the guest can and does, else switch off."""
-    if not await _end(ctx, vm, vm.shutdown_delay or ctx.config.guests.answer, stays_off=True):
-        await _delay(vm.shutdown_delay)
+    await _delay(ctx, await shut_down(ctx, vm))
+
+
+async def shut_down(ctx: Context, vm: VM) -> int:
+    clean = await _end(ctx, vm, vm.shutdown_delay or ctx.config.guests.answer, stays_off=True)
+    return 0 if clean else vm.shutdown_delay
 
 
 async def shut_down_with_host(ctx: Context, vm: VM, seconds: float) -> None:
@@ -139,7 +156,7 @@ async def _end(ctx: Context, vm: VM, seconds: float, *, stays_off: bool) -> bool
         latest, how = ctx.now(vm), "was shut down"
         if can and latest.power_state is VmPowerState.Running:
             try:
-                await _shut_down_cleanly(ctx, change, vm, seconds)
+                await _asked_to_shut_down(ctx, change, vm, seconds)
                 alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, how)
                 return True
             except VM_SHUTDOWN_TIMEOUT:
@@ -158,7 +175,7 @@ def _may(ctx: Context, vm: VM, operation: VmOperations) -> bool:
     return True
 
 
-async def _shut_down_cleanly(ctx: Context, change: Change, vm: VM, seconds: float) -> None:
+async def _asked_to_shut_down(ctx: Context, change: Change, vm: VM, seconds: float) -> None:
     host = host_of(ctx, ctx.now(vm))
     ask = partial(ctx.domains(host).call, DomainDriver.request_shutdown, vm.uuid)
     if await _answer(ctx, change, ask, GONE, seconds) is None:
