@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 import socket
+import ssl
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.http.client import PAGE, Client, call
-from tests.http.conftest import Serve
+from tests.http.conftest import LoopFactory, Running, Serve
 from tests.http.service import echo_service
+from xapid.http import tls_door
 from xapid.http.service import Limits
+from xapid.http.tls import server_context
 
 
 @pytest.mark.parametrize("kind", ["tcp", "tls"])
@@ -128,6 +136,68 @@ def test_one_connection_too_many_is_turned_away(serve: Serve, kind: str) -> None
 
         first.send(call(b"y"))
         assert first.response().body == b"y"
+
+
+def test_clients_that_only_seem_to_want_tls_are_bounded_and_keep_nobody_out(serve: Serve) -> None:
+    with serve(echo_service(Limits(tcp_connections=3))) as (_, running), ExitStack() as open_:
+        idle = [open_.enter_context(dialled(running)) for _ in range(10)]
+
+        with running.dial("tls") as client:
+            client.send(call(b"x"))
+            assert client.response().status == 200
+
+        # The first are hung up on at once, not after the ten seconds that a handshake may take.
+        assert [each.recv(1) for each in idle[:7]] == [b""] * 7
+        with pytest.raises(TimeoutError):
+            idle[-1].settimeout(0.1)
+            idle[-1].recv(1)
+
+
+def dialled(running: Running) -> socket.socket:
+    return socket.create_connection((running.https.host, running.https.port), timeout=5)
+
+
+class Crowded(socket.socket):
+    """A listener of a process that has no room for one more socket, once."""
+
+    refused = False
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if not self.refused:
+            self.refused = True
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return super().accept()
+
+
+def test_who_finds_no_room_is_let_in_a_moment_later(
+    loop_factory: LoopFactory, certificate: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tls_door, "BREATH", 0.05)
+
+    async def let_in() -> None:
+        made = asyncio.Event()
+
+        class Noticing(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                made.set()
+                transport.close()
+
+        with Crowded() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            door = tls_door.TlsDoor([listener], Noticing, server_context(certificate), 5, 5)
+            door.open()
+            trusting = ssl.create_default_context(cafile=str(certificate))
+            host, port = listener.getsockname()
+            _, writer = await asyncio.open_connection(host, port, ssl=trusting, server_hostname="localhost")
+            await asyncio.wait_for(made.wait(), 5)
+            writer.close()
+            door.close()
+            await door.wait_closed()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(let_in())
+    assert "no client can be let in" in caplog.text
 
 
 def test_a_tls_client_that_does_not_shake_hands_is_hung_up_on(serve: Serve) -> None:

@@ -20,8 +20,9 @@ import uvicorn
 
 from xapid.http.handed_over import HandedOver
 from xapid.http.protocol import HttpProtocol
-from xapid.http.service import Service
+from xapid.http.service import Limits, Service
 from xapid.http.tls import ServerTls
+from xapid.http.tls_door import TlsDoor
 from xapid.runtime.settings import Address
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class Listeners:
         config.load()
         config.ssl = tls
         # Its serve() would add signal handlers and a tick ten times a second; its two halves are all we need.
-        server = _Server(config, max(HANDSHAKE, self._service.limits.head_idle))
+        server = _Server(config, self._service.limits)
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=sockets)
         self._servers.append((server, sockets))
@@ -139,23 +140,25 @@ class Listeners:
 class _Server(uvicorn.Server):
     """Gives a TLS client no more time for its handshake than others have for their first word."""
 
-    def __init__(self, config: uvicorn.Config, patience: float) -> None:
+    def __init__(self, config: uvicorn.Config, limits: Limits) -> None:
         super().__init__(config)
-        self._patience = patience
+        self._limits = limits
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         config, loop = self.config, asyncio.get_running_loop()
-        limit = None if config.ssl is None else self._patience
 
         def protocol() -> asyncio.Protocol:
             return HttpProtocol(config, self.server_state, self.lifespan.state)
 
-        self.servers = [
-            await loop.create_server(
-                protocol, sock=each, ssl=config.ssl, backlog=config.backlog, ssl_handshake_timeout=limit
-            )
-            for each in sockets or ()
-        ]
+        if config.ssl is None:
+            self.servers = [
+                await loop.create_server(protocol, sock=each, backlog=config.backlog) for each in sockets or ()
+            ]
+        else:
+            patience = max(HANDSHAKE, self._limits.head_idle)
+            door = TlsDoor(sockets or (), protocol, config.ssl, patience, self._limits.tcp_connections)
+            door.open()
+            self.servers = [cast(asyncio.Server, door)]
         self.started = True
 
 
