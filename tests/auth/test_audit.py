@@ -15,8 +15,9 @@ from tests.machines import raises_api
 from tests.xapi import REMOTE, Xapi
 from xapid.auth.audit import AuditLog, Entry, Meant, line
 from xapid.auth.sessions import Sessions
-from xapid.datamodel import Pool
+from xapid.datamodel import VM, Pool
 from xapid.datamodel.errors import ApiError
+from xapid.store.rows import make_row
 
 MOMENT = 1764230430.25
 
@@ -146,16 +147,14 @@ def entry(call: str = "VM.start", moment: float = MOMENT, **facts: str) -> Entry
 
 
 def test_a_line_has_the_form_of_the_original() -> None:
-    shown = line(
-        entry(user="root", track_id="trackid=1", originator="xe", task="OpaqueRef:t")._replace(
-            about=(Meant("vm", "web", "u", "OpaqueRef:v"),)
-        ),
-        "dom0",
-    )
+    vm = make_row(VM, "OpaqueRef:v", {"name_label": "web", "uuid": "u"})
+    noted = entry(user="root", track_id="trackid=1", originator="xe", task="OpaqueRef:t")
+
+    shown = line(noted._replace(about=(Meant("vm", vm), Meant("host", "OpaqueRef:gone"))), "dom0")
 
     assert shown == (
         "[20251127T08:00:30.250Z|audit|dom0|OpaqueRef:t|xe|audit] ('trackid=1' 'LOCAL_SUPERUSER' 'root' 'ALLOWED' 'OK'"
-        " 'API' 'VM.start' (('vm' 'web' 'u' 'OpaqueRef:v')))\n"
+        " 'API' 'VM.start' (('vm' 'web' 'u' 'OpaqueRef:v') ('host' '' '' 'OpaqueRef:gone')))\n"
     )
 
 

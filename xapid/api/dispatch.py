@@ -251,10 +251,16 @@ class Dispatcher:
         return method.run
 
     def _run_plain(self, ctx: Context, method: Method, values: list[Any]) -> Any:
-        if method.audited and self._audit is not None:
-            with self._noting(ctx, method, values):
-                return self._run_checked(ctx, method, values)
-        return self._run_checked(ctx, method, values)
+        if not method.audited or self._audit is None:
+            return self._run_checked(ctx, method, values)
+        given = list(values)
+        try:
+            result = self._run_checked(ctx, method, values)
+        except ApiError as error:
+            self._note(ctx, method, given, values, error.code)
+            raise
+        self._note(ctx, method, given, values, "OK")
+        return result
 
     def _run_checked(self, ctx: Context, method: Method, values: list[Any]) -> Any:
         run = self._checked(ctx, method, values)

@@ -65,8 +65,10 @@ class Method:
     required: int
     """Parameters that must be given, the session not counted."""
     most: int
+    references: tuple[tuple[int, str], ...]
+    """Number and name of the parameters that are references."""
     resolve: tuple[tuple[int, type[Object]], ...]
-    """Which parameters are references that the dispatcher turns into rows."""
+    """Which of them the dispatcher turns into rows."""
     runs_on: int
     """Number of the parameter that names the host which does the work; -1: none."""
     permission: str
@@ -138,6 +140,7 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
         decoders=tuple(_decoder(spec, param) for param in params) or _raw(arity),
         required=sum(not param.optional for param in params) if spec.arity is None else arity,
         most=arity,
+        references=tuple((number, each.name) for number, each in enumerate(params) if isinstance(each.type, RefType)),
         resolve=tuple(_resolvable(spec, run, by_hand)),
         runs_on=next((number for number, param in enumerate(params) if param.name == spec.runs_on), -1),
         permission=spec.method.lower(),

@@ -20,6 +20,8 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
+from xapid.datamodel.types import Object
+
 log = logging.getLogger(__name__)
 
 LONGEST = 500
@@ -37,9 +39,8 @@ class Meant(NamedTuple):
     """An object that a call was about."""
 
     parameter: str
-    name: str
-    uuid: str
-    ref: str
+    object: Object | str
+    """Its photograph; of one that is gone, and of whatever else was taken for one, the reference."""
 
 
 class Entry(NamedTuple):
@@ -65,8 +66,16 @@ def line(entry: Entry, host: str) -> str:
     moment = time.strftime("%Y%m%dT%H:%M:%S", time.gmtime(entry.moment)) + f".{int(entry.moment % 1 * 1000):03d}Z"
     head = "|".join(_plain(each).replace("|", "/") for each in (host, entry.task, entry.originator))
     said = (entry.track_id, entry.subject, entry.user, entry.decision, entry.outcome, "API", entry.call)
-    about = " ".join(f"({' '.join(map(_quoted, each))})" for each in entry.about)
+    about = " ".join(f"({' '.join(map(_quoted, _shown(each)))})" for each in entry.about)
     return f"[{moment}|audit|{head}|audit] ({' '.join(map(_quoted, said))} ({about}))\n"
+
+
+def _shown(meant: Meant) -> tuple[str, str, str, str]:
+    """Parameter, name, uuid and reference."""
+    row = meant.object
+    if isinstance(row, str):
+        return meant.parameter, "", "", row
+    return meant.parameter, row.__dict__.get("name_label", ""), row.__dict__.get("uuid", ""), row.ref
 
 
 def _plain(text: str) -> str:

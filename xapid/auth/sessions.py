@@ -66,7 +66,7 @@ class SessionState:
         """Whom it counts against: the originator of local users, the user of a directory."""
         return f"originator {self.originator}" if self.user in ("", "root") else f"user {self.user}"
 
-    @property
+    @cached_property
     def track_id(self) -> str:
         """How logs name it: the reference itself is a secret."""
         return "trackid=" + hashlib.md5(self.ref.encode(), usedforsecurity=False).hexdigest()

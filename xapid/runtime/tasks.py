@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from xapid.datamodel import Task
 from xapid.datamodel.errors import TASK_CANCELLED, ApiError
 from xapid.datamodel.task import TaskAllowedOperations, TaskStatusType
 from xapid.datamodel.types import NULL
+from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class TaskHandle:
     def ref(self) -> str:
         """The row's reference; a dummy is made up when somebody asks, which hardly anybody does."""
         if self._ref is None:
-            self._ref = f"DummyRef:|{uuid.uuid4()}|{self.label}"
+            self._ref = f"DummyRef:|{new_uuid()}|{self.label}"
         return self._ref
 
     def cancel(self) -> None:
