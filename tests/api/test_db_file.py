@@ -177,6 +177,12 @@ def test_what_is_no_database_is_refused(client: Client, tmp_path: Path, content:
     assert error.value.args[0] == "INTERNAL_ERROR"
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "/" + "x/" * 5000], ids=["long", "longer"])
+def test_what_no_file_can_be_called_is_not_there(client: Client, name: str) -> None:
+    with pytest.raises(Failure, match="there is no file"):
+        client.call("session.create_from_db_file", name)
+
+
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
 HOSTILE = {
     "a view that has no end": [

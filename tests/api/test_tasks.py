@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import FreshHost
-from tests.machines import Workshop
+from tests.machines import Workshop, raises_api
 from tests.xapi import Xapi
 from xapid.auth.sessions import Sessions
 from xapid.datamodel.errors import (
@@ -22,7 +22,8 @@ from xapid.datamodel.errors import (
     SESSION_INVALID,
     TASK_CANCELLED,
 )
-from xapid.datamodel.types import DateTime
+from xapid.datamodel.implicit import all_messages
+from xapid.datamodel.types import DateTime, RefType
 from xapid.observe.garbage import TASK_KEPT, TASK_STALE, TASKS_KEPT, Collector
 
 NULL = "OpaqueRef:NULL"
@@ -53,6 +54,30 @@ async def somebody(fresh: FreshHost, *roles: str, user: str = "somebody") -> Xap
 
 def collect(fresh: FreshHost) -> None:
     Collector(fresh.runtime, fresh.runtime.services["sessions"]).collect_tasks()
+
+
+async def test_what_is_secret_gets_into_no_task(fresh: FreshHost) -> None:
+    """Whoever is logged in can read the results of tasks."""
+    xapi, reader = fresh.xapi, await somebody(fresh, "read-only")
+    token = (await reader.event.from_(["task"], "", 0.0))["token"]
+
+    for spec in (each for each in all_messages().values() if each.secret):
+        given = [NULL, NULL, {}][: len(spec.params)]
+        with raises_api("Fault", f"No async mode for this operation (rpc: {spec.method})"):
+            await xapi.send(f"Async.{spec.method}", xapi.session, *given)
+    secret = await xapi.pool.initial_auth()
+    await xapi.pool.sync_database()
+
+    seen = [each["snapshot"] for each in (await reader.event.from_(["task"], token, 1.0))["events"]]
+    assert not any("initial_auth" in str(each) or secret in str(each) for each in seen)
+
+
+def test_every_answer_that_is_a_session_is_secret() -> None:
+    """But one that is not built, and that XenCenter calls asynchronously."""
+    messages = [each for each in all_messages().values() if not each.implicit and each.has_async]
+    shown = [each.method for each in messages if each.result == RefType("session") and not each.secret]
+
+    assert shown == ["VDI.open_database"]
 
 
 # --- Tasks that clients make ------------------------------------------------------------------------------

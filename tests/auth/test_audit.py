@@ -14,7 +14,7 @@ from tests.conftest import FreshHost
 from tests.machines import raises_api
 from tests.xapi import REMOTE, Xapi
 from xapid.auth.audit import AuditLog, Entry, Meant, line
-from xapid.auth.sessions import Sessions
+from xapid.auth.sessions import Sessions, track_id_of
 from xapid.datamodel import VM, Pool
 from xapid.datamodel.errors import ApiError
 from xapid.store.rows import make_row
@@ -137,6 +137,29 @@ async def test_no_secret_and_no_session_gets_into_the_log(fresh: FreshHost, audi
     assert "'secret.set_value'" in text and "'session.change_password'" in text
     assert "hush" not in text
     assert fresh.xapi.session not in text
+
+
+async def test_a_session_is_named_by_what_nobody_can_use(fresh: FreshHost, audit: AuditLog) -> None:
+    """Whoever may read the log could use its reference, or find that by its uuid."""
+    sessions: Sessions = fresh.runtime.services["sessions"]
+    local = sessions.start("root", "", superuser=True, local=True)
+    own = fresh.xapi.session
+    uuid = await fresh.xapi.call("session.get_uuid", own)
+    await fresh.xapi.call("session.add_to_other_config", own, "key", "value")
+    (pool,) = await fresh.xapi.pool.get_all()
+    for wrong in (own, local.ref):
+        with raises_api("HANDLE_INVALID", "VM", wrong):
+            await fresh.xapi.VM.start(wrong, False, False)
+    with pytest.raises(ApiError):
+        await fresh.xapi.pool.sync_trusted_certificates_from(pool, "elsewhere", "OpaqueRef:theirs", "", False)
+
+    text = "".join(written(audit))
+
+    assert f"'session.add_to_other_config' (('self' '' '' '{track_id_of(own)}'))" in text
+    assert f"'VM.start' (('vm' '' '' '{track_id_of(own)}'))" in text
+    assert f"'VM.start' (('vm' '' '' '{track_id_of(local.ref)}'))" in text
+    assert f"('remote_session' '' '' '{track_id_of('OpaqueRef:theirs')}')" in text
+    assert not any(each in text for each in (own, uuid, local.ref, "theirs"))
 
 
 # Lines and files

@@ -7,7 +7,10 @@ from typing import Any
 
 from xapid.api.methods import Method
 from xapid.auth.audit import ALLOWED, DENIED, LOCAL_SUPERUSER, Entry, Meant
+from xapid.auth.sessions import Sessions, track_id_of
+from xapid.datamodel import Session
 from xapid.datamodel.errors import RBAC_PERMISSION_DENIED
+from xapid.datamodel.types import RefType
 from xapid.runtime.context import Context
 
 
@@ -20,7 +23,12 @@ def entry_of(ctx: Context, method: Method, given: Sequence[Any], values: Sequenc
     find, session = ctx.store.find_any, ctx.session
     about = tuple(
         [
-            Meant(name, (find(value) or value) if isinstance(value := values[number], str) else value)
+            Meant(
+                name,
+                (find(value) or _unknown(ctx, method, number, value))
+                if isinstance(value := values[number], str)
+                else value,
+            )
             for number, name in method.references
             if number < len(values)
         ]
@@ -36,3 +44,14 @@ def entry_of(ctx: Context, method: Method, given: Sequence[Any], values: Sequenc
     return Entry(
         ctx.clock.now(), method.name, outcome, decision, user, subject, track_id, originator, ctx.task.ref, about
     )
+
+
+def _unknown(ctx: Context, method: Method, number: int, reference: str) -> str:
+    """How to write down what names no object of ours: not as it came, if it is a session that a reader could use.
+
+    Such are those of this host alone, which are no objects, and those of other pools.
+    """
+    sessions: Sessions = ctx.runtime.services["sessions"]
+    kind = method.spec.params[number].type
+    wanted = isinstance(kind, RefType) and kind.target == Session.spec.name
+    return track_id_of(reference) if wanted or sessions.find(reference) is not None else reference

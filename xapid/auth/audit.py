@@ -20,6 +20,8 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
+from xapid.auth.sessions import track_id_of
+from xapid.datamodel import Session
 from xapid.datamodel.types import Object
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,9 @@ def _shown(meant: Meant) -> tuple[str, str, str, str]:
     row = meant.object
     if isinstance(row, str):
         return meant.parameter, "", "", row
+    if isinstance(row, Session):
+        # Whoever may read the log could use its reference, and find that by its uuid.
+        return meant.parameter, "", "", track_id_of(row.ref)
     return meant.parameter, row.__dict__.get("name_label", ""), row.__dict__.get("uuid", ""), row.ref
 
 

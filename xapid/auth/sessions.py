@@ -27,6 +27,11 @@ AGENTS = 128
 """Addresses of which it is known what logged in from there."""
 
 
+def track_id_of(session: str) -> str:
+    """How logs name a session: its reference is a secret, and so is its uuid, by which anybody finds that."""
+    return "trackid=" + hashlib.md5(session.encode(), usedforsecurity=False).hexdigest()
+
+
 @dataclass(eq=False)
 class SessionState:
     """One login. Lives in memory only: sessions end with the daemon, and clients log in again."""
@@ -68,8 +73,7 @@ class SessionState:
 
     @cached_property
     def track_id(self) -> str:
-        """How logs name it: the reference itself is a secret."""
-        return "trackid=" + hashlib.md5(self.ref.encode(), usedforsecurity=False).hexdigest()
+        return track_id_of(self.ref)
 
 
 class Sessions:

@@ -1201,6 +1201,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         Param("options", STRING_MAP, "Free keys; none is known."),
         result=STRING_MAP,
         roles=VM_POWER_ADMIN,
+        secret=True,
         since="tampa",
         runs_on="host",
     )

@@ -403,6 +403,7 @@ class Pool(
         "Tell the secret of the pool to a host that joins, by a login of its administrator: RBAC_PERMISSION_DENIED to others.",
         result=STRING,
         hidden=True,
+        secret=True,
     )
     exchange_certificates_on_join = message(
         (

@@ -141,6 +141,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
         Param("filename", STRING, "The path of the copy on the host."),
         result=ref("session"),
         roles=LOCAL_ROOT,
+        secret=True,
         since="dundee",
     )
     local_logout = message(

@@ -519,6 +519,9 @@ class MessageSpec:
     """None: the roles of the class. Empty: the local superuser only."""
     life: Lifecycle = Lifecycle()
     has_async: bool = True
+    secret: bool = False
+    """Whether nobody but the caller may see what it answers. Whoever is logged in can read the results of tasks: so
+    there is no task, and an asynchronous call is refused."""
     session: bool = True
     """Whether the first parameter is a session."""
     hidden: bool = False

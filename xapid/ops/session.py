@@ -66,7 +66,7 @@ async def create_from_db_file(ctx: Context, filename: str) -> str:
 
     Raises INTERNAL_ERROR for what is no such file.
     """
-    if "\0" in filename or not await asyncio.to_thread(Path(filename).is_file):
+    if not await asyncio.to_thread(_is_file, filename):
         raise INTERNAL_ERROR(f"there is no file {filename}")
     async with ctx.runtime.locks.held("session.create_from_db_file"):
         if sum(state.elsewhere is not None for state in _sessions(ctx).all()) >= COPIES:
@@ -80,6 +80,13 @@ async def create_from_db_file(ctx: Context, filename: str) -> str:
         )
         state.elsewhere = elsewhere
     return state.ref
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False  # No file has such a name.
 
 
 async def slave_local_login_with_password(ctx: Context, uname: str, pwd: str) -> str:

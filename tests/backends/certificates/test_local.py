@@ -35,6 +35,13 @@ def test_what_was_added_is_found_until_it_is_removed(shelves: Certificates, shel
         shelves.remove(shelf, "b.pem")
 
 
+def test_the_longest_name_of_a_file_will_do(shelves: Certificates) -> None:
+    name = "x" * 251 + ".pem"
+    shelves.add(AUTHORITIES, name, "text")
+
+    assert shelves.read(AUTHORITIES, name) == "text"
+
+
 def test_what_is_there_is_replaced_and_not_added_again(shelves: Certificates) -> None:
     shelves.add(AUTHORITIES, "a.pem", "first")
     with pytest.raises(AlreadyExists):

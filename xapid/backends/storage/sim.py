@@ -205,7 +205,7 @@ class Sim:
         if sr.uuid in self._worlds:
             return
         location = sr.device_config.get("location")
-        if self._type in ("file", "iso") and location and not Path(location).is_dir():
+        if self._type in ("file", "iso") and location and not _is_directory(Path(location)):
             raise NotFound(f"{location} is not there", path=location, code="47")
         self._worlds[sr.uuid] = _World(sr, born_here=False)
 
@@ -429,7 +429,7 @@ class Sim:
     def _read_discs(self, world: _World) -> None:
         """The images that really lie in the directory: guests on real back ends and on this one see the same."""
         location = Path(world.sr.device_config["location"])
-        if not location.is_dir():
+        if not _is_directory(location):
             raise NotFound(f"{location} is not there", path=str(location), code="47")
         present = {path.name: path for path in sorted(location.iterdir()) if path.suffix.lower() in ISO_ENDINGS}
         for key in set(world.volumes) - set(present):
@@ -445,6 +445,13 @@ class Sim:
 
 def _format(new: NewVolume) -> VolumeFormat:
     return new.format or (VolumeFormat.raw if new.purpose == "suspend" else VolumeFormat.qcow2)
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # None has so long a name.
 
 
 def _remove_empty(directory: Path) -> None:
