@@ -262,6 +262,29 @@ def test_those_between_a_client_and_the_authority_count_too(
     assert error.value.args[0] == "SESSION_AUTHENTICATION_FAILED"
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_comes_again_is_known_again(
+    daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    between = made("between", AUTHORITY, key=rsa_key(2), authority=True)
+    shows = made("backup.example", between, key=rsa_key(3), client=True)
+    context = TlsClient(daemon, tmp_path, shows, between.pem).context
+    context.minimum_version = context.maximum_version = version
+
+    def metrics(session: ssl.SSLSession | None) -> tuple[int, bool | None, ssl.SSLSession | None]:
+        plain = socket.create_connection(("127.0.0.1", daemon.port), timeout=30)
+        with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            status = int(connection.recv(65536).split()[1])
+            return status, connection.session_reused, connection.session
+
+    first, _, session = metrics(None)
+    again, resumed, _ = metrics(session)
+
+    # Whoever shakes hands anew shows its certificates anew.
+    assert (first, again, resumed) == (200, 200, version is ssl.TLSVersion.TLSv1_2)
+
+
 def test_what_may_be_read_by_anybody_may_be_read_over_http(
     daemon: TlsDaemon, client: Client, enabled: str, tmp_path: Path
 ) -> None:

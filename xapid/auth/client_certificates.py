@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -64,8 +64,7 @@ class ClientCertificates:
         return trusted and not revoked
 
     def _is_trusted(self, chain: list[x509.Certificate]) -> bool:
-        authorities = self._authorities.read()
-        return chain[-1] in authorities or any(_has_signed(each, chain[-1]) for each in authorities)
+        return leads_to(self._authorities.read(), chain[0], chain[1:])
 
     def _is_revoked(self, certificate: x509.Certificate) -> bool:
         for each in self._revoked.read():
@@ -76,6 +75,16 @@ class ClientCertificates:
                 log.info("a client's certificate with the serial number %x is revoked", certificate.serial_number)
                 return True
         return False
+
+
+def leads_to(
+    authorities: Sequence[x509.Certificate], certificate: x509.Certificate, others: Sequence[x509.Certificate]
+) -> bool:
+    """Whether an authority has signed a certificate, or one of the others by which it is in order."""
+    if certificate in authorities or any(_has_signed(each, certificate) for each in authorities):
+        return True
+    issuer = next((each for each in others if _has_signed(each, certificate)), None)
+    return issuer is not None and leads_to(authorities, issuer, [each for each in others if each != issuer])
 
 
 def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:

@@ -24,7 +24,7 @@ class Peer(NamedTuple):
     tls: bool
     certificates: tuple[bytes, ...] = ()
     """The certificate that TLS found in order, if the client was asked for one and has one, and those by which it is in
-    order, the authority's last; all in DER. Where a session of TLS is resumed, its own alone."""
+    order, the authority's last; all in DER. Where a session of TLS is resumed, those that the client showed with it."""
 
     @property
     def near(self) -> bool:
@@ -59,5 +59,5 @@ def _certificates(transport: asyncio.BaseTransport) -> tuple[bytes, ...]:
         return ()
     # Public since Python 3.13 only.
     inner: Any = getattr(connection, "_sslobj", None)
-    chain = inner.get_verified_chain() if hasattr(inner, "get_verified_chain") else None
-    return (own, *(each.public_bytes(DER) for each in (chain or ())[1:])) if chain else (own,)
+    chain = inner.get_verified_chain() or inner.get_unverified_chain()
+    return (own, *(each.public_bytes(DER) for each in chain[1:]))

@@ -121,7 +121,8 @@ def server_context(certificate: Path, authorities: str = "") -> ssl.SSLContext:
     """A context with the key and the certificate of one PEM file.
 
     With ``authorities`` clients are asked for a certificate and need not have one; one that these have not signed is
-    refused in the handshake.
+    refused in the handshake. They get no tickets then: in such there is no room for those by whom a certificate is in
+    order. Sessions of TLS 1.2 are remembered instead; TLS 1.3 shakes hands anew.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -131,4 +132,6 @@ def server_context(certificate: Path, authorities: str = "") -> ssl.SSLContext:
     if authorities:
         context.load_verify_locations(cadata=authorities)
         context.verify_mode = ssl.CERT_OPTIONAL
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
     return context
