@@ -60,7 +60,7 @@ class Whole:
         return f"a whole number from {self.least} to {self.most}"
 
     def read(self, text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) or not self.least <= int(text) <= self.most:
+        if not re.fullmatch(r"-?[0-9]{1,19}", text, re.ASCII) or not self.least <= int(text) <= self.most:
             raise ValueError(text)
         return int(text)
 
@@ -132,6 +132,8 @@ class MapKey(Generic[T]):
     doc: str
     late: bool = False
     """Checked when it is used, not when it is written."""
+    tolerant: bool = False
+    """Never checked: what cannot be read counts as not set, as the original is known to do."""
     spelled: str = ""
     """How INVALID_VALUE names it, where not as ``field:name``."""
 
@@ -159,7 +161,7 @@ class MapKey(Generic[T]):
 
     def check(self, text: str) -> None:
         """Whether a client may write a value. Raises INVALID_VALUE, with the values that there are."""
-        if self.late:
+        if self.late or self.tolerant:
             return
         try:
             self.kind.read(text)
@@ -330,7 +332,118 @@ CORES_PER_SOCKET = MapKey(
     late=True,
 )
 GRAPHICS = MapKey(
-    "VM", "platform", "vga", Text("cirrus, or anything else for a standard card"), "", "The graphics card."
+    "VM",
+    "platform",
+    "vga",
+    Text("std, or anything else for cirrus"),
+    "cirrus",
+    "The graphics card of a machine with emulated devices.",
+)
+VIDEO_MEMORY = MapKey(
+    "VM", "platform", "videoram", Whole(1, 256), 4, "Memory of the graphics card, in MiB.", tolerant=True
+)
+KEYMAP = MapKey(
+    "VM",
+    "platform",
+    "keymap",
+    Pattern("a keyboard as QEMU names it, such as de or en-us", r"[a-z]{2,3}(-[a-z]{2,3})?"),
+    "",
+    "The keyboard of those who look at the machine's screen.",
+)
+SERIAL = MapKey(
+    "VM",
+    "platform",
+    "hvm_serial",
+    Text("none, or anything else for a serial line"),
+    "pty",
+    "Whether a machine with emulated devices has a serial line, which is a console of it.",
+)
+PARALLEL = MapKey(
+    "VM",
+    "platform",
+    "parallel",
+    Pattern("none, or /dev/parport and a number", r"none|/dev/parport[0-9]{1,2}"),
+    "none",
+    "A parallel port of the host that the machine gets.",
+)
+USB = MapKey("VM", "platform", "usb", PLATFORM_YES, True, "Whether a machine with emulated devices has USB.")
+USB_TABLET = MapKey(
+    "VM",
+    "platform",
+    "usb_tablet",
+    PLATFORM_YES,
+    True,
+    "Whether the machine's pointing device, on USB, knows where on the screen it is.",
+)
+ACPI = MapKey("VM", "platform", "acpi", PLATFORM_YES, True, "Whether the machine has ACPI.")
+APIC = MapKey("VM", "platform", "apic", PLATFORM_YES, True, "Whether the machine has an APIC.")
+PAE = MapKey("VM", "platform", "pae", PLATFORM_YES, True, "Whether 32-bit guests can address more than 4 GiB.")
+NX = MapKey("VM", "platform", "nx", PLATFORM_YES, True, "Whether guests can say that data is not to be executed.")
+HPET = MapKey("VM", "platform", "hpet", PLATFORM_YES, True, "Whether the machine has a timer of high precision.")
+VIRIDIAN = MapKey(
+    "VM", "platform", "viridian", PLATFORM_YES, False, "The guest is shown an interface of Hyper-V; Windows likes it."
+)
+VIRIDIAN_PARTS = tuple(
+    MapKey("VM", "platform", f"viridian_{part}", PLATFORM_YES, False, f"With viridian: {what}.")
+    for part, what in (
+        ("time_ref_count", "a counter of time"),
+        ("reference_tsc", "a page by which time stamps are read without leaving the guest"),
+        ("hcall_remote_tlb_flush", "a call that flushes the address caches of other processors"),
+        ("hcall_ipi", "a call that interrupts other processors"),
+        ("apic_assist", "a page by which interrupts end without leaving the guest"),
+        ("crash_ctl", "a way to tell of a crash"),
+        ("stimer", "timers"),
+    )
+)
+TSC_MODE = MapKey(
+    "VM",
+    "platform",
+    "tsc_mode",
+    Whole(0, 3),
+    0,
+    "On Xen, the guest's time stamp counter: 0 as suits it, 1 always emulated, 2 never, 3 by help of the guest.",
+)
+TIME_OFFSET = MapKey(
+    "VM",
+    "platform",
+    "timeoffset",
+    Whole(-(2**62), 2**62),
+    0,
+    "Seconds by which the machine's clock is before UTC; written when the guest sets its clock.",
+    tolerant=True,
+)
+SECURE_BOOT = MapKey(
+    "VM",
+    "platform",
+    "secureboot",
+    Choice(("true", "false", "auto")),
+    "false",
+    "Whether UEFI starts only what is signed; auto: if the pool has certificates for that.",
+)
+CPU_WEIGHT = MapKey(
+    "VM",
+    "VCPUs_params",
+    "weight",
+    Whole(1, 65_536),
+    256,
+    "The machine's part of the host's processors when there is not enough; one with 512 gets twice as much.",
+)
+CPU_CAP = MapKey(
+    "VM",
+    "VCPUs_params",
+    "cap",
+    Whole(0, 100_000),
+    0,
+    "Most that the processors of the machine get together, in percent of one of the host's; 0: no bound.",
+)
+CPU_MASK = MapKey(
+    "VM",
+    "VCPUs_params",
+    "mask",
+    Pattern("numbers with commas, and semicolons between processors", r"[0-9]{1,4}([,;][0-9]{1,4})*"),
+    "",
+    "Processors of the host that the machine's may run on, after semicolons those for its second, third, ...; for others "
+    "the first list counts.",
 )
 SIMULATED_GUEST = MapKey(
     "VM",
@@ -358,6 +471,15 @@ FIRMWARE = MapKey(
     late=True,
     spelled="HVM-boot-params['firmware']",
 )
+EFI_VARIABLES = MapKey(
+    "VM",
+    "NVRAM",
+    "EFI-variables",
+    Text("Base64, as VM.set_NVRAM_EFI_variables takes it"),
+    "",
+    "Variables that the firmware keeps over a boot; written when the machine stops.",
+    late=True,
+)
 EFI_VARIABLES_ON_BOOT = MapKey(
     "VM",
     "NVRAM",
@@ -380,6 +502,32 @@ VBD_BACKEND_KIND = MapKey(
     Text("a word"),
     "",
     "The kind of back end for the drive, from its disk's sm_config.",
+)
+IO_CLASS = MapKey(
+    "VBD",
+    "qos_algorithm_params",
+    "sched",
+    Text("rt or real-time, idle, or anything else for best-effort"),
+    "best-effort",
+    "With qos_algorithm_type ionice: which requests go first.",
+)
+IO_LEVEL = MapKey(
+    "VBD",
+    "qos_algorithm_params",
+    "class",
+    Text("highest, high, normal, low, lowest, or a number from 0 to 7"),
+    "normal",
+    "With qos_algorithm_type ionice: where they stand among those of the same kind.",
+    tolerant=True,
+)
+VBD_IO_LEVEL = MapKey(
+    "VBD",
+    "other_config",
+    "class",
+    Whole(0, 7),
+    None,
+    "The level of requests of the disk, 0 first, where qos_algorithm_type says nothing.",
+    tolerant=True,
 )
 VIF_MTU = MapKey(
     "VIF",

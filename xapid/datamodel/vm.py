@@ -428,7 +428,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
     PV_ramdisk: str = rw(doc="Path of the initial RAM disk that goes with PV_kernel; empty for none.")
     PV_args: str = rw(doc="Arguments of the kernel of a paravirtual machine.")
     PV_bootloader_args: str = rw(doc="Arguments of PV_bootloader.")
-    PV_legacy_args: str = rw(doc="Arguments of kernels that old boot loaders find; kept, and not read.")
+    PV_legacy_args: str = rw(doc="Arguments of kernels that old boot loaders find.")
     HVM_boot_policy: str = static(
         doc=(
             "Deprecated, as domain_type says it now: BIOS order if it boots as hardware does, empty if it is "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,11 +20,13 @@ from xapid.datamodel.map_keys import (
     DEVICE_MODEL,
     EFI_VARIABLES_ON_BOOT,
     FIRMWARE,
+    TIME_OFFSET,
+    VBD_BACKEND_KIND,
     VIF_MTU,
 )
 from xapid.datamodel.vbd import VbdMode, VbdType
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour, OnNormalExit
-from xapid.rules import devices
+from xapid.rules import devices, hardware
 from xapid.store.store import Store
 
 GUEST_KERNELS = PurePosixPath("/var/lib/xcp/guest")
@@ -39,6 +41,9 @@ KINDS = {
     DomainType.pvh: DomainKind.pvh,
     DomainType.pv_in_pvh: DomainKind.pvh,
 }
+
+UNSET_GENERATION = "0:0"
+"""A generation_id that asks for a real one at the next start."""
 
 BOOT_DEVICES = "cdn"
 VM_DATA = "vm-data/"
@@ -82,24 +87,34 @@ class BootSettings:
     kernel_args: str = ""
     bootloader: str = ""
     bootloader_args: str = ""
+    legacy_args: str = ""
     bios_strings: dict[str, str] = field(default_factory=dict)
+    generation_id: str = ""
 
     def changes(self, vm: VM) -> dict[str, Any]:
         """Fields that a start fills in, of the machine as it is once it has started."""
         filled_in = {key: self.platform[key] for key in (DEVICE_MODEL.name,) if key in self.platform}
-        return {"platform": {**vm.platform, **filled_in}, "bios_strings": vm.bios_strings or self.bios_strings}
+        return {
+            "platform": {**vm.platform, **filled_in},
+            "bios_strings": vm.bios_strings or self.bios_strings,
+            "generation_id": _generation(vm, self.generation_id),
+        }
 
 
-def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = ()) -> BootSettings:
-    """How the machine boots. Raises INVALID_VALUE and its like for settings that cannot be."""
+def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = (), fresh_generation: str = "") -> BootSettings:
+    """How the machine boots. Raises INVALID_VALUE and its like for settings that cannot be.
+
+    ``fresh_generation``: the generation_id of a machine that asks for one.
+    """
     _check_nvram(vm)
     bios_strings = vm.bios_strings or GENERIC_BIOS_STRINGS
     cores = _cores_per_socket(vm)
+    generation = _generation(vm, fresh_generation)
     if is_hvm(vm):
         firmware = _firmware(vm)
         order = "".join(each for each in BOOT_ORDER.of(vm).lower() if each in BOOT_DEVICES)
         platform = {**vm.platform, DEVICE_MODEL.name: _device_model(vm, firmware)}
-        return BootSettings(platform, firmware, order, cores, bios_strings=bios_strings)
+        return BootSettings(platform, firmware, order, cores, bios_strings=bios_strings, generation_id=generation)
     settings = BootSettings(
         vm.platform,
         "bios",
@@ -107,15 +122,21 @@ def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = ()) -> BootS
         cores,
         bootloader=vm.PV_bootloader,
         bootloader_args=vm.PV_bootloader_args,
+        legacy_args=vm.PV_legacy_args,
         kernel_args=vm.PV_args,
         bios_strings=bios_strings,
+        generation_id=generation,
     )
     if vm.PV_bootloader:
         return settings
     folders = (GUEST_KERNELS, *kernel_folders)
     kernel = _kernel("kernel", vm.PV_kernel, folders)
     ramdisk = _kernel("ramdisk", vm.PV_ramdisk, folders) if vm.PV_ramdisk else ""
-    return BootSettings(vm.platform, "bios", "c", cores, kernel, ramdisk, vm.PV_args, bios_strings=bios_strings)
+    return replace(settings, kernel=kernel, ramdisk=ramdisk)
+
+
+def _generation(vm: VM, fresh: str) -> str:
+    return fresh if vm.generation_id == UNSET_GENERATION else vm.generation_id
 
 
 def _check_nvram(vm: VM) -> None:
@@ -166,6 +187,8 @@ def disk_spec(vbd: VBD, disk: Disk | None, *, hvm: bool) -> DiskSpec:
         disk=disk,
         read_only=vbd.mode is VbdMode.RO,
         bootable=vbd.bootable,
+        priority=hardware.io_priority(vbd),
+        backend=VBD_BACKEND_KIND.of(vbd),
     )
 
 
@@ -196,12 +219,18 @@ def domain_spec(vm: VM, boot: BootSettings, drives: Iterable[DiskSpec], nics: It
         kernel_args=boot.kernel_args,
         bootloader=boot.bootloader,
         bootloader_args=boot.bootloader_args,
+        legacy_args=boot.legacy_args,
         disks=tuple(sorted(drives, key=lambda drive: drive.position)),
         nics=tuple(sorted(nics, key=lambda nic: nic.position)),
         platform=boot.platform,
         xenstore_data={key: value for key, value in vm.xenstore_data.items() if key.startswith(VM_DATA)},
         bios_strings=boot.bios_strings,
         cores_per_socket=boot.cores_per_socket,
+        scheduling=hardware.scheduling(vm),
+        screen=hardware.screen(vm),
+        hardware=hardware.hardware(vm),
+        clock_offset=TIME_OFFSET.of(vm),
+        generation_id=hardware.generation_uuid(boot.generation_id),
         on_reboot="restart" if vm.actions_after_reboot is OnNormalExit.restart else "destroy",
         # Restarting a crashed machine is our business: its rows have to follow.
         on_crash="preserve" if vm.actions_after_crash is OnCrashBehaviour.preserve else "destroy",

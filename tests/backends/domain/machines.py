@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from xapid.backends.domain import qemu_xml
 from xapid.backends.domain.domain_xml import GuestFolder
-from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, NicSpec
+from xapid.backends.domain.interface import (
+    DiskSpec,
+    DomainKind,
+    DomainSpec,
+    Hardware,
+    IoClass,
+    IoPriority,
+    NicSpec,
+    Scheduling,
+    Screen,
+)
 from xapid.backends.domain.qemu_xml import Accel, Hosting
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
@@ -54,7 +65,7 @@ INSTALLED = DomainSpec(
         NicSpec("5d1f9a3e-0000-4000-8000-0000000000f1", 1, "02:00:00:00:00:03", "xenbr1", mtu=9000),
         NicSpec("5d1f9a3e-0000-4000-8000-0000000000f2", 0, "02:00:00:00:00:02", "xenbr0"),
     ),
-    platform={"vga": "cirrus", "acpi": "1"},
+    screen=Screen(card="cirrus"),
     xenstore_data={"vm-data/greeting": "good, day", "vm-data/b": "2", "elsewhere": "hidden"},
     bios_strings={"bios-vendor": "Xen", "system-product-name": "HVM domU", "oem-1": "Xen"},
     cores_per_socket=2,
@@ -64,9 +75,50 @@ INSTALLED = DomainSpec(
 """Boots from its drives, and has something of everything."""
 
 
+TUNED = DomainSpec(
+    uuid="5d1f9a3e-0000-4000-8000-000000000003",
+    name="tuned",
+    kind=DomainKind.hvm,
+    memory_static_max=1024 * MIB,
+    memory_target=512 * MIB,
+    vcpus_max=4,
+    vcpus=2,
+    cores_per_socket=4,
+    scheduling=Scheduling(weight=512, cap=150, affinity=((0, 1), (2,), (9,), (0, 1))),
+    disks=(
+        DiskSpec("5d1f9a3e-0000-4000-8000-0000000000d7", 0, "disk", DATA_DEVICE, priority=IoPriority(IoClass.idle, 7)),
+    ),
+    screen=Screen("std", 16, "de"),
+    hardware=Hardware(
+        nx=False,
+        hpet=False,
+        viridian=frozenset({"base", "apic_assist", "stimer", "reference_tsc", "crash_ctl"}),
+        usb=True,
+        tablet=True,
+        serial=False,
+        parallel="/dev/parport0",
+    ),
+    clock_offset=-3600,
+    generation_id="5d1f9a3e-0000-4000-8000-00000000face",
+)
+"""Differs from what is usual wherever platform and VCPUs_params can say so."""
+
+BARE = replace(TUNED, uuid="5d1f9a3e-0000-4000-8000-000000000004", name="bare", generation_id="", hardware=Hardware(
+    acpi=False, apic=False, pae=False, nested_virt=True,
+))  # fmt: skip
+"""Lacks what it can lack."""
+
+
 def hosting(spec: DomainSpec, accel: Accel = Accel.tcg) -> Hosting:
-    """On a host whose ISOs and nothing else cannot bypass the page cache."""
-    return Hosting(accel, GuestFolder(Path("/run/xapid/guests") / spec.uuid), 1_700_000_000, frozenset({REMOTE.path}))
+    """On a host of four processors whose ISOs and nothing else cannot bypass the page cache."""
+    return Hosting(
+        accel,
+        GuestFolder(Path("/run/xapid/guests") / spec.uuid),
+        1_700_000_000,
+        frozenset({REMOTE.path}),
+        processors=4,
+        ordinary_shares=1024,
+    )
 
 
 DOMAINS = {
@@ -74,6 +126,10 @@ DOMAINS = {
     "demo-kvm": qemu_xml.domain(DEMO, hosting(DEMO, Accel.kvm)),
     "installed": qemu_xml.domain(INSTALLED, hosting(INSTALLED)),
     "installed-kvm": qemu_xml.domain(INSTALLED, hosting(INSTALLED, Accel.kvm)),
+    "tuned": qemu_xml.domain(TUNED, hosting(TUNED)),
+    "tuned-kvm": qemu_xml.domain(TUNED, hosting(TUNED, Accel.kvm)),
+    "bare": qemu_xml.domain(BARE, hosting(BARE)),
+    "bare-kvm": qemu_xml.domain(BARE, hosting(BARE, Accel.kvm)),
 }
 """Whole machines."""
 

@@ -15,7 +15,15 @@ import pytest
 
 from tests.backends.domain.hypervisor import MIB, Hypervisor, SerialLine, links, lives, process_of, screen, serial
 from xapid.backends.domain import embed
-from xapid.backends.domain.interface import DomainDriver, DomainEventKind, DomainState
+from xapid.backends.domain.interface import (
+    DomainDriver,
+    DomainEventKind,
+    DomainState,
+    Feature,
+    Hardware,
+    Scheduling,
+    Screen,
+)
 from xapid.backends.interface import Failed, InUse, NotFound, NotSupported
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
@@ -65,6 +73,31 @@ def test_what_the_guest_printed_can_be_read_later(real: Hypervisor) -> None:
 
     assert domain is not None
     assert "ready" in Path(serial(domain).log).read_text()
+
+
+def test_a_machine_with_everything_starts(real: Hypervisor) -> None:
+    data = {f"vm-data/{number:04}": "x" * 20 for number in range(8000)} | {"vm-data/long": "y" * 65536}
+    spec = real.spec(
+        cores_per_socket=2,
+        scheduling=Scheduling(512, 150, ((0,), (0, 5000))),
+        screen=Screen("cirrus", 4, "de"),
+        hardware=Hardware(nx=False, hpet=False, viridian=frozenset({"base", "stimer"}), usb=True, tablet=True),
+        clock_offset=-3600,
+        generation_id="5d1f9a3e-0000-4000-8000-00000000face",
+        bios_strings={"oem-1": "ours"},
+        xenstore_data=data,
+    )
+
+    domain = real.driver.start(spec, paused=True)
+
+    assert domain.state is DomainState.paused
+    assert len((real.folder / "run" / spec.uuid / "vm-data.json").read_bytes()) > 8000 * 30
+
+
+def test_a_guest_without_acpi_cannot_be_asked_to_shut_down(real: Hypervisor) -> None:
+    domain = real.driver.start(real.spec(hardware=Hardware(acpi=False)), paused=True)
+
+    assert Feature.clean_shutdown not in domain.features
 
 
 def test_keys_reach_the_guest_by_its_serial_line(real: Hypervisor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.backends.domain.machines import CD, DEMO, DEVICES, DOMAINS, INSTALLED, SYSTEM_DISK, hosting
-from xapid.backends.domain import qemu_xml
+from tests.backends.domain.machines import CD, DEMO, DEVICES, DOMAINS, INSTALLED, SYSTEM_DISK, TUNED, hosting
+from xapid.backends.domain import qemu_board, qemu_xml
 from xapid.backends.domain.domain_facts import Description, source_of
 from xapid.backends.domain.interface import DiskSpec, Endpoint
 from xapid.backends.interface import NotSupported
@@ -147,6 +148,33 @@ def test_firmware_that_is_not_there_is_refused() -> None:
         qemu_xml.domain(replace(INSTALLED, firmware="uefi"), hosting(INSTALLED))
 
     assert error.value.facts == {"firmware": "uefi"}
+
+
+def test_the_guest_is_told_its_data_whole_in_one_file_and_what_fits_in_its_firmware() -> None:
+    many = {f"vm-data/{number:04}": "x" * 20 for number in range(8000)}
+    spec = replace(INSTALLED, xenstore_data={"vm-data/long": "y" * 65536, "elsewhere": "hidden"} | many)
+
+    root = ElementTree.fromstring(qemu_xml.domain(spec, hosting(spec)))
+
+    strings = [entry.text or "" for entry in root.iterfind("sysinfo/oemStrings/entry")]
+    assert strings[:2] == ["Xen", f"vm-data/0000={'x' * 20}"]
+    assert sum(map(len, strings)) <= 8192 + len("Xen")
+    assert json.loads(qemu_board.data(spec)) == {"vm-data/long": "y" * 65536} | many
+
+
+def test_a_machine_that_is_told_nothing_has_no_file_for_it() -> None:
+    root = ElementTree.fromstring(DOMAINS["demo"])
+
+    assert root.find("sysinfo") is None
+    assert qemu_board.data(DEMO) == ""
+
+
+def test_a_host_that_cannot_give_parts_of_its_processors_is_asked_for_none() -> None:
+    plain = replace(hosting(TUNED), ordinary_shares=0)
+
+    root = ElementTree.fromstring(qemu_xml.domain(TUNED, plain))
+
+    assert {element.tag for element in root.iterfind("cputune/*")} == {"vcpupin"}
 
 
 def test_a_resumed_machine_keeps_its_hardware_and_takes_the_files_of_now() -> None:

@@ -44,6 +44,10 @@ class Description:
         return self.root.findtext("title", "")
 
     @property
+    def has_acpi(self) -> bool:
+        return self.root.find("features/acpi") is not None
+
+    @property
     def disks(self) -> dict[str, Element]:
         """Drives by the uuid of their VBD."""
         return self._named("devices/disk")

@@ -40,6 +40,11 @@ class GuestFolder:
     def serial_log(self) -> Path:
         return self.path / "serial.log"
 
+    @property
+    def data(self) -> Path:
+        """What the guest is told, if it is told anything."""
+        return self.path / "vm-data.json"
+
 
 def text(value: str) -> str:
     """The value without the characters that XML cannot hold at all."""

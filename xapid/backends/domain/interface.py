@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
+from xapid.backends.domain.spec import DiskSpec as DiskSpec
+from xapid.backends.domain.spec import DomainKind as DomainKind
+from xapid.backends.domain.spec import DomainSpec as DomainSpec
+from xapid.backends.domain.spec import EfiVariable as EfiVariable
+from xapid.backends.domain.spec import Hardware as Hardware
+from xapid.backends.domain.spec import IoClass as IoClass
+from xapid.backends.domain.spec import IoPriority as IoPriority
+from xapid.backends.domain.spec import NicSpec as NicSpec
+from xapid.backends.domain.spec import Scheduling as Scheduling
+from xapid.backends.domain.spec import Screen as Screen
+from xapid.backends.domain.spec import Tpm as Tpm
 from xapid.backends.interface import DriverInfo
 from xapid.backends.storage.interface import Disk
-
-
-class DomainKind(enum.StrEnum):
-    """How the guest sees the machine."""
-
-    hvm = "hvm"
-    pv = "pv"
-    pvh = "pvh"
 
 
 class DomainState(enum.StrEnum):
@@ -38,69 +41,6 @@ class Feature(enum.StrEnum):
     live_resize = "live_resize"
     kvm = "kvm"
     xen = "xen"
-
-
-@dataclass(frozen=True)
-class DiskSpec:
-    """One drive of a machine."""
-
-    vbd: str
-    """uuid of the VBD; the driver names the device after it, so that it finds it again."""
-    position: int
-    """0 for the first. QEMU: vda or hda; Xen: xvda."""
-    device: str
-    """disk, cdrom or floppy."""
-    disk: Disk | None
-    """None: an empty drive."""
-    read_only: bool = False
-    bootable: bool = False
-
-
-@dataclass(frozen=True)
-class NicSpec:
-    """One network interface of a machine."""
-
-    vif: str
-    """uuid of the VIF."""
-    position: int
-    mac: str
-    bridge: str
-    mtu: int = 1500
-
-
-@dataclass(frozen=True)
-class DomainSpec:
-    """Everything needed to start a machine."""
-
-    uuid: str
-    name: str
-    kind: DomainKind
-    memory_static_max: int
-    """bytes"""
-    memory_target: int
-    """bytes"""
-    vcpus_max: int
-    vcpus: int
-    boot_order: str = "cd"
-    """c disk, d CD, n network"""
-    firmware: str = "bios"
-    kernel: str = ""
-    """Path of a kernel booted directly; empty: the boot order decides."""
-    ramdisk: str = ""
-    kernel_args: str = ""
-    bootloader: str = ""
-    """Of paravirtual machines: the program that finds the kernel on their disk (pygrub). QEMU has no need of it."""
-    bootloader_args: str = ""
-    disks: tuple[DiskSpec, ...] = ()
-    nics: tuple[NicSpec, ...] = ()
-    platform: dict[str, str] = field(default_factory=dict)
-    xenstore_data: dict[str, str] = field(default_factory=dict)
-    bios_strings: dict[str, str] = field(default_factory=dict)
-    cores_per_socket: int = 1
-    on_reboot: str = "restart"
-    """restart or destroy: what follows when the guest reboots by itself."""
-    on_crash: str = "destroy"
-    """destroy, restart or preserve."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import re
 import threading
@@ -15,7 +16,7 @@ from xml.etree import ElementTree
 
 import libvirt
 
-from xapid.backends.domain import embed, preflight, qemu_xml, save_image, tray
+from xapid.backends.domain import control_groups, embed, preflight, qemu_board, qemu_xml, save_image, tray
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description, parse
 from xapid.backends.domain.domain_xml import ALIAS, NAMESPACE
@@ -111,7 +112,7 @@ class LibvirtDomains:
         preflight.require(spec)
         xml = qemu_xml.domain(spec, self._hosting(spec))
         flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
-        with self._beginning(spec.uuid) as connection:
+        with self._beginning(spec) as connection:
             connection.createXML(xml, flags)
         return self._begun(spec.uuid)
 
@@ -170,7 +171,7 @@ class LibvirtDomains:
             saved = self._saved(path)
         xml = qemu_xml.resumed(saved, spec, self._hosting(spec))
         flags = libvirt.VIR_DOMAIN_SAVE_PAUSED if paused else libvirt.VIR_DOMAIN_SAVE_RUNNING
-        with self._beginning(spec.uuid) as connection:
+        with self._beginning(spec) as connection:
             connection.restoreFlags(str(path), xml, flags)
         return self._begun(spec.uuid)
 
@@ -284,12 +285,16 @@ class LibvirtDomains:
                 consoles=description.consoles,
                 disks=tuple(description.disks),
                 nics=tuple(description.interfaces),
-                features=self.info.features,
+                features=self._features(description),
             )
         except libvirt.libvirtError as error:
             if is_gone(error):
                 return None
             raise backend_error(error, "looking at a domain") from error
+
+    def _features(self, description: Description) -> frozenset[str]:
+        """What can be done with a guest: one without ACPI has no power button."""
+        return self.info.features if description.has_acpi else self.info.features - {Feature.clean_shutdown}
 
     def _last_words(self, uuid: str) -> str:
         path = embed.qemu_log(self._connection.root, uuid)
@@ -310,14 +315,23 @@ class LibvirtDomains:
             raise AlreadyExists(f"{uuid} runs already", uuid=uuid)
 
     def _hosting(self, spec: DomainSpec) -> Hosting:
-        return Hosting(self._accel, self._folders.of(spec.uuid), int(time.time()), preflight.buffered(spec.disks))
+        return Hosting(
+            self._accel,
+            self._folders.of(spec.uuid),
+            int(time.time()),
+            preflight.buffered(spec.disks),
+            processors=os.cpu_count() or 0,
+            ordinary_shares=control_groups.ordinary_shares(),
+        )
 
     @contextmanager
-    def _beginning(self, uuid: str) -> Iterator[libvirt.virConnect]:
+    def _beginning(self, spec: DomainSpec) -> Iterator[libvirt.virConnect]:
         """For letting a machine come to be, in a folder of its own; its events are told from now on."""
-        self._watch.own(uuid)
+        self._watch.own(spec.uuid)
         connection = self._connection.get()
-        with self._folders.opened(uuid), told(f"starting {uuid}"):
+        with self._folders.opened(spec.uuid) as folder, told(f"starting {spec.uuid}"):
+            if data := qemu_board.data(spec):
+                folder.data.write_text(data)
             yield connection
 
     def _begun(self, uuid: str) -> Domain:

@@ -10,13 +10,23 @@ from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
 from xapid.backends.interface import NotFound
 
 NETWORK_LINKS = Path("/sys/class/net")
+BOOTLOADERS = frozenset({"", "pygrub"})
+"""By the last part of their paths; the first means that there is none."""
 
 
 def require(spec: DomainSpec) -> None:
-    """Raises NotFound with the fact ``path`` (kernel, ramdisk, disk) or ``bridge``."""
+    """Raises NotFound with the fact ``path`` (kernel, ramdisk, disk), ``bridge`` or ``bootloader``."""
+    require_bootloader(spec)
     require_paths(path for path in (spec.kernel, spec.ramdisk) if path)
     require_disks(spec.disks)
     require_bridges(spec.nics)
+
+
+def require_bootloader(spec: DomainSpec) -> None:
+    """Raises NotFound with the fact ``bootloader``. What pygrub would find, the disk's own boot loader finds here."""
+    name = Path(spec.bootloader).name
+    if name not in BOOTLOADERS:
+        raise NotFound(f"this host has no boot loader {name}", bootloader=spec.bootloader)
 
 
 def require_disks(disks: Iterable[DiskSpec]) -> None:

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
-from xapid.backends.domain import domain_xml
+from xapid.backends.domain import domain_xml, qemu_board
 from xapid.backends.domain.domain_facts import Description, target_of
 from xapid.backends.domain.domain_xml import GuestFolder, add
 from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
+from xapid.backends.domain.qemu_board import Accel as Accel
+from xapid.backends.domain.qemu_board import Hosting as Hosting
 from xapid.backends.interface import NotSupported
 from xapid.backends.storage.interface import Disk
 
-MACHINE = "pc"
-"""Has places for hot plug on its root bus, IDE for CD drives, and is what a Xen guest with a device model sees too."""
 NIC_MODEL = "virtio"
-TRANSLATED_MIB = 32
-"""Of emulated code. With QEMU's own choice, a GiB, a guest that was reset takes 16 s to boot rather than 8 s, since it
-writes over pages whose old code is still known; and the demo guest takes 130 MiB more."""
 IDE_PLACES = 4
 FLOPPY_PLACES = 2
-
-SMBIOS = {
-    "bios-vendor": ("bios", "vendor"),
-    "bios-version": ("bios", "version"),
-    "system-manufacturer": ("system", "manufacturer"),
-    "system-product-name": ("system", "product"),
-    "system-version": ("system", "version"),
-    "system-serial-number": ("system", "serial"),
-    "baseboard-manufacturer": ("baseBoard", "manufacturer"),
-    "baseboard-product-name": ("baseBoard", "product"),
-    "baseboard-version": ("baseBoard", "version"),
-    "baseboard-serial-number": ("baseBoard", "serial"),
-    "baseboard-asset-tag": ("baseBoard", "asset"),
-    "baseboard-location-in-chassis": ("baseBoard", "location"),
-    "enclosure-asset-tag": ("chassis", "asset"),
-}
-"""Keys of VM.bios_strings to block and entry of libvirt's sysinfo; other keys have no place there."""
-
-
-class Accel(enum.StrEnum):
-    """What runs the guest's instructions."""
-
-    kvm = "kvm"
-    tcg = "tcg"
-
-
-@dataclass(frozen=True)
-class Hosting:
-    """What the XML says beside the spec: where and when the machine runs."""
-
-    accel: Accel
-    folder: GuestFolder
-    started: int
-    """seconds since 1970"""
-    buffered: frozenset[str] = frozenset()
-    """Paths of disks whose file system cannot bypass the page cache."""
+USB_CONTROLLER = "piix3-uhci"
 
 
 def domain(spec: DomainSpec, hosting: Hosting) -> str:
@@ -66,12 +26,14 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
         raise NotSupported(f"firmware {spec.firmware} is not supported", firmware=spec.firmware)
     root = Element("domain", {"type": "kvm" if hosting.accel is Accel.kvm else "qemu"})
     domain_xml.identity(root, spec, hosting.started)
+    qemu_board.generation(root, spec)
     domain_xml.size(root, spec)
-    _sysinfo(root, spec)
-    _boot(root, spec)
-    _features(root, hosting.accel)
-    _processor(root, spec, hosting.accel)
-    add(root, "clock", offset="utc")
+    qemu_board.tuning(root, spec, hosting)
+    qemu_board.sysinfo(root, spec, hosting.folder)
+    qemu_board.boot(root, spec)
+    qemu_board.features(root, spec, hosting.accel)
+    qemu_board.processor(root, spec, hosting.accel)
+    qemu_board.clock(root, spec, hosting.accel)
     domain_xml.endings(root, spec)
     devices = add(root, "devices")
     order = _boot_order(spec)
@@ -80,7 +42,7 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
     # The guest numbers its interfaces as they come.
     for nic in _by_position(spec.nics):
         devices.append(domain_xml.interface(nic, NIC_MODEL, order.get(nic.vif, 0)))
-    _fixed_devices(devices, spec, hosting.folder)
+    _fixed_devices(devices, spec, hosting)
     return domain_xml.render(root)
 
 
@@ -115,6 +77,8 @@ def resumed(saved: Description, spec: DomainSpec, hosting: Hosting) -> str:
     for graphics in root.iterfind("devices/graphics"):
         graphics.attrib.pop("socket", None)
         _set(graphics, "listen", socket=str(hosting.folder.vnc))
+    for entry in root.iterfind("sysinfo[@type='fwcfg']/entry[@file]"):
+        entry.set("file", str(hosting.folder.data))
     return domain_xml.render(root)
 
 
@@ -189,19 +153,6 @@ def _set(parent: Element, tag: str, **attributes: str) -> None:
     element.attrib.update(attributes)
 
 
-def _boot(root: Element, spec: DomainSpec) -> None:
-    os = add(root, "os")
-    add(os, "type", "hvm", arch="x86_64", machine=MACHINE)
-    if spec.kernel:
-        add(os, "kernel", spec.kernel)
-        if spec.ramdisk:
-            add(os, "initrd", spec.ramdisk)
-        if spec.kernel_args:
-            add(os, "cmdline", domain_xml.line(spec.kernel_args))
-    if _has_sysinfo(spec):
-        add(os, "smbios", mode="sysinfo")
-
-
 def _boot_order(spec: DomainSpec) -> dict[str, int]:
     """uuids of devices to their place in the boot order, from 1; empty when a kernel is booted directly."""
     if spec.kernel:
@@ -218,55 +169,6 @@ def _boot_order(spec: DomainSpec) -> dict[str, int]:
 
 def _by_position(nics: Iterable[NicSpec]) -> list[NicSpec]:
     return sorted(nics, key=lambda each: each.position)
-
-
-def _features(root: Element, accel: Accel) -> None:
-    features = add(root, "features")
-    for feature in ("acpi", "apic", "pae"):
-        add(features, feature)
-    if accel is Accel.tcg:
-        add(add(features, "tcg"), "tb-cache", str(TRANSLATED_MIB), unit="MiB")
-
-
-def _processor(root: Element, spec: DomainSpec, accel: Accel) -> None:
-    cores = spec.cores_per_socket
-    divides = cores > 1 and spec.vcpus_max % cores == 0
-    if accel is Accel.kvm:
-        cpu = add(root, "cpu", mode="host-passthrough", check="none", migratable="on")
-    elif divides:
-        cpu = add(root, "cpu")
-    else:
-        return
-    if divides:
-        add(cpu, "topology", sockets=str(spec.vcpus_max // cores), dies="1", cores=str(cores), threads="1")
-
-
-def _guest_data(spec: DomainSpec) -> Iterator[str]:
-    """What a Xen guest reads in xenstore: under QEMU the OEM strings of SMBIOS, as ``vm-data/KEY=VALUE``."""
-    for key, value in sorted(spec.xenstore_data.items()):
-        if key.startswith("vm-data/"):
-            yield f"{key}={value}"
-
-
-def _has_sysinfo(spec: DomainSpec) -> bool:
-    return any(key in SMBIOS for key in spec.bios_strings) or any(_guest_data(spec))
-
-
-def _sysinfo(root: Element, spec: DomainSpec) -> None:
-    if not _has_sysinfo(spec):
-        return
-    sysinfo = add(root, "sysinfo", type="smbios")
-    blocks: dict[str, Element] = {}
-    for key, (block, entry) in SMBIOS.items():
-        if value := spec.bios_strings.get(key):
-            if block not in blocks:
-                blocks[block] = add(sysinfo, block)
-            add(blocks[block], "entry", value, name=entry)
-    data = list(_guest_data(spec))
-    if data:
-        strings = add(sysinfo, "oemStrings")
-        for value in data:
-            add(strings, "entry", value)
 
 
 def _disk(spec: DiskSpec, buffered: frozenset[str], boot: int = 0) -> Element:
@@ -294,6 +196,9 @@ def _content(element: Element, medium: Disk | None, device: str, buffered: froze
     driver = add(element, "driver", name="qemu", type=medium.format.value)
     if device == "disk":
         driver.set("cache", "writeback" if medium.path in buffered else "none")
+        if medium.kind == "block" and medium.path not in buffered:
+            # A device never makes its caller wait for a place to be found; a file does, and is for threads.
+            driver.set("io", "native")
         driver.set("discard", "unmap")
         driver.set("detect_zeroes", "unmap")
     _source(element, medium)
@@ -310,18 +215,40 @@ def _source(element: Element, medium: Disk) -> None:
             add(element, "source", file=medium.path)
 
 
-def _fixed_devices(devices: Element, spec: DomainSpec, folder: GuestFolder) -> None:
+def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None:
     """What every machine has: screen, serial line, balloon, a source of randomness, a way to say that it crashed."""
-    add(devices, "controller", type="usb", model="none")
-    serial = add(devices, "serial", type="unix")
-    add(serial, "source", mode="bind", path=str(folder.serial))
-    add(serial, "log", file=str(folder.serial_log), append="on")
-    add(add(serial, "target", type="isa-serial", port="0"), "model", name="isa-serial")
-    graphics = add(devices, "graphics", type="vnc")
-    add(graphics, "listen", type="socket", socket=str(folder.vnc))
-    video = add(devices, "video")
-    add(video, "model", type="cirrus" if spec.platform.get("vga") == "cirrus" else "vga")
+    has = spec.hardware
+    add(devices, "controller", type="usb", model=USB_CONTROLLER if has.usb else "none")
+    if has.usb and has.tablet:
+        add(devices, "input", type="tablet", bus="usb")
+    if has.serial:
+        _serial(devices, hosting.folder)
+    if has.parallel:
+        parallel = add(devices, "parallel", type="dev")
+        add(parallel, "source", path=has.parallel)
+        add(parallel, "target", port="0")
+    _screen(devices, spec, hosting.folder)
     add(devices, "memballoon", model="virtio")
     rng = add(devices, "rng", model="virtio")
     add(rng, "backend", "/dev/urandom", model="random")
     add(devices, "panic", model="isa")
+    if "crash_ctl" in has.viridian and hosting.accel is Accel.kvm:
+        add(devices, "panic", model="hyperv")
+
+
+def _serial(devices: Element, folder: GuestFolder) -> None:
+    serial = add(devices, "serial", type="unix")
+    add(serial, "source", mode="bind", path=str(folder.serial))
+    add(serial, "log", file=str(folder.serial_log), append="on")
+    add(add(serial, "target", type="isa-serial", port="0"), "model", name="isa-serial")
+
+
+def _screen(devices: Element, spec: DomainSpec, folder: GuestFolder) -> None:
+    """Reached by a socket alone, which nobody else can open."""
+    graphics = add(devices, "graphics", type="vnc")
+    if spec.screen.keymap:
+        graphics.set("keymap", spec.screen.keymap)
+    add(graphics, "listen", type="socket", socket=str(folder.vnc))
+    model = add(add(devices, "video"), "model", type="cirrus" if spec.screen.card == "cirrus" else "vga")
+    if spec.screen.memory:
+        model.set("vram", str(spec.screen.memory * 1024))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xapid.backends.domain import preflight
 from xapid.backends.domain.interface import (
     DiskSpec,
     Domain,
@@ -117,6 +118,7 @@ class SimDomains:
     # Life
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
+        preflight.require_bootloader(spec)
         return self._begin(spec, paused, "booted")
 
     def pause(self, uuid: str) -> None:

@@ -12,7 +12,14 @@ from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec
 from xapid.backends.interface import NotFound
 from xapid.backends.storage.interface import Disk
 from xapid.datamodel import VBD, VIF, VM, Host
-from xapid.datamodel.errors import HANDLE_INVALID, INVALID_VALUE, NOT_IMPLEMENTED, OTHER_OPERATION_IN_PROGRESS
+from xapid.datamodel.errors import (
+    BOOTLOADER_FAILED,
+    HANDLE_INVALID,
+    INVALID_VALUE,
+    NOT_IMPLEMENTED,
+    OTHER_OPERATION_IN_PROGRESS,
+    ApiError,
+)
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vbd import VbdOperations
 from xapid.ops import drives, wires
@@ -34,10 +41,6 @@ from xapid.runtime.guard import QUICK
 from xapid.runtime.undo import Undo
 from xapid.store.rows import new_uuid
 
-UNSET_GENERATION = "0:0"
-"""A generation_id that asks for a real one at the next start."""
-
-
 Choice = Callable[[VM], Host]
 """Says where a machine is to run. Raises what forbids it."""
 
@@ -55,11 +58,11 @@ async def bring_up(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Hos
     """Start a machine on a host, and record that it runs. Returns the host."""
     async with reserved(ctx, vm, choose) as place, ctx.undoing() as undo:
         vm = ctx.now(vm)
-        boot = boot_settings(vm, kernel_folders(ctx))
+        boot = boot_settings(vm, kernel_folders(ctx), new_generation())
         spec = await _prepared(ctx, undo, vm, place, boot)
         channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
-        domain = await _started(channel, spec, paused)
+        domain = await _started(channel, vm, spec, paused)
         record_started(ctx, vm, place.host, domain, boot)
     return place.host
 
@@ -93,14 +96,17 @@ async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSe
     disks = await drives.open_volumes(ctx, undo, place.host, present)
     await wires.ensure_bridges(ctx, place.host, place.nics)
     nics = [nic_spec(ctx.store, vif) for vif in place.nics]
-    return domain_spec(vm, boot, [disk_spec(vbd, disks.get(vbd.ref), hvm=is_hvm(vm)) for vbd in present], nics)
+    specs = [disk_spec(vbd, disks.get(vbd.ref), hvm=is_hvm(vm)) for vbd in present]
+    return domain_spec(vm, boot, specs, nics)
 
 
-async def _started(channel: Channel, spec: DomainSpec, paused: bool) -> Domain:
-    return await channel.saying(NotFound, partial(_nothing_to_boot, spec)).call(DomainDriver.start, spec, paused)
+async def _started(channel: Channel, vm: VM, spec: DomainSpec, paused: bool) -> Domain:
+    return await channel.saying(NotFound, partial(_nothing_to_boot, vm, spec)).call(DomainDriver.start, spec, paused)
 
 
-def _nothing_to_boot(spec: DomainSpec, error: NotFound) -> INVALID_VALUE | None:
+def _nothing_to_boot(vm: VM, spec: DomainSpec, error: NotFound) -> ApiError | None:
+    if "bootloader" in error.facts:
+        return BOOTLOADER_FAILED(vm.ref, error.message)
     path = error.facts.get("path", "")
     if not path or path not in (spec.kernel, spec.ramdisk):
         return None
@@ -112,11 +118,9 @@ def record_started(ctx: Context, vm: VM, host: Host, domain: Domain, boot: BootS
     with ctx.write() as tx:
         # What clients changed meanwhile stays.
         latest = ctx.now(vm)
-        generation = new_generation() if latest.generation_id == UNSET_GENERATION else latest.generation_id
         overhead = memory.vm_overhead(latest)
         tx.set(
             latest,
-            generation_id=generation,
             memory_overhead=overhead,
             ha_always_run=record.always_runs(latest),
             **boot.changes(latest),
