@@ -63,6 +63,8 @@ from xapid.ops.host.going_down import GoingDown
 from xapid.ops.host.heartbeat import Heartbeats, look_for_silent
 from xapid.ops.host.ssh import Closings
 from xapid.ops.vm import aftermath
+from xapid.ops.vmss.timetable import EVERY as LOOK_EVERY
+from xapid.ops.vmss.timetable import Timetable
 from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
@@ -233,6 +235,10 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.callback(validation.cancel)
         listening = asyncio.ensure_future(keep_listening(runtime))
         stack.callback(listening.cancel)
+        timetable = Timetable(runtime)
+        stack.push_async_callback(timetable.close)
+        looking = asyncio.ensure_future(keep_timetable(timetable))
+        stack.callback(looking.cancel)
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -438,6 +444,14 @@ async def keep_listening(runtime: Runtime) -> None:
         await asyncio.sleep(EVERY)
         with _going_on("it was not seen which members are silent"):
             await look_for_silent(Context(runtime, runtime.tasks.dummy("look_for_silent")))
+
+
+async def keep_timetable(timetable: Timetable) -> None:
+    """Take snapshots when they are due."""
+    while True:
+        with _going_on("it was not seen which snapshots are due"):
+            await timetable.look()
+        await asyncio.sleep(LOOK_EVERY)
 
 
 @contextmanager

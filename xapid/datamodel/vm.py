@@ -523,7 +523,12 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="orlando",
     )
     snapshot_info: dict[str, str] = dynamic(
-        {}, "Of a snapshot, the keys power-state-at-snapshot and disk-snapshot-type; else empty.", since="midnight-ride"
+        {},
+        (
+            "Of a snapshot, the keys power-state-at-snapshot and disk-snapshot-type, and snapshot-schedule, the uuid of "
+            "the schedule that took it, if one did; else empty."
+        ),
+        since="midnight-ride",
     )
     snapshot_metadata: str = dynamic(
         "",

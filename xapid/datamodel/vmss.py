@@ -42,18 +42,18 @@ class VmssFrequency(enum.StrEnum):
 
 
 class VmssType(enum.StrEnum):
-    """What kind of snapshot is to be taken; quiesced ones cannot be taken any more."""
+    """What kind of snapshot is to be taken; quiesced ones cannot be taken any more, which is told each time."""
 
     snapshot = "snapshot"
     """One of the disks."""
     checkpoint = "checkpoint"
-    """One of disks and memory."""
+    """One of disks and memory; of a machine that is off, of disks alone."""
     snapshot_with_quiesce = "snapshot_with_quiesce"
     """One of the disks after the guest wrote everything out; removed."""
 
 
 class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):
-    """A schedule for snapshots of machines; the server keeps it, and leaves it to another program to carry it out."""
+    """A schedule by which snapshots of machines are taken, as long as the coordinator of the pool runs."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
     name_label: str = rw("", "The name, for people; need not be unique.", since="rio")
@@ -65,16 +65,22 @@ class VMSS(Object, roles=POOL_OPERATOR, since="falcon", constructor=True):
     schedule: dict[str, str] = static(
         {},
         (
-            "When within its period it is due: keys min (0, 15, 30 or 45), hour (0 to 23) and days, as the "
-            "frequency needs."
+            "When within its period it is due, in the time zone of the pool's coordinator: keys min (0, 15, 30 or 45), "
+            "hour (0 to 23) and days, as the frequency needs."
         ),
         since="rio",
     )
-    last_run_time: DateTime = dynamic(EPOCH, "When it was last carried out; the epoch if never.", since="rio")
+    last_run_time: DateTime = dynamic(
+        EPOCH, "When it was last carried out because it was due; the epoch if never.", since="rio"
+    )
     VMs: Set[Ref[VM]] = inverse("VM.snapshot_schedule", "The machines under this schedule.", since="rio")
 
     snapshot_now = message(
-        "Meant to take snapshots of its machines at once. Not built yet: it answers NOT_IMPLEMENTED.",
+        (
+            "Take snapshots of its machines at once, whether it is enabled or not, and remove those that are too many. "
+            "The answer is the references of the new ones, with commas between them; OPERATION_PARTIALLY_FAILED names "
+            "the machines for which something went wrong."
+        ),
         Param("vmss", ref("VMSS"), "The schedule."),
         result=STRING,
         has_async=False,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -165,6 +166,20 @@ class Context:
         finally:
             self._undos.remove(undo)
             self.runtime.unborn -= undo.unborn
+
+    @contextmanager
+    def part(self, label: str) -> Iterator[Context]:
+        """A part of this call, which clients see as a task below that of the call as long as the block lasts."""
+        tasks = self.runtime.tasks
+        parent = self.task.ref if self.task.stored else NULL
+        task = tasks.create(label, session=self.task.session, parent=parent, volatile=True)
+        task.work = asyncio.current_task()
+        part = Context(self.runtime, task, self.session, self.origin)
+        try:
+            yield part
+        finally:
+            self.until = max(self.until, part.until)
+            tasks.forget(task)
 
     def check(self, row: Object, operation: str, *, strict: bool = True) -> None:
         """Raise what forbids an operation now; never waits. Without ``strict`` what a client can force is let pass."""

@@ -32,23 +32,28 @@ from xapid.store.transaction import Transaction
 
 async def checkpoint(ctx: Context, vm: VM, new_name: str) -> str:
     """A snapshot of disks and memory. A running machine sleeps meanwhile; a paused one is kept as if it were off."""
+    return await checkpointed(ctx, vm, Copier(ctx, new_name))
+
+
+async def checkpointed(ctx: Context, vm: VM, copier: Copier) -> str:
+    """The same, its rows made by a copier of the caller's."""
     async with changing(ctx, vm, VmOperations.checkpoint) as change:
-        made = await _checkpointed(ctx, change.news, ctx.now(vm), new_name)
-    alerts.of_vm(ctx, vm, VmAlert.VM_CHECKPOINTED, f"has a new checkpoint, '{new_name}'")
+        made = await _made(ctx, change.news, ctx.now(vm), copier)
+    alerts.of_vm(ctx, vm, VmAlert.VM_CHECKPOINTED, f"has a new checkpoint, '{copier.name}'")
     return made.ref
 
 
-async def _checkpointed(ctx: Context, news: News, latest: VM, new_name: str) -> VM:
+async def _made(ctx: Context, news: News, latest: VM, copier: Copier) -> VM:
     if latest.power_state is VmPowerState.Suspended and not image_of(ctx.store, latest):
         raise NO_HOSTS_AVAILABLE()
     if latest.power_state is not VmPowerState.Running:
-        return await _keep(ctx, latest, new_name, image_of(ctx.store, latest), None)
+        return await _keep(ctx, latest, copier, image_of(ctx.store, latest), None)
     _assert_can_snapshot(ctx, latest)
     host = host_of(ctx, latest)
     image = await _asleep(ctx, news, latest)
     try:
         # The image becomes the snapshot's too, so that it is there once the machine is awake.
-        return await _keep(ctx, latest, new_name, [], image)
+        return await _keep(ctx, latest, copier, [], image)
     finally:
         await _awake(ctx, latest, host)
 
@@ -80,13 +85,12 @@ async def _awake(ctx: Context, vm: VM, host: Host) -> None:
         raise VM_CHECKPOINT_RESUME_FAILED(vm.ref) from error
 
 
-async def _keep(ctx: Context, vm: VM, name: str, copied: list[VDI], image: VDI | None) -> VM:
+async def _keep(ctx: Context, vm: VM, copier: Copier, copied: list[VDI], image: VDI | None) -> VM:
     """The snapshot of a machine as it was photographed, with its image, or with a copy of the one it sleeps in."""
     sources = disks_of(ctx.store, vm)
     marks: list[tuple[Object, str]] = [(ctx.store.get(SR, vdi.SR), StorageOperations.vdi_snapshot) for vdi in sources]
     marks += [(vdi, VdiOperations.snapshot) for vdi in sources]
     marks += [(vdi, VdiOperations.copy) for vdi in copied]
-    copier = Copier(ctx, name)
 
     def write(tx: Transaction, made: Mapping[str, VDI]) -> VM:
         return copier.snapshot(tx, vm, made, next(iter(images.recorded(tx, copies).values()), image))

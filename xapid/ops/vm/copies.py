@@ -12,6 +12,7 @@ from xapid.datamodel import (
     VDI,
     VIF,
     VM,
+    VMSS,
     VBD_metrics,
     VIF_metrics,
     VM_guest_metrics,
@@ -36,6 +37,8 @@ from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 from xapid.wire.decode import decoder
 
+SCHEDULE = "snapshot-schedule"
+"""In the snapshot_info of a snapshot that a schedule took: the schedule's uuid."""
 NOT_COPIED = frozenset({"uuid", "allowed_operations", "current_operations"})
 """Fields that each object has for itself."""
 
@@ -81,13 +84,18 @@ async def copy(ctx: Context, vm: VM, new_name: str, sr: str) -> str:
 
 async def snapshot(ctx: Context, vm: VM, new_name: str, ignore_vdis: tuple[str, ...]) -> str:
     """A frozen likeness of a VM as of now; the machine may run meanwhile."""
+    return await snapshotted(ctx, vm, Copier(ctx, new_name), ignore_vdis)
+
+
+async def snapshotted(ctx: Context, vm: VM, copier: Copier, ignore_vdis: Collection[str] = ()) -> str:
+    """The same, its rows made by a copier of the caller's."""
     async with ctx.operation(vm, VmOperations.snapshot):
         vm = ctx.now(vm)
         if vm.power_state is VmPowerState.Suspended and not image_of(ctx.store, vm):
             raise NO_HOSTS_AVAILABLE()
         disks = [vdi for vdi in disks_of(ctx.store, vm) if vdi.ref not in ignore_vdis]
-        made = await _branched(ctx, vm, disks, [], VdiOperations.snapshot, Copier(ctx, new_name).snapshot)
-    alerts.of_vm(ctx, vm, VmAlert.VM_SNAPSHOTTED, f"has a new snapshot, '{new_name}'")
+        made = await _branched(ctx, vm, disks, [], VdiOperations.snapshot, copier.snapshot)
+    alerts.of_vm(ctx, vm, VmAlert.VM_SNAPSHOTTED, f"has a new snapshot, '{copier.name}'")
     return made
 
 
@@ -141,10 +149,12 @@ def image_of(store: Store, vm: VM) -> list[VDI]:
 class Copier:
     """Makes the rows of a copy of a VM, in one transaction."""
 
-    def __init__(self, ctx: Context, name: str) -> None:
+    def __init__(self, ctx: Context, name: str, schedule: VMSS | None = None) -> None:
+        """``schedule``: by which a snapshot is taken, if it is."""
         self._ctx = ctx
         self._store = ctx.store
-        self._name = name
+        self.name = name
+        self._schedule = schedule
 
     def clone(self, tx: Transaction, vm: VM, disks: Mapping[str, VDI]) -> VM:
         """A VM of its own, with addresses of its own."""
@@ -181,7 +191,8 @@ class Copier:
             is_a_snapshot=True,
             snapshot_of=vm.ref,
             snapshot_time=self._ctx.clock.date(),
-            snapshot_info={"power-state-at-snapshot": vm.power_state, "disk-snapshot-type": "crash_consistent"},
+            snapshot_info=self._info(vm),
+            is_vmss_snapshot=self._schedule is not None,
             snapshot_metadata=metadata_of(vm),
             parent=vm.parent,
         )
@@ -191,6 +202,10 @@ class Copier:
         vtpm.copy_all(tx, self._store, vm.ref, made.ref)
         tx.set(vm, parent=made.ref)
         return made
+
+    def _info(self, vm: VM) -> dict[str, str]:
+        info = {"power-state-at-snapshot": str(vm.power_state), "disk-snapshot-type": "crash_consistent"}
+        return info if self._schedule is None else {**info, SCHEDULE: self._schedule.uuid}
 
     def nics(self, tx: Transaction, vm: VM, made: VM) -> None:
         """Interfaces with the same addresses."""
@@ -203,7 +218,7 @@ class Copier:
         guest_metrics = self._store.find(VM_guest_metrics, vm.guest_metrics)
         copied = NULL if guest_metrics is None else tx.create(VM_guest_metrics, **_fields(guest_metrics)).ref
         values = _fields(vm) | {
-            "name_label": self._name,
+            "name_label": self.name,
             "is_default_template": False,
             "generation_id": new_generation() if vm.generation_id else "",
             "metrics": metrics.ref,
@@ -212,6 +227,7 @@ class Copier:
             "appliance": NULL,
             "protection_policy": NULL,
             "snapshot_schedule": NULL,
+            "is_vmss_snapshot": False,
             "suspend_SR": NULL,
             "start_delay": 0,
             "shutdown_delay": 0,

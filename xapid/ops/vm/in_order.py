@@ -10,7 +10,6 @@ from itertools import groupby
 from xapid.datamodel import VM
 from xapid.datamodel.errors import TASK_CANCELLED, ApiError
 from xapid.runtime.context import Context
-from xapid.runtime.tasks import TaskHandle
 
 Step = Callable[[Context, VM], Awaitable[int]]
 """Does it to one machine. The answer: seconds that pass before it is the next group's turn."""
@@ -48,43 +47,40 @@ class _Course:
         self._deadline = deadline
         self._all = all_
         self._done = 0
+        self._parts: set[Context] = set()
         self.failed: dict[str, ApiError] = {}
 
     async def take(self, vms: list[VM]) -> None:
         """Do it to these, all at once."""
-        tasks = [self._task() for _ in vms]
-        work = [asyncio.ensure_future(self._one(vm, task)) for vm, task in zip(vms, tasks, strict=True)]
+        with self._ctx.task.cancellable():
+            pass  # It may have been cancelled before it is the turn of these.
+        work = [asyncio.ensure_future(self._one(vm)) for vm in vms]
         try:
             with self._ctx.task.cancellable():
                 await asyncio.wait(work)
         except TASK_CANCELLED:
-            for task in tasks:
-                task.cancel()
+            for part in self._parts:
+                part.task.cancel()
             await asyncio.wait(work)
             raise
         except asyncio.CancelledError:
-            for part in work:
-                part.cancel()
+            for each in work:
+                each.cancel()
             await asyncio.wait(work)
             raise
-        for part in work:
-            part.result()
+        for each in work:
+            each.result()
 
-    def _task(self) -> TaskHandle:
-        mine = self._ctx.task
-        return self._ctx.runtime.tasks.create(self._label, session=mine.session, parent=mine.ref, volatile=True)
-
-    async def _one(self, vm: VM, task: TaskHandle) -> None:
-        own = Context(self._ctx.runtime, task, self._ctx.session, self._ctx.origin)
-        task.work = asyncio.current_task()
-        try:
-            seconds = await self._step(own, vm)
-            with task.cancellable():
-                await own.clock.sleep(max(0.0, min(seconds, self._deadline - own.clock.monotonic())))
-        except ApiError as error:
-            self.failed[vm.ref] = error
-        finally:
-            self._ctx.until = max(self._ctx.until, own.until)
-            self._ctx.runtime.tasks.forget(task)
+    async def _one(self, vm: VM) -> None:
+        with self._ctx.part(self._label) as part:
+            self._parts.add(part)
+            try:
+                seconds = await self._step(part, vm)
+                with part.task.cancellable():
+                    await part.clock.sleep(max(0.0, min(seconds, self._deadline - part.clock.monotonic())))
+            except ApiError as error:
+                self.failed[vm.ref] = error
+            finally:
+                self._parts.discard(part)
         self._done += 1
         self._ctx.progress(self._done / self._all)

@@ -1,4 +1,4 @@
-"""Messages of class VMSS: schedules by which snapshots are taken."""
+"""What a schedule says: when it is due, of what kind its snapshots are, how many are kept."""
 
 from __future__ import annotations
 
@@ -9,27 +9,16 @@ from xapid.datamodel.columns import column_name
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, MAP_DUPLICATE_KEY, VMSS_HAS_VM
 from xapid.datamodel.types import EPOCH, DateTime
 from xapid.datamodel.vmss import VmssFrequency, VmssType
+from xapid.rules.vmss import DEFAULTS, filled, is_valid
 from xapid.runtime.context import Context
 
 RETAINED = range(1, 11)
-DAYS = frozenset(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"))
-MINUTES = frozenset(("0", "15", "30", "45"))
-HOURS = frozenset(str(hour) for hour in range(24))
-
-DEFAULTS = {"min": "0", "hour": "0", "days": "Monday"}
-"""When a schedule that does not say so fires."""
-KEYS = {
-    VmssFrequency.hourly: ("min",),
-    VmssFrequency.daily: ("hour", "min"),
-    VmssFrequency.weekly: ("hour", "min", "days"),
-}
-"""What a schedule of each frequency says."""
 
 
 def create(ctx: Context, args: dict[str, Any]) -> str:
     _check_retained(args["retained_snapshots"])
     _check_schedule(args["schedule"])
-    schedule = _filled(args["frequency"], args["schedule"])
+    schedule = filled(args["frequency"], args["schedule"])
     with ctx.write() as tx:
         return str(tx.create(VMSS, **args | {"schedule": schedule, "last_run_time": EPOCH}).ref)
 
@@ -48,19 +37,8 @@ def _check_retained(value: int) -> None:
 
 def _check_schedule(schedule: dict[str, str]) -> None:
     for key, value in schedule.items():
-        if key not in DEFAULTS or not _is_valid(key, value):
+        if key not in DEFAULTS or not is_valid(key, value):
             raise INVALID_VALUE(f"schedule:{key}", value)
-
-
-def _is_valid(key: str, value: str) -> bool:
-    if key == "days":
-        return all(day in DAYS for day in value.split(","))
-    return value in (MINUTES if key == "min" else HOURS)
-
-
-def _filled(frequency: VmssFrequency, schedule: dict[str, str]) -> dict[str, str]:
-    """What a schedule of this frequency says, the defaults for the rest."""
-    return {key: schedule.get(key, DEFAULTS[key]) for key in KEYS[frequency]}
 
 
 def set_retained_snapshots(ctx: Context, self: VMSS, value: int) -> None:
@@ -71,13 +49,13 @@ def set_retained_snapshots(ctx: Context, self: VMSS, value: int) -> None:
 
 def set_frequency(ctx: Context, self: VMSS, value: VmssFrequency) -> None:
     with ctx.write() as tx:
-        tx.set(self, frequency=value, schedule=_filled(value, self.schedule))
+        tx.set(self, frequency=value, schedule=filled(value, self.schedule))
 
 
 def set_schedule(ctx: Context, self: VMSS, value: dict[str, str]) -> None:
     _check_schedule(value)
     with ctx.write() as tx:
-        tx.set(self, schedule=_filled(self.frequency, {**self.schedule, **value}))
+        tx.set(self, schedule=filled(self.frequency, {**self.schedule, **value}))
 
 
 def add_to_schedule(ctx: Context, self: str, key: str, value: str) -> None:
