@@ -36,6 +36,8 @@ def answer(request: Request) -> Reply | Held | Awaitable[Reply] | None:
             raise ValueError("asked for")
         case b"fail later":
             return fail_later()
+        case b"known" if request.caller is not None:
+            request.caller.known("somebody", "a session")
         case b"asgi":
             return None
         case b"large":

@@ -122,11 +122,11 @@ def test_the_unix_socket_waits_for_ever(serve: Serve, kind: str) -> None:
         assert client.response().status == 200
 
 
-def test_one_connection_too_many_is_turned_away(serve: Serve, kind: str) -> None:
+def test_one_connection_too_many_is_turned_away_while_all_are_at_work(serve: Serve, kind: str) -> None:
     limits = Limits(tcp_connections=1, unix_connections=1)
     with serve(echo_service(limits)) as (_, running), running.dial(kind) as first:
-        first.send(call(b"x"))
-        assert first.response().status == 200
+        first.send(b"PUT /import HTTP/1.1\r\nContent-Length: 2\r\n\r\n1")
+        assert first.silent(0.1)
 
         with running.dial(kind) as second:
             reply = second.response()
@@ -134,8 +134,32 @@ def test_one_connection_too_many_is_turned_away(serve: Serve, kind: str) -> None
             assert reply.headers.items() >= PAGE.items()
             assert second.rest() == b""
 
-        first.send(call(b"y"))
-        assert first.response().body == b"y"
+        first.send(b"2")
+        assert first.response().status == 200
+
+
+def test_one_connection_too_many_ends_the_one_that_was_idle_longest(serve: Serve, kind: str) -> None:
+    """Somebody who is logged in loses his last, whatever others hold, and however they go about it."""
+    limits = Limits(tcp_connections=3, unix_connections=3)
+    with serve(echo_service(limits)) as (_, running), ExitStack() as open_:
+
+        def dial(*requests: bytes) -> Client:
+            client = open_.enter_context(running.dial(kind))
+            for each in requests:
+                client.send(each)
+                client.response()
+            return client
+
+        known = dial(call(b"known"))
+        begun = dial(call(b"x"))
+        begun.send(call(b"yy")[:-1])
+        dial(call(b"x"))
+        newest = [dial(call(b"x")) for _ in range(4)][-1]
+
+        assert begun.rest() == b""
+        for each in (known, newest):
+            each.send(call(b"z"))
+            assert each.response().body == b"z"
 
 
 def test_clients_that_only_seem_to_want_tls_are_bounded_and_keep_nobody_out(serve: Serve) -> None:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from enum import Enum, auto
 from functools import partial
+from operator import attrgetter
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -98,6 +99,8 @@ class HttpProtocol(asyncio.Protocol):
         self._leaving = False
         self._timer: asyncio.TimerHandle | None = None
         self._began = self._heard = 0.0
+        self._idle_since = self._loop.time()
+        """When the last reply was over; while nobody works for the client."""
 
     # The transport's calls
 
@@ -116,12 +119,37 @@ class HttpProtocol(asyncio.Protocol):
             return
         limits = self._limits
         self._longest_head = limits.unix_head if self._peer.unix else limits.tcp_head
-        if len(self._connections) > (limits.unix_connections if self._peer.unix else limits.tcp_connections):
-            log.warning("more than %d connections: one is refused", len(self._connections) - 1)
+        most = limits.unix_connections if self._peer.unix else limits.tcp_connections
+        if len(self._connections) > most and not self._make_room():
+            log.warning("more than %d connections, all of them at work: one is refused", most)
             self._refuse(503)
         elif not self._peer.unix:
             self._began = self._heard = self._loop.time()
             self._timer = self._loop.call_later(min(limits.head_idle, limits.head_total), self._check_first_head)
+
+    def _make_room(self) -> bool:
+        """End the connection that has been idle for longest, if any is; first those over which no session was used.
+
+        Else whoever holds as many as there may be keeps everybody out for ever, and needs no password for that.
+        """
+        idle = [each for each in self._connections if each is not self and each.idle]
+        if not idle:
+            return False
+        longest: HttpProtocol = min(idle, key=attrgetter("worth"))
+        log.warning("more than %d connections: the one that was idle longest ends", len(self._connections) - 1)
+        self._connections.discard(longest)
+        longest.abort()
+        return True
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody works for the client: there is no whole request of his."""
+        return self._phase is HEAD or self._phase is CALL
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """How much would be lost with it while it is idle."""
+        return bool(self._caller.session), self._idle_since
 
     def data_received(self, data: bytes) -> None:
         if self._phase is CLOSED or self._take_whole(data):
@@ -367,6 +395,7 @@ class HttpProtocol(asyncio.Protocol):
     def _exchange_complete(self, exchange: Exchange) -> None:
         self._exchange = None
         self._state.total_requests += 1
+        self._idle_since = self._loop.time()
         if self._phase is CLOSED:
             return
         if exchange.remaining is None or not exchange.keep_alive or self._leaving:
@@ -418,6 +447,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _replied(self, keep_alive: bool) -> None:
         self._state.total_requests += 1
+        self._idle_since = self._loop.time()
         if keep_alive:
             self._phase = HEAD
         else:

@@ -127,8 +127,12 @@ class LimitsConfig:
     unix_head: int = setting(65536, "Bytes of the head of a request over a Unix socket.", least=64)
     head_idle: float = setting(10.0, "Seconds in which a new TCP connection must begin to speak.", least=0.1)
     head_total: float = setting(60.0, "Seconds in which it must have sent the whole head of its request.", least=0.1)
-    tcp_connections: int = setting(800, "Connections that a TCP or TLS listener serves at once.", least=1)
-    unix_connections: int = setting(1024, "Connections that a Unix socket serves at once.", least=1)
+    tcp_connections: int = setting(
+        800,
+        "Connections that a TCP or TLS listener serves at once; for one more the one that was idle longest ends.",
+        least=1,
+    )
+    unix_connections: int = setting(1024, "Connections that a Unix socket serves at once, likewise.", least=1)
     login_failure_delay: float = setting(
         1.0,
         "Seconds after which a refused login is told so; for each further one from the same address twice as many, up "
