@@ -22,6 +22,7 @@ from xapid.datamodel.map_keys import (
     KEYS,
     NOMIGRATE,
     VIF_MTU,
+    WLB_TIMEOUT_SECONDS,
     MapKey,
     all_keys,
     check_written,
@@ -135,11 +136,34 @@ def test_other_flags_are_true_in_one_spelling_only_as_the_original_reads_them(te
     assert refused.value.args == ("other_config:default_template", text, "It must be true or false or empty")
 
 
-@pytest.mark.parametrize("text", ["", "x", "-9000", "65536", "67", "9" * 30, "1e3", " 9000"])
+@pytest.mark.parametrize("text", ["x", "-9000", "65536", "67", "9" * 30, "1e3", " 9000"])
 def test_a_number_that_is_none_or_out_of_bounds_counts_as_not_set(text: str) -> None:
     assert VIF_MTU.of(Machine(other_config={"mtu": text})) == 0
     with pytest.raises(INVALID_VALUE):
         VIF_MTU.check(text)
+
+
+@pytest.mark.parametrize("key", list(all_keys()), ids=lambda key: f"{key.owner}.{key.field}:{key.name}")
+def test_a_key_can_be_taken_back_by_an_empty_text(key: MapKey[object]) -> None:
+    key.check("")
+
+
+def test_what_was_taken_back_so_is_the_default() -> None:
+    assert VIF_MTU.of(Machine(other_config={"mtu": ""})) == 0
+    assert AUTO_ENABLE.of(Machine(other_config={"auto_enable": ""})) is True
+    assert WLB_TIMEOUT_SECONDS.of(Machine(other_config={"wlb_timeout": ""})) == 30.0
+
+
+@pytest.mark.parametrize("text, seconds", [("30.0", 30.0), ("0.01", 0.01), ("45", 45.0), ("2.", 2.0), ("3600", 3600.0)])
+def test_seconds_may_have_parts(text: str, seconds: float) -> None:
+    WLB_TIMEOUT_SECONDS.check(text)
+    assert WLB_TIMEOUT_SECONDS.of(Machine(other_config={"wlb_timeout": text})) == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "0.0001", "3601", "-1", "nan", "inf", "1e3", "1_0", ".5", "30,0", "soon"])
+def test_seconds_are_bounded(text: str) -> None:
+    with pytest.raises(INVALID_VALUE):
+        WLB_TIMEOUT_SECONDS.check(text)
 
 
 def test_a_late_key_may_be_written_and_is_refused_when_it_matters() -> None:

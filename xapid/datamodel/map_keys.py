@@ -66,6 +66,23 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Seconds:
+    """A span of time within bounds, both included; parts of a second behind a point."""
+
+    least: float
+    most: float
+
+    @property
+    def words(self) -> str:
+        return f"a number of seconds from {self.least:g} to {self.most:g}"
+
+    def read(self, text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?", text, re.ASCII) or not self.least <= float(text) <= self.most:
+            raise ValueError(text)
+        return float(text)
+
+
+@dataclass(frozen=True)
 class Choice:
     """One of some words."""
 
@@ -146,8 +163,8 @@ class MapKey(Generic[T]):
     def of(self, row: object) -> T:
         """The value that a row has; anything with a map of that name serves.
 
-        Raises INVALID_VALUE for a late key that cannot be read. Other keys were checked when they were written; what
-        an older database holds counts as not set.
+        Raises INVALID_VALUE for a late key that cannot be read. Other keys were checked when they were written; an
+        empty text, where it is none of the values, and what an older database holds count as not set.
         """
         text = getattr(row, self.field).get(self.name)
         if text is None:
@@ -160,8 +177,11 @@ class MapKey(Generic[T]):
             return self.default
 
     def check(self, text: str) -> None:
-        """Whether a client may write a value. Raises INVALID_VALUE, with the values that there are."""
-        if self.late or self.tolerant:
+        """Whether a client may write a value. Raises INVALID_VALUE, with the values that there are.
+
+        An empty one always: clients take a key back so where a command line cannot remove it.
+        """
+        if self.late or self.tolerant or not text:
             return
         try:
             self.kind.read(text)
@@ -191,7 +211,6 @@ def all_keys() -> Iterator[MapKey[Any]]:
 
 YES = Flag()
 PLATFORM_YES = Flag(true=("true", "1"), false=("false", "0", ""), any_case=True)
-UUID = Pattern("a uuid", r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 PATH = Text("the full path of a directory")
 
 # --- Pools -------------------------------------------------------------------------------------------
@@ -220,8 +239,8 @@ WLB_TIMEOUT_SECONDS = MapKey(
     "pool",
     "other_config",
     "wlb_timeout",
-    Whole(1, 3600),
-    30,
+    Seconds(0.001, 3600),
+    30.0,
     "For how many seconds an answer of the service that balances load is waited for.",
 )
 
@@ -641,13 +660,18 @@ VDI_BACKEND_KIND = MapKey(
     "VDI", "sm_config", "backend-kind", Text("a word"), "", "The kind of back end that drives of the disk get."
 )
 TPM_OF_SECRET = MapKey(
-    "secret", "other_config", "vtpm", UUID, "", "The TPM whose contents the secret holds; written by the server."
+    "secret",
+    "other_config",
+    "vtpm",
+    Text("a uuid"),
+    "",
+    "The TPM whose contents the secret holds; written by the server.",
 )
 WLB_OF_SECRET = MapKey(
     "secret",
     "other_config",
     "wlb",
-    UUID,
+    Text("a uuid"),
     "",
     "The pool that logs in to the service that balances its load by the secret; written by the server.",
 )

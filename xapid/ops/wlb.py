@@ -114,7 +114,7 @@ async def ask(ctx: Context, service: Service, method: str, *parameters: str) -> 
         async with asyncio.timeout(seconds):
             status, text = await asyncio.to_thread(_post, connection, service, method, body)
     except TimeoutError as error:
-        raise WLB_TIMEOUT(f"{seconds}.") from error
+        raise WLB_TIMEOUT(_spelled(seconds)) from error
     except socket.gaierror as error:
         raise WLB_UNKNOWN_HOST() from error
     except ssl.SSLCertVerificationError as error:
@@ -129,6 +129,12 @@ async def ask(ctx: Context, service: Service, method: str, *parameters: str) -> 
     if status != 200:
         raise WLB_CONNECTION_RESET()
     return _result(method, text)
+
+
+def _spelled(seconds: float) -> str:
+    """A number as the original writes it in this error: ``30.``, ``0.5``."""
+    text = f"{seconds:.12g}"
+    return text if "." in text else f"{text}."
 
 
 async def _tls(ctx: Context) -> ssl.SSLContext:

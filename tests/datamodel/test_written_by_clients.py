@@ -1,0 +1,137 @@
+"""What clients are known to write under the declared keys of maps: none of it is refused.
+
+From the sources of clients and their manuals, and from the recorded conversations. A key that is declared anew needs
+its line here, or a word on why no client writes it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xapid.datamodel.errors import INVALID_VALUE
+from xapid.datamodel.map_keys import KEYS, MapKey, all_keys
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+
+PLATFORM = ("true", "false", "1", "0", "True", "")
+YES = ("true", "false", "")
+
+WRITTEN: dict[str, tuple[str, ...]] = {
+    # Pools
+    "pool.other_config:rolling_upgrade_in_progress": ("true", "false", ""),
+    "pool.other_config:allow_clone_suspended_vm": YES,
+    "pool.other_config:allow_guest_agent_run_script": YES,
+    "pool.other_config:wlb_timeout": ("30.0", "30", "0.01", "120", ""),
+    # Hosts: consoles of the host, XenCenter, CloudStack
+    "host.other_config:auto_enable": ("true", "false", ""),
+    "host.other_config:no_local_storage": YES,
+    "host.other_config:iscsi_iqn": ("iqn.2009-01.example.test:4e8f", ""),
+    "host.other_config:multipathing": YES,
+    "host.logging:syslog_destination": ("logs.example", "192.0.2.7", "2001:db8::7", "logs.example:1514", ""),
+    # Machines: templates of the product, Xen Orchestra, Ansible, Terraform, Packer
+    "VM.other_config:default_template": YES,
+    "VM.other_config:xensource_internal": YES,
+    "VM.other_config:base_template_name": ("Debian Bookworm 12", ""),
+    "VM.other_config:is_system_domain": YES,
+    "VM.other_config:mac_seed": ("5c1f4a3e-0000-4000-8000-000000000001", "any words", ""),
+    "VM.other_config:disks": ("<provision/>", "garbage", ""),
+    "VM.other_config:postinstall": ("/opt/xensource/packages/post-install-scripts/debian-etch", ""),
+    "VM.platform:nomigrate": PLATFORM,
+    "VM.platform:nested-virt": PLATFORM,
+    "VM.platform:vcpu-unrestricted": PLATFORM,
+    "VM.platform:device-model": ("qemu-upstream-compat", "qemu-upstream-uefi", "qemu-upstream", "qemu-trad", ""),
+    "VM.platform:cores-per-socket": ("1", "2", "64", ""),
+    "VM.platform:vga": ("std", "cirrus", ""),
+    "VM.HVM_boot_params:order": ("cd", "dc", "cdn", "ncd", "CDN", "n", ""),
+    "VM.HVM_boot_params:firmware": ("bios", "uefi", ""),
+    "VM.NVRAM:EFI-variables-on-boot": ("persist", "reset"),
+    # Drives, interfaces, networks: CloudStack, OpenStack, the guide
+    "VBD.other_config:owner": ("true", "false", ""),
+    "VBD.other_config:is_owner": ("true", "false", ""),
+    "VBD.other_config:backend-kind": ("vbd", "vbd3", "qdisk", ""),
+    "VIF.other_config:mtu": ("9000", "1500", ""),
+    "network.other_config:assume_network_is_shared": YES,
+    "network.other_config:is_host_internal_management_network": YES,
+    # Storage
+    "SR.other_config:indestructible": YES,
+    "SR.other_config:dirty": ("", "true"),
+    "SR.sm_config:type": ("cd", "block", "raw", ""),
+    "PBD.device_config:location": ("/opt/isos", "nas.example:/isos", r"\\\\nas\\isos", "/dev/xapi/cd"),
+    "PBD.device_config:legacy_mode": YES,
+    "PBD.device_config:SRmaster": ("true", "false"),
+    "VDI.sm_config:type": ("raw", "vhd", ""),
+    "VDI.sm_config:image-format": ("vhd", "qcow2", "raw", ""),
+    "VDI.sm_config:vhd-parent": ("5c1f4a3e-0000-4000-8000-000000000001", ""),
+    "VDI.sm_config:vmhint": ("5c1f4a3e-0000-4000-8000-000000000001", ""),
+    "VDI.sm_config:on_boot": ("reset", "persist", ""),
+    "VDI.sm_config:caching": PLATFORM,
+    "VDI.sm_config:backend-kind": ("vbd", "vbd3", "qdisk", ""),
+    # Labels of clients, who do not know that the server writes these two
+    "secret.other_config:vtpm": ("mine", ""),
+    "secret.other_config:wlb": ("true", ""),
+}
+OURS = {"VM.platform:sim-guest"}
+"""For the simulator alone, which is no original's."""
+
+
+def spelled(key: MapKey[Any]) -> str:
+    return f"{key.owner}.{key.field}:{key.name}"
+
+
+@pytest.mark.parametrize("key", list(all_keys()), ids=spelled)
+def test_what_a_client_writes_is_taken(key: MapKey[Any]) -> None:
+    if spelled(key) not in OURS:
+        for value in WRITTEN[spelled(key)]:
+            key.check(value)
+
+
+def test_all_that_is_listed_is_declared() -> None:
+    assert WRITTEN.keys() | OURS == {spelled(key) for key in all_keys()}
+
+
+# --- In the recordings ------------------------------------------------------------------------------
+
+
+def steps() -> Iterator[dict[str, Any]]:
+    """Every recorded call that was not refused."""
+    for path in sorted(VECTORS.glob("*.json.gz")):
+        with gzip.open(path) as file:
+            for scenario in json.load(file)["scenarios"]:
+                yield from (step for step in scenario["steps"] if "call" in step and "err" not in step)
+
+
+def writes(method: str, args: list[Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Class, field and what a call writes into it."""
+    owner, _, name = method.removeprefix("Async.").partition(".")
+    if name.startswith("set_") and len(args) > 2 and isinstance(args[2], dict):
+        yield owner, name.removeprefix("set_"), args[2]
+    elif name.startswith("add_to_") and len(args) > 3 and isinstance(args[2], str):
+        yield owner, name.removeprefix("add_to_"), {args[2]: args[3]}
+    elif name == "create" and len(args) > 1 and isinstance(args[1], dict):
+        yield from ((owner, field, value) for field, value in args[1].items() if isinstance(value, dict))
+    elif owner == "SR" and name in ("create", "introduce"):
+        maps = [each for each in args if isinstance(each, dict)]
+        yield from ((*place, each) for each in maps for place in (("PBD", "device_config"), ("SR", "sm_config")))
+
+
+def test_what_the_original_took_is_taken() -> None:
+    refused, checked = [], 0
+    for step in steps():
+        for owner, field, written in writes(step["call"], step.get("args", [])):
+            for name, value in written.items():
+                key = KEYS.get((owner, field), {}).get(name)
+                if key is None or not isinstance(value, str):
+                    continue
+                checked += 1
+                try:
+                    key.check(value)
+                except INVALID_VALUE as error:
+                    refused.append(f"{step['call']}: {error}")
+    assert refused == []
+    assert checked > 100
