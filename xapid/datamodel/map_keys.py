@@ -34,12 +34,12 @@ class Flag:
     """True or false, in the spellings that the original tells apart for the key."""
 
     true: tuple[str, ...] = ("true",)
-    false: tuple[str, ...] = ("false", "")
+    false: tuple[str, ...] = ("false",)
     any_case: bool = False
 
     @property
     def words(self) -> str:
-        return " or ".join(text or "empty" for text in (*self.true, *self.false))
+        return " or ".join((*self.true, *self.false))
 
     def read(self, text: str) -> bool:
         text = text.lower() if self.any_case else text
@@ -187,7 +187,7 @@ class MapKey(Generic[T]):
             self.kind.read(text)
         except ValueError:
             raise INVALID_VALUE(
-                self.spelled or f"{self.field}:{self.name}", text, f"It must be {self.kind.words}"
+                self.spelled or f"{self.field}:{self.name}", text, f"It must be {self.kind.words} or empty"
             ) from None
 
 
@@ -210,7 +210,7 @@ def all_keys() -> Iterator[MapKey[Any]]:
 
 
 YES = Flag()
-PLATFORM_YES = Flag(true=("true", "1"), false=("false", "0", ""), any_case=True)
+PLATFORM_YES = Flag(true=("true", "1"), false=("false", "0"), any_case=True)
 PATH = Text("the full path of a directory")
 
 # --- Pools -------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ AUTO_ENABLE = MapKey(
     "host",
     "other_config",
     "auto_enable",
-    Flag(false=("false",)),
+    YES,
     True,
     "Whether the host, once disabled, is enabled again when it starts.",
 )
@@ -446,6 +446,7 @@ CPU_WEIGHT = MapKey(
     Whole(1, 65_536),
     256,
     "The machine's part of the host's processors when there is not enough; one with 512 gets twice as much.",
+    tolerant=True,
 )
 CPU_CAP = MapKey(
     "VM",
@@ -454,6 +455,7 @@ CPU_CAP = MapKey(
     Whole(0, 100_000),
     0,
     "Most that the processors of the machine get together, in percent of one of the host's; 0: no bound.",
+    tolerant=True,
 )
 CPU_MASK = MapKey(
     "VM",
@@ -463,6 +465,7 @@ CPU_MASK = MapKey(
     "",
     "Processors of the host that the machine's may run on, after semicolons those for its second, third, ...; for others "
     "the first list counts.",
+    tolerant=True,
 )
 SIMULATED_GUEST = MapKey(
     "VM",
