@@ -284,7 +284,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     limits = config.limits
     sessions = Sessions(store, clock, limits.sessions_per_user, limits.sessions, runtime.tasks.busy_sessions)
     event_log = EventLog(sessions, clock)
-    store.feed.stream = event_log
+    store.feed.stream, store.feed.streamed = event_log, event_log.heeds
     guesses = Guesses(clock, config.limits.login_failure_delay)
     helpers = PamHelpers(config.pam_service)
     # Who asks PAM about root, where this host describes the service to it.

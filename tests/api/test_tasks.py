@@ -281,6 +281,37 @@ async def test_a_synchronous_call_has_a_task_while_it_lasts(xapi: Xapi, workshop
     assert await xapi.task.get_all() == []
 
 
+async def test_who_waits_for_tasks_hears_of_that_of_a_call_that_is_over_at_once(xapi: Xapi) -> None:
+    token = (await xapi.event.from_(["*"], "", 1.0))["token"]
+    waiting = asyncio.create_task(xapi.event.from_(["task"], token, PATIENCE))
+    await asyncio.sleep(0)
+
+    network = await xapi.network.create(NETWORK)
+
+    (event,) = (await waiting)["events"]
+    assert (event["operation"], event["snapshot"]["name_label"]) == ("add", "network.create")
+    assert await xapi.network.get_name_label(network) == "n"
+
+
+async def test_who_registered_for_tasks_hears_of_that_of_a_call_that_is_over_at_once(xapi: Xapi) -> None:
+    await xapi.event.register(["task"])
+
+    await xapi.network.create(NETWORK)
+
+    told = await xapi.event.next()
+    assert [each["operation"] for each in told][:: len(told) - 1] == ["add", "del"]
+    assert {each["snapshot"]["name_label"] for each in told} == {"network.create"}
+
+
+async def test_the_task_of_a_call_that_is_over_at_once_leaves_nothing_behind(xapi: Xapi) -> None:
+    token = (await xapi.event.from_(["*"], "", 1.0))["token"]
+
+    await xapi.network.create(NETWORK)
+
+    told = (await xapi.event.from_(["task", "network"], token, 0.0))["events"]
+    assert [(each["class"], each["operation"]) for each in told] == [("network", "add")]
+
+
 # --- Headers of a request ---------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from xapid.api.methods import Method, Run
 from xapid.auth.audit import Entry
 from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
 from xapid.auth.sessions import Sessions, SessionState
-from xapid.datamodel import Host, Session
+from xapid.datamodel import Host, Session, Task
 from xapid.datamodel.errors import (
     HOST_OFFLINE,
     INTERNAL_ERROR,
@@ -146,7 +146,8 @@ class Dispatcher:
             # Before there is a task, which would have to be recorded.
             self._refuse_when_full(method)
             return self._asynchronous(prefix, method, session, values, request)
-        if method.makes_task:
+        # What is over before others have their turn shows its task to nobody but those who are told of every one.
+        if method.makes_task and (method.waits or request.task or self.runtime.store.feed.watched(Task.spec.name)):
             return self._with_task(method, session, values, request)
         reference = session.ref if session is not None else NULL
         ctx = Context(self.runtime, self.runtime.tasks.dummy(request.method, reference), session, request.origin)

@@ -86,6 +86,8 @@ class Feed:
         self._waiters: dict[str, set[asyncio.Future[bool]]] = {}
         self._any: set[asyncio.Future[bool]] = set()
         self.stream: StreamSink | None = None
+        self.streamed: Callable[[str], bool] = lambda name: False
+        """Whether the stream heeds what happens to objects of a class."""
 
     def published(self, changes: list[Change]) -> None:
         """Wake everybody who waits for one of these classes."""
@@ -98,6 +100,10 @@ class Feed:
             _wake(woken)
         if self.stream is not None:
             self.stream(changes)
+
+    def watched(self, name: str) -> bool:
+        """Whether somebody waits for changes of a class just now, or has every one of them noted."""
+        return bool(self._any or self._waiters.get(name)) or self.streamed(name)
 
     def waiting(self) -> int:
         """How many wait for something to be published."""

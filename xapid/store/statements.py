@@ -7,7 +7,7 @@ writes many rows, since the interpreter's lock is let go and fought for anew at 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -30,21 +30,47 @@ _UPWARDS = [next(number for number in _NUMBERS if number >= count) for count in 
 """For how many rows there is a statement: the least number that is enough."""
 
 
-class Change(NamedTuple):
+class Change:
     """One kind of change: of so many rows it makes one statement."""
 
-    kind: str
-    """insert, update or delete"""
-    table: str
-    columns: tuple[str, ...]
-    """What is given of a row. The first one of an update or a delete says which row is meant."""
+    def __init__(self, kind: str, table: str, columns: tuple[str, ...]) -> None:
+        """``kind``: insert, update or delete. ``columns``: what is given of a row; the first one of an update or a
+        delete says which row is meant."""
+        self.kind = kind
+        self._table = f'"{table}"'
+        self._columns = [f'"{column}"' for column in columns]
+        self._texts: dict[int, str] = {}
+
+    def text(self, count: int) -> str:
+        """The statement for so many rows."""
+        text = self._texts.get(count)
+        if text is None:
+            text = self._texts[count] = self._made(count)
+        return text
+
+    def _made(self, count: int) -> str:
+        table, (first, *others) = self._table, self._columns
+        row = f"({', '.join('?' * len(self._columns))})"
+        match self.kind, count:
+            case "insert", _:
+                columns = ", ".join(self._columns)
+                return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES {', '.join([row] * count)}"
+            case "delete", _:
+                return f"DELETE FROM {table} WHERE {first} IN ({', '.join('?' * count)})"
+            case _, 1:
+                changes = ", ".join(f"{column} = ?{number}" for number, column in enumerate(others, 2))
+                return f"UPDATE {table} SET {changes} WHERE {first} = ?1"
+            case _:
+                changes = ", ".join(f"{column} = new.column{number}" for number, column in enumerate(others, 2))
+                values = f"(VALUES {', '.join([row] * count)}) AS new"
+                return f"UPDATE {table} SET {changes} FROM {values} WHERE {table}.{first} = new.column1"
 
 
 class Statement(NamedTuple):
     """SQL and its values."""
 
     text: str
-    values: list[Any]
+    values: Sequence[Any]
 
 
 def reading(table: str, columns: Iterable[str]) -> str:
@@ -53,9 +79,12 @@ def reading(table: str, columns: Iterable[str]) -> str:
     return f'SELECT {names} FROM "{table}" ORDER BY _created'
 
 
-def statements(batches: Iterable[Batch]) -> Iterator[Statement]:
+def statements(batches: Sequence[Batch]) -> Iterator[Statement]:
     """What brings the database to the state after all these batches, within one transaction."""
     for change, rows in _grouped(batches).items():
+        if len(rows) == 1:
+            yield Statement(change.text(1), rows[0])
+            continue
         start = 0
         while start < len(rows):
             part = rows[start : start + ROWS]
@@ -63,13 +92,13 @@ def statements(batches: Iterable[Batch]) -> Iterator[Statement]:
                 part = part[: 1 << len(part).bit_length() - 1]
             start += len(part)
             part += part[-1:] * (_UPWARDS[len(part)] - len(part))
-            yield Statement(_text(change, len(part)), list(chain.from_iterable(part)))
+            yield Statement(change.text(len(part)), list(chain.from_iterable(part)))
 
 
-def _grouped(batches: Iterable[Batch]) -> dict[Change, list[tuple[Any, ...]]]:
+def _grouped(batches: Sequence[Batch]) -> dict[Change, list[Sequence[Any]]]:
     """The rows of each kind of change, in order."""
-    groups: dict[Change, list[tuple[Any, ...]]] = {}
-    for write, epoch in _merged(batches).values():
+    groups: dict[Change, list[Sequence[Any]]] = {}
+    for write, epoch in _merged(batches):
         change, convert = _change(write.kind, write.cls.spec.name, tuple(write.values))
         rows = groups.setdefault(change, [])
         if write.kind == "delete":
@@ -81,13 +110,17 @@ def _grouped(batches: Iterable[Batch]) -> dict[Change, list[tuple[Any, ...]]]:
         values = [make(value) for make, value in zip(convert, write.values.values(), strict=True)]
         made = (write.created,) if write.kind == "insert" else ()
         rows.append((write.ref, *values, write.generation, epoch, *made))
-    for change, row in _journalled(batches):
-        groups.setdefault(change, []).append(row)
+    if any(batch.journal for batch in batches):
+        for change, row in _journalled(batches):
+            groups.setdefault(change, []).append(row)
     return groups
 
 
-def _merged(batches: Iterable[Batch]) -> dict[str, tuple[Write, int]]:
+def _merged(batches: Sequence[Batch]) -> Collection[tuple[Write, int]]:
     """One write an object, with its epoch: later values over earlier ones."""
+    if len(batches) == 1:
+        # A batch itself has no more than one.
+        return [(write, batches[0].epoch) for write in batches[0].writes]
     merged: dict[str, tuple[Write, int]] = {}
     for batch in batches:
         for write in batch.writes:
@@ -96,7 +129,7 @@ def _merged(batches: Iterable[Batch]) -> dict[str, tuple[Write, int]]:
                 kept = before[0]
                 write = kept._replace(values={**kept.values, **write.values}, generation=write.generation)
             merged[write.ref] = (write, batch.epoch)
-    return merged
+    return merged.values()
 
 
 def _journalled(batches: Iterable[Batch]) -> Iterator[tuple[Change, tuple[Any, ...]]]:
@@ -131,22 +164,3 @@ def _change(kind: str, name: str, fields: tuple[str, ...]) -> tuple[Change, tupl
     made = ("_created",) if kind == "insert" else ()
     columns = ("_ref", *fields, "_modified", "_epoch", *made)
     return Change(kind, name, columns), tuple(_CONVERT[name][field] for field in fields)
-
-
-@functools.cache
-def _text(change: Change, count: int) -> str:
-    """The statement for so many rows."""
-    table, (first, *others) = f'"{change.table}"', [f'"{column}"' for column in change.columns]
-    row = f"({', '.join('?' * len(change.columns))})"
-    match change.kind, count:
-        case "insert", _:
-            return f"INSERT OR REPLACE INTO {table} ({', '.join((first, *others))}) VALUES {', '.join([row] * count)}"
-        case "delete", _:
-            return f"DELETE FROM {table} WHERE {first} IN ({', '.join('?' * count)})"
-        case _, 1:
-            changes = ", ".join(f"{column} = ?{number}" for number, column in enumerate(others, 2))
-            return f"UPDATE {table} SET {changes} WHERE {first} = ?1"
-        case _:
-            changes = ", ".join(f"{column} = new.column{number}" for number, column in enumerate(others, 2))
-            values = f"(VALUES {', '.join([row] * count)}) AS new"
-            return f"UPDATE {table} SET {changes} FROM {values} WHERE {table}.{first} = new.column1"

@@ -59,6 +59,9 @@ class Writer:
         self._unrecorded = ""
         """Why what waits cannot be recorded, even without the ballast; empty while all that happened is."""
         self._engine = engine
+        self._connection: sa.Connection
+        self._sqlite: Any
+        """The same without SQLAlchemy around it. Both are the thread's own."""
         self._ballast = ballast
         self._short = False
         """The thread's own: the disk refused, and the ballast has not been taken again."""
@@ -103,12 +106,9 @@ class Writer:
         self._gathered.append(batch)
         if self._loop is None or len(self._gathered) > 1:
             return
-        # A thread with nothing to do wakes up while the rest of the answer is made. One that commits does not need this
-        # batch at once, but the lock of the interpreter: so what one turn of the loop brings forth goes to it together.
-        if self._handed <= self.durable:
-            self._hand_over()
-        else:
-            self._loop.call_soon(self._hand_over)
+        # What one turn of the loop brings forth goes to the thread together, when the loop is about to wait: until then
+        # the thread, awake, would only sleep again, for the lock of the interpreter.
+        self._loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
         for batch in self._gathered:
@@ -153,10 +153,11 @@ class Writer:
     # In the thread
 
     def _run(self) -> None:
-        with self._engine.connect() as connection:
+        with self._engine.connect() as self._connection:
+            self._sqlite = self._connection.connection.driver_connection
             while True:
                 if batches := self._take():
-                    self._write_until_done(connection, batches)
+                    self._write_until_done(batches)
                 if self._short and self._has_room():
                     self._short = False
                     self._on_loop(self._recovered)
@@ -170,17 +171,17 @@ class Writer:
             first = self._queue.get(timeout=RETRY if self._short else None)
         except queue.Empty:
             return []
-        if first is not None and self._kill_point.armed:
-            return [first]
-        return [*([] if first is None else [first]), *self._more()]
+        if first is None:
+            return self._more()
+        return [first] if self._kill_point.armed else [first, *self._more()]
 
-    def _write_until_done(self, connection: sa.Connection, batches: list[Batch]) -> None:
-        generation = max(batch.generation for batch in batches)
+    def _write_until_done(self, batches: list[Batch]) -> None:
+        generation = batches[-1].generation
         last = False
         while True:
             began = time.perf_counter()
             try:
-                self._write(connection, batches, generation)
+                self._write(batches, generation)
             except Exception as error:
                 # Not only what the disk refuses: a thread that died would leave all who wait waiting for ever.
                 if not self._gave_way(error):
@@ -189,7 +190,7 @@ class Writer:
                         return
                     last = self._stopping.is_set()
                 batches += self._more()
-                generation = max(batch.generation for batch in batches)
+                generation = batches[-1].generation
                 continue
             self.commit_times.note(time.perf_counter() - began)
             self.batches += len(batches)
@@ -198,8 +199,7 @@ class Writer:
 
     def _more(self) -> list[Batch]:
         """What came meanwhile; nothing is waited for."""
-        found = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        return [each for each in found if each is not None]
+        return [each for _ in range(self._queue.qsize()) if (each := self._queue.get_nowait()) is not None]
 
     def _gave_way(self, error: Exception) -> bool:
         """The disk refused. Whether the ballast was given back, so that what already happened can be recorded."""
@@ -215,8 +215,8 @@ class Writer:
         """After something could be written: whether there is space for the ballast, and as much again for use."""
         return self._ballast is None or (self._ballast.has_room() and self._ballast.take())
 
-    def _write(self, connection: sa.Connection, batches: list[Batch], generation: int) -> None:
-        sqlite: Any = connection.connection.driver_connection
+    def _write(self, batches: list[Batch], generation: int) -> None:
+        sqlite = self._sqlite
         ceiling = self._ceiling
         reserving = generation > ceiling - RESERVED // 2
         # Made before the transaction, so that the log is locked for a short time.
@@ -228,7 +228,7 @@ class Writer:
             for step in steps[:-1]:
                 sqlite.execute(*step)
             if reserving:
-                ceiling = self._reserve(connection, generation)
+                ceiling = self._reserve(generation)
             last = self._kill_point.before()
             sqlite.execute(*steps[-1])
             if last:
@@ -239,12 +239,12 @@ class Writer:
             raise
         self._ceiling = ceiling
 
-    def _reserve(self, connection: sa.Connection, generation: int) -> int:
+    def _reserve(self, generation: int) -> int:
         """Let a restart count on above what this life may use. Returns the new ceiling, true once it is committed."""
         ceiling = generation + RESERVED
         note = sa.insert(META).prefix_with("OR REPLACE")
-        connection.execute(note, [{"key": "generation_ceiling", "value": str(ceiling)}])
-        forget_deletions(connection)
+        self._connection.execute(note, [{"key": "generation_ceiling", "value": str(ceiling)}])
+        forget_deletions(self._connection)
         return ceiling
 
 

@@ -50,6 +50,10 @@ class EventLog:
                 self._dropped = self._entries[0].number
             self._entries.append(_Entry(self.last, now, change))
 
+    def heeds(self, name: str) -> bool:
+        """Whether a registered session wants to hear of objects of a class."""
+        return any(wanted.names is None or name in wanted.names for _, wanted in self._registered.values())
+
     def register(self, session: SessionState, classes: tuple[str, ...]) -> None:
         """From now on; a session that registers more goes on where it was."""
         if session.registrations is None or session.ref not in self._registered:
