@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.clocks import PassingClock
+from tests.daemon import Client, Daemon
 from tests.machines import Workshop
 from tests.xapi import Xapi
 from xapid.api.dispatch import Dispatcher
@@ -34,7 +36,6 @@ from xapid.ops.host.extensions import call_here
 from xapid.ops.vm import aftermath
 from xapid.rules.registry import DERIVATIONS
 from xapid.runtime.agents import LocalBackends
-from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config, Drivers, FirstStartConfig, LimitsConfig
 from xapid.runtime.context import Runtime
 from xapid.store.rows import copy_row
@@ -43,51 +44,6 @@ from xapid.wire import xmlrpc
 
 HOST = "localhost"
 """As agents call the host that they are on before it has a reference."""
-
-
-class PassingClock(Clock):
-    """The clocks of this machine, ahead by the time that a test lets pass."""
-
-    def __init__(self) -> None:
-        self._passed = 0.0
-        self._sleepers: set[asyncio.Future[None]] = set()
-        self._news = asyncio.Event()
-
-    @property
-    def passed(self) -> float:
-        """Seconds that never were."""
-        return self._passed
-
-    @passed.setter
-    def passed(self, seconds: float) -> None:
-        self._passed = seconds
-        for sleeper in self._sleepers:
-            if not sleeper.done():
-                sleeper.set_result(None)
-
-    def now(self) -> float:
-        return super().now() + self._passed
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self._passed
-
-    async def sleep(self, seconds: float) -> None:
-        until = self.monotonic() + seconds
-        while (left := until - self.monotonic()) > 0:
-            sleeper = asyncio.get_running_loop().create_future()
-            self._sleepers.add(sleeper)
-            self._news.set()
-            try:
-                await asyncio.wait({sleeper}, timeout=left)
-            finally:
-                self._sleepers.discard(sleeper)
-
-    async def asleep(self, sleepers: int = 1) -> None:
-        """Return once so many wait for time to pass."""
-        async with asyncio.timeout(5):
-            while len(self._sleepers) < sleepers:
-                self._news.clear()
-                await self._news.wait()
 
 
 @dataclass(frozen=True)
@@ -122,21 +78,21 @@ def methods() -> Mapping[str, Method]:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
     """All rows after a first start. Made once, for it takes longer than most tests."""
+    config = _config(tmp_path_factory.mktemp("installed"))
+    return asyncio.run(_installed(config, simulated(config)))
 
-    async def install() -> list[Object]:
-        config = _config(tmp_path_factory.mktemp("installed"))
-        backends = LocalBackends(simulated(config), apart=False)
-        runtime = build_runtime(config, Store(DERIVATIONS), backends)
-        await backends.start()
-        try:
-            machine = await _machine(backends)
-            await first_start(runtime, machine)
-            await startup(runtime, machine)
-        finally:
-            await backends.stop()
-        return [row for table in runtime.store.tables.values() for row in table.rows.values()]
 
-    return asyncio.run(install())
+async def _installed(config: Config, drivers: AgentConfig) -> list[Object]:
+    backends = LocalBackends(drivers, apart=False)
+    runtime = build_runtime(config, Store(DERIVATIONS), backends)
+    await backends.start()
+    try:
+        machine = await _machine(backends)
+        await first_start(runtime, machine)
+        await startup(runtime, machine)
+    finally:
+        await backends.stop()
+    return [row for table in runtime.store.tables.values() for row in table.rows.values()]
 
 
 @pytest.fixture
@@ -151,17 +107,7 @@ async def on_disk(tmp_path: Path, methods: Mapping[str, Method]) -> AsyncIterato
     """The same with the repositories of an installation, and the real drivers of such."""
     config = replace(_config(tmp_path), first_start=FirstStartConfig(repositories=True))
     drivers = _with_real_storage(config)
-    backends = LocalBackends(drivers, apart=False)
-    runtime = build_runtime(config, Store(DERIVATIONS), backends)
-    await backends.start()
-    try:
-        machine = await _machine(backends)
-        await first_start(runtime, machine)
-        await startup(runtime, machine)
-    finally:
-        await backends.stop()
-    rows = [row for table in runtime.store.tables.values() for row in table.rows.values()]
-    async with _serving(config, drivers, methods, rows) as host:
+    async with _serving(config, drivers, methods, await _installed(config, drivers)) as host:
         yield host
 
 
@@ -246,3 +192,31 @@ async def pool(fresh: FreshHost) -> str:
 @pytest.fixture
 def workshop(fresh: FreshHost, tmp_path: Path) -> Workshop:
     return Workshop(fresh, tmp_path)
+
+
+@pytest.fixture
+async def sr(workshop: Workshop) -> str:
+    return await workshop.sr()
+
+
+@pytest.fixture
+async def vdi(workshop: Workshop, sr: str) -> str:
+    return await workshop.disk(sr)
+
+
+@pytest.fixture
+async def vm(workshop: Workshop) -> str:
+    return await workshop.vm()
+
+
+@pytest.fixture
+async def drive(workshop: Workshop, vm: str) -> str:
+    """An empty CD drive."""
+    return await workshop.drive(vm)
+
+
+@pytest.fixture
+def client(daemon: Daemon) -> Iterator[Client]:
+    """A client of the daemon that the tests of a module have."""
+    with closing(daemon.client()) as client:
+        yield client

@@ -11,7 +11,7 @@ import sys
 import time
 import xmlrpc.client
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 ROOT = Path(__file__).resolve().parents[1]
 """Where the code under test is, wherever the daemon finds itself."""
@@ -106,6 +106,14 @@ class Daemon:
         self._within = within
         self._pass_fds = pass_fds
         self.process: Process | None = None
+
+    def __enter__(self) -> Self:
+        """Start it for a block; what is left of it then is stopped."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self, *options: str, environment: dict[str, str] | None = None) -> None:
         """Start, and return when it answers. Raises RuntimeError with the end of its log."""

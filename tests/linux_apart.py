@@ -7,19 +7,15 @@ which units are enabled and run, as links and control groups below the root.
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-import uvloop
-
 from tests.daemon import Daemon
+from tests.sim_apart import serve
 from xapid.backends.agent import AgentConfig, DriverSpec
 from xapid.hardware import Hardware, simulated
-from xapid.main import serve_with
 from xapid.runtime.agents import LocalBackends
 from xapid.runtime.config import Config
-from xapid.runtime.logs import set_up_logging
 
 MACHINE = "LINUX_MACHINE"
 NOTE = 'echo "${0##*/} $*" >> "$LINUX_MACHINE/commands"\n'
@@ -85,13 +81,5 @@ async def hardware(config: Config) -> Hardware:
     return Hardware(LocalBackends(apart, apart=True), True, config.state_dir / "certificate.pem")
 
 
-def main() -> None:
-    """As ``xapid serve``."""
-    words = sys.argv[2:]
-    config = Config.load(dict(zip(words[::2], words[1::2], strict=True)), {})
-    set_up_logging(config.log)
-    uvloop.run(serve_with(config, hardware))
-
-
 if __name__ == "__main__":
-    main()
+    serve(hardware)

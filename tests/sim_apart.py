@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,13 +53,13 @@ async def hardware(config: Config) -> Hardware:
     return Hardware(backends, True, config.state_dir / "certificate.pem")
 
 
-def main() -> None:
-    """As ``xapid serve``."""
+def serve(choose: Callable[[Config], Awaitable[Hardware]]) -> None:
+    """As ``xapid serve``, on the hardware of a test."""
     words = sys.argv[2:]
     config = Config.load(dict(zip(words[::2], words[1::2], strict=True)), {})
     set_up_logging(config.log)
-    uvloop.run(serve_with(config, hardware))
+    uvloop.run(serve_with(config, choose))
 
 
 if __name__ == "__main__":
-    main()
+    serve(hardware)

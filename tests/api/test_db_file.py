@@ -26,17 +26,8 @@ NETWORKS = 250
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"))
-    daemon.start()
-    yield daemon
-    daemon.stop()
-
-
-@pytest.fixture
-def client(daemon: Daemon) -> Iterator[Client]:
-    client = daemon.client()
-    yield client
-    client.close()
+    with Daemon(tmp_path_factory.mktemp("daemon")) as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="module")
@@ -239,10 +230,7 @@ def test_a_crash_leaves_no_copies_and_nobody_reads_the_database(tmp_path: Path) 
     (state / ".copy-left" / "xapid.db").touch()
     for each in state.glob("xapid.db*"):
         each.chmod(0o644)
-    daemon.start()
-    try:
+    with daemon:
         assert not (state / ".copy-left").exists()
         modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in state.glob("xapid.db*")}
         assert set(modes.values()) == {0o600}, modes
-    finally:
-        daemon.stop()

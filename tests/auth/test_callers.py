@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.clocks import HeldClock
 from tests.conftest import FreshHost
 from tests.machines import NULL, raises_api
 from tests.xapi import Xapi
@@ -13,30 +14,17 @@ from xapid.auth.callers import MOST_BY_THEMSELVES, Callers
 from xapid.datamodel import Caller
 
 
-class Clock:
-    """One that a test turns."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def callers(fresh: FreshHost, clock: Clock) -> Callers:
+def callers(fresh: FreshHost, clock: HeldClock) -> Callers:
     """Those of the daemon, switched on."""
     found: Callers = fresh.runtime.services["callers"]
     found.enabled = True
-    found.clock = clock  # type: ignore[assignment]  # one in all that is asked of it
+    found.clock = clock
     return found
 
 
@@ -81,11 +69,11 @@ async def test_a_call_counts_for_the_caller_that_says_most_about_it(
 
 
 async def test_of_those_registered_by_themselves_the_one_that_called_longest_ago_goes(
-    xapi: Xapi, fresh: FreshHost, callers: Callers, clock: Clock
+    xapi: Xapi, fresh: FreshHost, callers: Callers, clock: HeldClock
 ) -> None:
     by_hand = await registered(xapi, "by hand")
     for number in range(MOST_BY_THEMSELVES + 1):
-        clock.time += 1
+        clock.set_on(1)
         callers.account(f"client {number}", "192.0.2.1")
 
     agents = {each.user_agent for each in fresh.store.all(Caller)}
@@ -94,13 +82,13 @@ async def test_of_those_registered_by_themselves_the_one_that_called_longest_ago
     assert len(agents) == MOST_BY_THEMSELVES + 1
 
 
-async def test_a_limit_delays_who_calls_more_than_it_allows(xapi: Xapi, callers: Callers, clock: Clock) -> None:
+async def test_a_limit_delays_who_calls_more_than_it_allows(xapi: Xapi, callers: Callers, clock: HeldClock) -> None:
     caller = await registered(xapi, "greedy")
     limit = await xapi.Rate_limit.create({"name_label": "slow", "burst_size": 2.0, "fill_rate": 4.0})
     await xapi.Rate_limit.add_caller(limit, caller)
 
     delays = [callers.account("greedy", "") for _ in range(4)]
-    clock.time += 10
+    clock.set_on(10)
     later = callers.account("greedy", "")
 
     assert delays == [0.0, 0.0, 0.25, 0.5]

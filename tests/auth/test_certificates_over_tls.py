@@ -49,17 +49,8 @@ def trusting_all() -> ssl.SSLContext:
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsDaemon]:
-    daemon = TlsDaemon(tmp_path_factory.mktemp("daemon"))
-    daemon.start()
-    yield daemon
-    daemon.stop()
-
-
-@pytest.fixture
-def client(daemon: TlsDaemon) -> Iterator[Client]:
-    client = daemon.client()
-    yield client
-    client.close()
+    with TlsDaemon(tmp_path_factory.mktemp("daemon")) as daemon:
+        yield daemon
 
 
 def recorded(client: Client, kind: str = "host") -> list[str]:

@@ -6,28 +6,19 @@ import asyncio
 
 import pytest
 
+from tests.clocks import HeldClock
 from xapid.auth import guesses as module
 from xapid.auth.guesses import FORGIVEN, LONGEST, TOGETHER, WAITING, Guesses, TooMany
 
 
-class Clock:
-    time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def guesses(clock: Clock) -> Guesses:
-    return Guesses(clock, 1.0)  # type: ignore[arg-type]  # one in all that is asked of it
+def guesses(clock: HeldClock) -> Guesses:
+    return Guesses(clock, 1.0)
 
 
 def test_each_wrong_password_costs_twice_as_much_up_to_a_bound(guesses: Guesses) -> None:
@@ -44,10 +35,10 @@ async def test_a_right_password_makes_all_good(guesses: Guesses) -> None:
     assert guesses.wrong("a") == 1.0
 
 
-def test_time_makes_all_good_too(guesses: Guesses, clock: Clock) -> None:
+def test_time_makes_all_good_too(guesses: Guesses, clock: HeldClock) -> None:
     for _ in range(5):
         guesses.wrong("a")
-    clock.time += FORGIVEN + 1
+    clock.set_on(FORGIVEN + 1)
 
     assert guesses.wrong("a") == 1.0
 

@@ -27,12 +27,10 @@ def refusal(*options: str) -> str:
 
 
 def test_a_second_daemon_on_a_state_directory_is_refused(tmp_path: Path) -> None:
-    daemon = Daemon(tmp_path)
-    daemon.start()
     state = tmp_path / "state"
 
-    said = refusal("--state-dir", str(state), "--unix", str(tmp_path / "other"))
-    daemon.stop()
+    with Daemon(tmp_path):
+        said = refusal("--state-dir", str(state), "--unix", str(tmp_path / "other"))
 
     assert said.startswith(f"xapid: state directory {state} is used by another daemon (process ")
 
@@ -137,32 +135,32 @@ def test_readiness_is_told_to_the_service_manager_once_the_daemon_answers(tmp_pa
 def test_a_listener_that_is_switched_off_is_not_there(tmp_path: Path, listener: str) -> None:
     port = free_port()
     on = {"--http": f"127.0.0.1:{port}", "--https": f"127.0.0.1:{port}", listener: ""}
-    daemon = Daemon(tmp_path, *(word for option in on.items() for word in option))
 
-    daemon.start()
+    with Daemon(tmp_path, *(word for option in on.items() for word in option)) as daemon:
+        text = daemon.tail()
 
-    text = daemon.tail()
-    daemon.stop()
     assert f"{listener.strip('-')}://" not in text
     assert str(port) in text
 
 
 @pytest.mark.slow
 def test_who_waits_is_told_that_the_daemon_stops(tmp_path: Path) -> None:
-    daemon = Daemon(tmp_path, environment={"XAPID_SIM_DELAYS": "start=3600"})
-    daemon.start()
-    caller, watcher = daemon.client(), daemon.client()
-    (template,) = caller.call("VM.get_by_name_label", "Other install media")
-    vm = caller.call("VM.clone", template, "a guest")
-    caller.call("VM.provision", vm)
-    token = watcher.call("event.from", ["pool"], "", 0.0)["token"]
-
     def failure(client: Client, *call: object) -> tuple[str, ...]:
         with pytest.raises(Failure) as error:
             client.call(*call)  # type: ignore[arg-type]  # a method and its parameters
         return error.value.args
 
-    with ThreadPoolExecutor(2) as threads:
+    with (
+        Daemon(tmp_path, environment={"XAPID_SIM_DELAYS": "start=3600"}) as daemon,
+        closing(daemon.client()) as caller,
+        closing(daemon.client()) as watcher,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        (template,) = caller.call("VM.get_by_name_label", "Other install media")
+        vm = caller.call("VM.clone", template, "a guest")
+        caller.call("VM.provision", vm)
+        token = watcher.call("event.from", ["pool"], "", 0.0)["token"]
+
         starting = threads.submit(failure, caller, "VM.start", vm, False, False)
         waiting = threads.submit(failure, watcher, "event.from", ["network"], token, 3600.0)
         with closing(daemon.client()) as look:
@@ -170,19 +168,16 @@ def test_who_waits_is_told_that_the_daemon_stops(tmp_path: Path) -> None:
                 pass
         daemon.stop()
 
-    caller.close()
-    watcher.close()
     assert starting.result() == ("INTERNAL_ERROR", "the daemon is stopping")
     assert waiting.result() == ("SESSION_INVALID", watcher.session)
 
 
 @pytest.mark.slow
 def test_as_many_files_may_be_open_as_the_system_allows(tmp_path: Path) -> None:
-    daemon = Daemon(tmp_path, within=("/bin/sh", "-c", 'ulimit -S -n 256; ulimit -H -n 3000; exec "$@"', "sh"))
-    daemon.start()
-    assert daemon.process is not None
-    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
-    daemon.stop()
+    within = ("/bin/sh", "-c", 'ulimit -S -n 256; ulimit -H -n 3000; exec "$@"', "sh")
+    with Daemon(tmp_path, within=within) as daemon:
+        assert daemon.process is not None
+        limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
 
     (line,) = (line for line in limits.splitlines() if line.startswith("Max open files"))
     assert line.split()[3:5] == ["3000", "3000"]

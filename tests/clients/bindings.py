@@ -148,6 +148,16 @@ def value_of(element: Element, scalars: dict[str, Callable[[str], Any]]) -> Any:
         raise Misread(f"no {typed.tag}: {text!r}") from error
 
 
+class TreeBinding(Binding):
+    """One that reads the answer as a tree of elements. What the single values are each says for itself."""
+
+    SCALARS: dict[str, Callable[[str], Any]]
+
+    def value(self, answer: bytes) -> Any:
+        param = only_child(only_child(root_of(answer), "params"), "param")
+        return value_of(only_child(param, "value"), self.SCALARS)
+
+
 def int32(text: str) -> Int32:
     value = Int32(text)
     if not re.fullmatch(r"[+-]?[0-9]+", text) or not -(2**31) <= value < 2**31:
@@ -162,7 +172,7 @@ def bool_of(text: str) -> bool:
 # --- Java -----------------------------------------------------------------------------------------------------
 
 
-class WsXmlRpc(Binding):
+class WsXmlRpc(TreeBinding):
     """Apache ws-xmlrpc 3.1 without its extensions: texts have no type, nothing is indented."""
 
     name = "ws-xmlrpc"
@@ -200,10 +210,6 @@ class WsXmlRpc(Binding):
                 return f"<value><struct>{each}</struct></value>"
         raise TypeError(value)
 
-    def value(self, answer: bytes) -> Any:
-        param = only_child(only_child(root_of(answer), "params"), "param")
-        return value_of(only_child(param, "value"), self.SCALARS)
-
     @staticmethod
     def _double(text: str) -> float:
         # Java's spellings: NaN and Infinity, but not nan and inf.
@@ -219,7 +225,7 @@ class WsXmlRpc(Binding):
         return Date(text)
 
     # Not i8 and nil: those are extensions, in a name space of their own.
-    SCALARS: dict[str, Callable[[str], Any]] = {
+    SCALARS = {
         "string": str, "int": int32, "i4": int32, "boolean": bool_of, "double": _double, "dateTime.iso8601": _date,
     }  # fmt: skip
 
@@ -227,7 +233,7 @@ class WsXmlRpc(Binding):
 # --- C# -------------------------------------------------------------------------------------------------------
 
 
-class XmlRpcNet(Binding):
+class XmlRpcNet(TreeBinding):
     """XML-RPC.NET 2.5 as it is out of the box: indented, every text in an element, lines that end as on Windows."""
 
     name = "XML-RPC.NET"
@@ -269,10 +275,6 @@ class XmlRpcNet(Binding):
             case _:
                 raise TypeError(value)
 
-    def value(self, answer: bytes) -> Any:
-        param = only_child(only_child(root_of(answer), "params"), "param")
-        return value_of(only_child(param, "value"), self.SCALARS)
-
     @staticmethod
     def _double(text: str) -> float:
         # The spellings of the invariant culture, with blanks around and thousands parted by commas.
@@ -287,7 +289,7 @@ class XmlRpcNet(Binding):
             raise ValueError(text)
         return Date(text)
 
-    SCALARS: dict[str, Callable[[str], Any]] = {
+    SCALARS = {
         "string": str, "int": int32, "i4": int32, "i8": int, "boolean": bool_of, "double": _double,
         "dateTime.iso8601": _date,
     }  # fmt: skip

@@ -26,10 +26,8 @@ READS = 300
 @pytest.fixture
 def simulated(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon whose simulator is in an agent process."""
-    daemon = SimApart(tmp_path)
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with SimApart(tmp_path) as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +40,6 @@ def qemu() -> Iterator[QemuDaemon]:
 def daemon(request: pytest.FixtureRequest) -> Daemon:
     found: Daemon = request.getfixturevalue(request.param)
     return found
-
-
-@pytest.fixture
-def client(daemon: Daemon) -> Iterator[Client]:
-    with closing(daemon.client()) as client:
-        yield client
 
 
 @pytest.fixture
@@ -123,9 +115,7 @@ def test_a_daemon_that_is_killed_while_its_agent_is_stopped_leaves_the_way_free_
 def test_a_start_fails_with_the_reason_when_the_agent_is_stopped_for_too_long_and_the_next_one_succeeds(
     tmp_path: Path,
 ) -> None:
-    daemon = SimApart(tmp_path, timeout=2.0)
-    daemon.start()
-    with closing(daemon.client()) as client:
+    with SimApart(tmp_path, timeout=2.0) as daemon, closing(daemon.client()) as client:
         vm = new_guest(client, "patient")
         os.kill(agent_of(daemon), signal.SIGSTOP)
 
@@ -136,7 +126,6 @@ def test_a_start_fails_with_the_reason_when_the_agent_is_stopped_for_too_long_an
         assert client.call("VM.get_power_state", vm) == "Halted"
         client.call("VM.start", vm, False, False)
         assert client.call("VM.get_power_state", vm) == "Running"
-    daemon.stop()
 
 
 @pytest.mark.libvirt

@@ -28,11 +28,8 @@ def variable(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def daemon(tmp_path: Path, variable: str) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path, environment={variable: str(tmp_path / "step")})
-    daemon.start()
-    yield daemon
-    if daemon.process is not None:
-        daemon.kill()
+    with Daemon(tmp_path, environment={variable: str(tmp_path / "step")}) as daemon:
+        yield daemon
 
 
 def dies(daemon: Daemon, step: str, method: str, *params: object) -> bool:

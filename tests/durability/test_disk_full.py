@@ -30,11 +30,8 @@ def state(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def daemon(tmp_path: Path, state: Path) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path)
-    daemon.start()
-    yield daemon
-    if daemon.process is not None:
-        daemon.stop()
+    with Daemon(tmp_path) as daemon:
+        yield daemon
 
 
 @contextmanager

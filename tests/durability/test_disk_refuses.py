@@ -16,10 +16,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path)
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with Daemon(tmp_path) as daemon:
+        yield daemon
 
 
 @contextmanager

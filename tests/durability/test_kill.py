@@ -40,31 +40,29 @@ class Writer(threading.Thread):
 
 
 def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path: Path) -> None:
-    daemon = Daemon(tmp_path)
-    daemon.start()
-    client = daemon.client()
-    networks = [client.call("network.create", {"name_label": "0", "other_config": {}}) for _ in range(WRITERS)]
-    client.close()
-    reached = [0] * WRITERS
-    chance = random.Random(20261125)
-
-    for _ in range(ROUNDS):
-        writers = [Writer(daemon.socket, ref, count) for ref, count in zip(networks, reached, strict=True)]
-        for writer in writers:
-            writer.start()
-        writers[0].join(chance.uniform(0.05, 0.3))
-        daemon.kill()
-        for writer in writers:
-            writer.join(30)
-
-        daemon.start()
+    with Daemon(tmp_path) as daemon:
         client = daemon.client()
-        found = [int(client.call("network.get_name_label", ref)) for ref in networks]
+        networks = [client.call("network.create", {"name_label": "0", "other_config": {}}) for _ in range(WRITERS)]
         client.close()
+        reached = [0] * WRITERS
+        chance = random.Random(20261125)
 
-        assert [writer.error for writer in writers] == [""] * WRITERS
-        for writer, number in zip(writers, found, strict=True):
-            assert writer.acknowledged <= number <= writer.asked
-        assert sum(writer.acknowledged for writer in writers) > sum(reached)
-        reached = found
-    daemon.stop()
+        for _ in range(ROUNDS):
+            writers = [Writer(daemon.socket, ref, count) for ref, count in zip(networks, reached, strict=True)]
+            for writer in writers:
+                writer.start()
+            writers[0].join(chance.uniform(0.05, 0.3))
+            daemon.kill()
+            for writer in writers:
+                writer.join(30)
+
+            daemon.start()
+            client = daemon.client()
+            found = [int(client.call("network.get_name_label", ref)) for ref in networks]
+            client.close()
+
+            assert [writer.error for writer in writers] == [""] * WRITERS
+            for writer, number in zip(writers, found, strict=True):
+                assert writer.acknowledged <= number <= writer.asked
+            assert sum(writer.acknowledged for writer in writers) > sum(reached)
+            reached = found

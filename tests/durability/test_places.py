@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -100,13 +101,10 @@ def test_all_that_the_daemon_writes_lies_below_its_state_directory(tmp_path: Pat
     environment = {"XAPID_FIRST_START_REPOSITORIES": "true", "PYTHONDONTWRITEBYTECODE": "1"}
     daemon = Daemon(directory, "--https", "127.0.0.1:0", environment=environment, within=within)
 
-    daemon.start()
-    client = daemon.client()
-    used(client, repository)
-    client.close()
-    daemon.stop()
-    daemon.start()
-    daemon.stop()
+    with daemon, closing(daemon.client()) as client:
+        used(client, repository)
+    with daemon:
+        """What a second start writes."""
 
     found = set(changed(trace))
     written = {path for _, path in found}

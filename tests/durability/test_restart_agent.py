@@ -17,10 +17,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    found = Daemon(tmp_path)
-    found.start()
-    yield found
-    found.stop()
+    with Daemon(tmp_path) as daemon:
+        yield daemon
 
 
 def started(client: Client) -> str:

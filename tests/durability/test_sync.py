@@ -25,10 +25,8 @@ BEGUN = re.compile(r"\d+ +(?P<name>\w+)\((?P<arguments>.*)")
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path)
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with Daemon(tmp_path) as daemon:
+        yield daemon
 
 
 @contextmanager

@@ -77,10 +77,8 @@ class Client:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path)
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with Daemon(tmp_path) as daemon:
+        yield daemon
 
 
 def make(client: Client, cls: type[Object]) -> list[str]:

@@ -69,12 +69,8 @@ class Live:
 def live_daemon(directory: Path, **settings: object) -> Iterator[Live]:
     """A daemon for several tests, with settings of its own. No test may make it write a traceback into its log."""
     environment = {f"XAPID_{name.upper()}": str(value).lower() for name, value in settings.items()}
-    daemon = Daemon(directory, "--http", "127.0.0.1:0", environment=environment)
-    daemon.start()
-    try:
+    with Daemon(directory, "--http", "127.0.0.1:0", environment=environment) as daemon:
         yield Live(daemon)
         assert daemon.process is not None
         assert daemon.process.poll() is None
         assert "Traceback" not in daemon.log.read_text()
-    finally:
-        daemon.stop()

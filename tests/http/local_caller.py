@@ -16,11 +16,8 @@ SOCKET = Path("/var/lib/xcp/xapi")
 def main(directory: Path) -> None:
     daemon = Daemon(directory, "--unix", str(SOCKET))
     daemon.socket = SOCKET
-    daemon.start()
-    try:
+    with daemon:
         print(json.dumps(conversation()))
-    finally:
-        daemon.stop()
 
 
 def conversation() -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from subprocess import run
 
@@ -42,8 +43,6 @@ def within() -> Iterator[tuple[str, ...]]:
 def test_other_machines_need_tls(within: tuple[str, ...], tmp_path: Path) -> None:
     plain, secure = free_port(), free_port()
     daemon = Daemon(tmp_path, "--http", f"0.0.0.0:{plain}", "--https", f"0.0.0.0:{secure}", within=within)
-    daemon.start()
-    client = daemon.client()
 
     def answers() -> dict[str, str]:
         ways = {"far": (FAR, plain, "no"), "far, TLS": (FAR, secure, "tls"), "near": ("127.0.0.1", plain, "no")}
@@ -54,20 +53,14 @@ def test_other_machines_need_tls(within: tuple[str, ...], tmp_path: Path) -> Non
             for name, way in ways.items()
         }
 
-    try:
+    with daemon, closing(daemon.client()) as client:
         (pool,) = client.call("pool.get_all")
         before = answers()
         client.call("pool.set_https_only", pool, True)
         during = answers()
-        client.close()
-        daemon.stop()
-        daemon.start()
-        client = daemon.client()
+    with daemon, closing(daemon.client()) as client:
         afterwards = answers()
         client.call("pool.set_https_only", pool, False)
 
         assert set(before.values()) == set(answers().values()) == {"answers"}
         assert during == afterwards == {"far": "closed", "far, TLS": "answers", "near": "answers"}
-    finally:
-        client.close()
-        daemon.stop()

@@ -86,13 +86,11 @@ def test_a_time_counts_up_to_the_first_bound_that_it_does_not_exceed(seconds: fl
 def daemon(tmp_path: Path) -> Iterator[tuple[Daemon, str]]:
     """One with a password, and where it listens."""
     address = f"127.0.0.1:{free_port()}"
-    daemon = Daemon(tmp_path, "--http", address)
-    daemon.start()
-    client = daemon.client()
-    client.call("session.change_password", "", "right")
-    client.close()
-    yield daemon, f"http://{address}"
-    daemon.stop()
+    with Daemon(tmp_path, "--http", address) as daemon:
+        client = daemon.client()
+        client.call("session.change_password", "", "right")
+        client.close()
+        yield daemon, f"http://{address}"
 
 
 def asked(url: str, credentials: str = "") -> tuple[int, str]:

@@ -73,18 +73,16 @@ def test_the_client_sees_errors_as_they_are(live_with_password: Live) -> None:
 
 @LEAKY
 def test_a_client_logs_in_again_by_itself_after_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
-    daemon = Daemon(tmp_path_factory.mktemp("p"))
-    daemon.start()
-    session = over_socket(daemon)
-    session.login_with_password("root", "")
-    first, pools = session.handle, session.xenapi.pool.get_all()
+    with Daemon(tmp_path_factory.mktemp("p")) as daemon:
+        session = over_socket(daemon)
+        session.login_with_password("root", "")
+        first, pools = session.handle, session.xenapi.pool.get_all()
 
-    daemon.kill()
-    daemon.start()
+        daemon.kill()
+        daemon.start()
 
-    assert session.xenapi.pool.get_all() == pools
-    assert session.handle != first
-    daemon.stop()
+        assert session.xenapi.pool.get_all() == pools
+        assert session.handle != first
 
 
 class Listener(threading.Thread):

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.clocks import HeldClock
 from xapid.backends.host.interface import Cpu, HostFacts
 from xapid.backends.interface import DriverInfo, NoSpace
 from xapid.backends.network.interface import Nic
 from xapid.backends.storage.interface import Sr, SrFigures
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER
 from xapid.observe.machine import Machine
-from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config
 from xapid.runtime.context import Runtime
 from xapid.runtime.guard import Guard
@@ -26,16 +26,6 @@ from xapid.store.store import Store
 
 GIB = 1024**3
 CPU = Cpu(0, "GenuineIntel", "A processor", 6, 143, "8", 2400, "fpu vmx")
-
-
-class HeldClock(Clock):
-    """Stands still until it is told to go on."""
-
-    def __init__(self, now: float) -> None:
-        self.moment = now
-
-    def now(self) -> float:
-        return self.moment
 
 
 @dataclass

@@ -19,11 +19,6 @@ SECOND = 1.0
 
 
 @pytest.fixture
-async def sr(workshop: Workshop) -> str:
-    return await workshop.sr()
-
-
-@pytest.fixture
 async def vm(workshop: Workshop, sr: str) -> str:
     """A machine that runs, with a disk and an interface."""
     return await furnished(workshop, sr)

@@ -23,12 +23,6 @@ def daemon() -> Iterator[QemuDaemon]:
         yield daemon
 
 
-@pytest.fixture
-def client(daemon: QemuDaemon) -> Iterator[Client]:
-    with closing(daemon.client()) as client:
-        yield client
-
-
 def is_off(client: Client, vm: str) -> None:
     record = client.call("VM.get_record", vm)
     assert (record["power_state"], record["domid"], record["consoles"]) == ("Halted", "-1", [])

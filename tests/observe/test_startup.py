@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.observe.conftest import HeldClock, Repositories
+from tests.clocks import HeldClock
+from tests.observe.conftest import Repositories
 from xapid.auth.permissions import permissions
 from xapid.datamodel import (
     PBD,
@@ -327,7 +328,7 @@ async def test_a_restart_tells_when_it_was(before: Runtime, make_runtime: MakeRu
     after = make_runtime(reopened(before.store))
     clock = after.clock
     assert isinstance(clock, HeldClock)
-    clock.moment += 3600
+    clock.set_on(3600)
 
     await startup(after, machine)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,8 @@ async def test_what_is_no_address_is_refused(xapi: Xapi, pool: str, address: str
 
 @pytest.fixture(scope="module")
 def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[TlsDaemon]]:
-    daemons = [TlsDaemon(tmp_path_factory.mktemp(name)) for name in ("near", "far")]
-    for daemon in daemons:
-        daemon.start()
-    yield daemons
-    for daemon in daemons:
-        daemon.stop()
+    with ExitStack() as stack:
+        yield [stack.enter_context(TlsDaemon(tmp_path_factory.mktemp(name))) for name in ("near", "far")]
 
 
 @pytest.fixture

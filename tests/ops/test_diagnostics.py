@@ -97,16 +97,8 @@ async def test_no_domain_is_ever_found_uncooperative(xapi: Xapi, host: str) -> N
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    running = Daemon(tmp_path_factory.mktemp("diagnostics"))
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def client(daemon: Daemon) -> Iterator[Client]:
-    with closing(daemon.client()) as client:
-        yield client
+    with Daemon(tmp_path_factory.mktemp("diagnostics")) as daemon:
+        yield daemon
 
 
 def test_commits_are_counted_and_timed(client: Client) -> None:

@@ -31,11 +31,6 @@ MARKS = {"other_config": {"a": "b"}, "tags": ("t",), "name_label": "root", "name
 
 
 @pytest.fixture
-async def sr(workshop: Workshop) -> str:
-    return await workshop.sr()
-
-
-@pytest.fixture
 async def vdi(workshop: Workshop, sr: str) -> str:
     return await workshop.disk(sr, **MARKS)
 

@@ -22,27 +22,6 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.vm import VmPowerState
 
 
-@pytest.fixture
-async def sr(workshop: Workshop) -> str:
-    return await workshop.sr()
-
-
-@pytest.fixture
-async def vdi(workshop: Workshop, sr: str) -> str:
-    return await workshop.disk(sr)
-
-
-@pytest.fixture
-async def vm(workshop: Workshop) -> str:
-    return await workshop.vm()
-
-
-@pytest.fixture
-async def drive(workshop: Workshop, vm: str) -> str:
-    """An empty CD drive."""
-    return await workshop.drive(vm)
-
-
 async def discs(workshop: Workshop, directory: Path) -> list[str]:
     """The media of a library of two discs."""
     library = directory / "library"

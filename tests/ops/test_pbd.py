@@ -25,11 +25,6 @@ DEAD = "OpaqueRef:00000000-0000-4000-8000-00000000dead"
 
 
 @pytest.fixture
-async def sr(workshop: Workshop) -> str:
-    return await workshop.sr()
-
-
-@pytest.fixture
 async def pbd(xapi: Xapi, sr: str) -> str:
     (pbd,) = await xapi.SR.get_PBDs(sr)
     return str(pbd)

@@ -29,11 +29,6 @@ from xapid.datamodel.errors import (
 UUID = "5a5a5a5a-0000-4000-8000-0000000000b2"
 
 
-@pytest.fixture
-async def sr(workshop: Workshop) -> str:
-    return await workshop.sr()
-
-
 async def unplugged(xapi: Xapi, sr: str) -> str:
     """The repository once no host sees it."""
     for pbd in await xapi.SR.get_PBDs(sr):

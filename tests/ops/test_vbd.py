@@ -37,27 +37,6 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.vm import VmOperations, VmPowerState
 
 
-@pytest.fixture
-async def sr(workshop: Workshop) -> str:
-    return await workshop.sr()
-
-
-@pytest.fixture
-async def vdi(workshop: Workshop, sr: str) -> str:
-    return await workshop.disk(sr)
-
-
-@pytest.fixture
-async def vm(workshop: Workshop) -> str:
-    return await workshop.vm()
-
-
-@pytest.fixture
-async def drive(workshop: Workshop, vm: str) -> str:
-    """An empty CD drive."""
-    return await workshop.drive(vm)
-
-
 def held(workshop: Workshop, sr: str) -> dict[str, str]:
     """Who writes what: references of disks and of the drives that hold them open."""
     uuids = workshop.fresh.store.uuids

@@ -32,16 +32,6 @@ from xapid.datamodel.errors import (
 UUID = "5a5a5a5a-0000-4000-8000-0000000000b2"
 
 
-@pytest.fixture
-async def sr(workshop: Workshop) -> str:
-    return await workshop.sr()
-
-
-@pytest.fixture
-async def vdi(workshop: Workshop, sr: str) -> str:
-    return await workshop.disk(sr)
-
-
 def let_open_disks_grow(workshop: Workshop) -> None:
     """As the driver of directories can, and the simulated types cannot."""
     with workshop.fresh.store.write() as tx:

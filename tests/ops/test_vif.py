@@ -32,11 +32,6 @@ from xapid.datamodel.errors import (
 
 
 @pytest.fixture
-async def vm(workshop: Workshop) -> str:
-    return await workshop.vm()
-
-
-@pytest.fixture
 async def network(workshop: Workshop) -> str:
     return await workshop.network()
 

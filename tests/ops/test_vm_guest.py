@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
+from tests.clocks import HeldClock
 from tests.conftest import FreshHost
 from tests.machines import Workshop, raises_api
 from tests.xapi import Xapi
@@ -15,7 +14,6 @@ from xapid.datamodel.errors import (
     XENAPI_MISSING_PLUGIN,
     XENAPI_PLUGIN_FAILURE,
 )
-from xapid.runtime.clock import Clock
 
 AGENT = "guest-agent-operation"
 PLUGIN = """#!/usr/bin/env python3
@@ -25,19 +23,9 @@ print(xmlrpc.client.dumps(({"Status": "Success", "Value": name + " " + args["a"]
 """
 
 
-@dataclass
-class Held(Clock):
-    """A clock that stands still until it is set on."""
-
-    ahead: float = 0.0
-
-    def monotonic(self) -> float:
-        return 1000.0 + self.ahead
-
-
 @pytest.fixture
-def clock(fresh: FreshHost) -> Held:
-    fresh.runtime.clock = Held()
+def clock(fresh: FreshHost) -> HeldClock:
+    fresh.runtime.clock = HeldClock()
     return fresh.runtime.clock
 
 
@@ -81,11 +69,11 @@ async def test_a_script_for_a_guest_is_short(xapi: Xapi, vm: str, pool: str, len
     assert why in error.value.args[1]
 
 
-async def test_a_guest_is_left_in_peace_for_ten_seconds(workshop: Workshop, clock: Held, vm: str) -> None:
+async def test_a_guest_is_left_in_peace_for_ten_seconds(workshop: Workshop, clock: HeldClock, vm: str) -> None:
     xapi = workshop.xapi
     with pytest.raises(XENAPI_PLUGIN_FAILURE):
         await xapi.VM.call_plugin(vm, AGENT, "request-rdp-on", {})
-    clock.ahead = 4.0
+    clock.set_on(4.0)
 
     with pytest.raises(VM_CALL_PLUGIN_RATE_LIMIT) as error:
         await xapi.VM.call_plugin(vm, AGENT, "request-rdp-on", {})
@@ -94,7 +82,7 @@ async def test_a_guest_is_left_in_peace_for_ten_seconds(workshop: Workshop, cloc
     other = await workshop.vm_in("Running")
     with pytest.raises(XENAPI_PLUGIN_FAILURE):
         await xapi.VM.call_plugin(other, AGENT, "request-rdp-on", {})
-    clock.ahead = 10.0
+    clock.set_on(6.0)
     with pytest.raises(XENAPI_PLUGIN_FAILURE):
         await xapi.VM.call_plugin(vm, AGENT, "request-rdp-on", {})
 

@@ -21,11 +21,6 @@ from xapid.datamodel.errors import (
 LIMITS = ("memory_static_min", "memory_dynamic_min", "memory_dynamic_max", "memory_static_max")
 
 
-@pytest.fixture
-async def vm(workshop: Workshop) -> str:
-    return await workshop.vm()
-
-
 def limits(workshop: Workshop, vm: str) -> list[int]:
     """The four of them in MiB, from the lowest."""
     return [workshop.row(vm).__dict__[name] // MIB for name in LIMITS]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -20,12 +19,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.libvirt]
 def daemon() -> Iterator[QemuDaemon]:
     with qemu_daemon() as daemon:
         yield daemon
-
-
-@pytest.fixture
-def client(daemon: QemuDaemon) -> Iterator[Client]:
-    with closing(daemon.client()) as client:
-        yield client
 
 
 @pytest.fixture

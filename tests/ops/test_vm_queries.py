@@ -21,12 +21,6 @@ from xapid.datamodel.errors import (
     WLB_NOT_INITIALIZED,
 )
 
-
-@pytest.fixture
-async def vm(workshop: Workshop) -> str:
-    return await workshop.vm()
-
-
 # --- Devices -----------------------------------------------------------------------------------------
 
 

@@ -162,11 +162,6 @@ async def machine(workshop: Workshop, sr: str, network: str) -> str:
 
 
 @pytest.fixture
-async def sr(workshop: Workshop) -> str:
-    return await workshop.sr()
-
-
-@pytest.fixture
 async def vm(workshop: Workshop, sr: str) -> str:
     """It runs, with a disk that is plugged and one that is not."""
     vm = await machine(workshop, sr, await workshop.network())

@@ -19,12 +19,6 @@ from xapid.datamodel.errors import (
     VM_IS_PROTECTED,
 )
 
-
-@pytest.fixture
-async def vm(workshop: Workshop) -> str:
-    return await workshop.vm()
-
-
 # --- What kind of machine ----------------------------------------------------------------------------
 
 

@@ -17,11 +17,6 @@ from xapid.datamodel.errors import (
 KEPT = "a2VwdA=="
 
 
-@pytest.fixture
-async def vm(workshop: Workshop) -> str:
-    return await workshop.vm()
-
-
 async def test_a_machine_has_one_tpm(xapi: Xapi, vm: str) -> None:
     vtpm = await xapi.VTPM.create(vm, False)
 

@@ -30,10 +30,8 @@ def address() -> str:
 def daemon(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[Daemon]:
     directory = tmp_path_factory.mktemp("replay")
     PasswordFile(directory / "passwords").set("root", PASSWORD)
-    daemon = Daemon(directory, "--password-file", str(directory / "passwords"), "--http", address)
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with Daemon(directory, "--password-file", str(directory / "passwords"), "--http", address) as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="module")

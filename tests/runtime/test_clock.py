@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import PassingClock
+from tests.clocks import HeldClock
 from xapid.runtime.clock import Turn
 
 EVERY = 3600.0
@@ -12,24 +12,24 @@ EVERY = 3600.0
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_the_first_time_is_now_or_after_a_while(at_once: bool) -> None:
-    assert Turn(PassingClock(), EVERY, at_once=at_once).has_come() is at_once
+    assert Turn(HeldClock(), EVERY, at_once=at_once).has_come() is at_once
 
 
 def test_it_is_time_once_in_a_while_however_often_one_asks() -> None:
-    clock = PassingClock()
+    clock = HeldClock()
     turn = Turn(clock, EVERY, at_once=True)
 
     answers = []
-    for passes in (0.0, 0.0, EVERY / 2, EVERY / 2 + 1, 0.0):
-        clock.passed += passes
+    for passes in (0.0, 0.0, EVERY / 2, EVERY / 2, 0.0):
+        clock.set_on(passes)
         answers.append(turn.has_come())
 
     assert answers == [True, False, False, True, False]
 
 
 def test_times_that_were_missed_are_not_made_up_for() -> None:
-    clock = PassingClock()
+    clock = HeldClock()
     turn = Turn(clock, EVERY, at_once=False)
-    clock.passed += 5 * EVERY
+    clock.set_on(5 * EVERY)
 
     assert [turn.has_come() for _ in range(3)] == [True, False, False]

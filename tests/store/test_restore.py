@@ -167,31 +167,24 @@ async def test_the_command_restores_and_checks(tmp_path: Path, capsys: pytest.Ca
 
 @pytest.mark.slow
 def test_nothing_is_restored_under_a_daemon_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    daemon = Daemon(tmp_path)
-    daemon.start()
-    state = tmp_path / "state"
+    daemon, state = Daemon(tmp_path), tmp_path / "state"
+    with daemon:
+        assert main(["db", "backup", "--state-dir", str(state), str(tmp_path / "backup")]) == 0
+        assert main(["db", "check", "--state-dir", str(state)]) == 0
+        assert main(["db", "restore", "--state-dir", str(state), str(tmp_path / "backup")]) == 1
 
-    assert main(["db", "backup", "--state-dir", str(state), str(tmp_path / "backup")]) == 0
-    assert main(["db", "check", "--state-dir", str(state)]) == 0
-    assert main(["db", "restore", "--state-dir", str(state), str(tmp_path / "backup")]) == 1
-
-    daemon.stop()
     assert "is used by another daemon" in capsys.readouterr().err
     assert main(["db", "restore", "--state-dir", str(state), str(tmp_path / "backup")]) == 0
-    daemon.start()
-    daemon.client().close()
-    daemon.stop()
+    with daemon:
+        daemon.client().close()
 
 
 @pytest.mark.slow
 def test_an_emptied_database_is_refused_and_a_backup_put_in_its_place_is_not(tmp_path: Path) -> None:
     daemon, state = Daemon(tmp_path, "--https", "127.0.0.1:0"), tmp_path / "state"
-    daemon.start()
-    pool = daemon.client()
-    uuid = pool.call("pool.get_uuid", pool.call("pool.get_all")[0])
-    pool.close()
-    assert main(["db", "backup", "--state-dir", str(state), str(tmp_path / "backup")]) == 0
-    daemon.stop()
+    with daemon, closing(daemon.client()) as client:
+        uuid = client.call("pool.get_uuid", client.call("pool.get_all")[0])
+        assert main(["db", "backup", "--state-dir", str(state), str(tmp_path / "backup")]) == 0
     for left in state.glob("xapid.db-*"):
         left.unlink()
     (state / "xapid.db").write_bytes(b"")
@@ -200,11 +193,8 @@ def test_an_emptied_database_is_refused_and_a_backup_put_in_its_place_is_not(tmp
         daemon.start()
 
     assert main(["db", "restore", "--state-dir", str(state), str(tmp_path / "backup")]) == 0
-    daemon.start()
-    again = daemon.client()
-    assert again.call("pool.get_uuid", again.call("pool.get_all")[0]) == uuid
-    again.close()
-    daemon.stop()
+    with daemon, closing(daemon.client()) as client:
+        assert client.call("pool.get_uuid", client.call("pool.get_all")[0]) == uuid
 
 
 # Migrations

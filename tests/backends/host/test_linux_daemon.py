@@ -60,12 +60,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxApart]:
 
 
 @pytest.fixture
-def client(daemon: LinuxApart) -> Iterator[Client]:
-    with closing(daemon.client()) as client:
-        yield client
-
-
-@pytest.fixture
 def host(client: Client) -> str:
     (host,) = client.call("host.get_all")
     return str(host)
