@@ -100,7 +100,7 @@ class Event(Object, name="event", roles=POOL_OPERATOR, in_db=False, persistent=F
     from_ = message(
         (
             "Read what happened since a token, one event an object however often it changed, and wait until "
-            "there is something."
+            "there is something; EVENTS_LOST if more was deleted since than is remembered: an empty token tells all anew."
         ),
         Param(
             "classes",
