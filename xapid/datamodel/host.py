@@ -1049,7 +1049,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     update_pool_secret = message(
         "Have the host take the secret of another pool, and let in whoever knows that one alone.",
         Param("host", ref("host"), "The host."),
-        Param("pool_secret", STRING, "The secret of the other pool.", secret=True),
+        Param("pool_secret", STRING, "The secret of the other pool."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
@@ -1291,24 +1291,24 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     notify_accept_new_pool_secret = message(
         "First step to a new secret of the pool: let in whoever knows the old one or the new one.",
         Param("host", ref("host"), "The host."),
-        Param("old_ps", STRING, "The secret so far.", secret=True),
-        Param("new_ps", STRING, "The new secret.", secret=True),
+        Param("old_ps", STRING, "The secret so far."),
+        Param("new_ps", STRING, "The new secret."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     notify_send_new_pool_secret = message(
         "Second step to a new secret of the pool: show the new one to others, and still let in the old.",
         Param("host", ref("host"), "The host."),
-        Param("old_ps", STRING, "The secret so far.", secret=True),
-        Param("new_ps", STRING, "The new secret.", secret=True),
+        Param("old_ps", STRING, "The secret so far."),
+        Param("new_ps", STRING, "The new secret."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     cleanup_pool_secret = message(
         "Last step to a new secret of the pool: forget the old one.",
         Param("host", ref("host"), "The host."),
-        Param("old_ps", STRING, "The secret so far.", secret=True),
-        Param("new_ps", STRING, "The new secret.", secret=True),
+        Param("old_ps", STRING, "The secret so far."),
+        Param("new_ps", STRING, "The new secret."),
         roles=LOCAL_ROOT,
         hidden=True,
     )

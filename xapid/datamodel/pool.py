@@ -382,14 +382,14 @@ class Pool(
         "Meant to give up the host's own pool and join another. Not built yet: it answers NOT_IMPLEMENTED.",
         Param("master_address", STRING, "The address of the coordinator of the other pool."),
         Param("master_username", STRING, "As whom to log in there."),
-        Param("master_password", STRING, "His password.", secret=True),
+        Param("master_password", STRING, "His password."),
         errors=(JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS,),
     )
     join_force = message(
         "Meant to join another pool although the hosts are not alike. Not built yet: it answers NOT_IMPLEMENTED.",
         Param("master_address", STRING, "The address of the coordinator of the other pool."),
         Param("master_username", STRING, "As whom to log in there."),
-        Param("master_password", STRING, "His password.", secret=True),
+        Param("master_password", STRING, "His password."),
     )
     eject = message(
         (
@@ -633,9 +633,9 @@ class Pool(
         "Name the service that balances load, and let it log in to the pool.",
         Param("wlb_url", STRING, "Where the service is reached."),
         Param("wlb_username", STRING, "As whom the pool logs in to the service."),
-        Param("wlb_password", STRING, "The password for that.", secret=True),
+        Param("wlb_password", STRING, "The password for that."),
         Param("xenserver_username", STRING, "As whom the service logs in to the pool."),
-        Param("xenserver_password", STRING, "The password for that.", secret=True),
+        Param("xenserver_password", STRING, "The password for that."),
         since="george",
     )
     deconfigure_wlb = message("Forget the service that balances load.", since="george")
@@ -893,7 +893,7 @@ class Pool(
         Param(
             "username", STRING, "As whom to log in to a repository that is another pool; empty for none.", default=""
         ),
-        Param("password", STRING, "The password for that.", default="", secret=True),
+        Param("password", STRING, "The password for that.", default=""),
         result=STRING,
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="1.329.0",
@@ -930,7 +930,7 @@ class Pool(
             "The address of the proxy, which begins with http or https; else INVALID_REPOSITORY_PROXY_URL.",
         ),
         Param("username", STRING, "The name to show to the proxy; empty for none."),
-        Param("password", STRING, "The password for it, kept as a secret; empty for none.", secret=True),
+        Param("password", STRING, "The password for it, kept as a secret; empty for none."),
         roles=role_set(POOL_OPERATOR, CLIENT_CERT),
         since="21.3.0",
     )

@@ -84,7 +84,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
             "wrong one is answered after a while."
         ),
         Param("uname", STRING, "The name of the user, local or in the directory."),
-        Param("pwd", STRING, "His password.", secret=True),
+        Param("pwd", STRING, "His password."),
         Param("version", STRING, "The version of the API that the client knows; not looked at.", default="1.1"),
         Param("originator", STRING, "What the client is, as its sessions and logs shall show.", default=""),
         result=ref("session"),
@@ -113,7 +113,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
     slave_login = message(
         "Log another host of the pool in.",
         Param("host", ref("host"), "The host that logs in.", late=True),
-        Param("psecret", STRING, "The secret that all hosts of the pool share.", secret=True),
+        Param("psecret", STRING, "The secret that all hosts of the pool share."),
         result=ref("session"),
         has_async=False,
         session=False,
@@ -121,7 +121,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
     )
     slave_local_login = message(
         "Log another host of the pool in to this host alone; works in an emergency too.",
-        Param("psecret", STRING, "The secret that all hosts of the pool share.", secret=True),
+        Param("psecret", STRING, "The secret that all hosts of the pool share."),
         result=ref("session"),
         has_async=False,
         session=False,
@@ -130,7 +130,7 @@ class Session(Object, name="session", roles=POOL_ADMIN, persistent=False, events
     slave_local_login_with_password = message(
         "Log in to this host alone, also in an emergency; the session is not in the database.",
         Param("uname", STRING, "The name of a local user."),
-        Param("pwd", STRING, "His password; not checked for callers of the Unix socket.", secret=True),
+        Param("pwd", STRING, "His password; not checked for callers of the Unix socket."),
         result=ref("session"),
         has_async=False,
         session=False,

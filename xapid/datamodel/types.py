@@ -495,7 +495,6 @@ class Param:
     default: Any = MISSING
     late: bool = False
     """A reference passed as it came: the message looks it up itself, after something else."""
-    secret: bool = False
 
     @property
     def optional(self) -> bool:

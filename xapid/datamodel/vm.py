@@ -1538,7 +1538,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         ),
         Param("type", STRING, "Which kind of product it comes from."),
         Param("username", STRING, "Whom to log in as there."),
-        Param("password", STRING, "The password for that.", secret=True),
+        Param("password", STRING, "The password for that."),
         Param("sr", ref("SR"), "The repository for its disks."),
         Param("remote_config", STRING_MAP, "Further keys that tell the service what to import."),
         since="tampa",
