@@ -103,6 +103,10 @@ BEYOND_THE_RECORDINGS = {
     "pool.set_igmp_snooping_enabled": "OPENVSWITCH_NOT_ACTIVE",
     "pool.set_vswitch_controller": "OPERATION_NOT_ALLOWED",
     "pool.test_archive_target": "MESSAGE_REMOVED",
+    "PVS_proxy.create": "OPENVSWITCH_NOT_ACTIVE",
+    "PVS_server.introduce": "OPENVSWITCH_NOT_ACTIVE",
+    "PVS_site.introduce": "OPENVSWITCH_NOT_ACTIVE",
+    "SDN_controller.introduce": "OPERATION_NOT_ALLOWED",
 }
 """More of these: with its own settings, and on hosts with plain bridges. The tests of their class show them."""
 

@@ -7,21 +7,37 @@ from typing import Any
 import pytest
 
 from tests.conftest import FreshHost
-from tests.machines import Workshop
+from tests.machines import NULL, Workshop
 from tests.xapi import Xapi
 from xapid.backends.interface import Failed
-from xapid.datamodel import PGPU, PUSB, VDI, Crashdump, SDN_controller, Subject
+from xapid.datamodel import (
+    PGPU,
+    PUSB,
+    VDI,
+    Crashdump,
+    PVS_cache_storage,
+    PVS_proxy,
+    PVS_server,
+    PVS_site,
+    SDN_controller,
+    Subject,
+)
 from xapid.datamodel.errors import (
     AUTH_IS_DISABLED,
     BUNDLE_REPOSITORY_ALREADY_EXISTS,
     GPU_GROUP_CONTAINS_PGPU,
     HANDLE_INVALID,
+    INTERNAL_ERROR,
     INVALID_BASE_URL,
     INVALID_GPGKEY_PATH,
     MESSAGE_METHOD_UNKNOWN,
     NOT_IMPLEMENTED,
     OPENVSWITCH_NOT_ACTIVE,
     OPERATION_NOT_ALLOWED,
+    PVS_CACHE_STORAGE_ALREADY_PRESENT,
+    PVS_CACHE_STORAGE_IS_IN_USE,
+    PVS_SITE_CONTAINS_RUNNING_PROXIES,
+    PVS_SITE_CONTAINS_SERVERS,
     REPOSITORY_ALREADY_EXISTS,
     REPOSITORY_IS_IN_USE,
     ROLE_ALREADY_EXISTS,
@@ -81,6 +97,84 @@ async def test_an_object_is_made_from_its_fields_and_goes(xapi: Xapi, cls: str, 
     with pytest.raises(HANDLE_INVALID) as error:
         await xapi.call(f"{cls}.destroy", ref)
     assert error.value.args == (cls, ref)
+
+
+async def test_a_secret_comes_along_with_its_uuid(fresh: FreshHost, xapi: Xapi) -> None:
+    uuid = "5a5a5a5a-0000-4000-8000-0000000000b2"
+    secret = await xapi.call("secret.introduce", uuid, "hush")
+
+    assert await xapi.secret.get_by_uuid(uuid) == secret
+    assert await xapi.secret.get_value(secret) == "hush"
+    with pytest.raises(INTERNAL_ERROR):
+        await xapi.call("secret.introduce", uuid, "another")
+    assert await xapi.secret.get_value(secret) == "hush"
+
+
+# --- Sites of servers that stream disks: those of an older pool ---------------------------------------
+
+
+@pytest.fixture
+def site(fresh: FreshHost) -> str:
+    with fresh.store.write() as tx:
+        return tx.create(PVS_site, name_label="streams", PVS_uuid="old").ref
+
+
+async def test_a_site_gets_another_identity(xapi: Xapi, site: str) -> None:
+    await xapi.PVS_site.set_PVS_uuid(site, "new")
+
+    assert await xapi.PVS_site.get_PVS_uuid(site) == "new"
+
+
+async def test_a_site_goes_when_its_servers_have(fresh: FreshHost, xapi: Xapi, site: str, host: str) -> None:
+    with fresh.store.write() as tx:
+        server = tx.create(PVS_server, site=site, addresses=("192.0.2.1",)).ref
+        proxy = tx.create(PVS_proxy, site=site, currently_attached=True).ref
+        cache = tx.create(PVS_cache_storage, site=site, host=host).ref
+
+    with pytest.raises(PVS_SITE_CONTAINS_RUNNING_PROXIES) as running:
+        await xapi.PVS_site.forget(site)
+    await xapi.PVS_proxy.destroy(proxy)
+    with pytest.raises(PVS_SITE_CONTAINS_SERVERS) as served:
+        await xapi.PVS_site.forget(site)
+    await xapi.PVS_server.forget(server)
+    await xapi.PVS_site.forget(site)
+
+    assert (running.value.args, served.value.args) == ((proxy,), (server,))
+    assert [fresh.store.find_any(each) for each in (site, server, proxy, cache)] == [None] * 4
+
+
+async def test_a_host_has_one_cache_for_a_site(workshop: Workshop, xapi: Xapi, site: str, host: str) -> None:
+    sr = await workshop.sr()
+    cache = await xapi.PVS_cache_storage.create({"host": host, "SR": sr, "site": site, "size": str(1 << 30)})
+
+    record = await xapi.PVS_cache_storage.get_record(cache)
+    assert (record["host"], record["SR"], record["site"], record["size"]) == (host, sr, site, str(1 << 30))
+    assert record["VDI"] == NULL
+    with pytest.raises(PVS_CACHE_STORAGE_ALREADY_PRESENT) as error:
+        await xapi.PVS_cache_storage.create({"host": host, "SR": sr, "site": site})
+    assert error.value.args == (site, host)
+    with pytest.raises(HANDLE_INVALID) as unknown:
+        await xapi.PVS_cache_storage.create({"host": host, "SR": sr, "site": GHOST})
+    assert unknown.value.args == ("PVS_site", GHOST)
+
+
+async def test_a_cache_in_use_stays(fresh: FreshHost, workshop: Workshop, xapi: Xapi, site: str, host: str) -> None:
+    cache = await xapi.PVS_cache_storage.create({"host": host, "SR": await workshop.sr(), "site": site})
+    vm = await workshop.started(await workshop.vm())
+    vif = await workshop.nic(vm, await workshop.network())
+    with fresh.store.write() as tx:
+        proxy = tx.create(PVS_proxy, site=site, VIF=vif, currently_attached=True).ref
+
+    with pytest.raises(PVS_CACHE_STORAGE_IS_IN_USE) as error:
+        await xapi.PVS_cache_storage.destroy(cache)
+    await xapi.PVS_proxy.destroy(proxy)
+    await xapi.PVS_cache_storage.destroy(cache)
+
+    assert error.value.args == (cache,)
+    assert fresh.store.find_any(cache) is None
+
+
+# --- What little there is -----------------------------------------------------------------------------
 
 
 async def test_a_blob_of_unsaid_kind_is_any_bytes(xapi: Xapi) -> None:
@@ -237,13 +331,16 @@ async def test_a_key_is_called_by_its_name_alone(xapi: Xapi, name: str) -> None:
 # --- Refused, or known to be nothing ----------------------------------------------------------------
 
 
-async def test_plain_bridges_serve_no_streams_and_no_controllers(xapi: Xapi, host: str) -> None:
+async def test_plain_bridges_serve_no_streams_and_no_controllers(workshop: Workshop, xapi: Xapi, host: str) -> None:
     with pytest.raises(OPENVSWITCH_NOT_ACTIVE):
         await xapi.PVS_site.introduce("n", "d", "")
     with pytest.raises(OPENVSWITCH_NOT_ACTIVE):
         await xapi.PVS_server.introduce(["192.0.2.1"], 1, 2, GHOST)
     with pytest.raises(OPERATION_NOT_ALLOWED):
         await xapi.SDN_controller.introduce("ssl", "192.0.2.1", 6632)
+    vif = await workshop.nic(await workshop.vm(), await workshop.network())
+    with pytest.raises(OPENVSWITCH_NOT_ACTIVE):
+        await xapi.PVS_proxy.create(GHOST, vif)
     with pytest.raises(MESSAGE_METHOD_UNKNOWN):
         await xapi.LVHD.enable_thin_provisioning(host, GHOST, 1, 1)
 

@@ -3381,12 +3381,14 @@ class PVS_SITE_CONTAINS_RUNNING_PROXIES(ApiError):
     """Proxies of the provisioning site are at work; shut their machines down first."""
 
     params = ("proxies",)
+    varied = True
 
 
 class PVS_SITE_CONTAINS_SERVERS(ApiError):
     """Servers belong to the provisioning site; forget them first."""
 
     params = ("servers",)
+    varied = True
 
 
 class PVS_CACHE_STORAGE_ALREADY_PRESENT(ApiError):

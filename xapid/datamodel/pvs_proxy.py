@@ -38,12 +38,12 @@ class PVS_proxy(Object, roles=POOL_OPERATOR, since="ely"):
     status: PvsProxyStatus = dynamic(PvsProxyStatus.stopped, "How far the proxy is.")
 
     create = message(
-        "Meant to serve an interface from a cache. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Refused with OPENVSWITCH_NOT_ACTIVE: proxies need a virtual switch, and the hosts have plain bridges.",
         Param("site", ref("PVS_site"), "The site whose servers it stands in for.", late=True),
         Param("VIF", ref("VIF"), "The interface, which must be number 0 of its machine."),
         result=ref("PVS_proxy"),
     )
     destroy = message(
-        "Meant to remove the proxy. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Remove a proxy of an older pool.",
         Param("self", ref("PVS_proxy"), "The proxy."),
     )

@@ -29,6 +29,6 @@ class PVS_server(Object, roles=POOL_OPERATOR, since="ely"):
         result=ref("PVS_server"),
     )
     forget = message(
-        "Meant to forget the server. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Forget a server of an older pool; it is not told.",
         Param("self", ref("PVS_server"), "The server."),
     )

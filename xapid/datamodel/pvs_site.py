@@ -37,10 +37,7 @@ class PVS_site(Object, roles=POOL_OPERATOR, since="ely"):
         result=ref("PVS_site"),
     )
     forget = message(
-        (
-            "Meant to forget a site that has no servers and no proxies at work. Not built yet: it answers "
-            "NOT_IMPLEMENTED."
-        ),
+        "Forget a site of an older pool, once it has no servers and no proxies at work; its caches go with it.",
         Param("self", ref("PVS_site"), "The site."),
         errors=(
             PVS_SITE_CONTAINS_RUNNING_PROXIES,
@@ -48,7 +45,7 @@ class PVS_site(Object, roles=POOL_OPERATOR, since="ely"):
         ),
     )
     set_PVS_uuid = message(
-        "Meant to change the identity of the site. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Change the identity of the site.",
         Param("self", ref("PVS_site"), "The site."),
         Param("value", STRING, "The new identity."),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xapid.datamodel.roles import CLIENT_CERT, POOL_OPERATOR, READ_ONLY, role_set
-from xapid.datamodel.types import Object, dynamic, message, rw
+from xapid.datamodel.types import STRING, Object, Param, dynamic, message, ref, rw
 
 
 class Secret(
@@ -23,10 +23,9 @@ class Secret(
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="rio")
 
     introduce = message(
-        (
-            "Meant to make a secret with a given uuid, as a joining host brings it along. Not built yet: it "
-            "answers NOT_IMPLEMENTED."
-        ),
+        "Make a secret with a given uuid, as a joining host brings it along.",
+        Param("uuid", STRING, "Its uuid, which no other object may have; empty for any."),
+        Param("value", STRING, "The text that it keeps."),
+        result=ref("secret"),
         hidden=True,
-        arity=2,
     )

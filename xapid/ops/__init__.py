@@ -35,6 +35,8 @@ MODULES: dict[str, str] = {
     "PCI": "xapid.ops.pci",
     "PVS_site": "xapid.ops.pvs_site",
     "PVS_server": "xapid.ops.pvs_server",
+    "PVS_proxy": "xapid.ops.pvs_proxy",
+    "PVS_cache_storage": "xapid.ops.pvs_cache_storage",
     "SDN_controller": "xapid.ops.sdn_controller",
     "PUSB": "xapid.ops.pusb",
     "crashdump": "xapid.ops.crashdump",
