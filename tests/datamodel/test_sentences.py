@@ -133,13 +133,22 @@ def test_a_message_is_said_to_be_unbuilt_as_long_as_it_is() -> None:
     unbuilt = [
         each.name
         for each in methods
-        if each.run is None
-        and not each.spec.implicit
-        and each.spec.life.state is not State.removed
-        and NOT_IMPLEMENTED not in each.spec.doc
+        if each.run is None and each.spec.life.state is not State.removed and NOT_IMPLEMENTED not in each.spec.doc
     ]
+    in_part = [each.name for each in methods if raises_not_implemented(each) and not owns_up(each.spec.doc)]
 
-    assert (built, unbuilt) == ([], [])
+    assert (built, unbuilt, in_part) == ([], [], [])
+
+
+def raises_not_implemented(method: Method) -> bool:
+    """Whether its function does: in some case, and where the sentence is made from a field, in any."""
+    counts = method.run is not None and (not method.spec.implicit or only_refuses(method))
+    return counts and f"raise {NOT_IMPLEMENTED}(" in inspect.getsource(method.run)
+
+
+def owns_up(text: str) -> bool:
+    """Whether it says that there is something which is not built."""
+    return NOT_IMPLEMENTED in text or NOT_BUILT.lower() in text.lower()
 
 
 def only_refuses(method: Method) -> bool:

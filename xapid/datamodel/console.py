@@ -23,7 +23,16 @@ class ConsoleProtocol(enum.StrEnum):
     """That of Windows."""
 
 
-class Console(Object, name="console", roles=VM_ADMIN, constructor=True):
+class Console(
+    Object,
+    name="console",
+    roles=VM_ADMIN,
+    constructor=True,
+    implicit_docs={
+        "create": "Refused with NOT_IMPLEMENTED, by the original too: consoles come with the domain of their machine.",
+        "destroy": "Refused with NOT_IMPLEMENTED, by the original too: consoles go with the domain of their machine.",
+    },
+):
     """A way to see and operate a machine; consoles come and go with its domain, never by hand."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")

@@ -784,7 +784,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     restart_agent = message(
-        "Start the daemon of the host anew; guests go on.",
+        "Start the daemon of the host anew; guests go on. For another host than that which is asked not built yet.",
         Param("host", ref("host"), "The host."),
         runs_on="host",
     )
@@ -1080,7 +1080,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     set_localdb_key = message(
         (
             "Write a setting that the host keeps for itself, outside the database of the pool; an empty value "
-            "forgets it. Of those that are read, host_auto_enable says whether the host takes guests after a start."
+            "forgets it. Of those that are read, host_auto_enable says whether the host takes guests after a start. "
+            "For another host than that which is asked it is not built yet."
         ),
         Param("host", ref("host"), "The host."),
         Param("key", STRING, "Name of the setting."),

@@ -40,6 +40,8 @@ def messages_of(spec: ClassSpec) -> dict[str, MessageSpec]:
         made |= {name: message for name, message in _queries(spec).items() if name not in made}
     for name, roles in spec.implicit_roles.items():
         made[name] = replace(made[name], roles=roles)
+    for name, doc in spec.implicit_docs.items():
+        made[name] = replace(made[name], doc=doc)
     return made
 
 

@@ -245,7 +245,7 @@ class PIF(Object, roles=POOL_OPERATOR):
     forget = message(
         (
             "Remove the PIF and leave the device as it is; refused while management, a bond, VLAN or tunnel "
-            "needs it, or while it is up and managed."
+            "needs it. While it is up and managed it is not built yet."
         ),
         Param("self", ref("PIF"), "The host interface."),
         errors=(

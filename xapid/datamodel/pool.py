@@ -422,7 +422,8 @@ class Pool(
         hidden=True,
     )
     emergency_transition_to_master = message(
-        "Make the host that is asked the coordinator, where the old one is lost; one that is it already stays it.",
+        "Make the host that is asked the coordinator, where the old one is lost; one that is it already stays it. "
+        "For another it is not built yet.",
         has_async=False,
     )
     emergency_reset_master = message(
@@ -952,7 +953,7 @@ class Pool(
     set_custom_uefi_certificates = message(
         (
             "Replace the certificates that guests start with; OPERATION_NOT_ALLOWED unless the setting "
-            "guests.custom_uefi_certificates allows it."
+            "guests.custom_uefi_certificates allows it. With several hosts it is not built yet."
         ),
         Param("self", ref("pool"), "The pool."),
         Param("value", STRING, "The certificates, in Base64."),

@@ -631,6 +631,8 @@ class ClassSpec:
     named: bool
     """Whether ``get_by_name_label`` is offered, where there is such a field."""
     implicit_roles: Mapping[str, Roles]
+    implicit_docs: Mapping[str, str]
+    """Sentences of messages made from fields, where they do something else."""
     enums: Mapping[str, type[enum.StrEnum]]
 
 
@@ -674,6 +676,7 @@ class Object:
         listed: bool = True,
         named: bool = True,
         implicit_roles: Mapping[str, Roles] | None = None,
+        implicit_docs: Mapping[str, str] | None = None,
         registered: bool = True,
     ) -> None:
         api_name = name or cls.__name__
@@ -696,7 +699,7 @@ class Object:
         cls.spec = ClassSpec(
             api_name, (cls.__doc__ or "").strip(), fields, messages, roles,
             getter_roles or role_set(READ_ONLY, CLIENT_CERT), life, in_db, persistent, events, constructor, listed, named,
-            dict(implicit_roles or {}), enums,
+            dict(implicit_roles or {}), dict(implicit_docs or {}), enums,
         )  # fmt: skip
         if registered:
             CLASSES[api_name] = cls

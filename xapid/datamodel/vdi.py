@@ -321,7 +321,8 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="symc",
     )
     copy = message(
-        "Make a full copy of the disk, in the same or another repository; progress shows in the task.",
+        "Make a full copy of the disk, in the same or another repository; progress shows in the task. With base_vdi or "
+        "into_vdi it is not built yet.",
         Param("vdi", ref("VDI"), "The disk to be copied."),
         Param("sr", ref("SR"), "The repository for the copy.", default="OpaqueRef:NULL", late=True),
         Param(
@@ -552,7 +553,7 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="inverness",
     )
     revert = message(
-        "Bring a disk back, in place, to one of its snapshots; refused, since no type of repository can do it.",
+        "Bring a disk back, in place, to one of its snapshots; not built yet, as no type of repository can do it.",
         Param("snapshot", ref("VDI"), "The snapshot to go back to."),
         errors=(UNIMPLEMENTED_IN_SM_BACKEND,),
         roles=VM_POWER_ADMIN,

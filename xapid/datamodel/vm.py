@@ -1240,7 +1240,8 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="tampa",
     )
     assert_can_migrate = message(
-        "Raise what keeps the machine from being moved by VM.migrate_send; nothing is done.",
+        "Raise what keeps the machine from being moved by VM.migrate_send; nothing is done. To another pool, or with "
+        "disks that move to another repository, it is not built yet.",
         Param("vm", ref("VM"), "The machine."),
         Param("dest", STRING_MAP, "What host.migrate_receive returned: keys host, session_id, master, SM and xenops."),
         Param("live", BOOL, "Not heeded."),
