@@ -14,7 +14,6 @@ from xapid.datamodel.map_keys import KEYS, check_written
 from xapid.datamodel.own import Own
 from xapid.datamodel.roles import READ_ONLY
 from xapid.datamodel.types import CLASSES, MapType, MessageSpec, Object, Param, RecordType, RefType, Type
-from xapid.runtime.texts import cut_text
 from xapid.store.store import Store
 from xapid.wire.decode import decoder
 
@@ -159,10 +158,7 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
 
 
 def _decoder(spec: MessageSpec, param: Param) -> Callable[[Any], Any]:
-    decode = decoder(param.type)
-    if spec.implicit and spec.name == "create":
-        return lambda raw: cut_text(decode(raw))
-    return decode
+    return decoder(param.type, cut=spec.implicit and spec.name == "create")
 
 
 def _raw(count: int) -> tuple[Callable[[Any], Any], ...]:

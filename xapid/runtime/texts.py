@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xapid.datamodel.errors import INTERNAL_ERROR
-from xapid.wire.decode import before_xml_illegal, xml_illegal
+from xapid.wire.decode import xml_illegal
 
 
 def check_text(value: Any) -> None:
@@ -22,14 +22,3 @@ def check_text(value: Any) -> None:
     elif isinstance(value, tuple):
         for item in value:
             check_text(item)
-
-
-def cut_text(value: Any) -> Any:
-    """What the original keeps of a value when an object is made: texts up to the first character of that kind."""
-    if isinstance(value, str):
-        return before_xml_illegal(value) if xml_illegal(value) else value
-    if isinstance(value, dict):
-        return {cut_text(key): cut_text(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return tuple(cut_text(item) for item in value)
-    return value

@@ -186,6 +186,8 @@ class Derivations:
                 table = store.tables[step.owner]
                 refs = {ref for row in rows for ref in table.filed(step.field, row.ref)}
                 rows = [table.rows[ref] for ref in refs]
+            if not rows:
+                break
         return {row.ref for row in rows}
 
 

@@ -19,43 +19,33 @@ _known: dict[Any, Any] = {}
 def shared(value: Any) -> Any:
     """The same value, as the first row has it that had it. Values of rows are never changed, so nobody can tell."""
     kind = type(value)
-    if kind is dict:
-        key: Any = (*value, *value.values())
-    elif kind is tuple or (kind is str and len(value) >= LONG):
-        key = value
-    else:
+    if kind is str:
+        return value if len(value) < LONG else _first(value, value, (value,))
+    if kind is not tuple and kind is not dict:
         return value
+    parts = value if kind is tuple else (*value, *value.values())
+    # Equal is not the same: 1 and 1.0, or a member of an enumeration and its text, are encoded differently.
+    types = tuple(map(type, parts))
+    found = _first((kind, parts, types), value, parts)
+    # 0.0 and -0.0 are equal, and of one type.
+    return value if float in types and repr(found) != repr(value) else found
+
+
+def _first(key: Any, value: Any, parts: tuple[Any, ...]) -> Any:
+    """The value that is remembered under a key: this one from now on, if there is none yet."""
     try:
-        found = _known.get((kind, key))
+        found = _known.get(key)
     except TypeError:
         # A map of maps.
         return value
-    # Equal is not the same: 1 and 1.0, or a member of an enumeration and its text, are encoded differently.
-    if found is None:
-        if _is_weighty(key):
-            return value
+    if found is not None:
+        return found
+    if not _is_weighty(parts):
         if len(_known) >= MOST:
             _known.clear()
-        _known[kind, key] = value
-        return value
-    return found if _same(found, value, kind) else value
+        _known[key] = value
+    return value
 
 
-def _is_weighty(key: Any) -> bool:
-    texts = (key,) if isinstance(key, str) else key
-    return sum(len(each) for each in texts if isinstance(each, str)) > WEIGHTY
-
-
-def _same(found: Any, value: Any, kind: type) -> bool:
-    if kind is str:
-        return True
-    # 0.0 and -0.0 are equal, and of one type.
-    if float in map(type, found.values() if kind is dict else found):
-        return repr(found) == repr(value)
-    if kind is dict:
-        return _types(found) == _types(value) and _types(found.values()) == _types(value.values())
-    return _types(found) == _types(value)
-
-
-def _types(values: Iterable[Any]) -> list[type]:
-    return list(map(type, values))
+def _is_weighty(parts: Iterable[Any]) -> bool:
+    return sum(len(each) for each in parts if isinstance(each, str)) > WEIGHTY

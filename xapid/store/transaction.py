@@ -30,7 +30,8 @@ def _check_values(values: dict[str, Any]) -> None:
     for ever.
     """
     for name, value in values.items():
-        if reason := _flaw(value):
+        # Half of the fields of a new object are empty.
+        if value and (reason := _flaw(value)):
             raise VALUE_NOT_SUPPORTED(name, ascii(value), reason)
 
 
@@ -40,10 +41,10 @@ def _flaw(value: Any) -> str:
         return "" if LOWEST <= value <= HIGHEST else "it is no integer of 64 bits"
     if kind is str:
         return "" if value.isascii() or _is_unicode(value) else "it is no Unicode text"
-    if kind is tuple:
-        return next(filter(None, map(_flaw, value)), "")
-    if kind is dict:
-        return next(filter(None, map(_flaw, (*value, *value.values()))), "")
+    if kind is tuple or kind is dict:
+        for part in value if kind is tuple else (*value, *value.values()):
+            if (type(part) is not str or not part.isascii()) and (reason := _flaw(part)):
+                return reason
     return ""
 
 

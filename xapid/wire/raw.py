@@ -30,6 +30,8 @@ _INT = re.compile(
     r"|0[bB](?P<bin>[01][01_]*)|0[uU](?P<unsigned>[0-9][0-9_]*)|(?P<dec>[0-9][0-9_]*))"
 )
 _BASES = {"hex": 16, "oct": 8, "bin": 2, "unsigned": 10, "dec": 10}
+_SURELY_64_BITS = 18
+"""Decimal digits."""
 _LONGEST_INT = 100
 """Characters. 64 binary digits, and some underscores; without a limit a long text costs quadratic time."""
 
@@ -40,6 +42,8 @@ def int_of_text(text: str) -> int:
     Raises ValueError for everything else, and beyond 64 bits. As in the original, a base or ``0u`` makes the digits
     a pattern of 64 bits: ``0xffffffffffffffff`` is -1.
     """
+    if text.isdecimal() and text.isascii() and len(text) <= _SURELY_64_BITS:
+        return int(text)
     found = _INT.fullmatch(text) if len(text) <= _LONGEST_INT else None
     if found is None:
         raise ValueError("not an integer")
