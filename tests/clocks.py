@@ -27,6 +27,7 @@ class PassingClock(Clock):
         for sleeper in self._sleepers:
             if not sleeper.done():
                 sleeper.set_result(None)
+        self._sleepers.clear()  # Who has not slept enough falls asleep again.
 
     def now(self) -> float:
         return super().now() + self._passed

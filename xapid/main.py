@@ -58,6 +58,7 @@ from xapid.observe.startup import startup
 from xapid.ops import MODULES, host_crashdump, host_driver, pci, pusb
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
+from xapid.ops.host.coming_up import ComingUp
 from xapid.ops.host.extensions import call_here
 from xapid.ops.host.going_down import GoingDown
 from xapid.ops.host.heartbeat import Heartbeats, look_for_silent
@@ -235,6 +236,9 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.callback(validation.cancel)
         listening = asyncio.ensure_future(keep_listening(runtime))
         stack.callback(listening.cancel)
+        coming_up: ComingUp = runtime.services["coming_up"]
+        coming_up.begin()
+        stack.push_async_callback(coming_up.close)
         timetable = Timetable(runtime)
         stack.push_async_callback(timetable.close)
         looking = asyncio.ensure_future(keep_timetable(timetable))
@@ -309,7 +313,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
         lambda: runtime.localhost,
     )
     runtime.services |= {"call_figures": CallFigures(), "request_figures": RequestFigures()}
-    runtime.services["going_down"] = GoingDown()
+    runtime.services |= {"coming_up": ComingUp(runtime), "going_down": GoingDown()}
     runtime.services |= {"ending": Ending(), "heartbeats": Heartbeats()}
     runtime.services["local_settings"] = LocalSettings(config.state_dir / "local.json")
     runtime.services["ssh_closings"] = Closings(runtime)

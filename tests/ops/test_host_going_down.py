@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.conftest import HOST, FreshHost
-from tests.machines import Workshop
+from tests.machines import SOMEBODY, Workshop
+from xapid.backends.domain.interface import DomainEvent, DomainEventKind
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import Failed
 from xapid.datamodel import PBD, VM, Host, Role, Task
@@ -18,6 +20,7 @@ from xapid.observe.machine import Machine
 from xapid.observe.startup import startup
 from xapid.ops.host import going_down
 from xapid.ops.host.going_down import GoingDown
+from xapid.runtime.config import GuestsConfig
 from xapid.runtime.ending import Ending
 from xapid.runtime.going_down import LONGEST, spared
 from xapid.runtime.local_settings import LocalSettings
@@ -25,9 +28,15 @@ from xapid.runtime.recovery import end_orphans
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def at_once(fresh: FreshHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(going_down, "NOTICE", 0.05)
-    monkeypatch.setattr(going_down, "GUESTS", 0.2)
+    end_within(fresh, 0.2, 600.0)
+
+
+def end_within(fresh: FreshHost, each: float, all_: float) -> None:
+    """Seconds that each guest has, and all have."""
+    guests = GuestsConfig(end_with_host=each, all_end_with_host=all_)
+    fresh.runtime.config = replace(fresh.runtime.config, guests=guests)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -236,6 +245,82 @@ async def test_a_guest_that_cannot_be_ended_keeps_no_host_up(fresh: FreshHost, w
 
     await until(lambda: fresh.driver("host").went_down == ["off"])
     assert await fresh.xapi.VM.get_power_state(vm) == "Running"
+
+
+async def ends(workshop: Workshop, preparing: Awaitable[object]) -> list[str]:
+    """The machines in the order in which they end, by their names."""
+    heard: list[str] = []
+
+    def hear(event: DomainEvent) -> None:
+        if event.kind is DomainEventKind.stopped:
+            heard.append(event.uuid)
+
+    workshop.domains.watch(hear)
+    await preparing
+    names = {vm.uuid: vm.name_label for vm in workshop.fresh.store.all(VM)}
+    return [names[uuid] for uuid in heard]
+
+
+async def test_guests_end_in_the_reverse_of_their_order(fresh: FreshHost, workshop: Workshop, host: str) -> None:
+    for order in (2, 3, 1):
+        kind = "deaf" if order == 2 else "full"
+        await workshop.started(await workshop.vm(order=order, name_label=str(order), platform={"sim-guest": kind}))
+
+    assert await ends(workshop, fresh.xapi.host.prepare_for_poweroff(host)) == ["3", "2", "1"]
+    assert workshop.idle()
+
+
+async def test_the_next_order_ends_once_the_delay_of_the_one_before_is_over(
+    fresh: FreshHost, workshop: Workshop, host: str
+) -> None:
+    last, first = [await workshop.started(await workshop.vm(order=order, shutdown_delay=100)) for order in (1, 2)]
+    preparing = asyncio.ensure_future(fresh.xapi.host.prepare_for_poweroff(host))
+    await fresh.clock.asleep()
+    before = [workshop.row(vm).power_state for vm in (last, first)]
+
+    fresh.clock.passed += 101
+    await fresh.clock.asleep()
+    fresh.clock.passed += 101
+    await preparing
+
+    assert before == ["Running", "Halted"]
+    assert workshop.row(last).power_state == "Halted"
+
+
+async def test_after_the_deadline_all_are_switched_off(fresh: FreshHost, workshop: Workshop, host: str) -> None:
+    end_within(fresh, 0.2, 0.2)
+    deaf = {"sim-guest": "deaf"}
+    for order in (1, 2, 3):
+        await workshop.started(await workshop.vm(order=order, shutdown_delay=100, platform=deaf))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    await fresh.xapi.host.prepare_for_poweroff(host)
+
+    assert loop.time() - began < 10
+    assert not [vm for vm in fresh.store.where(VM, resident_on=host) if not vm.is_control_domain]
+
+
+async def test_a_guest_that_is_not_to_end_before_its_host_is_left_alone(
+    fresh: FreshHost, workshop: Workshop, host: str
+) -> None:
+    left, ended = [
+        await workshop.started(await workshop.vm(other_config={"mac_seed": "s", "auto_poweroff": said}))
+        for said in ("false", "true")
+    ]
+
+    await fresh.xapi.host.prepare_for_poweroff(host)
+
+    assert [workshop.row(vm).power_state for vm in (left, ended)] == ["Running", "Halted"]
+
+
+async def test_what_goes_on_with_a_guest_holds_up_no_host(fresh: FreshHost, workshop: Workshop, host: str) -> None:
+    vm = await workshop.started(await workshop.vm())
+    fresh.runtime.guard.mark(workshop.row(vm), "snapshot", SOMEBODY)
+
+    await fresh.xapi.host.prepare_for_poweroff(host)
+
+    assert workshop.row(vm).power_state == "Halted"
 
 
 # --- The toolstack ----------------------------------------------------------------------------------

@@ -244,6 +244,15 @@ WLB_TIMEOUT_SECONDS = MapKey(
     "For how many seconds an answer of the service that balances load is waited for.",
 )
 
+POOL_AUTO_POWERON = MapKey(
+    "pool",
+    "other_config",
+    "auto_poweron",
+    YES,
+    True,
+    "Whether machines that ask for it are started with their host.",
+)
+
 # --- Hosts -------------------------------------------------------------------------------------------
 
 AUTO_ENABLE = MapKey(
@@ -293,6 +302,30 @@ BASE_TEMPLATE = MapKey(
     Text("a name"),
     "",
     "Name of the template that the machine was made from.",
+)
+AUTO_POWERON = MapKey(
+    "VM",
+    "other_config",
+    "auto_poweron",
+    YES,
+    False,
+    "The machine is started once its host has booted, in the order of its field order, if the pool's key allows it.",
+)
+AUTO_POWEROFF = MapKey(
+    "VM",
+    "other_config",
+    "auto_poweroff",
+    YES,
+    True,
+    "Whether the machine is shut down before its host goes down; else it ends with the host.",
+)
+LAST_SHUTDOWN_TIME = MapKey(
+    "VM",
+    "other_config",
+    "last_shutdown_time",
+    Text("a date in UTC, such as 20260131T12:00:00Z"),
+    "",
+    "When the machine was last shut down or rebooted; written by the server.",
 )
 SYSTEM_DOMAIN = MapKey(
     "VM", "other_config", "is_system_domain", YES, False, "The machine serves its host and may share disks with guests."

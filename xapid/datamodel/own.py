@@ -16,3 +16,12 @@ class Own(Object, name="xapid", in_db=False, listed=False, events=False, registe
         has_async=False,
         hidden=True,
     )
+    start_guests = message(
+        (
+            "Wait until the guests that start with their host are started, which is done once after each of its boots. "
+            "The answer is the errors of those that did not start, by their uuids. For root of the host alone."
+        ),
+        result=STRING_MAP,
+        has_async=False,
+        hidden=True,
+    )

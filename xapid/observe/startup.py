@@ -27,7 +27,13 @@ from xapid.rules import members
 from xapid.rules.host import done_by_start, enabled_at_start, parsed_cstate
 from xapid.runtime import going_down
 from xapid.runtime.context import Runtime
-from xapid.runtime.local_settings import AUTO_ENABLE, BOOT, DISABLED_UNTIL_REBOOT, LocalSettings
+from xapid.runtime.local_settings import (
+    AUTO_ENABLE,
+    BOOT,
+    DISABLED_UNTIL_REBOOT,
+    GUESTS_TO_START,
+    LocalSettings,
+)
 from xapid.store.kept_apart import move_old
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -131,6 +137,7 @@ async def _note_boot(runtime: Runtime, machine: Machine, host: Host) -> None:
         # On disk first: a start that dies here must find the boot again.
         await runtime.store.settled()
         settings.put(DISABLED_UNTIL_REBOOT, "")
+        settings.put(GUESTS_TO_START, "true")
         settings.put(BOOT, machine.facts.boot_id)
     _end_descent(runtime, settings)
 

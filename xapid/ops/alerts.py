@@ -24,12 +24,15 @@ class VmAlert(enum.StrEnum):
     VM_CHECKPOINTED = "VM_CHECKPOINTED"
     VM_SNAPSHOT_REVERTED = "VM_SNAPSHOT_REVERTED"
     VM_CRASHED = "VM_CRASHED"
+    VM_AUTO_POWERON_FAILED = "VM_AUTO_POWERON_FAILED"
 
 
 MAJOR = 2
 NOTICE = 3
 INFORMATION = 5
 """Urgency: 1 is the most urgent."""
+URGENCY = {VmAlert.VM_CRASHED: MAJOR, VmAlert.VM_AUTO_POWERON_FAILED: NOTICE}
+"""Of what is told of machines and is more than information."""
 
 
 def of_vm(ctx: Context, vm: VM, alert: VmAlert, what: str, *, on: str = "") -> None:
@@ -41,8 +44,7 @@ def of_vm(ctx: Context, vm: VM, alert: VmAlert, what: str, *, on: str = "") -> N
     host = ctx.store.find(Host, on)
     if host is not None:
         body += f" on host '{host.name_label}' (uuid: {host.uuid})"
-    priority = MAJOR if alert is VmAlert.VM_CRASHED else INFORMATION
-    leave(ctx, alert, priority, Cls.VM, vm.uuid, body)
+    leave(ctx, alert, URGENCY.get(alert, INFORMATION), Cls.VM, vm.uuid, body)
 
 
 def leave(ctx: Context, name: str, priority: int, cls: Cls, obj_uuid: str, body: str) -> Message:

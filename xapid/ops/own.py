@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from xapid.datamodel import VBD, VIF, VM
-from xapid.datamodel.errors import HANDLE_INVALID, INVALID_VALUE, ApiError
+from xapid.datamodel.errors import HANDLE_INVALID, INVALID_VALUE, RBAC_PERMISSION_DENIED, ApiError
 from xapid.datamodel.types import MapType, Object
 from xapid.datamodel.vbd import VbdOperations
 from xapid.datamodel.vif import VifOperations
 from xapid.datamodel.vm import VmOperations
+from xapid.ops.host.coming_up import ComingUp
 from xapid.rules import placement
 from xapid.rules.explanation import explain as explanation_of
 from xapid.runtime.context import Context
@@ -34,6 +35,15 @@ def explain(ctx: Context, ref: str, operation: str) -> dict[str, str]:
             told = explanation_of(ctx.store, about, name, error).told(ctx.clock.now())
             return {"allowed": "false", **told}
     return {"allowed": "true"}
+
+
+async def start_guests(ctx: Context) -> dict[str, str]:
+    """What a unit of the host waits for."""
+    if not ctx.origin.trusted:
+        raise RBAC_PERMISSION_DENIED("xapid.start_guests", "only root may ask, over the Unix socket")
+    coming_up: ComingUp = ctx.runtime.services["coming_up"]
+    failed = await coming_up.failed()
+    return {vm.uuid: " ".join(failed[vm.ref].description) for vm in ctx.store.all(VM) if vm.ref in failed}
 
 
 def _known(row: Object, operation: str) -> str:

@@ -113,6 +113,19 @@ class GuestsConfig:
     ask_again: float = setting(
         15.0, "Seconds after which it is asked again: a guest that is still booting misses it.", least=0.01
     )
+    last_shutdown_time: bool | None = setting(
+        None,
+        "Whether the time of each shutdown and reboot of a machine is written into its other_config, key "
+        "last_shutdown_time. Empty: yes, but on simulated drivers no.",
+    )
+    end_with_host: float = setting(
+        60.0, "Seconds that a guest has for shutting down because its host goes down; then it is switched off.", least=0
+    )
+    all_end_with_host: float = setting(
+        600.0,
+        "Seconds that all have, one order after the other; who runs then is switched off at once.",
+        least=0,
+    )
     custom_uefi_certificates: bool = setting(
         False, "Whether a pool can be given certificates of one's own for secure boot, in place of the system's."
     )
@@ -196,6 +209,12 @@ class Config:
     product: ProductConfig = table(ProductConfig)
     guests: GuestsConfig = table(GuestsConfig)
     limits: LimitsConfig = table(LimitsConfig)
+
+    @property
+    def notes_shutdowns(self) -> bool:
+        """Whether machines are told when they were shut down or rebooted last. The simulator's never were told it."""
+        said = self.guests.last_shutdown_time
+        return self.drivers is not Drivers.sim if said is None else said
 
     @property
     def passwords(self) -> Path:

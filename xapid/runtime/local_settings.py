@@ -19,6 +19,8 @@ GOING_DOWN = "xapid_going_down"
 """What was asked for, while the host is to go down (``going_down.py``)."""
 BOOT = "xapid_boot"
 """The boot in which the toolstack was started last."""
+GUESTS_TO_START = "xapid_guests_to_start"
+"""``true``: the host has booted, and the guests that start with it were not all started yet."""
 SCHEDULES_DUE = "xapid_schedules_due"
 """JSON: when each schedule of snapshots is due next, by its uuid, and what its timing was then."""
 

@@ -11,8 +11,10 @@ from typing import Literal
 from xapid.backends.host.interface import HostDriver
 from xapid.datamodel import PBD, VM, Host
 from xapid.datamodel.errors import HOST_DISABLED_UNTIL_REBOOT, NOT_IMPLEMENTED, ApiError
+from xapid.datamodel.map_keys import AUTO_POWEROFF
 from xapid.ops import pbd
 from xapid.ops.hooks import CLEAN_SHUTDOWN, XAPI_PRE_SHUTDOWN, run_hooks
+from xapid.ops.vm.in_order import in_order
 from xapid.ops.vm.life import shut_down_with_host
 from xapid.runtime.context import Context, Runtime
 from xapid.runtime.ending import Ending
@@ -26,8 +28,8 @@ NOTICE = 10.0
 """Seconds between the answer and what was asked for: clients are to hear that it will be done."""
 AGENT_NOTICE = 1.0
 """The same for the toolstack alone."""
-GUESTS = 60.0
-"""Seconds that guests have to shut down."""
+SWITCHING_OFF = 30.0
+"""Seconds that it takes at most to switch a guest off; who takes longer is left to the end of the host."""
 
 
 class GoingDown:
@@ -142,8 +144,7 @@ async def prepare_for_poweroff(ctx: Context, host: Host) -> None:
         partial(_settings(ctx.runtime).put, DISABLED_UNTIL_REBOOT, "true"),
         "a toolstack that starts before the host is down will let guests in",
     )
-    guests = [vm for vm in ctx.store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
-    await asyncio.gather(*(_end_guest(ctx, vm) for vm in guests))
+    await end_guests(ctx, host)
     for row in ctx.store.where(PBD, host=host.ref):
         try:
             await pbd.unplug(ctx, row)
@@ -151,17 +152,27 @@ async def prepare_for_poweroff(ctx: Context, host: Host) -> None:
             log.warning("storage %s stays attached while its host goes down: %s", row.uuid, error)
 
 
-async def _end_guest(ctx: Context, vm: VM) -> None:
-    """As a task of its own, which takes its turn after what goes on with the machine."""
-    tasks = ctx.runtime.tasks
-    task = tasks.create("VM.shutdown", session=ctx.task.session, parent=ctx.task.ref, volatile=True)
-    task.work = asyncio.current_task()
-    try:
-        await shut_down_with_host(Context(ctx.runtime, task, ctx.session, ctx.origin), vm, GUESTS)
-    except ApiError as error:
-        log.warning("machine %s was not shut down before its host: %s", vm.uuid, error)
-    finally:
-        tasks.forget(task)
+async def end_guests(ctx: Context, host: Host) -> None:
+    """Shut down the guests of a host in the reverse of the order in which they start, each as a task of its own.
+
+    Each has its seconds, also for the end of what else goes on with it, and all together have theirs; then they are
+    switched off. Those that are not to end before their host are left alone.
+    """
+    guests, clock = ctx.config.guests, ctx.clock
+    deadline = clock.monotonic() + guests.all_end_with_host
+    here = [vm for vm in ctx.store.where(VM, resident_on=host.ref) if not vm.is_control_domain]
+
+    async def end(part: Context, vm: VM) -> int:
+        seconds = max(0.0, min(guests.end_with_host, deadline - clock.monotonic()))
+        try:
+            async with asyncio.timeout(seconds + SWITCHING_OFF):
+                return await shut_down_with_host(part, vm, seconds)
+        except (ApiError, TimeoutError) as error:
+            log.warning("machine %s was not shut down before its host: %s", vm.uuid, error or "it hangs")
+            return 0
+
+    ending = [vm for vm in here if AUTO_POWEROFF.of(vm)]
+    await in_order(ctx, "VM.shutdown", ending, end, backwards=True, deadline=deadline, cancellable=False)
 
 
 # --- The toolstack -----------------------------------------------------------------------------------

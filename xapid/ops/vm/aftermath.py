@@ -13,7 +13,7 @@ from xapid.datamodel.vm import OnCrashBehaviour, OnNormalExit, VmOperations, VmP
 from xapid.ops import alerts, wires
 from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import bring_up, record_found, release_networks, take_down
+from xapid.ops.vm.bring_up import bring_up, note_shutdown, record_found, release_networks, take_down
 from xapid.ops.vm.change import changing
 from xapid.ops.vm.suspend import SAVED, discard_image, fall_asleep
 from xapid.rules import placement
@@ -57,6 +57,8 @@ async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain, event: Dom
         log.info("VM %s runs although it was recorded as %s", vm.uuid, vm.power_state.lower())
     image = ctx.store.find(VDI, vm.suspend_VDI)
     record_found(ctx, vm, host, domain)
+    if event is not None and event.kind is DomainEventKind.rebooted:
+        note_shutdown(ctx, vm)
     if event is not None and event.reason == PANICKED and vm.actions_after_crash is OnCrashBehaviour.preserve:
         alerts.of_vm(ctx, vm, VmAlert.VM_CRASHED, "crashed, and is kept as it was", on=host.ref)
     if image is not None and not vm.is_a_snapshot:

@@ -20,6 +20,7 @@ from xapid.datamodel.errors import (
     OTHER_OPERATION_IN_PROGRESS,
     ApiError,
 )
+from xapid.datamodel.map_keys import LAST_SHUTDOWN_TIME
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vbd import VbdOperations
 from xapid.ops import drives, wires
@@ -147,7 +148,16 @@ async def take_down(ctx: Context, vm: VM, host: Host) -> None:
     async with disks_closed(ctx, vm, host):
         with ctx.write() as tx:
             record.halted(tx, ctx.store, ctx.now(vm))
+            note_shutdown(ctx, vm)
     await release_networks(ctx, vm, host)
+
+
+def note_shutdown(ctx: Context, vm: VM) -> None:
+    """Write down for clients that a machine was shut down, or rebooted, just now."""
+    if ctx.config.notes_shutdowns:
+        with ctx.write() as tx:
+            latest = ctx.now(vm)
+            tx.set(latest, other_config={**latest.other_config, LAST_SHUTDOWN_TIME.name: str(ctx.clock.date())})
 
 
 @asynccontextmanager

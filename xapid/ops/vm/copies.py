@@ -19,7 +19,14 @@ from xapid.datamodel import (
     VM_metrics,
 )
 from xapid.datamodel.errors import NO_HOSTS_AVAILABLE, OPERATION_NOT_ALLOWED
-from xapid.datamodel.map_keys import BASE_TEMPLATE, DEFAULT_TEMPLATE, INTERNAL_TEMPLATE, MAC_SEED, OWNER
+from xapid.datamodel.map_keys import (
+    BASE_TEMPLATE,
+    DEFAULT_TEMPLATE,
+    INTERNAL_TEMPLATE,
+    LAST_SHUTDOWN_TIME,
+    MAC_SEED,
+    OWNER,
+)
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import EPOCH, NULL, Object
 from xapid.datamodel.vbd import VbdType
@@ -163,7 +170,7 @@ class Copier:
         made = self._vm(
             tx,
             vm,
-            other_config={**_kept_config(vm), MAC_SEED.name: seed},
+            other_config=_config_of_its_own(vm, seed),
             power_state=VmPowerState.Suspended if image != NULL else VmPowerState.Halted,
             suspend_VDI=image,
             is_a_snapshot=False,
@@ -287,6 +294,13 @@ def _fields(row: Object) -> dict[str, Any]:
 
 _COPIED: dict[str, tuple[str, ...]] = {}
 """Names of those fields by class, worked out once."""
+
+
+def _config_of_its_own(vm: VM, seed: str) -> dict[str, str]:
+    """For a machine that never ran."""
+    kept = {**_kept_config(vm), MAC_SEED.name: seed}
+    kept.pop(LAST_SHUTDOWN_TIME.name, None)
+    return kept
 
 
 def _kept_config(vm: VM) -> dict[str, str]:

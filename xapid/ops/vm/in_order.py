@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import nullcontext
 from itertools import groupby
 
 from xapid.datamodel import VM
@@ -23,14 +24,16 @@ async def in_order(
     *,
     backwards: bool = False,
     deadline: float = math.inf,
+    cancellable: bool = True,
 ) -> dict[str, ApiError]:
     """Go through all groups, the lowest order first; what fails keeps no other machine from its turn.
 
     Returns what failed, by the references of the machines. Each machine's part is a task of its own, called ``label``,
     below that of the caller. If that is cancelled no further group begins, and those under way end as soon as they
-    can. After the deadline, by the clock that never jumps, nobody waits for seconds to pass.
+    can, unless it is not ``cancellable``. After the deadline, by the clock that never jumps, nobody waits for seconds
+    to pass.
     """
-    course = _Course(ctx, label, step, deadline, len(vms))
+    course = _Course(ctx, label, step, deadline, len(vms), cancellable)
     ordered = sorted(vms, key=lambda vm: vm.order, reverse=backwards)
     for _, group in groupby(ordered, key=lambda vm: vm.order):
         await course.take(list(group))
@@ -40,23 +43,24 @@ async def in_order(
 class _Course:
     """The way through the groups."""
 
-    def __init__(self, ctx: Context, label: str, step: Step, deadline: float, all_: int) -> None:
+    def __init__(self, ctx: Context, label: str, step: Step, deadline: float, all_: int, cancellable: bool) -> None:
         self._ctx = ctx
         self._label = label
         self._step = step
         self._deadline = deadline
         self._all = all_
+        self._cancellable = ctx.task.cancellable if cancellable else nullcontext[None]
         self._done = 0
         self._parts: set[Context] = set()
         self.failed: dict[str, ApiError] = {}
 
     async def take(self, vms: list[VM]) -> None:
         """Do it to these, all at once."""
-        with self._ctx.task.cancellable():
+        with self._cancellable():
             pass  # It may have been cancelled before it is the turn of these.
         work = [asyncio.ensure_future(self._one(vm)) for vm in vms]
         try:
-            with self._ctx.task.cancellable():
+            with self._cancellable():
                 await asyncio.wait(work)
         except TASK_CANCELLED:
             for part in self._parts:

@@ -19,11 +19,12 @@ from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts
 from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import bring_up, disks_closed, record_found, take_down
+from xapid.ops.vm.bring_up import bring_up, disks_closed, note_shutdown, record_found, take_down
 from xapid.ops.vm.change import GONE, Change, changing, host_of, stay_off
 from xapid.ops.vm.suspend import discard_image
 from xapid.rules import placement
 from xapid.runtime.context import Context
+from xapid.runtime.guard import STANDARD
 
 ANSWERING = 5.0
 """Seconds within which a hypervisor tells how a guest ended that could not be asked again."""
@@ -123,13 +124,18 @@ async def hard_shutdown(ctx: Context, vm: VM) -> None:
 
 
 async def shut_down_hard(ctx: Context, vm: VM) -> int:
+    await _end_by_force(ctx, vm, stays_off=True)
+    return vm.shutdown_delay
+
+
+async def _end_by_force(ctx: Context, vm: VM, *, stays_off: bool) -> None:
     async with changing(ctx, vm, VmOperations.hard_shutdown, displacing=DISPLACED_BY_SHUTDOWN):
-        stay_off(ctx, vm)
+        if stays_off:
+            stay_off(ctx, vm)
         latest = ctx.now(vm)
         if latest.power_state is not VmPowerState.Halted:
             await switch_off(ctx, latest)
     alerts.of_vm(ctx, vm, VmAlert.VM_SHUTDOWN, "was shut down forcibly")
-    return vm.shutdown_delay
 
 
 async def shutdown(ctx: Context, vm: VM) -> None:
@@ -142,15 +148,19 @@ async def shut_down(ctx: Context, vm: VM) -> int:
     return 0 if clean else vm.shutdown_delay
 
 
-async def shut_down_with_host(ctx: Context, vm: VM, seconds: float) -> None:
+async def shut_down_with_host(ctx: Context, vm: VM, seconds: float) -> int:
     """The same because the host goes down: within so many seconds, and high availability may start it elsewhere."""
-    await _end(ctx, vm, seconds, stays_off=False)
+    try:
+        await _end(ctx, vm, seconds, patience=seconds, stays_off=False)
+    except OTHER_OPERATION_IN_PROGRESS:
+        await _end_by_force(ctx, vm, stays_off=False)
+    return vm.shutdown_delay
 
 
-async def _end(ctx: Context, vm: VM, seconds: float, *, stays_off: bool) -> bool:
-    """Returns whether the guest shut down by itself."""
+async def _end(ctx: Context, vm: VM, seconds: float, *, stays_off: bool, patience: float = STANDARD) -> bool:
+    """Returns whether the guest shut down by itself. ``patience``: seconds that it waits for its turn."""
     can = _may(ctx, vm, VmOperations.clean_shutdown)
-    async with changing(ctx, vm, VmOperations.shutdown) as change:
+    async with changing(ctx, vm, VmOperations.shutdown, patience=patience) as change:
         if stays_off:
             stay_off(ctx, vm)
         latest, how = ctx.now(vm), "was shut down"
@@ -222,6 +232,7 @@ async def _discard_image(ctx: Context, vm: VM) -> None:
     image = ctx.store.find(VDI, vm.suspend_VDI)
     with ctx.write() as tx:
         record.halted(tx, ctx.store, vm)
+        note_shutdown(ctx, vm)
     if image is not None:
         await discard_image(ctx, image)
 
@@ -247,6 +258,7 @@ async def clean_reboot(ctx: Context, vm: VM) -> None:
             record_found(ctx, ctx.now(vm), host, domain)
         else:
             await _start_again(ctx, vm, host)
+        note_shutdown(ctx, vm)
     alerts.of_vm(ctx, vm, VmAlert.VM_REBOOTED, "was rebooted")
 
 
@@ -262,6 +274,7 @@ async def hard_reboot(ctx: Context, vm: VM) -> None:
             host = host_of(ctx, latest)
             await ctx.domains(host).call(DomainDriver.destroy, vm.uuid)
             await _start_again(ctx, vm, host)
+        note_shutdown(ctx, vm)
     alerts.of_vm(ctx, vm, VmAlert.VM_REBOOTED, "was rebooted forcibly")
 
 
