@@ -56,7 +56,7 @@ async def test_they_start_after_a_boot_and_not_after_a_restart_of_the_toolstack(
     assert list(fresh.store.all(Task)) == []
 
 
-@pytest.mark.parametrize("key, started", [(None, "Running"), ("true", "Running"), ("false", "Halted"), ("", "Halted")])
+@pytest.mark.parametrize("key, started", [(None, "Running"), ("true", "Running"), ("false", "Halted"), ("", "Running")])
 async def test_the_pool_has_the_last_word(fresh: FreshHost, workshop: Workshop, key: str | None, started: str) -> None:
     vm = await workshop.vm(other_config=WANTED)
     with fresh.store.write() as tx:
