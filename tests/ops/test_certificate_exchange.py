@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
+import xmlrpc.client
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,9 @@ import pytest
 from tests.auth.test_certificates_over_tls import TlsDaemon
 from tests.certificates import Made, made, revocation_list, rsa_key
 from tests.daemon import Client, Failure
+from tests.machines import raises_api
 from tests.xapi import Xapi
+from xapid.auth.certificate import ensure_certificate, without_key
 from xapid.datamodel.errors import (
     CERTIFICATE_DOES_NOT_EXIST,
     CERTIFICATE_NAME_INVALID,
@@ -81,6 +87,39 @@ async def test_what_is_no_address_is_refused(xapi: Xapi, pool: str, address: str
         await xapi.pool.sync_trusted_certificates_from(pool, address, "OpaqueRef:x", ONE.pem, True)
 
     assert error.value.args == ("remote_pool", address)
+
+
+@pytest.mark.parametrize("answer", ["rubbish", 5, [], ["a", "b"], {}, {"a": "b"}, {"a": {"b": "c"}}], ids=str)
+async def test_a_pool_that_answers_something_else_is_not_followed(
+    xapi: Xapi, pool: str, tmp_path: Path, answer: Any
+) -> None:
+    class Impostor(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            said = xmlrpc.client.dumps(({"Status": "Success", "Value": answer},), methodresponse=True)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(said.encode())
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    path = tmp_path / "server.pem"
+    ensure_certificate(path, ["localhost"], ["127.0.0.1"])
+    with HTTPServer(("127.0.0.1", 0), Impostor) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with raises_api("INTERNAL_ERROR", "127.0.0.1 answers what is no answer"):
+                await xapi.pool.sync_trusted_certificates_from(
+                    pool, f"127.0.0.1:{server.server_port}", "OpaqueRef:x", without_key(path.read_text()), True
+                )
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 # --- Two pools ---------------------------------------------------------------------------------------

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import NoReturn
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -31,6 +29,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.map_keys import WLB_OF_SECRET, WLB_TIMEOUT_SECONDS
 from xapid.runtime.context import Context
+from xapid.runtime.conversation import Server, post
 from xapid.store.store import Store
 
 PATH = "/Citrix.Dwm.WorkloadBalance/Service"
@@ -109,10 +108,9 @@ async def ask(ctx: Context, service: Service, method: str, *parameters: str) -> 
     """Ask the service something. Raises what kept it from answering, or what it answered instead."""
     seconds = WLB_TIMEOUT_SECONDS.of(ctx.store.one(Pool))
     body = BODY.format(method=method, namespace=NAMESPACE, parameters="".join(parameters))
-    connection = HTTPSConnection(service.host, service.port, timeout=seconds, context=await _tls(ctx))
+    server = Server(service.host, service.port, await _tls(ctx))
     try:
-        async with asyncio.timeout(seconds):
-            status, text = await asyncio.to_thread(_post, connection, service, method, body)
+        status, text = await post(server, PATH, body.encode(), _headers(service, method), seconds=seconds, most=MOST)
     except TimeoutError as error:
         raise WLB_TIMEOUT(_spelled(seconds)) from error
     except socket.gaierror as error:
@@ -122,8 +120,6 @@ async def ask(ctx: Context, service: Service, method: str, *parameters: str) -> 
     except (OSError, ValueError, HTTPException) as error:
         # As the original says it, whose connections to other hosts are made by a program of their own.
         raise WLB_CONNECTION_RESET() from error
-    finally:
-        _hang_up(connection)
     if status in (401, 403):
         raise WLB_AUTHENTICATION_FAILED()
     if status != 200:
@@ -152,25 +148,14 @@ async def _tls(ctx: Context) -> ssl.SSLContext:
     return context
 
 
-def _post(connection: HTTPSConnection, service: Service, method: str, body: str) -> tuple[int, bytes]:
+def _headers(service: Service, method: str) -> dict[str, str]:
     login = base64.b64encode(f"{service.user}:{service.password}".encode()).decode()
-    headers = {
+    return {
         "SOAPAction": f'"{ACTION}{method}"',
         "Content-Type": "text/xml; charset=utf-8",
         "Authorization": f"Basic {login}",
         "Connection": "close",
     }
-    connection.request("POST", PATH, body.encode(), headers)
-    response = connection.getresponse()
-    return response.status, response.read(MOST)
-
-
-def _hang_up(connection: HTTPSConnection) -> None:
-    """End it for the thread too that may still wait for an answer."""
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
-    connection.close()
 
 
 # --- Answers -----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from xapid.auth import offered
@@ -60,7 +59,8 @@ async def sync_trusted_certificates_from(
         raise INVALID_VALUE("certificate", "<omitted>") from error
     remote = RemotePool(remote_pool, shown, remote_session)
     kind = CertificateType.ca if ca else CertificateType.pinned
-    there = await asyncio.to_thread(remote.trusted, kind)
+    with ctx.task.cancellable():
+        there = await remote.trusted(kind)
     made: list[str] = []
     try:
         for text, purpose in there.items():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from contextlib import closing
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPException
 from ipaddress import ip_address
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -16,10 +14,11 @@ from xapid.datamodel import PIF, VM, Console, Host, Network, Pool
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, NOT_IMPLEMENTED
 from xapid.rules.nics import NO_VLAN
 from xapid.runtime.context import Context
+from xapid.runtime.conversation import Server, post
 from xapid.store.store import Store
 
-PATIENCE = 10.0
-"""Seconds for each step of a test of a connection."""
+PATIENCE = 30.0
+"""Seconds for a test of a connection."""
 MOST = 65536
 """Bytes of an answer that are of interest."""
 
@@ -85,19 +84,18 @@ async def send_test_post(ctx: Context, host: str, port: int, body: str) -> str:
 
     Raises INTERNAL_ERROR with the reason if it cannot.
     """
-    try:
-        return await asyncio.to_thread(_post, host, port, body)
-    except (OSError, ValueError, HTTPException) as error:
-        raise INTERNAL_ERROR(f"{host}:{port}: {error}") from error
-
-
-def _post(host: str, port: int, body: str) -> str:
     # Whom one trusts is not what is asked: the original does not look at the certificate either.
     unchecked = ssl.create_default_context()
     unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-    with closing(HTTPSConnection(host, port, timeout=PATIENCE, context=unchecked)) as connection:
-        connection.request("POST", "/", body.encode(), {"User-Agent": f"xapid/{__version__}"})
-        return connection.getresponse().read(MOST).decode(errors="replace")
+    server, headers = Server(host, port, unchecked), {"User-Agent": f"xapid/{__version__}"}
+    try:
+        with ctx.task.cancellable():
+            _, text = await post(server, "/", body.encode(), headers, seconds=PATIENCE, most=MOST)
+    except TimeoutError as error:
+        raise INTERNAL_ERROR(f"{host}:{port}: it does not answer within {PATIENCE:g} s") from error
+    except (OSError, ValueError, HTTPException) as error:
+        raise INTERNAL_ERROR(f"{host}:{port}: {error}") from error
+    return text.decode(errors="replace")
 
 
 def create_VLAN(ctx: Context, device: str, network: str, VLAN: int) -> NoReturn:

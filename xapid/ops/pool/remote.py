@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ssl
 import xmlrpc.client
-from contextlib import closing
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 from xml.parsers.expat import ExpatError
@@ -16,16 +15,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from xapid import __version__
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, TLS_CONNECTION_FAILED, OtherError
+from xapid.runtime.conversation import Server, post
 
 PATIENCE = 30.0
-"""Seconds for each step."""
+"""Seconds for each call."""
 MOST = 4 * 2**20
 """Bytes of an answer."""
 PORT = 443
 
 
 class RemotePool:
-    """One session in another pool. Its calls block."""
+    """One session in another pool."""
 
     def __init__(self, address: str, certificate: x509.Certificate, session: str) -> None:
         """``address``: a name or address, with a port if it is not the usual one. Raises INVALID_VALUE."""
@@ -39,38 +39,49 @@ class RemotePool:
         self._certificate = certificate.public_bytes(Encoding.DER)
         self._session = session
 
-    def trusted(self, kind: CertificateType) -> dict[str, tuple[str, ...]]:
+    async def trusted(self, kind: CertificateType) -> dict[str, tuple[str, ...]]:
         """The certificates that it trusts for a purpose: texts in PEM, and what for."""
         wanted = f'field "type"="{kind}" and field "name"=""'
-        refs = list(self.call("Certificate.get_all_records_where", wanted))
-        (pool,) = self.call("pool.get_all")
-        found = self.call("pool.exchange_trusted_certificates_on_join", pool, kind == CertificateType.ca, {}, refs)
+        rows = await self.call("Certificate.get_all_records_where", wanted)
+        pools = await self.call("pool.get_all")
+        if not isinstance(rows, dict) or not isinstance(pools, list) or len(pools) != 1:
+            raise self._no_answer()
+        found = await self.call(
+            "pool.exchange_trusted_certificates_on_join", pools[0], kind == CertificateType.ca, {}, list(rows)
+        )
+        if not isinstance(found, dict) or not all(isinstance(each, list) for each in found.values()):
+            raise self._no_answer()
         return {str(text): tuple(map(str, purpose)) for text, purpose in found.items()}
 
-    def call(self, method: str, *params: Any) -> Any:
+    async def call(self, method: str, *params: Any) -> Any:
         """Raises TLS_CONNECTION_FAILED, INTERNAL_ERROR for an answer that is none, and the error that it answers."""
         body = xmlrpc.client.dumps((self._session, *params), method).encode()
+        headers = {"User-Agent": f"xapid/{__version__}", "Content-Type": "text/xml"}
+        server = Server(self._host, self._port, _unchecked(), self._prove)
         try:
-            text = self._answered(body)
-        except (OSError, HTTPException) as error:
+            _, text = await post(server, "/", body, headers, seconds=PATIENCE, most=MOST)
+        except (OSError, ValueError, HTTPException) as error:
             raise TLS_CONNECTION_FAILED(self._host, self._port) from error
-        match _parsed(text):
+        match _parsed(text.decode(errors="replace")):
             case {"Status": "Success", "Value": value}:
                 return value
             case {"Status": "Failure", "ErrorDescription": [str(code), *details]}:
                 raise OtherError(code, *map(str, details))
-        raise INTERNAL_ERROR(f"{self._host} answers what is no answer")
+        raise self._no_answer()
 
-    def _answered(self, body: bytes) -> str:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # Neither names nor authorities count: it is this certificate or none.
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        with closing(HTTPSConnection(self._host, self._port, timeout=PATIENCE, context=context)) as connection:
-            connection.connect()
-            if connection.sock.getpeercert(binary_form=True) != self._certificate:
-                raise ssl.SSLCertVerificationError("it shows another certificate")
-            connection.request("POST", "/", body, {"User-Agent": f"xapid/{__version__}", "Content-Type": "text/xml"})
-            return connection.getresponse().read(MOST).decode(errors="replace")
+    def _no_answer(self) -> INTERNAL_ERROR:
+        return INTERNAL_ERROR(f"{self._host} answers what is no answer")
+
+    def _prove(self, connection: ssl.SSLSocket) -> None:
+        if connection.getpeercert(binary_form=True) != self._certificate:
+            raise ssl.SSLCertVerificationError("it shows another certificate")
+
+
+def _unchecked() -> ssl.SSLContext:
+    """Neither names nor authorities count: it is one certificate or none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _parsed(text: str) -> Any:
