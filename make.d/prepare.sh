@@ -108,6 +108,7 @@ venv() { # $@: extras
 }
 
 guests() {
+    need_root "guests; \`make run DRIVERS=sim\` runs without"
     packages guests
     can_make_venv || packages venv
     has_headers || packages headers

@@ -22,7 +22,6 @@ from pathlib import Path
 
 from xapid.auth.passwords import PasswordFile
 from xapid.backends.interface import BackendError
-from xapid.backends.network.bridge import Bridges
 from xapid.runtime.settings import Address
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -210,8 +209,8 @@ def lines_to_paste(http: Address) -> str:
     return block[1].replace("127.0.0.1:8080", str(http)).replace('("127.0.0.1", 8080)', str((http.host, http.port)))
 
 
-def stop() -> None:
-    """Ask the daemon to end, and wait until it did."""
+def stop(guests: str = "guests run on") -> None:
+    """Ask the daemon to end, and wait until it did. ``guests``: what is told of them."""
     running = Running.find()
     if running is None:
         print("xapid does not run.")
@@ -219,12 +218,12 @@ def stop() -> None:
     end(running.pid)
     # Who waits for the daemon removes it too, at a moment when all of var may be on its way out.
     RUNNING.unlink(missing_ok=True)
-    print("xapid has stopped; guests run on.")
+    print(f"xapid has stopped; {guests}.")
 
 
 def clean() -> None:
     """Stop the daemon, end its guests, and remove all that they had."""
-    stop()
+    stop("its guests end as well")
     if not VAR.exists():
         return
     ours = all(path.lstat().st_uid == os.geteuid() for path in (VAR, *VAR.iterdir()))
@@ -232,6 +231,7 @@ def clean() -> None:
         wipe()
     else:
         subprocess.run([*as_root(), *python(), __file__, "wipe"], check=True)  # noqa: S603 - our own command
+    print(f"{VAR.relative_to(ROOT)} is gone, with all that the guests had.")
 
 
 def wipe() -> None:
@@ -258,6 +258,9 @@ def guests() -> list[int]:
 
 def remove_bridges() -> None:
     """Remove the bridges of the networks in the database: their guests cannot do it any more."""
+    # Imported for this alone: it takes a second, in which Ctrl-C would show the imports.
+    from xapid.backends.network.bridge import Bridges
+
     database = STATE / "xapid.db"
     if not database.exists():
         return
@@ -325,6 +328,10 @@ def main() -> int:
     except (RunError, OSError, subprocess.SubprocessError, sqlite3.Error, BackendError) as error:
         print(f"xapid: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        # A second one, or one before the daemon was there. It has got them too, and ends by itself.
+        print("\nxapid: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 

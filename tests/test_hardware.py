@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from xapid.backends.domain import embed
 from xapid.hardware import SYSTEM_URI, libvirt_uri
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -35,6 +38,20 @@ def test_the_systems_libvirtd_is_used_where_it_runs(state: Path, libvirtd: Path)
 
 def test_where_none_runs_there_is_one_below_the_state_directory(state: Path, tmp_path: Path) -> None:
     assert libvirt_uri(state, tmp_path / "none") == embed.uri(state / "libvirt")
+
+
+@pytest.mark.root
+def test_a_libvirtd_that_this_user_may_not_see_is_passed_over(state: Path, tmp_path: Path) -> None:
+    closed = tmp_path / "libvirt"
+    closed.mkdir(mode=0o700)
+
+    os.seteuid(NOBODY)
+    try:
+        uri = libvirt_uri(state, closed / "libvirt-sock")
+    finally:
+        os.seteuid(0)
+
+    assert uri == embed.uri(state / "libvirt")
 
 
 def test_guests_of_the_system_are_not_sent_where_they_cannot_read(state: Path, libvirtd: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,8 +27,6 @@ from xapid.runtime.config import Config, Drivers
 
 log = logging.getLogger(__name__)
 
-SYSTEM_LIBVIRT = Path("/run/libvirt/libvirt-sock")
-"""There when the system's own libvirtd runs."""
 SYSTEM_URI = "qemu:///system"
 USES_LIBVIRTD = "uses-libvirtd"
 """An empty file in the state directory: guests are the system's libvirtd's."""
@@ -155,7 +154,7 @@ def _runs_xen() -> bool:
         return False
 
 
-def libvirt_uri(state: Path, socket: Path = SYSTEM_LIBVIRT) -> str:
+def libvirt_uri(state: Path, socket: Path = embed.LIBVIRTD) -> str:
     """The libvirt that runs guests: the system's own, or one without a daemon, below the state directory.
 
     Decided at the first start: whatever is installed later, guests that run must be found again where they are.
@@ -165,8 +164,10 @@ def libvirt_uri(state: Path, socket: Path = SYSTEM_LIBVIRT) -> str:
         return embed.uri(root)
     if not uses_daemon.exists():
         closed = _closed_to_others(state)
-        if closed is not None or not socket.exists():
-            if socket.exists():
+        # Unlike Path.exists, this bears a folder that is closed to this user: then it is none that he could use.
+        runs = os.access(socket, os.F_OK, effective_ids=True)
+        if closed is not None or not runs:
+            if runs:
                 log.info("the system's libvirtd is passed over: its guests could not get through %s", closed)
             return embed.uri(root)
         uses_daemon.touch(mode=0o600)

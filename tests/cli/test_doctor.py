@@ -1,5 +1,6 @@
 """What the doctor says of a state directory, its files, and the listeners."""
 
+import os
 import socket
 import sqlite3
 from collections.abc import Callable
@@ -17,8 +18,8 @@ from xapid.store.database import StateDirectory
 def say(tmp_path: Path) -> Callable[..., dict[str, Finding]]:
     """The findings by the first word of their subject."""
 
-    def run(http: tuple[Address, ...] = (), state: Path = tmp_path) -> dict[str, Finding]:
-        config = Config(state_dir=state, http=http, https=(), drivers=Drivers.sim)
+    def run(http: tuple[Address, ...] = (), state: Path = tmp_path, unix: tuple[Path, ...] = ()) -> dict[str, Finding]:
+        config = Config(state_dir=state, http=http, https=(), unix=unix, drivers=Drivers.sim, pam_service="")
         return {each.subject.split()[0]: each for each in examine(config)}
 
     return run
@@ -54,7 +55,74 @@ def test_a_busy_port_is_trouble(say: Callable[..., dict[str, Finding]]) -> None:
         found = say(http=(Address("127.0.0.1", other.getsockname()[1]),))
 
     assert found["listener"].grade is Grade.trouble
-    assert "in use" in found["listener"].text
+    assert found["listener"].text == (
+        "cannot be opened: Address already in use: stop what listens there, or take another address"
+    )
+
+
+def test_a_file_in_the_place_of_the_state_directory_is_trouble(
+    say: Callable[..., dict[str, Finding]], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+
+    found = say(state=tmp_path / "file")["state"]
+
+    assert (found.grade, found.text) == (Grade.trouble, "is no directory")
+
+
+@pytest.mark.root
+def test_a_state_directory_that_this_user_cannot_make_is_trouble(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o755)
+
+    found = seen_by_nobody(Config(state_dir=closed / "x" / "state", http=(), https=(), unix=(), drivers=Drivers.sim))
+
+    assert found[0].grade is Grade.trouble
+    assert found[0].text.startswith("cannot be made: this user may not write in ")
+
+
+def seen_by_nobody(config: Config) -> list[Finding]:
+    os.seteuid(65534)
+    try:
+        return list(examine(config))
+    finally:
+        os.seteuid(0)
+
+
+def test_a_socket_that_is_served_is_trouble_and_one_that_is_left_over_is_not(
+    say: Callable[..., dict[str, Finding]], tmp_path: Path
+) -> None:
+    path = tmp_path / "xapi"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        served = say(unix=(path,))["listener"]
+    left = say(unix=(path,))["listener"]
+
+    assert (served.grade, served.text) == (Grade.trouble, "another process listens there")
+    assert (left.grade, left.text) == (Grade.ok, "is free: left by a daemon that was killed")
+
+
+def test_a_socket_whose_path_is_too_long_is_trouble(say: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
+    found = say(unix=(tmp_path / ("x" * 107),))["listener"]
+
+    assert (found.grade, found.text) == (Grade.trouble, "the path of a socket may have 107 bytes")
+
+
+def test_a_state_directory_too_deep_for_the_sockets_of_guests_is_trouble(tmp_path: Path) -> None:
+    config = Config(state_dir=tmp_path / ("x" * 60), http=(), https=(), unix=())
+
+    found = [each.text for each in examine(config) if each.subject == "guests" and each.grade is Grade.trouble]
+
+    assert any(text.endswith("bytes, for there are sockets in it") for text in found)
+
+
+def test_who_logs_in_by_pam_needs_no_password_file(tmp_path: Path) -> None:
+    config = Config(state_dir=tmp_path, http=(), https=(), unix=(), drivers=Drivers.sim, pam_service="login")
+
+    (found,) = (each for each in examine(config) if each.subject.startswith("passwords"))
+
+    assert (found.grade, found.text) == (Grade.ok, "none set: root logs in by PAM, as service login")
 
 
 def test_a_whole_database_is_told_with_its_size(say: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
@@ -67,7 +135,7 @@ def test_a_whole_database_is_told_with_its_size(say: Callable[..., dict[str, Fin
 
 @pytest.mark.parametrize(
     "mode, grade, text",
-    [(0o600, Grade.ok, "2 of local users"), (0o644, Grade.warning, "may be read by others (mode 644): chmod 600")],
+    [(0o600, Grade.ok, "2 local users"), (0o644, Grade.warning, "may be read by others (mode 644): chmod 600")],
 )
 def test_passwords_are_counted_and_kept_from_others(
     say: Callable[..., dict[str, Finding]], tmp_path: Path, mode: int, grade: Grade, text: str

@@ -73,7 +73,14 @@ def test_a_password_is_read_from_standard_input_and_kept_as_a_hash(
 
 
 @pytest.mark.parametrize(
-    "typed, user, message", [("", "root", "an empty password is none"), ("x\n", "a:b", "a user name holds no colon")]
+    "typed, user, message",
+    [
+        ("", "root", "an empty password is none"),
+        ("x\n", "a:b", "holds no colon"),
+        ("x\n", "", "a user name is"),
+        ("x\n", "#root", "begins with no #"),
+        ("\udcff\n", "root", "text in UTF-8"),
+    ],
 )
 def test_a_password_that_cannot_be_set_is_told_in_one_line(
     tmp_path: Path,
@@ -90,6 +97,52 @@ def test_a_password_that_cannot_be_set_is_told_in_one_line(
     errors = capsys.readouterr().err
     assert status == 1
     assert message in errors and errors.count("\n") == 1
+
+
+class Terminal(io.StringIO):
+    """A standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("second, status", [("s3cret", 0), ("s3crte", 1)])
+def test_on_a_terminal_a_password_is_typed_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], second: str, status: int
+) -> None:
+    typed = iter(["s3cret", second])
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
+
+    assert main(["passwd", "--state-dir", str(tmp_path)]) == status
+
+    assert (tmp_path / "passwords").exists() is (status == 0)
+    assert ("not the same" in capsys.readouterr().err) is (status == 1)
+
+
+def test_ctrl_c_ends_a_command_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", interrupted)
+
+    assert main(["passwd", "--state-dir", str(tmp_path)]) == 130
+
+    assert capsys.readouterr().err == "\nxapid: interrupted\n"
+
+
+def test_a_password_file_that_cannot_be_written_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "passwords").mkdir()
+    monkeypatch.setattr("sys.stdin", io.StringIO("x\n"))
+
+    assert main(["passwd", "--state-dir", str(tmp_path)]) == 1
+
+    assert capsys.readouterr().err == f"xapid: {tmp_path}/passwords: Is a directory\n"
 
 
 def test_a_backup_is_made_of_the_database_in_the_state_directory(

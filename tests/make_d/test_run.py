@@ -2,13 +2,14 @@
 
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.bench.load import free_port
-from tests.make_d.tree import Tree
+from tests.make_d.tree import LIMIT, Tree
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +61,9 @@ def test_clean_stops_the_daemon_and_removes_what_it_kept(tree: Tree) -> None:
     cleaned = tree.command("clean")
 
     assert cleaned.returncode == 0
+    assert cleaned.stdout == (
+        "xapid has stopped; its guests end as well.\nvar is gone, with all that the guests had.\n"
+    )
     assert started.end() == 0
     assert not (tree.folder / "var").exists()
 
@@ -71,7 +75,26 @@ def test_a_busy_port_is_named_in_one_line(tree: Tree) -> None:
         refused = tree.command("up", *tree.flags)
 
     assert refused.returncode == 1
-    assert refused.stderr == f"xapid: listener {tree.http}: cannot be opened: Address already in use\n"
+    assert refused.stderr == (
+        f"xapid: listener {tree.http}: cannot be opened: Address already in use: stop what listens there, or take "
+        "another address\n"
+    )
+
+
+def test_ctrl_c_before_the_daemon_is_there_ends_in_one_line(tree: Tree) -> None:
+    process = subprocess.Popen(
+        tree.python("make.d/run.py", "up", *tree.flags), env=tree.environment(), stderr=subprocess.PIPE, text=True
+    )
+    # It is written before the doctor is asked, who takes a second.
+    password = tree.folder / "var/password"
+    while not password.exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+
+    _, errors = process.communicate(timeout=LIMIT)
+
+    assert (process.returncode, errors) == (130, "\nxapid: interrupted\n")
+    assert not (tree.folder / "var/running.json").exists()
 
 
 def test_that_the_daemon_was_killed_is_told_and_the_next_one_starts(tree: Tree) -> None:

@@ -73,7 +73,7 @@ def tree(network: tuple[str, ...]) -> Iterator[Tree]:
 def first_words(tree: Tree) -> str:
     """What a newcomer sees who pastes the README's lines into Python, until the guest is ready."""
     session = Terminal(tree.python("-i", "-q"), tree)
-    session.type(f"{pasted()}\n")
+    session.type(pasted())
     session.wait_for(READY)
     session.close()
     return session.said

@@ -202,20 +202,31 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     path = tmp_path / "xapid.db"
     path.write_bytes(b"not a database" * 1000)
 
-    with pytest.raises(DatabaseError, match=str(path)):
+    with pytest.raises(
+        DatabaseError, match=rf"{path}: file is not a database; put back a backup with `xapid db restore`"
+    ):
         Database(path).open()
 
     assert path.read_bytes() == b"not a database" * 1000
 
 
-def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "sql",
+    ["UPDATE _meta SET value = '999' WHERE key = 'format'", "UPDATE alembic_version SET version_num = 'ffff'"],
+)
+def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path, sql: str) -> None:
     path = tmp_path / "xapid.db"
     Database(path).open()
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE _meta SET value = '999' WHERE key = 'format'")
+        connection.execute(sql)
+    connection.close()
+    before = path.read_bytes()
 
-    with pytest.raises(DatabaseError, match="newer"):
+    with pytest.raises(DatabaseError, match=r"made by a newer xapid.*: install the newer version, or put back"):
         Database(path).open()
+
+    assert path.read_bytes() == before
+    assert list(tmp_path.glob("*.before-*")) == []
 
 
 def test_a_state_directory_has_one_daemon(tmp_path: Path) -> None:

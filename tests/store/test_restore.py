@@ -35,6 +35,12 @@ def networks(database: Path) -> list[str]:
     return [row.__dict__["name_label"] for row in opened.rows() if isinstance(row, Network)]
 
 
+def names_in(copy: Path) -> list[str]:
+    """The same of a file that is only read."""
+    with closing(sqlite3.connect(copy)) as connection:
+        return [name for (name,) in connection.execute("SELECT name_label FROM network ORDER BY 1")]
+
+
 def run(database: Path, sql: str) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute(sql)
@@ -235,6 +241,36 @@ async def test_a_database_is_kept_as_it_was_before_it_is_migrated(
         assert now.execute("SELECT count(*) FROM added").fetchone() == (0,)
         assert then.execute("SELECT name_label FROM network").fetchall() == [("old",)]
         assert then.execute("SELECT name FROM sqlite_schema WHERE name = 'added'").fetchall() == []
+
+
+async def test_copies_before_migrations_of_two_states_are_both_kept_and_of_one_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await state_with(tmp_path / "state", "old")
+    # Left by a migration of another state, before a backup was put back.
+    back_up(database, tmp_path / "state/xapid.db.before-0002")
+    await state_with(tmp_path / "state", "new")
+    migrate_next(tmp_path, monkeypatch, "NONSENSE")
+
+    for _ in range(2):
+        with pytest.raises(DatabaseError, match="NONSENSE"):
+            Database(database).open()
+
+    copies = sorted((tmp_path / "state").glob("*.before-0002*"))
+    assert [names_in(each) for each in copies] == [["old"], ["new", "old"]]
+
+
+async def test_the_same_state_is_not_copied_twice_before_a_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await state_with(tmp_path / "state", "old")
+    migrate_next(tmp_path, monkeypatch, "NONSENSE")
+
+    for _ in range(3):
+        with pytest.raises(DatabaseError, match="NONSENSE"):
+            Database(database).open()
+
+    assert len(list((tmp_path / "state").glob("*.before-*"))) == 1
 
 
 async def test_a_migration_that_fails_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

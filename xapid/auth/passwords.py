@@ -36,21 +36,25 @@ class PasswordFile:
         return frozenset(self._entries())
 
     def set(self, user: str, password: str) -> None:
-        """Write a user's new password. The file is replaced at once or not at all."""
-        if ":" in user or "\n" in user:
-            raise ValueError("a user name holds no colon and no line break")
-        entries = {**self._entries(), user: _HASHER.hash(password)}
+        """Write a user's new password. The file is replaced at once or not at all. Raises ValueError and OSError."""
+        if not user.isprintable() or not user or ":" in user or user.startswith("#"):
+            raise ValueError("a user name is of printable characters, holds no colon and begins with no #")
+        entries = {**self._read(), user: _HASHER.hash(password)}
         text = "".join(f"{name}:{hashed}\n" for name, hashed in entries.items())
         self.path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         write_whole(self.path, text.encode())
 
     def _entries(self) -> dict[str, str]:
         try:
-            text = self.path.read_text(errors="replace")
-        except FileNotFoundError:
-            return {}
+            return self._read()
         except OSError as error:
             log.error("the password file %s cannot be read: %s", self.path, error.strerror)
+            return {}
+
+    def _read(self) -> dict[str, str]:
+        try:
+            text = self.path.read_text(errors="replace")
+        except FileNotFoundError:
             return {}
         lines = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
         return {user: hashed.strip() for user, hashed in lines}

@@ -85,6 +85,8 @@ def run(
         done = ended(argv, timeout=timeout, directory=directory, on_output=on_output)
     except FileNotFoundError as error:
         raise Unavailable(f"{argv[0]} is not installed") from error
+    except PermissionError as error:
+        raise Unavailable(f"{argv[0]} may not be run by this user") from error
     if done.status:
         raise _failure(argv, done.status, done.errors.decode(errors="replace"))
     return done.output.decode(errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from xapid import __version__
 from xapid.runtime.config import FILE_OPTION, Config, ConfigError
 from xapid.runtime.settings import declared
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status that a shell has for what Ctrl-C ends."""
 DESCRIPTION = "A management daemon for Xen and KVM hosts that speaks the XenAPI."
 EPILOG = """\
 A setting is taken from its flag, else from the environment (XAPID_STATE_DIR for --state-dir), else from the file named
@@ -26,10 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status; what went wrong is one line on the error output."""
     arguments = parser().parse_args(argv)
     try:
-        config = Config.load(_flags(arguments), os.environ)
+        return _run(arguments, Config.load(_flags(arguments), os.environ))
     except ConfigError as error:
         print(f"xapid: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nxapid: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(arguments: argparse.Namespace, config: Config) -> int:
     match arguments.command:
         case "serve":
             return _serve(config)
@@ -156,17 +165,33 @@ def _check(file: Path) -> int:
 def _set_password(config: Config, user: str) -> int:
     from xapid.auth.passwords import PasswordFile
 
-    asked = getpass.getpass(f"New password of {user}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    if not asked:
-        print("xapid: an empty password is none", file=sys.stderr)
-        return 1
     try:
-        PasswordFile(config.passwords).set(user, asked)
-    except (OSError, ValueError) as error:
-        print(f"xapid: {config.passwords}: {error}", file=sys.stderr)
+        PasswordFile(config.passwords).set(user, _asked_password(user))
+    except ValueError as error:
+        print(f"xapid: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"xapid: {config.passwords}: {error.strerror}", file=sys.stderr)
         return 1
     print(f"{config.passwords}: password of {user} set")
     return 0
+
+
+def _asked_password(user: str) -> str:
+    """What is typed on a terminal, twice the same, or comes on the standard input. Raises ValueError."""
+    if sys.stdin.isatty():
+        asked = getpass.getpass(f"New password of {user}: ")
+        if asked and getpass.getpass("The same again: ") != asked:
+            raise ValueError("the two are not the same; the password stays as it was")
+    else:
+        asked = sys.stdin.readline().rstrip("\n")
+    if not asked:
+        raise ValueError("an empty password is none")
+    try:
+        asked.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("a password is text in UTF-8") from error
+    return asked
 
 
 def _look_for_trouble(config: Config) -> int:

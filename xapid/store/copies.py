@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 
@@ -36,9 +37,8 @@ def back_up(database: Path, file: Path, end: float = math.inf) -> int:
 
     The file gets its name only when it is whole, checked and on disk. ``end``: when to give up.
     """
-    if not database.exists():
-        raise BackupError(f"there is no database {database}")
-    if file.exists():
+    _assert_readable(database)
+    if os.path.lexists(file):
         raise BackupError(f"{file} is there already")
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
@@ -49,10 +49,28 @@ def back_up(database: Path, file: Path, end: float = math.inf) -> int:
         # Unlike a rename, a link does not replace what somebody put there meanwhile.
         os.link(partial, file)
         return file.stat().st_size
-    except (OSError, sqlite3.Error) as error:
-        raise BackupError(f"cannot copy {database} to {file}: {error}") from error
+    except OSError as error:
+        raise BackupError(f"{file} cannot be written: {error.strerror}") from error
+    except sqlite3.Error as error:
+        raise BackupError(f"{database} cannot be copied: {' '.join(str(error).split())}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _assert_readable(database: Path) -> None:
+    """Of a file that cannot be opened SQLite says that alone, whatever the reason."""
+    try:
+        number = os.open(database, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise BackupError(f"there is no database {database}") from error
+    except OSError as error:
+        raise BackupError(f"{database} cannot be read: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise BackupError(f"{database} is no file")
+    finally:
+        os.close(number)
 
 
 def _going_on(end: float) -> Callable[[int, int, int], None]:

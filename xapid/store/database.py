@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import filecmp
 import logging
 import math
 import os
@@ -35,6 +36,8 @@ STATEMENTS_KEPT = 1024
 """Prepared by a connection: the writer has some for each set of columns that change together."""
 DELETIONS_KEPT = 512
 """Per class, over a restart."""
+RESTORE = "put back a backup with `xapid db restore`"
+NEWER = f"install the newer version, or {RESTORE}"
 FORGOTTEN = "forgotten:"
 """Beginning of the keys in ``_meta`` that say up to which generation the deletions of a class were dropped."""
 
@@ -129,7 +132,7 @@ class Database:
         _hide(self.path)
         try:
             script = alembic.script.ScriptDirectory.from_config(migration_config())
-            self._back_up_before_migration(script.get_current_head() or "")
+            self._back_up_before_migration(script)
             with self.engine.connect() as connection, _whole(connection):
                 fresh = not sa.inspect(connection).get_table_names()
                 if not fresh:
@@ -139,23 +142,32 @@ class Database:
                     connection.execute(sa.insert(META), [{"key": "format", "value": str(FORMAT)}])
                 forget_deletions(connection)
         except (sa.exc.DatabaseError, sqlite3.Error) as error:
-            full = "" if has_space(self.path.parent) else "; no space is left on the disk"
-            raise DatabaseError(f"database {self.path}: {error.__cause__ or error}{full}") from error
+            cause = error.__cause__ or error
+            raise DatabaseError(f"database {self.path}: {cause}{self._what_helps(cause)}") from error
 
-    def _back_up_before_migration(self, head: str) -> None:
-        """Keep a copy of a database that is about to be brought to the layout of a revision."""
+    def _what_helps(self, cause: BaseException) -> str:
+        if not has_space(self.path.parent):
+            return "; no space is left on the disk"
+        # The low byte: the others say where it was found.
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return f"; {RESTORE}"
+        return ""
+
+    def _back_up_before_migration(self, script: alembic.script.ScriptDirectory) -> None:
+        """Keep a copy of a database that is about to be brought to the latest layout. A newer one is refused."""
         if not self.path.exists():
             return
         with self.engine.connect() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
+        head = script.get_current_head()
         if present is None or present == head:
             return
-        copy = self.path.with_name(f"{self.path.name}.before-{head}")
+        if present not in {each.revision for each in script.walk_revisions()}:
+            raise DatabaseError(f"database {self.path} is at revision {present}, made by a newer xapid: {NEWER}")
         try:
-            back_up(self.path, copy)
+            copy = _keep(self.path, self.path.with_name(f"{self.path.name}.before-{head}"))
         except BackupError as error:
-            if not copy.exists():
-                raise DatabaseError(f"database {self.path} is not migrated without a backup: {error}") from error
+            raise DatabaseError(f"database {self.path} is not migrated without a backup: {error}") from error
         log.info("the database is migrated from %s to %s; as it was it is kept in %s", present, head, copy)
 
     def _check(self, connection: sa.Connection) -> None:
@@ -166,15 +178,14 @@ class Database:
             raise DatabaseError(f"database {self.path} is none of ours: it has a view or trigger {strange}")
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if found != "ok":
-            raise DatabaseError(f"database {self.path} is damaged: {found}")
+            raise DatabaseError(f"database {self.path} is damaged: {' '.join(str(found).split())}; {RESTORE}")
         try:
             number = int(connection.execute(sa.select(META.c.value).where(META.c.key == "format")).scalar() or 0)
         except sa.exc.OperationalError as error:
             raise DatabaseError(f"database {self.path} is none of ours: {error.orig}") from error
         if number > FORMAT:
             raise DatabaseError(
-                f"database {self.path} has format {number}, made by a newer xapid; this one knows {FORMAT}: "
-                "install the newer version, or restore a backup"
+                f"database {self.path} has format {number}, made by a newer xapid; this one knows {FORMAT}: {NEWER}"
             )
 
     def _migrate(self, connection: sa.Connection, script: alembic.script.ScriptDirectory, *, fresh: bool) -> None:
@@ -187,8 +198,6 @@ class Database:
                 f"database {self.path} names no revision: a migration was broken off, or the table alembic_version was "
                 f"emptied. Put back a copy of it, {self.path}.before-* or a backup, with `xapid db restore`"
             )
-        if present is not None and present not in {each.revision for each in script.walk_revisions()}:
-            raise DatabaseError(f"database {self.path} is at revision {present}, made by a newer xapid")
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
 
@@ -218,6 +227,20 @@ class Database:
         """For each class the generation up to which deletions are known no longer."""
         found = self.meta().items()
         return {key.removeprefix(FORGOTTEN): int(value) for key, value in found if key.startswith(FORGOTTEN)}
+
+
+def _keep(database: Path, file: Path) -> Path:
+    """Copy a database, and return where to. Copies of other states are let be; the same state is not kept twice."""
+    kept = [file] if file.exists() else []
+    kept += file.parent.glob(f"{file.name}-*")
+    fresh = file if not kept else file.with_name(f"{file.name}-{len(kept) + 1}")
+    back_up(database, fresh)
+    # As often as a start fails that is tried again and again.
+    same = next((each for each in kept if filecmp.cmp(each, fresh, shallow=False)), None)
+    if same is None:
+        return fresh
+    fresh.unlink()
+    return same
 
 
 @contextmanager

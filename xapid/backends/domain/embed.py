@@ -18,6 +18,8 @@ from xapid.backends.interface import BadConfig, InUse
 
 log = logging.getLogger(__name__)
 
+LIBVIRTD = Path("/run/libvirt/libvirt-sock")
+"""Of the system's own libvirt, which needs none of this where it runs."""
 SOCKET_PATH_LIMIT = 107
 """Bytes in the path of a Unix socket, the kernel's limit."""
 DEEPEST_SOCKET = "lib/qemu/domain-99999-01234567-89ab-cdef-0/monitor.sock"
@@ -53,11 +55,16 @@ def root_of(uri: str) -> Path | None:
     return Path(roots[0])
 
 
+def assert_room(root: Path) -> None:
+    """Raises BadConfig where libvirt's sockets would have paths too long for the kernel."""
+    room = SOCKET_PATH_LIMIT - len(DEEPEST_SOCKET) - 1
+    if len(bytes(root)) > room:
+        raise BadConfig(f"{root}: the path may have {room} bytes, for there are sockets in it", key="libvirt_uri")
+
+
 def prepare(root: Path) -> None:
     """Make the folder, with the settings that it must have before libvirt sees it for the first time."""
-    if len(bytes(root / DEEPEST_SOCKET)) > SOCKET_PATH_LIMIT:
-        room = SOCKET_PATH_LIMIT - len(DEEPEST_SOCKET) - 1
-        raise BadConfig(f"{root}: the path may have {room} bytes, for there are sockets in it", key="libvirt_uri")
+    assert_room(root)
     settings = root / "etc" / "qemu.conf"
     settings.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if not settings.exists():

@@ -20,6 +20,13 @@ LOG_KEPT = 256 << 10
 LONGEST = f"/{'0' * 36}/serial"
 
 
+def assert_room(run_dir: Path) -> None:
+    """Raises BadConfig where the sockets of guests would have paths too long for the kernel."""
+    room = SOCKET_PATH_LIMIT - len(LONGEST)
+    if len(bytes(run_dir)) > room:
+        raise BadConfig(f"{run_dir}: the path may have {room} bytes, for there are sockets in it", key="run_dir")
+
+
 class GuestFolders:
     """One folder a guest, there while the guest runs."""
 
@@ -29,9 +36,7 @@ class GuestFolders:
         self._owner = owner
         self._changing = threading.Lock()
         self._opening: set[str] = set()
-        if len(bytes(self._run_dir)) + len(LONGEST) > SOCKET_PATH_LIMIT:
-            room = SOCKET_PATH_LIMIT - len(LONGEST)
-            raise BadConfig(f"{run_dir}: the path may have {room} bytes, for there are sockets in it", key="run_dir")
+        assert_room(self._run_dir)
         self._run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     def of(self, uuid: str) -> GuestFolder:
