@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from xapid.runtime.clock import Clock
 
 
+async def _some_turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 class PassingClock(Clock):
     """The clocks of this machine, ahead by the time that a test lets pass."""
 
@@ -45,6 +50,12 @@ class PassingClock(Clock):
                 await asyncio.wait({sleeper}, timeout=left)
             finally:
                 self._sleepers.discard(sleeper)
+
+    async def let_pass(self, seconds: float) -> None:
+        """Let time pass for all who wait for it or are about to, and let them act whose time has come."""
+        await _some_turns()
+        self.passed += seconds
+        await _some_turns()
 
     async def asleep(self, sleepers: int = 1) -> None:
         """Return once so many wait for time to pass."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,6 +63,14 @@ class FreshHost:
     @property
     def store(self) -> Store:
         return self.runtime.store
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+        """Return once the records are so; fail if they do not become so."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                # Directly, so that what is so for a moment only is seen.
+                with self.store.feed.watch(None) as news:
+                    await news
 
     async def the(self, cls: str) -> str:
         """The reference of the only object of a class."""

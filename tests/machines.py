@@ -160,11 +160,7 @@ class Workshop:
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
         """Return once the records are so; fail if they do not become so."""
-        async with asyncio.timeout(seconds):
-            while not condition():
-                # Directly, so that what is so for a moment only is seen.
-                with self.fresh.store.feed.watch(None) as news:
-                    await news
+        await self.fresh.until(condition, seconds)
 
 
 @contextmanager

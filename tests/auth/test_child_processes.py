@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from tests.told import ended, told
 from xapid.auth.child_processes import HelperFailed, HelperProcesses
 
 MODULE = """
@@ -26,7 +27,9 @@ def answer(asked):
         child = subprocess.Popen([sys.executable, "-c", "import sys, time; print(sys.stdin.read()); time.sleep(60)"])
         return {"child": child.pid}
     if asked["ask"] == "spawn":
-        return {"child": os.posix_spawn("/bin/sleep", ["sleep", "60"], {})}
+        child = os.posix_spawn("/bin/sh", ["sh", "-c", "kill -STOP $$; exec sleep 60"], {})
+        os.waitid(os.P_PID, child, os.WSTOPPED)
+        return {"child": child}
     if asked["ask"] == "hang":
         child = os.fork()
         if child:
@@ -60,11 +63,7 @@ def opened(pid: int, number: int) -> Path:
 
 
 async def gone(pid: int) -> bool:
-    for _ in range(500):
-        if not is_there(pid):
-            return True
-        await asyncio.sleep(0.02)
-    return False
+    return await asyncio.to_thread(ended, pid)
 
 
 async def test_what_a_module_starts_hears_no_questions_and_ends_with_the_process() -> None:
@@ -85,8 +84,6 @@ def test_programs_of_modules_are_handed_nothing_but_the_usual_files(
     async def look() -> None:
         helpers = HelperProcesses("answering")
         child = (await helpers.ask({"ask": "spawn"}))["child"]
-        # A moment later, for it may still be about to become another program.
-        await asyncio.sleep(0.5)
         held = sorted(os.listdir(f"/proc/{child}/fd"))  # noqa: PTH208
         await helpers.close()
         assert held == ["0", "1", "2"]
@@ -110,8 +107,8 @@ async def test_a_kept_process_that_was_killed_costs_no_answer() -> None:
     helpers = HelperProcesses("answering")
     first = (await helpers.ask({"ask": "who"}))["pid"]
     os.kill(first, signal.SIGKILL)
-    await gone(first)
-    await asyncio.sleep(0.1)
+    (kept,) = helpers._idle
+    await kept.wait()
     assert (await helpers.ask({"ask": "who"}))["pid"] != first
     await helpers.close()
 
@@ -132,18 +129,15 @@ async def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_who_hangs_does_not_outlive_the_daemon(tmp_path: Path) -> None:
     asking = "import asyncio, sys; from xapid.auth.child_processes import HelperProcesses;"
     asking += "asyncio.run(HelperProcesses('answering').ask({'ask': 'hang', 'file': sys.argv[1]}))"
+    os.mkfifo(tmp_path / "child")
     daemon = subprocess.Popen([sys.executable, "-c", asking, str(tmp_path / "child")])
     try:
-        end = time.monotonic() + 20
-        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        child = int(told(tmp_path / "child"))
         children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
         assert children
     finally:
         daemon.kill()
         daemon.wait()
     assert [asyncio.run(gone(int(each))) for each in children] == [True] * len(children)
-    child = int((tmp_path / "child").read_text())
     if is_there(child):
         os.kill(child, signal.SIGKILL)

@@ -6,11 +6,11 @@ import contextvars
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.told import told
 from xapid.backends.interface import Failed, NoSpace, Unavailable
 from xapid.backends.process import Cancellation, current, run
 
@@ -98,6 +98,7 @@ def test_a_command_of_a_call_that_was_given_up_before_is_ended_too() -> None:
 
 def test_what_a_command_started_ends_with_it_when_it_is_cancelled(tmp_path: Path) -> None:
     cancellation, pids = Cancellation(), tmp_path / "pid"
+    os.mkfifo(pids)
     script = f"sleep 1000 & echo $! > {pids}; wait"
 
     def work() -> None:
@@ -107,13 +108,11 @@ def test_what_a_command_started_ends_with_it_when_it_is_cancelled(tmp_path: Path
 
     thread = threading.Thread(target=work)
     thread.start()
-    while not pids.exists() or not pids.read_text().strip():
-        time.sleep(0.01)
+    grandchild = Path("/proc", told(pids).strip(), "stat")
     cancellation.cancel()
     thread.join(30)
 
     assert not thread.is_alive()
-    grandchild = Path("/proc", pids.read_text().strip(), "stat")
     assert not grandchild.exists() or grandchild.read_text().rpartition(")")[2].split()[0] == "Z"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 
 import pytest
@@ -39,14 +39,6 @@ def end_within(fresh: FreshHost, each: float, all_: float) -> None:
     fresh.runtime.config = replace(fresh.runtime.config, guests=guests)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(250):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it did not come true within 5 s")
-
-
 def task(fresh: FreshHost) -> Task:
     (found,) = (row for row in fresh.store.all(Task) if row.name_label.startswith("Host is"))
     return found
@@ -69,15 +61,15 @@ async def test_a_disabled_host_goes_down_after_its_answer(
     began = task(fresh)
     assert (began.name_label, began.status, machine.went_down) == (label, TaskStatusType.pending, [])
     assert await fresh.xapi.host.get_current_operations(host) == {began.ref: message}
-    await until(lambda: machine.went_down == [done])
-    await until(lambda: task(fresh).status is TaskStatusType.success)
+    await fresh.until(lambda: machine.went_down == [done])
+    await fresh.until(lambda: task(fresh).status is TaskStatusType.success)
     assert await fresh.xapi.host.get_current_operations(host) == {}
 
 
 async def test_a_host_that_is_down_takes_no_guest_before_it_was_booted(fresh: FreshHost, host: str) -> None:
     await fresh.xapi.host.disable(host)
     await fresh.xapi.host.shutdown(host)
-    await until(lambda: fresh.driver("host").went_down == ["off"])
+    await fresh.until(lambda: fresh.driver("host").went_down == ["off"])
 
     with pytest.raises(HOST_DISABLED_UNTIL_REBOOT) as error:
         await fresh.xapi.host.enable(host)
@@ -136,7 +128,7 @@ async def test_it_can_be_called_off_at_first(fresh: FreshHost, host: str, monkey
 
     await fresh.xapi.task.cancel(task(fresh).ref)
 
-    await until(lambda: task(fresh).status is TaskStatusType.cancelled)
+    await fresh.until(lambda: task(fresh).status is TaskStatusType.cancelled)
     assert fresh.driver("host").went_down == []
     assert await fresh.xapi.host.enable(host) == ""
 
@@ -147,7 +139,7 @@ async def test_a_machine_that_does_not_go_down_says_why(fresh: FreshHost, host: 
 
     await fresh.xapi.host.shutdown(host)
 
-    await until(lambda: task(fresh).status is TaskStatusType.failure)
+    await fresh.until(lambda: task(fresh).status is TaskStatusType.failure)
     assert task(fresh).error_info == ("INTERNAL_ERROR", "systemd is away")
     assert await fresh.xapi.host.get_current_operations(host) == {}
 
@@ -171,8 +163,8 @@ async def test_a_toolstack_that_ends_meanwhile_leaves_it_to_the_next(left: Fresh
 
     assert await left.xapi.host.get_enabled(host) is False
     assert await left.xapi.host.get_current_operations(host) == {began.ref: "reboot"}
-    await until(lambda: machine.went_down == ["reboot"])
-    await until(lambda: task(left).status is TaskStatusType.success)
+    await left.until(lambda: machine.went_down == ["reboot"])
+    await left.until(lambda: task(left).status is TaskStatusType.success)
     assert task(left).ref == began.ref
 
 
@@ -184,7 +176,7 @@ async def test_what_the_next_goes_on_with_can_be_called_off(
 
     await left.xapi.task.cancel(task(left).ref)
 
-    await until(lambda: task(left).status is TaskStatusType.cancelled)
+    await left.until(lambda: task(left).status is TaskStatusType.cancelled)
     await restarted(left)
     assert (left.driver("host").went_down, await left.xapi.host.get_enabled(host)) == ([], True)
 
@@ -243,7 +235,7 @@ async def test_a_guest_that_cannot_be_ended_keeps_no_host_up(fresh: FreshHost, w
 
     await fresh.xapi.host.shutdown(host)
 
-    await until(lambda: fresh.driver("host").went_down == ["off"])
+    await fresh.until(lambda: fresh.driver("host").went_down == ["off"])
     assert await fresh.xapi.VM.get_power_state(vm) == "Running"
 
 

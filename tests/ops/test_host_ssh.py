@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,22 +22,13 @@ from xapid.datamodel.errors import (
     SET_SSH_TIMEOUT_PARTIALLY_FAILED,
 )
 from xapid.datamodel.types import EPOCH, DateTime
-from xapid.ops.host import ssh
-from xapid.ops.host.ssh import Closings
+from xapid.ops.host.ssh import TRY_AGAIN, Closings
 
 DAY = 24 * 3600
 
 
 def record(fresh: FreshHost) -> Host:
     return fresh.store.one(Host)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(250):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it did not come true within 5 s")
 
 
 async def test_ssh_goes_off_and_on_again(fresh: FreshHost, host: str) -> None:
@@ -66,7 +55,8 @@ async def test_ssh_stays_on_for_as_long_as_was_asked_for(fresh: FreshHost, host:
 
     assert 0 <= record(fresh).ssh_expiry.seconds() - time.time() + 1 < 2
     assert fresh.driver("host").ssh is True
-    await until(lambda: not record(fresh).ssh_enabled)
+    await fresh.clock.let_pass(1)
+    await fresh.until(lambda: not record(fresh).ssh_enabled)
     assert fresh.driver("host").ssh is False
 
 
@@ -74,7 +64,8 @@ async def test_the_time_counts_anew_when_it_is_set_while_ssh_is_on(fresh: FreshH
     await fresh.xapi.host.set_ssh_enabled_timeout(host, DAY)
     far = record(fresh).ssh_expiry.seconds() - time.time()
     await fresh.xapi.host.set_ssh_enabled_timeout(host, 1)
-    await until(lambda: not record(fresh).ssh_enabled)
+    await fresh.clock.let_pass(1)
+    await fresh.until(lambda: not record(fresh).ssh_enabled)
 
     assert DAY - 10 < far <= DAY
 
@@ -88,31 +79,40 @@ async def test_what_is_asked_for_last_counts(
         tx.set(record(fresh), ssh_enabled_timeout=0)
 
     await fresh.xapi.call(f"host.{message}", host, *params)
-    await asyncio.sleep(1.2)
+    await fresh.clock.let_pass(DAY)
 
     assert (record(fresh).ssh_enabled, record(fresh).ssh_expiry) == (True, EPOCH)
 
 
-async def test_ssh_that_cannot_be_switched_off_in_time_is_tried_again(
-    fresh: FreshHost, host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ssh, "TRY_AGAIN", 0.1)
+async def test_ssh_that_cannot_be_switched_off_in_time_is_tried_again(fresh: FreshHost, host: str) -> None:
     fresh.driver("host").faults.fail("set_ssh", Failed("systemd is away"), times=2)
-
     await fresh.xapi.host.set_ssh_enabled_timeout(host, 1)
 
-    await until(lambda: not record(fresh).ssh_enabled)
+    enabled = []
+    for seconds in (1, TRY_AGAIN, TRY_AGAIN):
+        await fresh.clock.asleep()
+        await fresh.clock.let_pass(seconds)
+        enabled.append(record(fresh).ssh_enabled)
+
+    assert enabled == [True, True, False]
 
 
-@pytest.mark.parametrize("ahead, stays", [(-5.0, 60), (0.5, 60), (10_000.0, 1)])
-async def test_after_a_restart_the_time_goes_on(fresh: FreshHost, host: str, ahead: float, stays: int) -> None:
+@pytest.mark.parametrize("ahead, asked, left", [(-5.0, 60, 0.0), (20.0, 60, 20.0), (10_000.0, 60, 60.0)])
+async def test_after_a_restart_the_time_goes_on(
+    fresh: FreshHost, host: str, ahead: float, asked: int, left: float
+) -> None:
+    expiry = DateTime.of(fresh.clock.now() + ahead)
     with fresh.store.write() as tx:
-        tx.set(record(fresh), ssh_enabled=True, ssh_enabled_timeout=stays, ssh_expiry=DateTime.of(time.time() + ahead))
+        tx.set(record(fresh), ssh_enabled=True, ssh_enabled_timeout=asked, ssh_expiry=expiry)
     closings: Closings = fresh.runtime.services["ssh_closings"]
 
     closings.resume()
+    await fresh.clock.let_pass(left / 2)
+    half_way = record(fresh).ssh_enabled
+    await fresh.clock.let_pass(left / 2)
 
-    await until(lambda: not record(fresh).ssh_enabled)
+    assert half_way is (left > 0)
+    await fresh.until(lambda: not record(fresh).ssh_enabled)
 
 
 async def test_a_daemon_that_stops_leaves_ssh_as_it_is(fresh: FreshHost, host: str) -> None:
@@ -120,7 +120,7 @@ async def test_a_daemon_that_stops_leaves_ssh_as_it_is(fresh: FreshHost, host: s
     await fresh.xapi.host.set_ssh_enabled_timeout(host, 1)
 
     closings.close()
-    await asyncio.sleep(1.2)
+    await fresh.clock.let_pass(DAY)
 
     assert record(fresh).ssh_enabled is True
 
@@ -167,7 +167,8 @@ async def test_by_hand_for_a_while_only_interrupts_it(fresh: FreshHost, host: st
 
     await fresh.xapi.host.enable_ssh(host)
     during = (machine.ssh_auto, machine.ssh)
-    await until(lambda: record(fresh).ssh_auto_mode and not record(fresh).ssh_enabled)
+    await fresh.clock.let_pass(1)
+    await fresh.until(lambda: record(fresh).ssh_auto_mode and not record(fresh).ssh_enabled)
 
     assert (during, machine.ssh_auto, machine.ssh) == ((False, True), True, False)
 

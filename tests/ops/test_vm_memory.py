@@ -17,6 +17,7 @@ from xapid.datamodel.errors import (
     VM_LACKS_FEATURE,
     ApiError,
 )
+from xapid.ops.vm.memory import LOOK_AGAIN
 
 LIMITS = ("memory_static_min", "memory_dynamic_min", "memory_dynamic_max", "memory_static_max")
 
@@ -153,6 +154,7 @@ async def test_who_waits_for_the_memory_hears_when_the_guest_has_it(workshop: Wo
     early = waiting.done()
 
     workshop.guest(vm).memory = 128 * MIB - 1
+    await workshop.fresh.clock.let_pass(LOOK_AGAIN)
     await waiting
 
     assert not early

@@ -47,7 +47,7 @@ class Balancer:
     status: int = 200
     whole: str = ""
     """The answer, if it is not to be made of ``answers``."""
-    delay: float = 0.0
+    may_answer: threading.Event = field(default_factory=threading.Event)
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Who asked, and the body."""
 
@@ -74,7 +74,7 @@ def balancer(certificate: Path) -> Iterator[Balancer]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             told.asked.append((base64.b64decode(self.headers["Authorization"].split()[1]).decode(), body))
-            time.sleep(told.delay)
+            told.may_answer.wait(60)
             self.send_response(told.status)
             self.end_headers()
             self.wfile.write(told.answer(self.headers["SOAPAction"]))
@@ -90,7 +90,9 @@ def balancer(certificate: Path) -> Iterator[Balancer]:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
+        told.may_answer.set()
         yield told
+        told.may_answer.set()
         server.shutdown()
         thread.join()
 
@@ -340,7 +342,7 @@ async def test_a_service_that_does_not_want_to(fresh: FreshHost, balancer: Balan
 
 
 async def test_a_service_that_takes_too_long(fresh: FreshHost, pool: str, balancer: Balancer) -> None:
-    balancer.delay = 30.0
+    balancer.may_answer.clear()
     await fresh.xapi.pool.add_to_other_config(pool, "wlb_timeout", "1")
 
     began = time.monotonic()

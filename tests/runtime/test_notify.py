@@ -41,14 +41,22 @@ async def test_a_watchdog_hears_again_and_again_that_the_loop_turns(
 
 @pytest.mark.parametrize("variables", [{}, {"WATCHDOG_USEC": "2000", "WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "soon"}])
 async def test_without_a_watchdog_of_our_own_nothing_is_told(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "s"))
     for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    await asyncio.wait_for(keep_watchdog_quiet(), 10)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "s"))
+        manager.setblocking(False)
+
+        await asyncio.wait_for(keep_watchdog_quiet(), 10)
+
+        with pytest.raises(BlockingIOError):
+            manager.recv(100)
 
 
 def test_a_service_manager_that_is_not_there_stops_nobody(

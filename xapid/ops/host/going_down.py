@@ -112,7 +112,7 @@ async def _go_down(ctx: Context, host: Host, descent: Descent) -> None:
     task, failure = ctx.task, None
     try:
         with task.cancellable():
-            await asyncio.sleep(descent.asked + NOTICE - ctx.clock.monotonic())
+            await ctx.clock.sleep(descent.asked + NOTICE - ctx.clock.monotonic())
         await prepare_for_poweroff(ctx, host)
         await ctx.machine(host).call(HostDriver.go_down, descent.operation == "reboot")
     except ApiError as error:

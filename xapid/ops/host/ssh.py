@@ -104,8 +104,8 @@ class Closings:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._work: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+        """By host, who waits for its time to be over."""
 
     def resume(self) -> None:
         """After a start: what is recorded still holds, as long as the clock says. What is overdue goes off now."""
@@ -124,37 +124,27 @@ class Closings:
 
     def close(self) -> None:
         """Forget all of them; the records stay for the next start."""
-        for host in list(self._timers):
+        for host in list(self._waiting):
             self._forget(host)
-        for work in self._work:
-            work.cancel()
 
     def _begin(self, host: str, seconds: float, auto_mode: bool) -> None:
-        loop = asyncio.get_running_loop()
-        self._timers[host] = loop.call_later(seconds, self._due, host, auto_mode)
+        self._waiting[host] = asyncio.ensure_future(self._switch_off_after(seconds, host, auto_mode))
 
     def _forget(self, host: str) -> None:
-        timer = self._timers.pop(host, None)
-        if timer is not None:
-            timer.cancel()
+        waiting = self._waiting.pop(host, None)
+        # Whoever asks for something else holds the lock, so this one does not: it has yet to begin.
+        if waiting is not None and waiting is not asyncio.current_task():
+            waiting.cancel()
 
-    def _due(self, host: str, auto_mode: bool) -> None:
-        timer = self._timers[host]
-        work = asyncio.ensure_future(self._switch_off(host, auto_mode, timer))
-        self._work.add(work)
-        work.add_done_callback(self._work.discard)
-
-    async def _switch_off(self, ref: str, auto_mode: bool, timer: asyncio.TimerHandle) -> None:
+    async def _switch_off_after(self, seconds: float, ref: str, auto_mode: bool) -> None:
         ctx = Context(self._runtime, self._runtime.tasks.dummy("host.disable_ssh"))
-        host = self._runtime.store.find(Host, ref)
-        if host is None:
-            return
-        async with ctx.lock(host):
-            if self._timers.get(ref) is not timer:
-                return  # Somebody asked for something else meanwhile.
+        await ctx.clock.sleep(seconds)
+        while (host := ctx.store.find(Host, ref)) is not None:
             try:
-                await (partial(_set_auto_mode, ctx, host, True) if auto_mode else partial(_switch_off, ctx, host))()
-                self._forget(ref)
+                async with ctx.lock(host):
+                    await (partial(_set_auto_mode, ctx, host, True) if auto_mode else partial(_switch_off, ctx, host))()
+                    break
             except ApiError as error:
                 log.error("SSH of host %s stays on, its time is over: %s", host.uuid, error)
-                self._begin(ref, TRY_AGAIN, auto_mode)
+            await ctx.clock.sleep(TRY_AGAIN)
+        self._forget(ref)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -143,7 +142,7 @@ async def wait_memory_target_live(ctx: Context, self: VM) -> None:
                 raise OtherError("VM_MEMORY_TARGET_WAIT_TIMEOUT", ctx.task.ref)
             # No hypervisor tells how far a balloon is.
             with ctx.task.cancellable():
-                await asyncio.sleep(LOOK_AGAIN)
+                await ctx.clock.sleep(LOOK_AGAIN)
 
 
 def compute_memory_overhead(ctx: Context, vm: VM) -> int:

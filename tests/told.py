@@ -1,0 +1,35 @@
+"""What another process tells by a pipe or by its end: waited for, for a while."""
+
+from __future__ import annotations
+
+import os
+import select
+from pathlib import Path
+
+PATIENCE = 20.0
+
+
+def told(pipe: Path) -> str:
+    """What somebody writes into a named pipe."""
+    handle = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert _is_ready(handle), f"nobody writes into {pipe}"
+        return os.read(handle, 65536).decode()
+    finally:
+        os.close(handle)
+
+
+def ended(pid: int) -> bool:
+    """Whether a process comes to its end."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return _is_ready(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_ready(handle: int) -> bool:
+    return bool(select.select([handle], [], [], PATIENCE)[0])
