@@ -33,9 +33,10 @@ rm -rf "$place.old"
 mv "$place.new" "$place"
 rm -rf "$place.old"
 
-install -D -m 644 systemd/xapid.service "$dest/usr/lib/systemd/system/xapid.service"
-install -D -m 644 systemd/xapid.socket "$dest/usr/lib/systemd/system/xapid.socket"
-sed -i "s#/opt/xapid#$prefix#g" "$dest/usr/lib/systemd/system/xapid.service"
+units=$dest/usr/lib/systemd/system
+for unit in systemd/*.service systemd/*.socket; do install -D -m 644 "$unit" "$units/$(basename "$unit")"; done
+install -D -m 755 systemd/shutdown "$dest/opt/xensource/libexec/shutdown"
+sed -i "s#/opt/xapid#$prefix#g" "$units"/xapid*.service "$dest/opt/xensource/libexec/shutdown"
 install -D -m 644 docs/man/xapid.8 "$dest/usr/share/man/man8/xapid.8"
 install -D -m 644 docs/man/xapid.toml.5 "$dest/usr/share/man/man5/xapid.toml.5"
 [ -e "$dest/etc/pam.d/xapi" ] || install -D -m 644 etc/pam.d/xapi "$dest/etc/pam.d/xapi"

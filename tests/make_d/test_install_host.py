@@ -97,9 +97,26 @@ def test_nothing_that_is_installed_names_the_tree_it_was_made_in(staged: Path) -
     assert found.stdout == ""
 
 
+def test_what_ends_guests_is_where_programs_look_for_it(staged: Path) -> None:
+    program = staged / "opt/xensource/libexec/shutdown"
+
+    command = program.read_text().splitlines()[-1].split()[1]
+
+    assert os.access(program, os.X_OK)
+    assert os.access(staged / command.removeprefix("/"), os.X_OK)
+    assert {path.name for path in (staged / "usr/lib/systemd/system").iterdir()} == {
+        "xapid.service",
+        "xapid.socket",
+        "xapid-autostart.service",
+        "xapid-guests.service",
+    }
+
+
 @pytest.mark.lab
 def test_systemd_finds_no_fault_with_the_unit(installed: Installed) -> None:
-    assert installed.host.run("systemd-analyze verify xapid.service 2>&1") == ""
+    units = "xapid.service xapid-autostart.service xapid-guests.service"
+
+    assert installed.host.run(f"systemd-analyze verify {units} 2>&1") == ""
 
 
 @pytest.mark.lab

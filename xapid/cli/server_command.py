@@ -1,4 +1,4 @@
-"""The command ``xapid``: serve, back up the database, set a password, look for what is wrong."""
+"""The command ``xapid``: serve, back up the database, start and end guests, set a password, look for what is wrong."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ def _run(arguments: argparse.Namespace, config: Config) -> int:
             return _restore(config, Path(arguments.file))
         case "check":
             return _check(Path(arguments.file) if arguments.file else config.database)
+        case "start":
+            from xapid.cli.guests import start
+
+            return start(config)
+        case "stop":
+            from xapid.cli.guests import stop
+
+            return stop(config, _flags(arguments), arguments.deadline)
         case "passwd":
             return _set_password(config, arguments.user)
         case _:
@@ -86,6 +94,21 @@ def parser() -> argparse.ArgumentParser:
     restore.add_argument("file", metavar="FILE", help="The backup. The daemon must not run.")
     check = add(actions, "check", "Look through the database, or a backup, and say what is wrong with it.")
     check.add_argument("file", metavar="FILE", nargs="?", help="The backup; the database if left out.")
+    guests = commands.add_parser("guests", help="Start and end guests with their host; units of systemd do it.")
+    actions = guests.add_subparsers(required=True, metavar="ACTION")
+    add(actions, "start", "Wait until the guests that start with their host are started, once after each of its boots.")
+    stop = add(
+        actions,
+        "stop",
+        "Shut down the guests of this host, which takes none from then on until it has booted; in the reverse of their "
+        "order, and by force those that do not end in time.",
+    )
+    stop.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=float,
+        help="When the last are switched off; a minute after guests.all_end_with_host if left out.",
+    )
     passwd = add(
         commands, "passwd", "Set the password of a local user; asks for it, or reads a line of standard input."
     )
