@@ -123,7 +123,7 @@ def real(config: Config, uri: str, accel: str) -> AgentConfig:
         ),
         DriverSpec("datapath", "xapid.backends.datapath.qemu:QemuDatapath", uses={"domains": "domain"}),
         DriverSpec("network", "xapid.backends.network.bridge:Bridges"),
-        DriverSpec("host", "xapid.backends.host.linux:Linux"),
+        DriverSpec("host", "xapid.backends.host.linux:Linux", {"traces": str(config.traces.resolve())}),
         _programs(config),
         _certificates(config),
         *(

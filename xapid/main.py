@@ -55,6 +55,7 @@ from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
+from xapid.observe.tracing import keep_tracing
 from xapid.ops import MODULES, host_crashdump, host_driver, pci, pusb
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
@@ -80,6 +81,7 @@ from xapid.runtime.logs import set_up_logging
 from xapid.runtime.notify import keep_watchdog_quiet, notify
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
+from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.database import Database, DatabaseError, StateDirectory, has_space
 from xapid.store.loading import load
 from xapid.store.rows import STORED
@@ -221,6 +223,10 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         going_down.resume(runtime)
         stack.push_async_callback(going_down.close)
         await watch.reconcile()
+        tracer: Tracer = runtime.services["tracer"]
+        stack.push_async_callback(tracer.close)
+        tracing = asyncio.ensure_future(keep_tracing(runtime))
+        stack.callback(tracing.cancel)
         dispatcher = build_dispatcher(runtime)
         service = build(runtime, dispatcher, watch)
         handed_over = HandedOver.to_this_process()
@@ -314,6 +320,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     )
     runtime.services |= {"call_figures": CallFigures(), "request_figures": RequestFigures()}
     runtime.services |= {"coming_up": ComingUp(runtime), "going_down": GoingDown()}
+    runtime.services["tracer"] = Tracer(config.tracing, config.traces)
     runtime.services |= {"ending": Ending(), "heartbeats": Heartbeats()}
     runtime.services["local_settings"] = LocalSettings(config.state_dir / "local.json")
     runtime.services["ssh_closings"] = Closings(runtime)

@@ -1,4 +1,4 @@
-"""Observers: what may be said of them, and that none can be enabled as long as nothing is traced."""
+"""Observers: what may be said of them, and that what they say is done from the next call on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.auth.test_audit import with_role
+from tests.conftest import FreshHost
 from tests.machines import raises_api
+from tests.traces import Traces
 from tests.xapi import Xapi
 
 WANTED: dict[str, Any] = {
@@ -18,6 +21,7 @@ WRONG = [
     ("endpoints", ["bugtool", "ftp://collector"], ("endpoint", "ftp://collector")),
     ("endpoints", ["http://"], ("endpoint", "http://")),
     ("endpoints", ["http://[::1"], ("endpoint", "http://[::1")),
+    ("endpoints", ["http://jo:secret@collector/"], ("endpoint", "http://jo:secret@collector/")),
     ("attributes", {"Key": "value"}, ("attribute", "Key=value")),
 ]
 
@@ -27,16 +31,21 @@ async def observer(xapi: Xapi) -> str:
     return str(await xapi.Observer.create(WANTED))
 
 
+@pytest.fixture
+def traces(fresh: FreshHost) -> Traces:
+    return Traces(fresh)
+
+
 async def test_what_is_said_of_an_observer_is_kept(xapi: Xapi, observer: str, host: str) -> None:
     await xapi.Observer.set_hosts(observer, [host])
     await xapi.Observer.set_components(observer, ["xapi", "smapi"])
-    await xapi.Observer.set_endpoints(observer, ["bugtool", "https://collector.example:9411/api/v2/spans"])
+    await xapi.Observer.set_endpoints(observer, ["https://collector.example:9411/api/v2/spans"])
     await xapi.Observer.set_attributes(observer, {"site.name": "Berlin"})
     await xapi.Observer.set_enabled(observer, False)
 
     record = await xapi.Observer.get_record(observer)
     assert (record["hosts"], record["components"]) == ([host], ["xapi", "smapi"])
-    assert record["endpoints"] == ["bugtool", "https://collector.example:9411/api/v2/spans"]
+    assert record["endpoints"] == ["https://collector.example:9411/api/v2/spans"]
     assert (record["attributes"], record["enabled"]) == ({"site.name": "Berlin"}, False)
 
 
@@ -55,8 +64,69 @@ async def test_a_host_that_is_not_there_is_refused(xapi: Xapi, observer: str) ->
         await xapi.Observer.set_hosts(observer, ["OpaqueRef:gone"])
 
 
-async def test_none_can_be_enabled_as_long_as_nothing_is_traced(xapi: Xapi, observer: str) -> None:
-    with raises_api("NOT_IMPLEMENTED", "Observer.create"):
-        await xapi.Observer.create(WANTED | {"enabled": True})
-    with raises_api("NOT_IMPLEMENTED", "Observer.set_enabled"):
-        await xapi.Observer.set_enabled(observer, True)
+async def test_calls_are_traced_from_the_moment_it_is_enabled_until_it_is_not(
+    xapi: Xapi, observer: str, host: str, traces: Traces
+) -> None:
+    await xapi.Observer.set_endpoints(observer, ["bugtool"])
+    await xapi.host.get_uuid(host)
+    await xapi.Observer.set_enabled(observer, True)
+    await xapi.host.get_hostname(host)
+    await xapi.Observer.set_enabled(observer, False)
+    await xapi.host.get_name_label(host)
+
+    # What switches it off is itself not told: when it ends nobody listens any more.
+    assert [each["name"] for each in await traces.spans()] == ["host.get_hostname"]
+
+
+async def test_a_change_is_heeded_at_once(xapi: Xapi, host: str, traces: Traces) -> None:
+    observer = await traces.on(components=["smapi"])
+    await xapi.host.get_uuid(host)
+    await xapi.Observer.set_components(observer, [])
+    await xapi.Observer.set_attributes(observer, {"site.name": "Berlin"})
+    await xapi.host.get_hostname(host)
+    await xapi.Observer.set_hosts(observer, [host])
+    await xapi.Observer.destroy(observer)
+    await xapi.host.get_name_label(host)
+
+    told = {each["name"]: each["tags"].get("site.name") for each in await traces.spans()}
+    assert told == {
+        # Each ends when what it changed holds already.
+        "Observer.set_components": None,
+        "Observer.set_attributes": "Berlin",
+        "host.get_hostname": "Berlin",
+        "Observer.set_hosts": "Berlin",
+    }
+
+
+async def test_a_host_can_be_left_out_for_a_while(xapi: Xapi, host: str, traces: Traces) -> None:
+    observer = await traces.on()
+    await xapi.Observer.unregister(observer, host)
+    await xapi.Observer.set_attributes(observer, {"a.b": "c"})
+    await xapi.host.get_hostname(host)
+    await xapi.Observer.register(observer, host)
+    await xapi.host.get_uuid(host)
+
+    assert [each["name"] for each in await traces.spans()] == ["host.get_uuid"]
+
+
+@pytest.mark.parametrize("message", ["register", "unregister"])
+async def test_only_a_host_that_lives_can_be_told(xapi: Xapi, observer: str, message: str) -> None:
+    with raises_api("HOST_OFFLINE", "OpaqueRef:gone"):
+        await xapi.call(f"Observer.{message}", observer, "OpaqueRef:gone")
+
+
+@pytest.mark.parametrize(
+    ("message", "value"),
+    [
+        ("set_enabled", True), ("set_hosts", []), ("set_components", []), ("set_endpoints", []), ("set_attributes", {}),
+        ("register", "OpaqueRef:host"), ("unregister", "OpaqueRef:host"),
+    ],
+)  # fmt: skip
+async def test_whoever_runs_the_pool_does_not_switch_traces(
+    fresh: FreshHost, observer: str, message: str, value: Any
+) -> None:
+    operator = with_role(fresh, "pool-operator")
+
+    with pytest.raises(Exception, match=f"RBAC_PERMISSION_DENIED: observer.{message}"):
+        await operator.call(f"Observer.{message}", observer, value)
+    assert (await operator.Observer.get_record(observer))["enabled"] is False

@@ -36,6 +36,8 @@ from xapid.runtime.context import Context, Origin, Runtime
 from xapid.runtime.figures import CallFigures
 from xapid.runtime.logs import originator, task_name
 from xapid.runtime.tasks import TaskHandle
+from xapid.runtime.tracing.span import COMMIT, follow, part
+from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.store import Store, StoreFailed
 from xapid.wire.decode import TypeMismatch
 from xapid.wire.records import Members
@@ -106,6 +108,7 @@ class Dispatcher:
         self._result_text = result_text
         self._audit = audit
         self._figures: CallFigures = runtime.services["call_figures"]
+        self._tracer: Tracer = runtime.services["tracer"]
         self._extension = extension
         self._listed = [name for name, method in methods.items() if name == method.name and not method.own]
         self._background: set[asyncio.Task[Any]] = set()
@@ -122,7 +125,7 @@ class Dispatcher:
         prefix, name = "", request.method
         method = self.methods.get(name)
         if method is None:
-            prefix, name = _split(name)
+            prefix, name = split_prefix(name)
             method = self.methods.get(name)
             if method is None:
                 return self._unknown(prefix, name, request)
@@ -328,13 +331,18 @@ class Dispatcher:
         began, failed = perf_counter(), True
         try:
             value = await self._run(ctx, method, values)
-            await self.runtime.store.durable(ctx.until)
+            await (self._committed(ctx.until) if self._tracer.active else self.runtime.store.durable(ctx.until))
             failed = False
         except StoreFailed as error:
             raise not_recorded(str(error)) from error
         finally:
             self._figures.note(method.name, perf_counter() - began, failed=failed)
         return Answer(method.result, value)
+
+    async def _committed(self, generation: int) -> None:
+        if self._sink.durable < generation:
+            with part(COMMIT):
+                await self.runtime.store.durable(generation)
 
     async def _with_task(
         self, method: Method, session: SessionState | None, values: list[Any], request: Request
@@ -401,6 +409,8 @@ class Dispatcher:
         ctx.task.work = work
         self._background.add(work)
         work.add_done_callback(self._background.discard)
+        if self._tracer.active:
+            follow(work, ctx.task)
         return work
 
     async def stop(self) -> None:
@@ -448,7 +458,7 @@ _READERS = (
 """Beginnings of the messages that are answered while the disk is full."""
 
 
-def _split(method: str) -> tuple[str, str]:
+def split_prefix(method: str) -> tuple[str, str]:
     if method.startswith("Async."):
         return "Async.", method[6:]
     if method.startswith("InternalAsync."):

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,8 +99,9 @@ def ended(
     directory: Path | None = None,
     on_output: Callable[[bytes], None] | None = None,
     reads: bytes = b"",
+    environment: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Run a command to its end, whatever that is; it ``reads`` these bytes.
+    """Run a command to its end, whatever that is; it ``reads`` these bytes, and finds more in its environment.
 
     Raises Failed if it was cancelled, Unavailable if it took too long, and what subprocess raises if it cannot start.
     """
@@ -118,7 +119,7 @@ def ended(
             stderr=subprocess.PIPE,
             cwd=directory,
             start_new_session=True,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**os.environ, "LC_ALL": "C", **(environment or {})},
         )
     with process:
         cancellation.add(process)

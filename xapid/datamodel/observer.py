@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Observer(Object, roles=POOL_ADMIN, since="23.14.0", state="prototyped", constructor=True):
-    """What is to be traced of calls to the toolstack, and where the traces go; none can be enabled so far."""
+    """What is to be traced of calls to the toolstack, and where the traces go."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", state="prototyped")
     name_label: str = rw("", "The name, for people; need not be unique.", since="rio")
@@ -42,16 +42,18 @@ class Observer(Object, roles=POOL_ADMIN, since="23.14.0", state="prototyped", co
     enabled: bool = static(False, "Whether anything is traced.", state="prototyped")
 
     register = message(
-        "Meant to begin tracing on one host. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Begin tracing on one host what the observer says. Hosts do so by themselves; the hosts of a pool tell each other.",
         Param("self", ref("Observer"), "The observer."),
         Param("host", ref("host"), "The host."),
         hidden=True,
+        runs_on="host",
     )
     unregister = message(
-        "Meant to end tracing on one host. Not built yet: it answers NOT_IMPLEMENTED.",
+        "End tracing on one host, until the observer is registered there again or the daemon of the host starts anew.",
         Param("self", ref("Observer"), "The observer."),
         Param("host", ref("host"), "The host."),
         hidden=True,
+        runs_on="host",
     )
     set_hosts = message(
         "Say which hosts are traced.",
@@ -60,7 +62,7 @@ class Observer(Object, roles=POOL_ADMIN, since="23.14.0", state="prototyped", co
         state="prototyped",
     )
     set_enabled = message(
-        "Say whether anything is traced; true answers NOT_IMPLEMENTED so far.",
+        "Say whether anything is traced, from the next call on.",
         Param("self", ref("Observer"), "The observer."),
         Param("value", BOOL, "True to trace."),
         state="prototyped",
@@ -78,7 +80,9 @@ class Observer(Object, roles=POOL_ADMIN, since="23.14.0", state="prototyped", co
     set_endpoints = message(
         "Say where traces go.",
         Param("self", ref("Observer"), "The observer."),
-        Param("value", set_of(STRING), "Addresses of http or https, or bugtool for files on the host."),
+        Param(
+            "value", set_of(STRING), "Addresses of http or https without a password, or bugtool for files on the host."
+        ),
         state="prototyped",
     )
     set_components = message(

@@ -27,6 +27,7 @@ from xapid.http.reply import Reply, error_page
 from xapid.http.turns import Turns
 from xapid.runtime.context import Runtime
 from xapid.runtime.figures import BOUNDS, CallFigures
+from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.writer import Writer
 from xapid.wire.records import KEPT
 
@@ -59,6 +60,8 @@ class _Figures:
             failed.add_metric([method], each.failed)
         yield times
         yield failed
+        tracer: Tracer = self._runtime.services["tracer"]
+        yield _counter("xapid_trace_spans_lost", "Spans that endpoints of Observers did not take.", tracer.lost)
         yield _gauge("xapid_calls_waiting", "Calls that have been read and wait for their turn.", self._turns.waiting)
 
     def _store(self) -> Iterator[Metric]:

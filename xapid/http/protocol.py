@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Coroutine
 from enum import Enum, auto
 from functools import partial
 from operator import attrgetter
+from time import perf_counter
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -335,19 +336,19 @@ class HttpProtocol(asyncio.Protocol):
             self._answer_now(head, route, body)
         else:
             self._phase = REPLY
-            self._turns.wait(self._caller, partial(self._answer_in_turn, head, route, body))
+            self._turns.wait(self._caller, partial(self._answer_in_turn, head, route, body, perf_counter()))
 
-    def _answer_in_turn(self, head: Head, route: Route, body: bytes) -> None:
+    def _answer_in_turn(self, head: Head, route: Route, body: bytes, arrived: float) -> None:
         if self._phase is not CLOSED:
             self._phase = HEAD
-            self._answer_now(head, route, body)
+            self._answer_now(head, route, body, arrived)
             if self._phase is HEAD and (self._buffer or self.ended or self._reading_paused):
                 self._advance()
 
-    def _answer_now(self, head: Head, route: Route, body: bytes) -> None:
+    def _answer_now(self, head: Head, route: Route, body: bytes, arrived: float = 0.0) -> None:
         assert self._service.direct is not None
         request = Request(
-            head.method, head.path, head.query, head.headers, body, self._peer, head.version, self._caller
+            head.method, head.path, head.query, head.headers, body, self._peer, head.version, self._caller, arrived
         )
         try:
             answer = self._context.run(self._service.direct, request)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from xapid.api.dispatch import Answer, Dispatcher, Unsupported, not_recorded
 from xapid.api.dispatch import Request as Call
+from xapid.api.traced import traced
 from xapid.auth.callers import Callers
 from xapid.datamodel.errors import INTERNAL_ERROR, ApiError
 from xapid.datamodel.types import Type
@@ -19,6 +20,7 @@ from xapid.http.peer import Peer
 from xapid.http.reply import Headers, Held, Reply, error_page
 from xapid.http.service import Request
 from xapid.runtime.context import Origin
+from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.store import Sink, StoreFailed
 from xapid.wire import jsonrpc, xmlrpc
 from xapid.wire.jsonrpc import NoJsonForm
@@ -53,13 +55,14 @@ class Endpoint:
         self._sink = self._store.sink
         self._members = self._store.members
         self._callers: Callers = dispatcher.runtime.services["callers"]
+        self._tracer: Tracer = dispatcher.runtime.services["tracer"]
 
     def __call__(self, request: Request) -> Reply | Held | Awaitable[Reply]:
         if self._callers.enabled and not request.body.count(b"InternalAsync."):
             origin = _said(request.headers, request.peer).origin
             delay = self._callers.account(origin.user_agent, origin.address)
             if delay > 0:
-                return self._after(delay, request)
+                return self._after(delay, request._replace(arrived=request.arrived or time.perf_counter()))
         return self._answer(request)
 
     async def _after(self, delay: float, request: Request) -> Reply:
@@ -80,6 +83,8 @@ class Endpoint:
     def _call(self, method: str, params: list[Any], request: Request) -> Answer | Awaitable[Answer]:
         said = _said(request.headers, request.peer)
         call = Call(method, params, said.origin, said.task, said.parent, said.config, request.caller)
+        if self._tracer.active:
+            return traced(self._dispatcher, self._tracer, call, _traceparent(request.headers), request.arrived)
         return self._dispatcher.call(call)
 
     # XML-RPC
@@ -237,6 +242,12 @@ def _read(headers: Headers, peer: Peer) -> _Said:
             config.append((name.removeprefix(OTHER_CONFIG), value))
     origin = Origin(peer.address, agent, peer.trusted, originator, peer.certificates)
     return _Said(origin, task, parent, tuple(config))
+
+
+def _traceparent(headers: Headers) -> str:
+    """What a client says of its own trace; nothing, if it says two things."""
+    found = [value for name, value in headers if name == "traceparent"]
+    return found[0] if len(found) == 1 else ""
 
 
 # The heads of a client are alike, call after call.

@@ -53,6 +53,8 @@ class Request(NamedTuple):
     version: str
     caller: Caller | None = None
     """To be told who the session is that it belongs to."""
+    arrived: float = 0.0
+    """When it was read (``perf_counter``), if it had to wait since."""
 
 
 Direct = Callable[[Request], Reply | Held | Awaitable[Reply] | None]

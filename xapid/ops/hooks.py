@@ -10,6 +10,7 @@ from xapid.backends.programs.interface import ProgramDriver
 from xapid.datamodel import Host
 from xapid.datamodel.errors import XAPI_HOOK_FAILED
 from xapid.runtime.context import Context
+from xapid.runtime.tracing.span import handed_on
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ async def run_hooks(ctx: Context, event: str, *arguments: str, reason: str) -> N
     for name in await programs.call(ProgramDriver.names, event):
         hook = f"{event}/{name}"
         run = programs.saying((Failed, NotFound), partial(_cannot_run, hook, reason)).call
-        outcome = await run(ProgramDriver.run, event, name, (*arguments, "-reason", reason))
+        outcome = await run(ProgramDriver.run, event, name, (*arguments, "-reason", reason), "", handed_on())
         if outcome.status == IGNORED and not outcome.signal:
             log.warning("hook %s failed, which is passed over: %s", hook, outcome.stderr.strip())
         elif outcome.status or outcome.signal:

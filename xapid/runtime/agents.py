@@ -22,6 +22,7 @@ from xapid.backends.storage.interface import StorageDriver
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER, ApiError
 from xapid.runtime.agent_process import AgentProcess, Restarts
 from xapid.runtime.backend_errors import to_api_error
+from xapid.runtime.tracing.span import part
 from xapid.store.kill_point import KillPoint
 from xapid.store.store import Store
 
@@ -91,7 +92,8 @@ class Agent(ABC):
         limit = None if method in ENDLESS else self.spec.timeout
         name, key = method.__name__, subject(args)
         if key in self._left_running:
-            await self._wait_for_left(name, key)
+            with part("queue: back end"):
+                await self._wait_for_left(name, key)
         running = await self._begin(method, args, kwargs, limit)
         try:
             done, _ = await asyncio.wait({running.outcome}, timeout=limit)

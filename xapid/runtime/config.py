@@ -73,6 +73,26 @@ class AuditConfig:
 
 
 @dataclass(frozen=True)
+class TracingConfig:
+    """Traces of calls, which the Observers of the API switch on and off."""
+
+    folder: Path | None = setting(
+        None,
+        "Where the traces of Observers with the endpoint bugtool are written. Empty: traces in the state directory.",
+    )
+    file_size: int = setting(
+        2**20, "Bytes after which a file of traces is done with and the next one begun.", least=4096
+    )
+    total_size: int = setting(64 * 2**20, "Bytes of all these files; the oldest one goes.", least=4096)
+    days: float = setting(14.0, "Days after which such a file goes.", least=0.001)
+    interval: float = setting(1.0, "Seconds in which spans are gathered before they are written or sent.", least=0)
+    waiting: int = setting(
+        10_000, "Spans that may wait for a disk or a collector that is down or slow; the oldest one goes.", least=1
+    )
+    timeout: float = setting(10.0, "Seconds in which a collector must have taken a batch of spans.", least=0.1)
+
+
+@dataclass(frozen=True)
 class FirstStartConfig:
     """What is made when the daemon starts on an empty state directory. Without effect later."""
 
@@ -205,6 +225,7 @@ class Config:
     libvirt: LibvirtConfig = table(LibvirtConfig)
     log: LogConfig = table(LogConfig)
     audit: AuditConfig = table(AuditConfig)
+    tracing: TracingConfig = table(TracingConfig)
     first_start: FirstStartConfig = table(FirstStartConfig)
     product: ProductConfig = table(ProductConfig)
     guests: GuestsConfig = table(GuestsConfig)
@@ -230,6 +251,11 @@ class Config:
     def audit_log(self) -> Path:
         """The newest file of the audit log."""
         return self.state_dir / "audit.log"
+
+    @property
+    def traces(self) -> Path:
+        """The folder of files with traces."""
+        return self.tracing.folder or self.state_dir / "traces"
 
     @property
     def blobs(self) -> Path:

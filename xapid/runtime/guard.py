@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from xapid.datamodel.errors import OTHER_OPERATION_IN_PROGRESS
 from xapid.datamodel.types import Object
+from xapid.runtime.tracing.span import part
 from xapid.store.store import Store
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Guard:
         queue = self._waiting.setdefault(ref, OrderedDict())
         queue[future] = None
         try:
-            with task.cancellable():
+            with part("queue: operation"), task.cancellable():
                 async with asyncio.timeout(seconds):
                     await future
         except TimeoutError:

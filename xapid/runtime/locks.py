@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+
+from xapid.runtime.tracing.span import part
 
 
 class Locks:
@@ -24,7 +26,9 @@ class Locks:
             for name in sorted(set(names)):
                 stack.callback(self._drop, name)
                 self._users[name] = self._users.get(name, 0) + 1
-                await stack.enter_async_context(self._locks.setdefault(name, asyncio.Lock()))
+                lock = self._locks.setdefault(name, asyncio.Lock())
+                with part("queue: lock") if lock.locked() else nullcontext():
+                    await stack.enter_async_context(lock)
             yield
 
     def _drop(self, name: str) -> None:

@@ -110,6 +110,17 @@ def test_of_a_long_log_the_end_is_taken(machine: Linux, tmp_path: Path) -> None:
     assert found["system-logs/var/log/syslog"] == b"b" * MOST_OF_A_FILE
 
 
+def test_a_report_has_the_traces_of_calls(tmp_path: Path) -> None:
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    (traces / "xapi-1.ndjson").write_text("[]\n")
+    (traces / "passwords").write_text("root:...\n")
+
+    found = written(Linux(tmp_path / "root", run, str(traces)), tmp_path, "traces")
+
+    assert found == {"traces/xapi-1.ndjson": b"[]\n", "missing.txt": b""}
+
+
 def test_a_report_is_for_its_owner_and_replaces_nothing(machine: Linux, tmp_path: Path) -> None:
     written(machine, tmp_path)
 

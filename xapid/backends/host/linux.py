@@ -61,7 +61,9 @@ class Linux:
 
     info = DriverInfo("linux", "The machine by /proc and /sys")
 
-    def __init__(self, root: Path = Path("/"), run: Run = process.run) -> None:
+    def __init__(self, root: Path = Path("/"), run: Run = process.run, traces: str = "/var/lib/xapid/traces") -> None:
+        """``traces``: the folder of files with traces of calls."""
+        self._traces = Path(traces)
         self._tree = Tree(root)
         self._run = run
         self._clock = Clock(self._tree, run)
@@ -133,7 +135,7 @@ class Linux:
         return report.parts()
 
     def write_report(self, path: str, parts: tuple[str, ...], packed: Packed) -> None:
-        report.write(self._tree, self._run, path, parts, packed)
+        report.write(self._tree, self._run, path, parts, packed, self._traces)
 
     def send_report(self, url: str, proxy: str, parts: tuple[str, ...]) -> None:
         def write(path: str) -> None:

@@ -22,6 +22,8 @@ from xapid.backends.process import Run
 MIB = 1 << 20
 MOST_OF_A_FILE = 8 * MIB
 """Bytes; of a longer one the end is taken, which tells of what happened last."""
+TRACES = "traces"
+"""The part whose files do not lie where those of every machine do: their folder is a setting."""
 OWNER_ONLY = 0o600
 Add = Callable[[str, bytes], None]
 
@@ -89,6 +91,7 @@ SOURCES = (
         files="var/log/syslog var/log/messages var/log/kern.log var/log/daemon.log var/log/xapid*",
         commands=("journalctl --no-pager --lines=50000",),
     ),
+    _source(TRACES, Personal.yes, 64 * MIB),
     _source("host-crashdump-logs", Personal.no, 16 * MIB, wanted=False, files="var/crash/*/*.log var/crash/*/dmesg*"),
 )  # fmt: skip
 
@@ -97,7 +100,7 @@ def parts() -> tuple[ReportPart, ...]:
     return tuple(source.part for source in SOURCES)
 
 
-def write(tree: Tree, run: Run, path: str, wanted: Collection[str], packed: Packed) -> None:
+def write(tree: Tree, run: Run, path: str, wanted: Collection[str], packed: Packed, traces: Path) -> None:
     """What cannot be had is named in the report: no command is on every machine."""
     top = f"report-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     missing: list[str] = []
@@ -106,6 +109,9 @@ def write(tree: Tree, run: Run, path: str, wanted: Collection[str], packed: Pack
             folder = f"{top}/{source.part.key}"
             for name in _files(tree, source):
                 add(f"{folder}/{name}", _end_of(tree.root / name))
+            if source.part.key == TRACES:
+                for file in sorted(traces.glob("*.ndjson")):
+                    add(f"{folder}/{file.name}", _end_of(file))
             for command in source.commands:
                 try:
                     add(f"{folder}/{_file_name(command)}.out", run(shlex.split(command)).encode())

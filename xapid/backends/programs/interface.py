@@ -34,8 +34,15 @@ class ProgramDriver(Protocol):
     def names(self, folder: str) -> tuple[str, ...]:
         """The programs in a folder, in order: files that may be run."""
 
-    def run(self, folder: str, name: str, arguments: tuple[str, ...], reads: str = "") -> Outcome:
-        """Run a program to its end; ``reads`` is what it has to read.
+    def run(
+        self,
+        folder: str,
+        name: str,
+        arguments: tuple[str, ...],
+        reads: str = "",
+        environment: tuple[tuple[str, str], ...] = (),
+    ) -> Outcome:
+        """Run a program to its end; ``reads`` is what it has to read, ``environment`` what it finds besides ours.
 
         Raises NotFound, and Failed if it cannot be started.
         """

@@ -37,12 +37,21 @@ class Programs:
             return ()
         return tuple(name for name in found if self.exists(folder, name))
 
-    def run(self, folder: str, name: str, arguments: tuple[str, ...], reads: str = "") -> Outcome:
+    def run(
+        self,
+        folder: str,
+        name: str,
+        arguments: tuple[str, ...],
+        reads: str = "",
+        environment: tuple[tuple[str, str], ...] = (),
+    ) -> Outcome:
         if not self.exists(folder, name):
             raise NotFound(f"there is no program {name} in {self._directory / folder}")
         path = str(self._directory / folder / name)
         try:
-            done = process.ended([path, *arguments], timeout=process.LONGEST, reads=reads.encode())
+            done = process.ended(
+                [path, *arguments], timeout=process.LONGEST, reads=reads.encode(), environment=dict(environment)
+            )
         except (OSError, ValueError) as error:
             # It may not be run, is for another machine, or got what no command line can hold.
             raise Failed(f"{path}: {error}") from error

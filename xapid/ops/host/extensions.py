@@ -14,6 +14,7 @@ from xapid.datamodel import Host
 from xapid.datamodel.errors import INTERNAL_ERROR, MESSAGE_METHOD_UNKNOWN, OtherError
 from xapid.datamodel.types import ANY, DateTime
 from xapid.runtime.context import Context
+from xapid.runtime.tracing.span import handed_on
 from xapid.wire.raw import RawDate
 from xapid.wire.xml_values import escaped, xml_encoder
 
@@ -53,7 +54,9 @@ async def run(ctx: Context, host: Host, name: str, params: list[Any]) -> Any:
         .saying(Failed, lambda error: _broken(ctx, name, "cannot be run", "", error.message))
     )
     with ctx.task.cancellable():
-        outcome = await programs.call(ProgramDriver.run, EXTENSIONS, name, ("--xmlrpc",), _spelled(name, params))
+        outcome = await programs.call(
+            ProgramDriver.run, EXTENSIONS, name, ("--xmlrpc",), _spelled(name, params), handed_on()
+        )
     return _answer(ctx, name, outcome)
 
 

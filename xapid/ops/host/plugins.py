@@ -15,6 +15,7 @@ from xapid.datamodel.errors import (
     OtherError,
 )
 from xapid.runtime.context import Context
+from xapid.runtime.tracing.span import handed_on
 
 
 async def call_plugin(ctx: Context, host: Host, plugin: str, fn: str, args: dict[str, str]) -> str:
@@ -26,7 +27,7 @@ async def call_plugin(ctx: Context, host: Host, plugin: str, fn: str, args: dict
         .saying(Failed, lambda error: XENAPI_PLUGIN_FAILURE("non-zero exit", "", error.message))
     )
     with ctx.task.cancellable():
-        outcome = await programs.call(ProgramDriver.run, PLUGINS, plugin, (call,))
+        outcome = await programs.call(ProgramDriver.run, PLUGINS, plugin, (call,), "", handed_on())
     return _answer(outcome)
 
 
