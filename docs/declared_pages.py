@@ -166,7 +166,8 @@ def _message(message: MessageSpec) -> list[str]:
     if message.result_doc:
         body.append(f"Answer: {_text(message.result_doc)}")
     roles = roles_of(message)
-    allowed = f"{_least(roles)} and above" if roles else "the local superuser only"
+    least = "everybody" if message.owner == Own.spec.name else "the local superuser only"
+    allowed = f"{_least(roles)} and above" if roles else least
     body.append(f"Allowed to: {allowed}." if message.session else "Needs no session.")
     if message.errors:
         body.append("Errors: " + ", ".join(_error_link(each) for each in message.errors) + ".")

@@ -41,6 +41,7 @@ from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import CLASSES, NULL
 from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, started
 from xapid.http.application import build_service
+from xapid.http.audited import Uses
 from xapid.http.authentication import Authentication
 from xapid.http.handed_over import HandedOver
 from xapid.http.listeners import ListenerConfig, ListenError, Listeners
@@ -380,7 +381,10 @@ async def look_at_devices(runtime: Runtime) -> None:
 
 def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Service:
     limits = runtime.config.limits
-    authentication = Authentication(runtime.services["sessions"], runtime.services["admission"])
+    audit: AuditLog = runtime.services["audit"]
+    authentication = Authentication(
+        runtime.services["sessions"], runtime.services["admission"], Uses(audit.note, runtime.clock.now)
+    )
     bounds = Limits(
         tcp_head=limits.tcp_head,
         unix_head=limits.unix_head,
@@ -390,7 +394,6 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         tcp_connections=limits.tcp_connections,
         unix_connections=limits.unix_connections,
     )
-    audit: AuditLog = runtime.services["audit"]
     writing = Writing()
     return build_service(
         runtime.store,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.xapi import Xapi
 from xapid.auth.sessions import Sessions
 from xapid.datamodel import errors as codes
 from xapid.rules.explanation import explain
+from xapid.runtime.logs import JsonFormatter
 
 
 async def explained(xapi: Xapi, ref: str, operation: str) -> dict[str, Any]:
@@ -197,9 +199,30 @@ async def test_the_log_says_the_same_of_a_call_that_was_refused(
     vm = await workshop.vm()
     caplog.set_level(logging.INFO, "xapid.api.dispatch")
 
+    caplog.handler.setFormatter(JsonFormatter())
+
     with raises_api("VM_BAD_POWER_STATE", vm, "running", "halted"):
         await workshop.xapi.VM.pause(vm)
 
-    (line,) = [record.getMessage() for record in caplog.records if "VM.pause" in record.getMessage()]
-    assert "It is halted, and would have to be running." in line
-    assert f"VM.start ({vm})" in line
+    (line,) = [json.loads(each) for each in caplog.text.splitlines() if "VM.pause" in each]
+    assert "It is halted, and would have to be running." in line["message"]
+    assert f"To clear it: VM.start ({vm})" in line["message"]
+    assert line["object"] == f"VM {await workshop.xapi.VM.get_uuid(vm)}"
+
+
+async def test_of_what_nobody_knows_how_to_clear_the_log_says_nothing(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pool,) = await workshop.xapi.pool.get_all()
+    caplog.set_level(logging.INFO, "xapid.api.dispatch")
+
+    with raises_api("AUTH_UNKNOWN_TYPE", "LDAP"):
+        await workshop.xapi.pool.enable_external_auth(pool, {}, "x", "LDAP")
+
+    assert caplog.records[-1].getMessage().endswith("There are no directories of this type; PAM is one. Type: LDAP.")
+
+
+async def test_of_several_states_that_would_do_it_is_said_that_one_is_enough(workshop: Workshop) -> None:
+    told = await workshop.xapi.xapid.explain(await workshop.vm(), "hard_shutdown")
+
+    assert told["reason"].endswith("It is halted, and would have to be paused, suspended or running.")

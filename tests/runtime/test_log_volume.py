@@ -16,7 +16,17 @@ import pytest
 from xapid.runtime import logs
 from xapid.runtime.config import LogConfig
 from xapid.runtime.journal import JournalHandler, encoded, is_connected
-from xapid.runtime.logs import BURST, LONGEST, REMEMBERED, REPEATED, Bounded, JournalFormatter, originator, task_name
+from xapid.runtime.logs import (
+    BURST,
+    LONGEST,
+    REMEMBERED,
+    REPEATED,
+    About,
+    Bounded,
+    JournalFormatter,
+    originator,
+    task_name,
+)
 
 
 class Heard(logging.Handler):
@@ -174,10 +184,9 @@ def test_a_journal_that_does_not_read_holds_nobody_up(
 
 def test_an_entry_names_its_task_and_cannot_forge_fields(journal: tuple[socket.socket, JournalHandler]) -> None:
     listening, handler = journal
-    tokens = task_name.set("VM.start OpaqueRef:1"), originator.set("me\nPRIORITY=0")
-    handler.handle(logging.LogRecord("xapid.test", logging.ERROR, __file__, 1, "a\nPRIORITY=0", (), None))
-    task_name.reset(tokens[0])
-    originator.reset(tokens[1])
+    context = contextvars.Context()
+    context.run(About("VM.start OpaqueRef:1", "VM a-uuid", "me\nPRIORITY=0").set)
+    context.run(handler.handle, logging.LogRecord("xapid.test", logging.ERROR, __file__, 1, "a\nPRIORITY=0", (), None))
 
     entry = dict(line.split("=", 1) for line in listening.recv(65536).decode().splitlines())
 
@@ -187,6 +196,7 @@ def test_an_entry_names_its_task_and_cannot_forge_fields(journal: tuple[socket.s
         "SYSLOG_IDENTIFIER": "xapid",
         "XAPID_LOGGER": "xapid.test",
         "XAPID_TASK": "VM.start OpaqueRef:1",
+        "XAPID_OBJECT": "VM a-uuid",
         "XAPID_ORIGINATOR": r"me\nPRIORITY=0",
     }
 

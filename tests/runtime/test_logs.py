@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 import sys
 
 import pytest
 
-from xapid.runtime.logs import LONGEST, Formatter, JournalFormatter, JsonFormatter, originator, task_name
+from xapid.runtime.logs import LONGEST, About, Formatter, JournalFormatter, JsonFormatter, originator
 
 
 def record(text: str, *args: object, failed: bool = False) -> logging.LogRecord:
@@ -39,13 +40,16 @@ def test_a_text_stays_in_its_line(text: str, shown: str) -> None:
 
 
 def test_who_a_line_is_about_cannot_break_it_either() -> None:
-    tokens = task_name.set("VM.start OpaqueRef:1"), originator.set("evil\nroot")
+    line = about("VM.start OpaqueRef:1", "VM a-uuid", "evil\nroot").run(Formatter().format, record("done"))
 
-    line = Formatter().format(record("done"))
+    assert line.endswith(r"[VM.start OpaqueRef:1] <VM a-uuid> (evil\nroot) done")
 
-    task_name.reset(tokens[0])
-    originator.reset(tokens[1])
-    assert line.endswith(r"[VM.start OpaqueRef:1] (evil\nroot) done")
+
+def about(task: str, named: str, whose: str) -> contextvars.Context:
+    """Where code runs for a task, about an object, on somebody's behalf."""
+    context = contextvars.Context()
+    context.run(About(task, named, whose).set)
+    return context
 
 
 def test_a_traceback_is_indented_so_that_none_of_its_lines_passes_for_one_of_ours() -> None:
@@ -67,7 +71,15 @@ def test_in_json_a_line_is_an_object() -> None:
 
     assert found["message"] == r"a\nb c"
     assert (found["level"], found["logger"]) == ("warning", "xapid.test")
+    assert not {"task", "object", "originator"} & set(found)
     assert "ValueError" in found["traceback"]
+
+
+def test_in_json_task_object_and_originator_are_members() -> None:
+    line = about("VM.start OpaqueRef:1", "VM a-uuid", "me").run(JsonFormatter().format, record("done"))
+
+    found = json.loads(line)
+    assert [found[name] for name in ("task", "object", "originator")] == ["VM.start OpaqueRef:1", "VM a-uuid", "me"]
 
 
 @pytest.mark.parametrize("formatter", [Formatter(), JsonFormatter(), JournalFormatter()])

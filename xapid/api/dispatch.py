@@ -13,7 +13,7 @@ from xapid.api.audited import entry_of
 from xapid.api.methods import Method, Run
 from xapid.auth.audit import Entry
 from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
-from xapid.auth.sessions import Sessions, SessionState
+from xapid.auth.sessions import Sessions, SessionState, track_id_of
 from xapid.datamodel import Host, Session, Task
 from xapid.datamodel.errors import (
     HOST_OFFLINE,
@@ -34,7 +34,7 @@ from xapid.rules.explanation import explain
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context, Origin, Runtime
 from xapid.runtime.figures import CallFigures
-from xapid.runtime.logs import originator, task_name
+from xapid.runtime.logs import object_name, originator, task_name
 from xapid.runtime.tasks import TaskHandle
 from xapid.runtime.tracing.span import COMMIT, follow, part
 from xapid.runtime.tracing.tracer import Tracer
@@ -298,6 +298,7 @@ class Dispatcher:
         task_name.set(f"{method.name} {ctx.task.ref}")
         whose = ctx.session
         originator.set(f"{whose.originator or whose.user} {whose.track_id}" if whose is not None else "")
+        object_name.set("")
         if not method.waits:
             return self._run_plain(ctx, method, values)
         if method.audited and self._audit is not None:
@@ -307,6 +308,8 @@ class Dispatcher:
 
     async def _awaited(self, ctx: Context, method: Method, values: list[Any]) -> Any:
         run = self._checked(ctx, method, values)
+        if values and isinstance(values[0], Object):
+            object_name.set(_named(values[0]))
         try:
             return await run(ctx, *values)
         except ApiError as error:
@@ -325,7 +328,8 @@ class Dispatcher:
         about = values[0] if values else None
         if isinstance(about, Object) and log.isEnabledFor(logging.INFO):
             why = explain(self.runtime.store, about, method.spec.name, error)
-            log.info("%s was refused: %s: %s To clear it: %s", method.name, error, why.reason, why.clear or "not known")
+            clear = f" To clear it: {why.clear}" if why.clear else ""
+            log.info("%s was refused: %s: %s%s", method.name, error, why.reason, clear)
 
     async def _finish(self, ctx: Context, method: Method, values: list[Any]) -> Answer:
         began, failed = perf_counter(), True
@@ -449,6 +453,12 @@ class Dispatcher:
                 raise
             except Exception as error:
                 raise unforeseen(name, error) from error
+
+
+def _named(row: Object) -> str:
+    """How the log names an object."""
+    known = track_id_of(row.ref) if isinstance(row, Session) else row.__dict__.get("uuid") or row.ref
+    return f"{row.spec.name} {known}"
 
 
 _READERS = (

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from xapid.auth.client_certificates import ClientCertificates
 from xapid.auth.directory import NAME, Directory, DirectoryFailed, NotKnown, WrongPassword, is_barred
-from xapid.auth.failed_logins import Client, FailedLogins
+from xapid.auth.failed_logins import LONGEST, Client, FailedLogins
 from xapid.auth.login import SUPERUSER, Login
 from xapid.auth.pool_secret import PoolSecret
 from xapid.auth.sessions import Sessions, SessionState
@@ -103,8 +103,9 @@ class Admission:
         """
         try:
             return await self._by_password(user, password, source, originator)
-        except ApiError:
+        except ApiError as error:
             self.failed.note(Client(user, originator, user_agent, source), self._clock.now())
+            log.info("a login of %s from %s was refused: %s", user[:LONGEST], source, error.code)
             raise
 
     async def _by_password(self, user: str, password: str, source: str, originator: str) -> SessionState:

@@ -3,7 +3,7 @@
 A line has the form of the original's, so that what reads those reads ours:
 ``[20261127T08:20:30.123Z|audit|HOST|TASK|ORIGINATOR|audit] ('trackid=...' 'SUBJECT' 'USER' 'ALLOWED' 'OK' 'API'
 'VM.start' (('vm' 'NAME' 'UUID' 'OpaqueRef:...')))``. Values of parameters are not written, only which objects were
-meant: so no secret ever gets here.
+meant: so no secret ever gets here. Of a handler beside the calls stands ``'HTTP' 'http/connect_console'``.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def line(entry: Entry, host: str) -> str:
     """How an entry is written."""
     moment = time.strftime("%Y%m%dT%H:%M:%S", time.gmtime(entry.moment)) + f".{int(entry.moment % 1 * 1000):03d}Z"
     head = "|".join(_plain(each).replace("|", "/") for each in (host, entry.task, entry.originator))
-    said = (entry.track_id, entry.subject, entry.user, entry.decision, entry.outcome, "API", entry.call)
+    kind = "HTTP" if entry.call.startswith("http/") else "API"
+    said = (entry.track_id, entry.subject, entry.user, entry.decision, entry.outcome, kind, entry.call)
     about = " ".join(f"({' '.join(map(_quoted, _shown(each)))})" for each in entry.about)
     return f"[{moment}|audit|{head}|audit] ({' '.join(map(_quoted, said))} ({about}))\n"
 

@@ -1451,7 +1451,7 @@ class AUTH_ALREADY_ENABLED(ApiError):
 
 
 class AUTH_UNKNOWN_TYPE(ApiError):
-    """Directories of this type are not known; AD is."""
+    """There are no directories of this type; PAM is one."""
 
     params = ("type",)
 

@@ -6,13 +6,19 @@ from xapid.datamodel.types import STRING, STRING_MAP, Object, Param, message
 
 
 class Own(Object, name="xapid", in_db=False, listed=False, events=False, registered=False):
-    """What this daemon offers beside the API. Everybody may call it, and no role names it."""
+    """What this daemon offers beside the API. Whoever is logged in may call it; ``system.listMethods`` is silent."""
 
     explain = message(
         "Say whether an operation would be refused now, and if so what stands in its way and which call would clear it.",
         Param("ref", STRING, "A reference of the object that the operation is about."),
         Param("operation", STRING, "A value of its allowed_operations, such as start or snapshot."),
         result=STRING_MAP,
+        result_doc=(
+            "``allowed``, true or false. If false, ``error`` and ``parameters``, as the call would answer; ``reason``, "
+            "in words; ``class``, ``ref``, ``uuid`` and ``name_label`` of what stands in the way; ``clear``, the calls "
+            "that would clear it, if any are known. If a task is at work there, ``task``, ``task_uuid``, "
+            "``task_name_label``, ``task_progress`` from 0 to 1, and ``task_age`` in seconds."
+        ),
         has_async=False,
         hidden=True,
     )

@@ -12,8 +12,10 @@ from urllib.parse import parse_qsl, unquote
 from starlette.types import Scope
 
 from xapid.auth.admission import Admission
+from xapid.auth.audit import Meant
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel.errors import SESSION_INVALID, ApiError
+from xapid.http.audited import Uses
 from xapid.http.exchange import PEER
 from xapid.http.peer import Peer
 from xapid.http.reply import Reply, error_page, unauthorized
@@ -43,9 +45,10 @@ class Parameters:
 class Authentication:
     """Finds the session that a request belongs to, or makes one that lasts as long as the request."""
 
-    def __init__(self, sessions: Sessions, admission: Admission) -> None:
+    def __init__(self, sessions: Sessions, admission: Admission, uses: Uses) -> None:
         self._sessions = sessions
         self._admission = admission
+        self._uses = uses
 
     @asynccontextmanager
     async def session(self, scope: Scope, parameters: Parameters, realm: str) -> AsyncIterator[SessionState]:
@@ -67,11 +70,24 @@ class Authentication:
                 self._sessions.end(state.ref)
 
     @asynccontextmanager
-    async def permitted(self, scope: Scope, parameters: Parameters, action: str) -> AsyncIterator[SessionState]:
-        """The same, of who may use the action. Raises Refused (401, 403)."""
+    async def permitted(
+        self, scope: Scope, parameters: Parameters, action: str, outcome: str = "OK"
+    ) -> AsyncIterator[SessionState]:
+        """The same, of who may use the action. Raises Refused (401, 403). ``outcome``: for the audit log."""
         async with self.session(scope, parameters, action) as session:
-            permit(session, action)
+            self.permit(session, action)
+            self.used(session, action, outcome)
             yield session
+
+    def permit(self, session: SessionState, action: str) -> None:
+        """Raises Refused (403) for a session that may not use the action (``connect_console``)."""
+        if not session.may(f"http/{action}"):
+            self._uses.denied(session, action)
+            raise Refused(error_page(403))
+
+    def used(self, session: SessionState, action: str, outcome: str = "OK", about: tuple[Meant, ...] = ()) -> None:
+        """Have the audit log say that a session uses an action. ``about``: on which objects."""
+        self._uses.permitted(session, action, outcome, about)
 
     def _by_reference(self, reference: str) -> SessionState:
         try:
@@ -84,7 +100,7 @@ class Authentication:
             found = self._sessions.find(reference) if reference is not None else None
             return found or self._sessions.start("root", "Unix socket", superuser=True, local=True)
         header = parameters.headers.get("authorization", "")
-        agent = parameters.headers.get("user-agent", "") or "unknown client"
+        agent, user = parameters.headers.get("user-agent", "") or "unknown client", ""
         secret = parameters.get("pool_secret")
         try:
             if secret is not None:
@@ -97,6 +113,8 @@ class Authentication:
             originator = f"{agent} using Basic auth"
             return await self._admission.by_password(user, password, peer.address, originator, agent)
         except ApiError as error:
+            # Only of who gave a password or secret, and had to wait: others could fill the log.
+            self._uses.refused(realm, user, agent, error.code)
             raise Refused(unauthorized(realm)) from error
 
 
@@ -119,9 +137,3 @@ def basic_credentials(header: str, realm: str) -> tuple[str, str]:
     except (ValueError, binascii.Error) as error:
         raise Refused(unauthorized(realm)) from error
     return user, password
-
-
-def permit(session: SessionState, action: str) -> None:
-    """Raises Refused (403) for a session that may not use the action (``connect_console``)."""
-    if not session.may(f"http/{action}"):
-        raise Refused(error_page(403))

@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
+from xapid.auth.audit import Meant
 from xapid.auth.sessions import SessionState
 from xapid.backends.domain.interface import Endpoint
 from xapid.datamodel import VM, Console
 from xapid.datamodel.console import ConsoleProtocol
 from xapid.datamodel.types import Object
 from xapid.datamodel.vm import VmPowerState
-from xapid.http.authentication import Authentication, Parameters, Refused, permit
+from xapid.http.authentication import Authentication, Parameters, Refused
 from xapid.http.exchange import RAW
 from xapid.http.raw import RawStream
 from xapid.http.reply import error_page
@@ -40,21 +41,22 @@ class ConsoleHandler:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = Parameters(scope)
         async with self._authentication.session(scope, parameters, "connect_console") as session:
-            endpoint = self._find(session, parameters)
+            vm, endpoint = self._find(session, parameters)
             reader, writer = await _opened(endpoint)
+            self._authentication.used(session, "connect_console", about=(Meant("vm", vm),))
             try:
                 await carry(scope["extensions"][RAW](), reader, writer)
             finally:
                 writer.close()
 
-    def _find(self, session: SessionState, parameters: Parameters) -> Endpoint:
+    def _find(self, session: SessionState, parameters: Parameters) -> tuple[VM, Endpoint]:
         console = self._console(parameters)
         vm = self._store.find(VM, console.VM) if console is not None else None
         if console is None or vm is None:
             raise Refused(error_page(500))
-        permit(session, "connect_console")
+        self._authentication.permit(session, "connect_console")
         if vm.is_control_domain:
-            permit(session, "connect_console/host_console")
+            self._authentication.permit(session, "connect_console/host_console")
         if vm.power_state is not VmPowerState.Running and vm.power_state is not VmPowerState.Paused:
             raise Refused(error_page(500))
         if not console.location:
@@ -62,7 +64,7 @@ class ConsoleHandler:
         endpoint = self._endpoint(console.ref)
         if endpoint is None:
             raise Refused(error_page(500))
-        return endpoint
+        return vm, endpoint
 
     def _console(self, parameters: Parameters) -> Console | None:
         found: Object | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from xapid.datamodel import SR, VM, Blob, Pool
+from xapid.datamodel.errors import NOT_IMPLEMENTED
 from xapid.datamodel.http_actions import HttpAction
 from xapid.datamodel.types import Object
 from xapid.http.authentication import Authentication, Parameters
@@ -41,7 +42,7 @@ class Unbuilt:
     async def _reply(self, scope: Scope) -> Reply:
         parameters, name = Parameters(scope), self._action.name
         if self._action.roles and name != "post_cli":
-            async with self._authentication.permitted(scope, parameters, name):
+            async with self._authentication.permitted(scope, parameters, name, NOT_IMPLEMENTED.__name__):
                 pass
         if name in FIGURES or name == "post_services":
             return NOT_THERE

@@ -145,9 +145,13 @@ def _wrong_power_state(case: Case) -> Advice:
     ref, expected, actual = case.error.args
     wanted = [each.strip() for each in expected.replace(";", ",").lower().split(",")]
     ways = [f"{TOWARDS[actual.lower(), each]} ({ref})" for each in wanted if (actual.lower(), each) in TOWARDS]
-    return Advice(
-        "; or ".join(ways), next(case.found(ref), None), None, f"It is {actual}, and would have to be {expected}."
-    )
+    detail = f"It is {actual}, and would have to be {_either(wanted)}."
+    return Advice("; or ".join(ways), next(case.found(ref), None), None, detail)
+
+
+def _either(words: list[str]) -> str:
+    """In words which of several will do."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 # Disks and drives

@@ -58,8 +58,8 @@ class LogConfig:
     level: LogLevel = setting(LogLevel.info, "Least severity: debug, info, warning or error.", flag="LEVEL")
     format: LogFormat = setting(
         LogFormat.text,
-        "Either text, for people, or json, one object a line, for programs. Text goes to systemd's journal with task "
-        "and originator as fields, where that takes the standard error output.",
+        "Either text, for people, or json, one object a line, for programs. Text goes to systemd's journal with task, "
+        "object and originator as fields, where that takes the standard error output.",
     )
     rate: int = setting(500, "Lines a second; what is more is counted and left out. 0: any number.", least=0)
 

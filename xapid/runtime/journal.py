@@ -1,4 +1,4 @@
-"""The log into systemd's journal: each line with its task and originator as fields that journalctl can look for.
+"""The log into systemd's journal: each line with task, object and originator as fields that journalctl can look for.
 
 By the journal's native protocol (systemd, "Native Journal Protocol"): one datagram an entry.
 """

@@ -1,4 +1,4 @@
-"""The log: lines that name task and session, as text or JSON, on the standard error output."""
+"""The log: lines that name task, object and session, as text or JSON, on the standard error output."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from xapid.runtime.config import LogConfig, LogFormat
 from xapid.runtime.journal import JournalHandler, is_connected
 
 task_name: contextvars.ContextVar[str] = contextvars.ContextVar("task_name", default="")
 """The task or call that this code runs for."""
+object_name: contextvars.ContextVar[str] = contextvars.ContextVar("object_name", default="")
+"""The object that the call is about: its class and uuid."""
 originator: contextvars.ContextVar[str] = contextvars.ContextVar("originator", default="")
 """On whose behalf: the session by its track id, and where it comes from."""
 
@@ -54,11 +57,12 @@ def traceback_of(formatter: logging.Formatter, record: logging.LogRecord) -> lis
 
 
 class Formatter(logging.Formatter):
-    """``2026-11-25T23:11:54.123Z INFO xapid.main [task] (originator) text``; a traceback follows, indented."""
+    """``2026-11-25T23:11:54.123Z INFO xapid.main [task] <object> (originator) text``; a traceback follows, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         about = [f"[{task_name.get()}]"] if task_name.get() else []
+        about += [f"<{object_name.get()}>"] if object_name.get() else []
         about += [f"({originator.get()})"] if originator.get() else []
         lines = [one_line(" ".join([moment, record.levelname, record.name, *about, record.getMessage()]))]
         if record.exc_info:
@@ -76,6 +80,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": one_line(record.getMessage()),
             "task": one_line(task_name.get()),
+            "object": one_line(object_name.get()),
             "originator": one_line(originator.get()),
         }
         if record.exc_info:
@@ -88,21 +93,39 @@ class JournalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.XAPID_TASK, record.XAPID_ORIGINATOR = one_line(task_name.get()), one_line(originator.get())
+        record.XAPID_OBJECT = one_line(object_name.get())
         lines = [one_line(f"{record.name}: {record.getMessage()}")]
         if record.exc_info:
             lines += traceback_of(self, record)
         return "\n".join(lines)
 
 
+class About(NamedTuple):
+    """What a line tells beside its text."""
+
+    task: str = ""
+    object: str = ""
+    originator: str = ""
+
+    @classmethod
+    def now(cls) -> About:
+        return cls(*(each.get()[:LONGEST] for each in (task_name, object_name, originator)))
+
+    def set(self) -> None:
+        task_name.set(self.task)
+        object_name.set(self.object)
+        originator.set(self.originator)
+
+
 class Repeat:
     """A text that was logged a while ago, and again and again since."""
 
-    __slots__ = ("again", "began", "level", "name", "originator", "task", "text")
+    __slots__ = ("about", "again", "began", "level", "name", "text")
 
     def __init__(self, record: logging.LogRecord, text: str, began: float) -> None:
         # Not the record, whose arguments may be as long as calls.
         self.name, self.level, self.text = record.name, record.levelno, text
-        self.task, self.originator = task_name.get()[:LONGEST], originator.get()[:LONGEST]
+        self.about = About.now()
         self.began = began
         self.again = 0
 
@@ -165,18 +188,17 @@ class Bounded(logging.Handler):
         if repeat.again:
             text = f"{repeat.text} (and {repeat.again} times more)"
             # On behalf of who was told of first, whoever is at work now.
-            self._say(_note(repeat.name, repeat.level, text), repeat.task, repeat.originator)
+            self._say(_note(repeat.name, repeat.level, text), repeat.about)
 
     def _tell_left_out(self) -> None:
         if self._left_out:
             text = f"{self._left_out} lines of the log were left out: there were more than {self._rate} a second"
             self._left_out = 0
-            self._say(_note(__name__, logging.WARNING, text), "", "")
+            self._say(_note(__name__, logging.WARNING, text), About())
 
-    def _say(self, note: logging.LogRecord, task: str, whose: str) -> None:
+    def _say(self, note: logging.LogRecord, about: About) -> None:
         def say() -> None:
-            task_name.set(task)
-            originator.set(whose)
+            about.set()
             self._target.handle(note)
 
         contextvars.Context().run(say)
