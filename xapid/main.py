@@ -49,6 +49,7 @@ from xapid.http.metrics import daemon_figures
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
 from xapid.http.system_status import LogsHandler, SystemStatusHandler, Writing
+from xapid.observe.anti_affinity import AntiAffinityWatch
 from xapid.observe.certificate_expiry import CertificateExpiry
 from xapid.observe.certificate_files import CertificateFiles
 from xapid.observe.domains import DomainWatch
@@ -435,9 +436,10 @@ async def keep_house(runtime: Runtime, certificate: Path) -> None:
     """Remove what goes with time, and show clients that we are here."""
     collector = Collector(runtime, runtime.services["sessions"])
     files = CertificateFiles(runtime, certificate)
-    expiry, failed = CertificateExpiry(runtime), FailedLoginWatch(runtime)
+    expiry, failed, groups = CertificateExpiry(runtime), FailedLoginWatch(runtime), AntiAffinityWatch(runtime)
+    looks = (collector.collect, files.look, expiry.look, failed.look, groups.look, partial(heartbeat, runtime.store))
     while True:
-        for look in (collector.collect, files.look, expiry.look, failed.look, partial(heartbeat, runtime.store)):
+        for look in looks:
             with _going_on("housekeeping failed"):
                 look()
         await asyncio.sleep(EVERY)
