@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import FreshHost
-from tests.machines import Workshop
+from tests.machines import Workshop, raises_api
 from tests.xapi import Xapi
+from xapid.auth.sessions import Sessions
 from xapid.datamodel import Network
 from xapid.datamodel.errors import (
     EVENT_FROM_TOKEN_PARSE_FAILURE,
@@ -19,6 +20,7 @@ from xapid.datamodel.errors import (
     SESSION_INVALID,
     SESSION_NOT_REGISTERED,
 )
+from xapid.ops.event import log
 from xapid.ops.event.log import KEPT, heartbeat
 from xapid.store.feed import DELETIONS_KEPT
 
@@ -417,6 +419,19 @@ async def test_next_waits_for_what_was_registered(fresh: FreshHost) -> None:
     ref = await network(xapi)
 
     assert told(await asyncio.wait_for(work, PATIENCE)) == [("network", "add", ref)]
+
+
+async def test_what_is_registered_is_bounded(fresh: FreshHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "REGISTRATIONS", 3)
+    sessions: Sessions = fresh.runtime.services["sessions"]
+    await fresh.xapi.event.register(["network", "NETWORK", "vm/OpaqueRef:1", "no class", "vm/" + "x" * 10_000])
+
+    with raises_api("INVALID_VALUE", "classes", "more than 3 are registered"):
+        await fresh.xapi.event.register(["host"])
+
+    state = sessions.find(fresh.xapi.session)
+    assert state is not None and state.registrations is not None
+    assert list(state.registrations) == ["network", "NETWORK", "vm/OpaqueRef:1"]
 
 
 async def test_who_registered_for_nothing_waits(fresh: FreshHost) -> None:

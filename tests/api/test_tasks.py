@@ -15,6 +15,7 @@ from xapid.auth.sessions import Sessions
 from xapid.datamodel.errors import (
     HANDLE_INVALID,
     INTERNAL_ERROR,
+    INVALID_VALUE,
     MAP_DUPLICATE_KEY,
     MESSAGE_METHOD_UNKNOWN,
     MESSAGE_PARAMETER_COUNT_MISMATCH,
@@ -25,6 +26,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.implicit import all_messages
 from xapid.datamodel.types import DateTime, RefType
 from xapid.observe.garbage import TASK_KEPT, TASK_STALE, TASKS_KEPT, Collector
+from xapid.runtime import tasks_kept, texts
 
 NULL = "OpaqueRef:NULL"
 NOBODY = "OpaqueRef:00000000-0000-0000-0000-000000000000"
@@ -348,6 +350,63 @@ async def test_a_request_may_run_in_a_task_which_it_does_not_end(xapi: Xapi, wor
 
     assert await xapi.VM.get_power_state(vm) == "Running"
     assert await xapi.task.get_status(task) == "pending"
+
+
+async def test_nobody_runs_anything_in_or_below_the_task_of_another(fresh: FreshHost) -> None:
+    """Else what is under way there could be cancelled no more, or shows steps that are none of its own."""
+    task = await fresh.xapi.task.create("mine", "")
+    reader, another = await somebody(fresh, "read-only"), await somebody(fresh, "read-only", user="another")
+    theirs = await another.task.create("theirs", "")
+    (host,) = await fresh.xapi.host.get_all()
+
+    for header, method in (("task-id", "host.compute_free_memory"), ("subtask-of", "Async.host.compute_free_memory")):
+        for foreign in (task, theirs):
+            reader.headers = ((header, foreign),)
+            with pytest.raises(RBAC_PERMISSION_DENIED):
+                await reader.call(method, host)
+        reader.headers = ((header, NOBODY),)
+        await reader.call(method, host)
+        another.headers = ((header, theirs),)
+        await another.call(method, host)
+    assert await fresh.xapi.task.get_subtasks(task) == []
+
+
+async def test_what_a_user_keeps_in_tasks_is_bounded_and_the_oldest_go(
+    fresh: FreshHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks_kept, "MOST", 3)
+    monkeypatch.setattr(tasks_kept, "TEXTS", 1000)
+    reader = await somebody(fresh, "read-only")
+    others = await fresh.xapi.task.create("root's", "x" * 5000)
+
+    rest = [await reader.task.create(f"{number}", "") for number in range(4)][1:]
+    assert sorted(await reader.task.get_all()) == sorted([others, *rest])
+
+    await reader.task.add_to_other_config(rest[2], "key", "x" * 600)
+    await reader.task.set_result(rest[1], "x" * 600)
+    assert sorted(await reader.task.get_all()) == sorted([others, rest[1]])
+
+    await reader.task.destroy(rest[1])
+    again = [await reader.task.create("x" * 300, "") for _ in range(3)]
+    assert sorted(await reader.task.get_all()) == sorted([others, *again])
+
+
+@pytest.mark.parametrize("field, entry", [("other_config", ["key", "x"]), ("tags", ["x"])])
+async def test_a_map_or_set_does_not_grow_for_ever(
+    xapi: Xapi, workshop: Workshop, monkeypatch: pytest.MonkeyPatch, field: str, entry: list[str]
+) -> None:
+    monkeypatch.setattr(texts, "LARGEST", 10_000)
+    vm = await workshop.vm()
+    add = f"VM.add_to_{field}" if len(entry) == 2 else f"VM.add_{field}"
+
+    async def grow() -> None:
+        for number in range(100):
+            await xapi.call(add, vm, *[f"{each}{number}" + each * 1000 for each in entry])
+
+    with pytest.raises(INVALID_VALUE, match=field):
+        await grow()
+
+    assert 10_000 < len(str(await xapi.call(f"VM.get_{field}", vm))) < 50_000
 
 
 async def test_between_hosts_a_task_is_made_whatever_the_request_says(xapi: Xapi) -> None:

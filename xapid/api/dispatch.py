@@ -30,6 +30,7 @@ from xapid.datamodel.errors import (
     OtherError,
 )
 from xapid.datamodel.types import ANY, NULL, STRING, VOID, Object, SetType, Type
+from xapid.ops.task import assert_may_touch
 from xapid.rules.explanation import explain
 from xapid.rules.host import is_live
 from xapid.runtime.context import Context, Origin, Runtime
@@ -354,7 +355,11 @@ class Dispatcher:
         """A synchronous call that others can watch: its task has a row while it lasts."""
         tasks = self.runtime.tasks
         adopted = bool(request.task)
-        task = tasks.adopted(request.task, request.method) if adopted else self._new_task(session, request, True)
+        if adopted:
+            self._assert_own(session, request.task)
+            task = tasks.adopted(request.task, request.method)
+        else:
+            task = self._new_task(session, request, True)
         # A client that hangs up does not stop what it began.
         work = self._begin(method, Context(self.runtime, task, session, request.origin), values)
         if not adopted:
@@ -397,7 +402,14 @@ class Dispatcher:
             raise INTERNAL_ERROR(f"begun, but not recorded: {error}") from error
         return Answer(STRING, task.ref)
 
+    def _assert_own(self, session: SessionState | None, ref: str) -> None:
+        """Headers name a task of one's own, or one that there is not. Raises RBAC_PERMISSION_DENIED."""
+        if session is not None and self.runtime.store.find(Task, ref) is not None:
+            assert_may_touch(self.runtime.tasks, session, ref)
+
     def _new_task(self, session: SessionState | None, request: Request, volatile: bool) -> TaskHandle:
+        if request.subtask_of:
+            self._assert_own(session, request.subtask_of)
         return self.runtime.tasks.create(
             request.method,
             session=session.ref if session is not None else NULL,
@@ -410,7 +422,9 @@ class Dispatcher:
     def _begin(self, method: Method, ctx: Context, values: list[Any]) -> asyncio.Task[Answer]:
         """Set the work of a task going."""
         work = asyncio.ensure_future(self._finish(ctx, method, values))
-        ctx.task.work = work
+        if not ctx.task.at_work:
+            # Else a task that a client made: to cancel it is to cancel what began in it first.
+            ctx.task.work = work
         self._background.add(work)
         work.add_done_callback(self._background.discard)
         if self._tracer.active:

@@ -14,6 +14,7 @@ from xapid.datamodel.map_keys import KEYS, check_written
 from xapid.datamodel.own import Own
 from xapid.datamodel.roles import READ_ONLY
 from xapid.datamodel.types import CLASSES, MapType, MessageSpec, Object, Param, RecordType, RefType, Type
+from xapid.runtime.texts import check_room
 from xapid.store.store import Store
 from xapid.wire.decode import decoder
 
@@ -55,6 +56,29 @@ class MapWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """A map or set that a message adds something to, of the object that is its first parameter."""
+
+    owner: str
+    field: str
+
+    def check(self, store: Store, values: list[Any]) -> None:
+        """Raises INVALID_VALUE for one that is too large already."""
+        row = values[0] if isinstance(values[0], Object) else store.find(CLASSES[self.owner], values[0])
+        if row is not None:
+            check_room(self.field, row.__dict__[self.field])
+
+
+def _growth(spec: MessageSpec) -> Iterable[Growth]:
+    if spec.owner not in CLASSES:
+        return
+    verb = next((each for each in ("add_to_", "add_") if spec.name.startswith(each)), "")
+    field = CLASSES[spec.owner].spec.fields.get(spec.name.removeprefix(verb)) if verb else None
+    if field is not None and not field.inverse_of and (field.is_map or field.is_set):
+        yield Growth(spec.owner, field.name)
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """One callable message."""
 
@@ -85,8 +109,8 @@ class Method:
     """Whether a synchronous call has a task row while it lasts."""
     own: bool
     """Beside the API: everybody may call it, it is no permission, and it is not listed."""
-    maps: tuple[MapWrite, ...]
-    """The maps that its parameters write, whose declared keys are checked."""
+    maps: tuple[MapWrite | Growth, ...]
+    """The maps that its parameters write, whose declared keys are checked, and what they make grow."""
     audited: bool
     """Whether its calls are noted: those of methods that not everybody may call, and logins."""
 
@@ -152,7 +176,7 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
         removed=removed(spec),
         makes_task=spec.has_async and not spec.secret and spec.owner not in NO_TASK,
         own=spec.owner == Own.spec.name,
-        maps=tuple(_map_writes(spec)),
+        maps=(*_map_writes(spec), *_growth(spec)),
         audited=not (READ_ONLY[-1] in roles_of(spec) or spec.name.startswith("get_")) or spec.method in LOGINS,
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from xapid.auth.permissions import DESTROY_ANY_TASK
+from xapid.auth.sessions import SessionState
 from xapid.datamodel import Host, Task
 from xapid.datamodel.columns import column_name
 from xapid.datamodel.errors import MAP_DUPLICATE_KEY, RBAC_PERMISSION_DENIED
 from xapid.datamodel.task import TaskAllowedOperations, TaskStatusType
-from xapid.datamodel.types import NULL
 from xapid.runtime.context import Context
-from xapid.runtime.tasks import PENDING
+from xapid.runtime.tasks import PENDING, Tasks
 from xapid.runtime.texts import check_text
 
 DESTROY_WHEN_OVER = "task"
@@ -21,6 +21,7 @@ def create(ctx: Context, label: str, description: str) -> str:
     session = ctx.session
     handle = ctx.runtime.tasks.create(label, description, session=session.ref, owner=session.user_sid)
     ctx.shown(ctx.store.get(Task, handle.ref))
+    ctx.runtime.tasks.wrote(handle.ref)
     return handle.ref
 
 
@@ -93,13 +94,16 @@ def _change(ctx: Context, task: Task, **changes: object) -> None:
         check_text(value)
     with ctx.write() as tx:
         tx.set(task, **changes)
+    ctx.runtime.tasks.wrote(task.ref)
 
 
 def _assert_may_touch(ctx: Context, task: Task) -> None:
     """A task belongs to the user whose session made it; all sessions of root are one user."""
-    tasks, session = ctx.runtime.tasks, ctx.session
-    if ctx.task.ref == task.ref or session.may(DESTROY_ANY_TASK):
-        return
-    if tasks.sessions.get(task.ref, NULL) != NULL and tasks.owners.get(task.ref) == session.user_sid:
-        return
-    raise RBAC_PERMISSION_DENIED(DESTROY_ANY_TASK, "The task belongs to another user")
+    if ctx.task.ref != task.ref:
+        assert_may_touch(ctx.runtime.tasks, ctx.session, task.ref)
+
+
+def assert_may_touch(tasks: Tasks, session: SessionState, ref: str) -> None:
+    """Raises RBAC_PERMISSION_DENIED for a task of another user, unless the session may do with all what it likes."""
+    if not session.may(DESTROY_ANY_TASK) and not tasks.belongs_to(ref, session.user_sid):
+        raise RBAC_PERMISSION_DENIED(DESTROY_ANY_TASK, "The task belongs to another user")

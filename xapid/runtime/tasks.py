@@ -12,6 +12,7 @@ from xapid.datamodel import Task
 from xapid.datamodel.errors import TASK_CANCELLED, ApiError
 from xapid.datamodel.task import TaskAllowedOperations, TaskStatusType
 from xapid.datamodel.types import NULL
+from xapid.runtime.tasks_kept import TasksKept
 from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 
@@ -44,6 +45,11 @@ class TaskHandle:
         if self._ref is None:
             self._ref = f"DummyRef:|{new_uuid()}|{self.label}"
         return self._ref
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something is under way in it."""
+        return self.work is not None and not self.work.done()
 
     def cancel(self) -> None:
         """Ask the work to stop. It does at once where it can, else at the next place where it can."""
@@ -104,6 +110,7 @@ class Tasks:
         """Which session started a task: task -> session."""
         self.owners: dict[str, str] = {}
         """Whose task it is: task -> auth_user_sid of its session."""
+        self._kept = TasksKept()
 
     def create(
         self,
@@ -182,6 +189,28 @@ class Tasks:
         self.active.pop(ref, None)
         self.sessions.pop(ref, None)
         self.owners.pop(ref, None)
+        self._kept.forget(ref)
+
+    def belongs_to(self, ref: str, owner: str) -> bool:
+        """Whether a session of this user (``auth_user_sid``) began the task; all sessions of root are one user."""
+        return self.sessions.get(ref, NULL) != NULL and self.owners.get(ref) == owner
+
+    def wrote(self, ref: str) -> None:
+        """A client has written into a task. Others of its user go if that has become too much."""
+        row = self.store.find(Task, ref)
+        if row is None:
+            return
+        going = self._kept.wrote(self.owners.get(ref, ""), row, self._is_at_work)
+        if going:
+            with self.store.write() as tx:
+                for each in going:
+                    tx.delete(self.store.get(Task, each))
+            for each in going:
+                self.dropped(each)
+
+    def _is_at_work(self, ref: str) -> bool:
+        handle = self.active.get(ref)
+        return handle is not None and handle.at_work
 
     def busy_sessions(self) -> frozenset[str]:
         """Sessions for which something is under way."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
-from xapid.datamodel.errors import INTERNAL_ERROR
+from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE
 from xapid.wire.decode import xml_illegal
 
 
@@ -22,3 +24,18 @@ def check_text(value: Any) -> None:
     elif isinstance(value, tuple):
         for item in value:
             check_text(item)
+
+
+LARGEST = 4 * 1024 * 1024
+"""Characters of a map or set that clients add to. What they set whole is no longer than a call."""
+FEW = 8
+"""Entries that are not looked at: each was no longer than a call."""
+
+
+def check_room(field: str, present: Mapping[Any, Any] | tuple[Any, ...]) -> None:
+    """Refuse to let a map or a set grow without bound: each change writes all of it. Raises INVALID_VALUE."""
+    if len(present) <= FEW:
+        return
+    parts = chain(present.keys(), present.values()) if isinstance(present, Mapping) else present
+    if sum(len(each) for each in parts if isinstance(each, str)) > LARGEST:
+        raise INVALID_VALUE(field, f"it has more than {LARGEST >> 20} MiB")

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel import Pool
-from xapid.ops.event.subscription import Subscription
+from xapid.datamodel.errors import INVALID_VALUE
+from xapid.ops.event.subscription import Subscription, matches_something
 from xapid.runtime.clock import Clock
 from xapid.store.feed import Change
 from xapid.store.store import Store
@@ -15,6 +16,8 @@ from xapid.wire.records import EventOut
 
 KEPT = 10_000
 """Notifications; who is further behind is told EVENTS_LOST."""
+REGISTRATIONS = 1000
+"""Classes and single objects that a session may have registered."""
 
 
 class _Entry(NamedTuple):
@@ -59,8 +62,10 @@ class EventLog:
         if session.registrations is None or session.ref not in self._registered:
             session.position = self.last
         names = dict(session.registrations or {})
-        for name in classes:
+        for name in filter(matches_something, classes):
             names[name] = names.get(name, 0) + 1
+        if len(names) > REGISTRATIONS:
+            raise INVALID_VALUE("classes", f"more than {REGISTRATIONS} are registered")
         self._remember(session, names)
 
     def unregister(self, session: SessionState, classes: tuple[str, ...]) -> None:

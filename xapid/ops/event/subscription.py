@@ -12,6 +12,7 @@ _NUMBER = re.compile(r"[+-]?(0[xX][0-9a-fA-F][0-9a-fA-F_]*|0[oO][0-7][0-7_]*|0[b
 _LARGEST = 2**62 - 1
 LONGEST = 1000
 """Characters of a token: numbers of thousands of digits are none of ours."""
+LONGEST_REFERENCE = 256
 _BY_LOWER = {name.lower(): name for name in CLASSES}
 
 
@@ -42,6 +43,12 @@ def _number(text: str) -> int:
     plain = text.replace("_", "")
     prefixed = plain.lstrip("+-")[:2].lower() in ("0x", "0o", "0b")
     return int(plain, 0) if prefixed else int(plain)
+
+
+def matches_something(text: str) -> bool:
+    """Whether there may ever be an object that is meant: no reference is as long as a call."""
+    name, _, ref = text.partition("/")
+    return text == "*" or (name.lower() in _BY_LOWER and len(ref) <= LONGEST_REFERENCE)
 
 
 class Subscription:
