@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from xapid.datamodel import VM, Network
 from xapid.store import feed as feeds
-from xapid.store.store import Store
+from xapid.store.store import Nowhere, Store, Told
+from xapid.store.transaction import Batch
+
+
+async def turns() -> None:
+    """Let everybody have a turn who was woken."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 def make(store: Store, label: str) -> VM:
@@ -60,9 +69,39 @@ async def test_who_waits_is_woken_by_his_classes_only() -> None:
 
     with store.write() as tx:
         tx.create(Network)
-    await asyncio.sleep(0)
+    await turns()
     asleep = not waiting.done()
     make(store, "one")
+
+    assert asleep
+    assert await waiting is True
+
+
+class Disk(Nowhere):
+    """One that takes its time."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Told] = []
+
+    def submit(self, batch: Batch) -> None:
+        """Nothing is on it yet."""
+
+    def tell(self, generation: int, function: Told) -> None:
+        self.waiting.append(function)
+
+
+@pytest.mark.parametrize("reason", ["", "no space is left"])
+async def test_who_waits_is_woken_when_the_disk_has_the_change_or_refused_it(reason: str) -> None:
+    disk = Disk()
+    store = Store(sink=disk)
+    waiting = asyncio.ensure_future(store.feed.wait(frozenset({"VM"}), None))
+    await asyncio.sleep(0)
+
+    make(store, "one")
+    await turns()
+    asleep = not waiting.done()
+    for told in disk.waiting:
+        told(reason)
 
     assert asleep
     assert await waiting is True

@@ -121,7 +121,7 @@ class Dispatcher:
     def call(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer a call, or say what to wait for. Raises ApiError, here or when awaited.
 
-        An answer that is given at once may have to wait for the disk (``until``). One that was awaited has done so.
+        Either way the answer may have to wait for the disk (``until``): meanwhile it can be put into words.
         """
         prefix, name = "", request.method
         method = self.methods.get(name)
@@ -156,7 +156,7 @@ class Dispatcher:
         reference = session.ref if session is not None else NULL
         ctx = Context(self.runtime, self.runtime.tasks.dummy(request.method, reference), session, request.origin)
         if method.waits:
-            return self._finish(ctx, method, values)
+            return self._finish(ctx, method, values, recorded=False)
         began = perf_counter()
         try:
             value = self._run_plain(ctx, method, values)
@@ -332,17 +332,19 @@ class Dispatcher:
             clear = f" To clear it: {why.clear}" if why.clear else ""
             log.info("%s was refused: %s: %s%s", method.name, error, why.reason, clear)
 
-    async def _finish(self, ctx: Context, method: Method, values: list[Any]) -> Answer:
+    async def _finish(self, ctx: Context, method: Method, values: list[Any], *, recorded: bool = True) -> Answer:
+        """Run a method to its end, and with ``recorded`` until the disk has what it did."""
         began, failed = perf_counter(), True
         try:
             value = await self._run(ctx, method, values)
-            await (self._committed(ctx.until) if self._tracer.active else self.runtime.store.durable(ctx.until))
+            if recorded:
+                await (self._committed(ctx.until) if self._tracer.active else self.runtime.store.durable(ctx.until))
             failed = False
         except StoreFailed as error:
             raise not_recorded(str(error)) from error
         finally:
             self._figures.note(method.name, perf_counter() - began, failed=failed)
-        return Answer(method.result, value)
+        return Answer(method.result, value, until=ctx.until)
 
     async def _committed(self, generation: int) -> None:
         if self._sink.durable < generation:

@@ -140,7 +140,9 @@ class Endpoint:
             found = answer if isinstance(answer, Answer) else await answer
             kind, value, members = found.kind, found.value, found.members or self._members
             if not _is_large(value):
-                return _reply(encode(kind, value, members), content_type)
+                body = encode(kind, value, members)
+                await self._store.durable(found.until)
+                return _reply(body, content_type)
             made, length = await _all(slices(kind, value, members))
             # Inverse sets were read while others were writing. (An answer waits for no more than what was submitted.)
             await self._store.settled()

@@ -133,6 +133,10 @@ class Context:
         """The answer shows every row of a class, or that there are no others."""
         self._seen(self.store.tables[cls.spec.name].newest)
 
+    def shown_everything(self) -> None:
+        """The answer tells of all there is: it waits for whatever was changed so far."""
+        self._seen(self.store.submitted)
+
     def progress(self, fraction: float) -> None:
         """Say how far the work is, 0 to 1."""
         self.task.progress(fraction)

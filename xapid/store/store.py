@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -77,6 +77,7 @@ class Store:
         self.classes: dict[str, str] = {}
         """reference -> class"""
         self._counted: tuple[int, Mapping[str, str], Mapping[str, int]] = (-1, {}, {})
+        self._to_count: list[tuple[str, Sized]] = []
         self.open: Transaction | None = None
         self.submitted = generation
         """The last generation that was given to the sink."""
@@ -161,15 +162,23 @@ class Store:
         return found
 
     def count(self, name: str) -> int:
-        return len(self.tables[name].rows) if name in self.tables and name not in (MESSAGE, "role") else 0
+        return len(self._countable(name))
 
     def counted(self, names: Mapping[str, str]) -> Mapping[str, int]:
-        """The counts of classes, under other names: one and the same map until something changes, for all who ask."""
+        """The counts of classes, under other names: one and the same map for all who ask, until one of them changes."""
         generation, asked, counts = self._counted
+        if asked is not names:
+            self._to_count = [(name, self._countable(cls)) for name, cls in names.items()]
         if generation != self.generation or asked is not names:
-            counts = {name: self.count(cls) for name, cls in names.items()}
+            found = {name: len(rows) for name, rows in self._to_count}
+            if found != counts:
+                counts = found
             self._counted = self.generation, names, counts
         return counts
+
+    def _countable(self, name: str) -> Sized:
+        """The rows of a class whose number clients are told."""
+        return self.tables[name].rows if name in self.tables and name not in (MESSAGE, "role") else ()
 
     # Changing
 
@@ -189,7 +198,8 @@ class Store:
         elif self.generation > self.sink.reserved:
             # Changes that are not written use up generations too: after a restart none may be given again.
             self.sink.submit(Batch(self.generation, self.epoch))
-        self.feed.published(changes)
+        # Nobody is answered before the disk has it: woken before that, they would only hold up the thread that writes.
+        self.feed.published(changes, partial(self.sink.tell, self.submitted))
 
     async def durable(self, generation: int) -> None:
         """Return when everything up to the generation is on disk. Raises StoreFailed."""
