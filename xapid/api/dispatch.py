@@ -150,8 +150,7 @@ class Dispatcher:
             # Before there is a task, which would have to be recorded.
             self._refuse_when_full(method)
             return self._asynchronous(prefix, method, session, values, request)
-        # What is over before others have their turn shows its task to nobody but those who are told of every one.
-        if method.makes_task and (method.waits or request.task or self.runtime.store.feed.watched(Task.spec.name)):
+        if method.makes_task and (method.waits or request.task or self._all_shown()):
             return self._with_task(method, session, values, request)
         reference = session.ref if session is not None else NULL
         ctx = Context(self.runtime, self.runtime.tasks.dummy(request.method, reference), session, request.origin)
@@ -165,6 +164,10 @@ class Dispatcher:
             raise
         self._figures.note(method.name, perf_counter() - began)
         return Answer(method.result, value, False, ctx.until)
+
+    def _all_shown(self) -> bool:
+        """Whether somebody is told of every task, also of one that is over before others have their turn."""
+        return self._tracer.active or self.runtime.store.feed.watched(Task.spec.name)
 
     def _of_copy(
         self, prefix: str, method: Method, session: SessionState, values: list[Any], request: Request
