@@ -433,3 +433,22 @@ async def test_a_machine_whose_process_is_gone_can_be_recorded_as_off(workshop: 
     await xapi.VM.power_state_reset(vm)
 
     assert workshop.row(vm).power_state == "Halted"
+
+
+@pytest.mark.parametrize("field, state, message", [
+    ("start_delay", "Halted", "start"), ("shutdown_delay", "Running", "clean_shutdown"),
+    ("shutdown_delay", "Running", "hard_shutdown"),
+])  # fmt: skip
+async def test_a_call_is_over_once_the_delay_of_its_machine_is(
+    workshop: Workshop, xapi: Xapi, field: str, state: str, message: str
+) -> None:
+    vm = await workshop.vm_in(state, **{field: 100})
+    task = await xapi.call(f"Async.VM.{message}", vm, *((False, False) if message == "start" else ()))
+    await workshop.fresh.clock.asleep()
+    meanwhile = workshop.row(task)
+
+    workshop.fresh.clock.passed += 101
+    await workshop.until(lambda: workshop.row(task).status != "pending")
+
+    assert (meanwhile.status, meanwhile.allowed_operations) == ("pending", ())
+    assert workshop.row(task).status == "success"

@@ -79,6 +79,12 @@ def test_a_schedule_is_due_next(frequency: str, schedule: dict[str, str], zone: 
     assert datetime.fromtimestamp(due, ZoneInfo(zone)) == datetime.fromtimestamp(at(expected, zone), ZoneInfo(zone))
 
 
+def test_what_makes_no_sense_counts_as_not_said() -> None:
+    rule = timing("weekly", UTC, min="7", hour="one", days="Someday,", year="2024")
+
+    assert rule == timing("weekly", UTC)
+
+
 @pytest.mark.parametrize("zone", [UTC, BERLIN, NEW_YORK, KATHMANDU, "Australia/Lord_Howe"])
 @pytest.mark.parametrize(
     "frequency, schedule, times",

@@ -55,7 +55,8 @@ class Timing:
 
     @classmethod
     def of(cls, vmss: VMSS, zone: tzinfo) -> Timing:
-        said = filled(vmss.frequency, vmss.schedule)
+        # What nobody could have written counts as not said: one bad row keeps no other from its time.
+        said = filled(vmss.frequency, {key: text for key, text in vmss.schedule.items() if is_valid(key, text)})
         weekly = vmss.frequency is VmssFrequency.weekly
         days = frozenset(map(DAYS.index, said["days"].split(","))) if weekly else frozenset(range(7))
         return cls(vmss.frequency, int(said["min"]), int(said.get("hour", "0")), days, zone)
