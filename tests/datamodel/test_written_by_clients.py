@@ -27,6 +27,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "pool.other_config:rolling_upgrade_in_progress": ("true", "false", ""),
     "pool.other_config:allow_clone_suspended_vm": YES,
     "pool.other_config:allow_guest_agent_run_script": YES,
+    "pool.other_config:auto_poweron": YES,
     "pool.other_config:wlb_timeout": ("30.0", "30", "0.01", "120", ""),
     # Hosts: consoles of the host, XenCenter, CloudStack
     "host.other_config:auto_enable": ("true", "false", ""),
@@ -39,6 +40,9 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VM.other_config:xensource_internal": YES,
     "VM.other_config:base_template_name": ("Debian Bookworm 12", ""),
     "VM.other_config:is_system_domain": YES,
+    "VM.other_config:auto_poweron": YES,
+    "VM.other_config:auto_poweroff": YES,
+    "VM.other_config:last_shutdown_time": ("20260131T12:00:00Z", ""),
     "VM.other_config:mac_seed": ("5c1f4a3e-0000-4000-8000-000000000001", "any words", ""),
     "VM.other_config:disks": ("<provision/>", "garbage", ""),
     "VM.other_config:postinstall": ("/opt/xensource/packages/post-install-scripts/debian-etch", ""),
@@ -113,15 +117,15 @@ def spelled(key: MapKey[Any]) -> str:
     return f"{key.owner}.{key.field}:{key.name}"
 
 
-@pytest.mark.parametrize("key", list(all_keys()), ids=spelled)
+@pytest.mark.parametrize("key", [key for key in all_keys() if spelled(key) in WRITTEN], ids=spelled)
 def test_what_a_client_writes_is_taken(key: MapKey[Any]) -> None:
-    if spelled(key) not in OURS:
-        for value in WRITTEN[spelled(key)]:
-            key.check(value)
+    for value in WRITTEN[spelled(key)]:
+        key.check(value)
 
 
-def test_all_that_is_listed_is_declared() -> None:
-    assert WRITTEN.keys() | OURS == {spelled(key) for key in all_keys()}
+def test_each_key_has_its_line() -> None:
+    """A new one: look at what clients write, and add a line above."""
+    assert {spelled(key) for key in all_keys()} == WRITTEN.keys() | OURS
 
 
 # --- In the recordings ------------------------------------------------------------------------------
