@@ -9,6 +9,7 @@ from xapid.api.dispatch import Answer, Dispatcher, Request, split_prefix
 from xapid.api.methods import Method
 from xapid.runtime.tracing.span import COMMIT, OK, TURN, Span, current, outcome_of
 from xapid.runtime.tracing.tracer import Tracer
+from xapid.store.store import Sink
 
 UNKNOWN = "unknown method"
 """Name of the span of a call whose method is not there: the text may be anything."""
@@ -33,12 +34,8 @@ def traced(
     finally:
         current.reset(token)
     if not isinstance(answer, Answer):
-        return _awaited(span, answer, request.method)
-    sink = dispatcher.runtime.store.sink
-    if answer.until > sink.durable:
-        sink.tell(answer.until, partial(_recorded, span, span.within(COMMIT)))
-    else:
-        span.end()
+        return _awaited(span, answer, request.method, dispatcher.runtime.store.sink)
+    _end(span, answer, dispatcher.runtime.store.sink)
     return answer
 
 
@@ -60,20 +57,28 @@ def _describe(span: Span, dispatcher: Dispatcher, request: Request, method: Meth
         facts["xs.xapi.session.originator"] = originator
 
 
-async def _awaited(span: Span, answer: Awaitable[Answer], method: str) -> Answer:
-    token, outcome = current.set(span), OK
+async def _awaited(span: Span, answer: Awaitable[Answer], method: str, sink: Sink) -> Answer:
+    token = current.set(span)
     try:
         found = await answer
-        if span.name == UNKNOWN:
-            # There is one: an extension answered.
-            span.name = method
-        return found
     except BaseException as error:
-        outcome = outcome_of(error)
+        span.end(outcome_of(error))
         raise
     finally:
         current.reset(token)
-        span.end(outcome)
+    if span.name == UNKNOWN:
+        # There is one: an extension answered.
+        span.name = method
+    _end(span, found, sink)
+    return found
+
+
+def _end(span: Span, answer: Answer, sink: Sink) -> None:
+    """End the span of a call that has gone well: when the disk has what its answer waits for."""
+    if answer.until > sink.durable:
+        sink.tell(answer.until, partial(_recorded, span, span.within(COMMIT)))
+    else:
+        span.end()
 
 
 def _recorded(span: Span, commit: Span, trouble: str) -> None:
