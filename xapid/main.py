@@ -408,6 +408,7 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         runtime.services["request_figures"],
         SystemStatusHandler(authentication, runtime, writing),
         LogsHandler(authentication, runtime, writing),
+        runtime.services["tracer"],
     )
 
 

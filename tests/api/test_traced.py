@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import xmlrpc.client
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -11,8 +14,10 @@ from tests.collector import Collector, Silent
 from tests.conftest import FreshHost
 from tests.machines import Workshop, raises_api
 from tests.traces import Told, Traces
-from tests.xapi import REMOTE, Xapi
+from tests.xapi import REMOTE, TRUSTED, Xapi
+from xapid.auth.callers import Callers
 from xapid.datamodel.errors import ApiError
+from xapid.http.service import Request
 from xapid.runtime.tracing.span import current
 from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.store import Nowhere
@@ -180,6 +185,37 @@ async def test_of_parts_alone_nobody_hears_of_the_call(fresh: FreshHost, traces:
 
     assert "domain.start" in names(spans) and "VM.start" not in names(spans)
     assert {each["parentId"] for each in spans} == {SPAN}
+
+
+async def test_a_call_that_waited_for_its_turn_began_when_it_came(fresh: FreshHost, traces: Traces) -> None:
+    body = xmlrpc.client.dumps((fresh.xapi.session,), "host.get_all").encode()
+    request = Request("POST", "/RPC2", "", (), body, TRUSTED, "1.1", arrived=perf_counter() - 1.5)
+    await traces.on()
+    fresh.xapi._endpoint(request)
+
+    call, (turn,) = await traces.call("host.get_all")
+
+    assert (turn["name"], turn["parentId"]) == ("queue: turn", call["id"])
+    assert 1_500_000 <= turn["duration"] <= call["duration"]
+    assert abs(call["timestamp"] - (time.time() - 1.5) * 1e6) < 20_000_000
+    assert abs(turn["timestamp"] - call["timestamp"]) <= 100
+
+
+async def test_a_call_that_waits_for_its_rate_limit_says_so(fresh: FreshHost, traces: Traces) -> None:
+    callers: Callers = fresh.runtime.services["callers"]
+    callers.enabled = True
+    greedy = await fresh.xapi.Caller.create({"name_label": "greedy", "user_agent": "greedy", "client_ip": ""})
+    limit = await fresh.xapi.Rate_limit.create({"burst_size": 1.0, "fill_rate": 20.0})
+    await fresh.xapi.Rate_limit.add_caller(limit, greedy)
+    await traces.on()
+    fresh.xapi.headers = (("user-agent", "greedy"),)
+    await fresh.xapi.host.get_all()
+    await fresh.xapi.pool.get_all()
+
+    _, (turn,) = await traces.call("pool.get_all")
+
+    assert turn["name"] == "queue: turn"
+    assert turn["duration"] > 10_000
 
 
 async def test_a_call_that_waits_for_another_says_for_how_long(

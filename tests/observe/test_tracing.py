@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+import xmlrpc.client
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.collector import Collector, Silent
-from tests.daemon import Client, Daemon
+from tests.daemon import Client, Daemon, UnixConnection
 
 pytestmark = pytest.mark.slow
 
 LIMIT = 30.0
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 @pytest.fixture
@@ -96,6 +99,50 @@ def test_a_collector_that_hangs_does_not_keep_the_daemon_from_ending(daemon: Dae
         daemon.stop()
 
         assert time.monotonic() - began < 10.0
+
+
+def test_calls_that_come_at_once_tell_how_long_they_waited_for_their_turn(daemon: Daemon) -> None:
+    with closing(daemon.client()) as client, ExitStack() as stack:
+        observer(client, "bugtool")
+        body = xmlrpc.client.dumps((client.session,), "host.get_all").encode()
+        connections = [stack.enter_context(closing(UnixConnection(str(daemon.socket)))) for _ in range(50)]
+        for each in connections:
+            each.connect()
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGSTOP)
+        for each in connections:
+            each.request("POST", "/RPC2", body)
+        daemon.process.send_signal(signal.SIGCONT)
+        assert {each.getresponse().status for each in connections} == {200}
+    daemon.stop()
+
+    spans = written(daemon)
+    calls = {each["id"] for each in spans if each["name"] == "host.get_all"}
+    waited = {each["parentId"] for each in spans if each["name"] == "queue: turn"}
+    assert len(calls) == 50
+    assert waited and waited <= calls
+
+
+def test_requests_for_handlers_are_told_too(daemon: Daemon) -> None:
+    with closing(daemon.client()) as client:
+        observer(client, "bugtool")
+        for path in ("/metrics", "/nosuch?session_id=hunter2", f"/audit_log?session_id={client.session}"):
+            with closing(UnixConnection(str(daemon.socket))) as connection:
+                connection.request("GET", path, headers={"traceparent": f"00-{TRACE}-{SPAN}-01"})
+                connection.getresponse().read()
+        session = client.session
+    daemon.stop()
+
+    spans = written(daemon)
+    told = {each["name"]: each for each in spans if each["name"].startswith("http/")}
+    assert {name: each["tags"]["xs.xapi.outcome"] for name, each in told.items()} == {
+        "http/xapid_metrics": "OK",
+        "http/get_root": "HTTP 404",
+        "http/get_audit_log": "OK",
+    }
+    assert {(each["traceId"], each["parentId"], each["kind"]) for each in told.values()} == {(TRACE, SPAN, "SERVER")}
+    assert told["http/get_root"]["tags"]["http.response.status_code"] == "404"
+    assert [text for text in ("hunter2", session) if text in json.dumps(spans)] == []
 
 
 def test_a_collector_that_is_down_is_said_once_in_the_log(daemon: Daemon) -> None:

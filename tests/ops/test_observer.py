@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.conftest import FreshHost
 from tests.machines import raises_api
 from tests.traces import Traces
 from tests.xapi import Xapi
+from xapid.runtime.tracing.tracer import MOST
 
 WANTED: dict[str, Any] = {
     "name_label": "tracing", "name_description": "", "hosts": [], "attributes": {}, "endpoints": [], "components": [],
@@ -107,6 +109,22 @@ async def test_a_host_can_be_left_out_for_a_while(xapi: Xapi, host: str, traces:
     await xapi.host.get_uuid(host)
 
     assert [each["name"] for each in await traces.spans()] == ["host.get_uuid"]
+
+
+async def test_there_are_no_more_threads_than_is_good_for_the_host(
+    xapi: Xapi, observer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = threading.active_count()
+    await xapi.Observer.set_endpoints(observer, [f"http://127.0.0.1:1/{number}" for number in range(1000)])
+    await xapi.Observer.set_enabled(observer, True)
+    during = threading.active_count()
+    await xapi.Observer.set_attributes(observer, {"a.b": "c"})
+    await xapi.Observer.destroy(observer)
+
+    assert during - before <= MOST
+    assert [each.getMessage() for each in caplog.records if each.name.endswith(".tracer")] == [
+        "Observers name 1000 endpoints; only 32 of them are told of calls"
+    ]
 
 
 @pytest.mark.parametrize("message", ["register", "unregister"])

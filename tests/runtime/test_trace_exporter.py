@@ -18,7 +18,7 @@ import pytest
 from tests.collector import PATIENCE, Silent
 from tests.collector import Collector as TheCollector
 from xapid.runtime.tracing.collector import Collector, is_address
-from xapid.runtime.tracing.exporter import BATCH, Exporter
+from xapid.runtime.tracing.exporter import BATCH, LARGEST, Exporter
 from xapid.runtime.tracing.files import Bounds, TraceFiles, tidy
 from xapid.runtime.tracing.span import Span
 from xapid.runtime.tracing.zipkin import Finished
@@ -206,6 +206,18 @@ def test_an_address_is_one_that_spans_can_be_posted_to(text: str, is_one: bool) 
     assert is_address(text) is is_one
 
 
+def test_batches_of_large_spans_have_fewer_of_them(exporter: Made) -> None:
+    sizes: list[int] = []
+    way = exporter(lambda batch: sizes.append(len(batch)), interval=60.0)
+    for _ in range(BATCH):
+        span = Span(lambda _: None, "VM.start")
+        way.put(Finished(span, "", {f"key.{number}": "x" * 1000 for number in range(100)}))
+    end(way)
+
+    assert sum(sizes) > 50_000_000
+    assert max(sizes) < LARGEST + 200_000
+
+
 def test_one_odd_batch_keeps_no_other_back(exporter: Made, caplog: pytest.LogCaptureFixture) -> None:
     got: list[str] = []
 
@@ -281,6 +293,13 @@ def test_files_go_with_time_and_nothing_else_does(tmp_path: Path) -> None:
     tidy(tmp_path / "not there", bounds)
 
     assert written(tmp_path) == [other, new]
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_others(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nearly full"):
+        TraceFiles(tmp_path, HOST, Bounds(1000, 5000, 1.0, spared=1 << 62))(b"[]")
+
+    assert written(tmp_path) == []
 
 
 def test_after_half_a_line_a_new_file_is_begun(tmp_path: Path) -> None:

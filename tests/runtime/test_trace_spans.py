@@ -12,7 +12,7 @@ import pytest
 from xapid.datamodel.errors import VM_BAD_POWER_STATE
 from xapid.rules.observer import Component
 from xapid.runtime.tracing.span import OK, Span, current, handed_on, part, remote
-from xapid.runtime.tracing.zipkin import LONGEST, Finished, encoded, parent_id
+from xapid.runtime.tracing.zipkin import LONGEST, Finished, batch, encoded, parent_id
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 UUID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
@@ -158,7 +158,7 @@ def test_who_is_not_told_of_a_call_sees_its_parts_below_the_clients_own_span(beg
 
 
 def as_sent(spans: list[Span]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(encoded(Finished(each, "", {"site": "Berlin"}) for each in spans))
+    found: list[dict[str, Any]] = json.loads(batch([encoded(Finished(each, "", {"site": "Berlin"})) for each in spans]))
     return found
 
 

@@ -17,9 +17,11 @@ from xapid.http.metrics import MetricsHandler
 from xapid.http.routes import METRICS, Handlers, standard_routes
 from xapid.http.service import Direct, Limits, Service
 from xapid.http.static import FileServer
+from xapid.http.traced import TracedHandlers
 from xapid.http.turns import Turns
 from xapid.http.unbuilt import Unbuilt
 from xapid.runtime.figures import RequestFigures
+from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.store import Store
 
 
@@ -35,6 +37,7 @@ def build_service(
     requests: RequestFigures,
     system_status: ASGIApp,
     logs: ASGIApp,
+    tracer: Tracer,
 ) -> Service:
     """The application with its direct path for calls."""
     turns = Turns()
@@ -49,4 +52,6 @@ def build_service(
     for action in HTTP_ACTIONS:
         if action.name not in handlers:
             handlers[action.name] = Unbuilt(action, store, authentication)
-    return Service(Handlers(handlers), calls, standard_routes(), limits, turns, https_only, requests)
+    return Service(
+        TracedHandlers(Handlers(handlers), tracer), calls, standard_routes(), limits, turns, https_only, requests
+    )

@@ -19,6 +19,7 @@ from xapid.datamodel.types import Type
 from xapid.http.peer import Peer
 from xapid.http.reply import Headers, Held, Reply, error_page
 from xapid.http.service import Request
+from xapid.http.traced import traceparent
 from xapid.runtime.context import Origin
 from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.store import Sink, StoreFailed
@@ -84,7 +85,7 @@ class Endpoint:
         said = _said(request.headers, request.peer)
         call = Call(method, params, said.origin, said.task, said.parent, said.config, request.caller)
         if self._tracer.active:
-            return traced(self._dispatcher, self._tracer, call, _traceparent(request.headers), request.arrived)
+            return traced(self._dispatcher, self._tracer, call, traceparent(request.headers), request.arrived)
         return self._dispatcher.call(call)
 
     # XML-RPC
@@ -244,12 +245,6 @@ def _read(headers: Headers, peer: Peer) -> _Said:
             config.append((name.removeprefix(OTHER_CONFIG), value))
     origin = Origin(peer.address, agent, peer.trusted, originator, peer.certificates)
     return _Said(origin, task, parent, tuple(config))
-
-
-def _traceparent(headers: Headers) -> str:
-    """What a client says of its own trace; nothing, if it says two things."""
-    found = [value for name, value in headers if name == "traceparent"]
-    return found[0] if len(found) == 1 else ""
 
 
 # The heads of a client are alike, call after call.

@@ -7,12 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from xapid.runtime.tracing.zipkin import Finished, encoded
+from xapid.runtime.tracing.zipkin import Finished, batch, encoded
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
-"""Spans that are sent at a time: some 400 KB."""
+"""Spans that are sent at a time: some 400 KB, mostly."""
+LARGEST = 1 << 20
+"""Bytes after which a batch is complete: an Observer may give every span as much as one call can hold."""
 LONGEST_PAUSE = 60.0
 """Seconds after which it is tried again, at most."""
 
@@ -36,7 +38,7 @@ class Exporter:
         self._interval = interval
         self._most = most
         self._waiting: deque[Finished] = deque(maxlen=most)
-        self._unsent: list[Finished] = []
+        self._unsent: list[bytes] = []
         self._said = ""
         """What is wrong, and stands in the log already."""
         self._some, self._many, self._ended = threading.Event(), threading.Event(), threading.Event()
@@ -86,29 +88,31 @@ class Exporter:
 
     def _send_all(self) -> bool:
         """Send what waits. False: it has to be tried again."""
-        while batch := self._unsent or self._taken():
+        while spans := self._unsent or self._taken():
             self._unsent = []
             try:
-                self._send(encoded(batch))
+                self._send(batch(spans))
             except OSError as error:
-                self._unsent = batch
+                self._unsent = spans
                 self._say(f"cannot be sent, the latest {self._most} wait: {error}")
                 return False
             except Refused as error:
-                self.lost += len(batch)
+                self.lost += len(spans)
                 self._say(f"are refused: {error}")
             except Exception:
                 # Whatever is odd about these, the next are sent.
-                self.lost += len(batch)
-                log.exception("%d spans for %s cannot be sent", len(batch), self.name)
+                self.lost += len(spans)
+                log.exception("%d spans for %s cannot be sent", len(spans), self.name)
             else:
                 self._well()
         return True
 
-    def _taken(self) -> list[Finished]:
-        taken: list[Finished] = []
-        while self._waiting and len(taken) < BATCH:
-            taken.append(self._waiting.popleft())
+    def _taken(self) -> list[bytes]:
+        taken: list[bytes] = []
+        size = 0
+        while self._waiting and len(taken) < BATCH and size < LARGEST:
+            taken.append(encoded(self._waiting.popleft()))
+            size += len(taken[-1])
         return taken
 
     def _say(self, trouble: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from xapid.store.database import free
 
 PREFIX, SUFFIX = "xapi-", ".ndjson"
 DAY = 86400.0
@@ -21,6 +24,8 @@ class Bounds(NamedTuple):
     """Bytes of all files; the oldest one goes."""
     days: float
     """After which a file goes."""
+    spared: int = 64 << 20
+    """Bytes of the disk that are left to others: what is kept in the database is worth more."""
 
 
 class TraceFiles:
@@ -36,6 +41,8 @@ class TraceFiles:
     def __call__(self, batch: bytes) -> None:
         """Raises OSError."""
         path, self._file = self._file or self._next(), None
+        if free(self._folder) < self._bounds.spared:
+            raise OSError(errno.ENOSPC, "the disk is nearly full")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "ab") as file:
             file.write(batch + b"\n")

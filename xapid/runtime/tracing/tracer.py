@@ -19,6 +19,8 @@ from xapid.store.store import Store
 
 log = logging.getLogger(__name__)
 
+MOST = 32
+"""Endpoints that are told of calls: each has a thread and a queue."""
 PATIENCE = 2.0
 """Seconds which all endpoints together have when the daemon stops."""
 
@@ -55,7 +57,7 @@ class Tracer:
 
     def look(self, store: Store, localhost: str) -> None:
         """Do from now on what the Observers say."""
-        wanted = aims(store, localhost, self._set_aside)
+        wanted = self._bounded(aims(store, localhost, self._set_aside))
         for endpoint in [each for each in self._exporters if each not in wanted]:
             self._end(endpoint)
         for endpoint in wanted:
@@ -63,6 +65,12 @@ class Tracer:
                 self._exporters[endpoint] = self._exporter(endpoint, store.get(Host, localhost).uuid)
         self._aims = wanted
         self.active = bool(wanted)
+
+    def _bounded(self, wanted: Aims) -> Aims:
+        more = list(wanted)[MOST:]
+        if more and len(self._aims) < MOST:
+            log.warning("Observers name %d endpoints; only %d of them are told of calls", len(wanted), MOST)
+        return {endpoint: of for endpoint, of in wanted.items() if endpoint not in more} if more else wanted
 
     def set_aside(self, observer: str) -> None:
         """Let an Observer have nothing from this host, whatever it says."""
