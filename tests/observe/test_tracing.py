@@ -106,8 +106,10 @@ def test_calls_that_come_at_once_tell_how_long_they_waited_for_their_turn(daemon
         observer(client, "bugtool")
         body = xmlrpc.client.dumps((client.session,), "host.get_all").encode()
         connections = [stack.enter_context(closing(UnixConnection(str(daemon.socket)))) for _ in range(50)]
+        # Those that are accepted only then would come one by one.
         for each in connections:
-            each.connect()
+            each.request("POST", "/RPC2", xmlrpc.client.dumps((client.session,), "pool.get_all").encode())
+            each.getresponse().read()
         assert daemon.process is not None
         daemon.process.send_signal(signal.SIGSTOP)
         for each in connections:
