@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -119,7 +118,7 @@ def real(config: Config, uri: str, accel: str) -> AgentConfig:
         DriverSpec(
             "domain",
             "xapid.backends.domain.libvirt_driver:LibvirtDomains",
-            {"uri": uri, "run_dir": str(state / "run"), "accel": accel},
+            {"uri": uri, "folder": str(state), "accel": accel},
         ),
         DriverSpec("datapath", "xapid.backends.datapath.qemu:QemuDatapath", uses={"domains": "domain"}),
         DriverSpec("network", "xapid.backends.network.bridge:Bridges"),
@@ -159,11 +158,11 @@ def libvirt_uri(state: Path, socket: Path = embed.LIBVIRTD) -> str:
 
     Decided at the first start: whatever is installed later, guests that run must be found again where they are.
     """
-    root, uses_daemon = state / "libvirt", state / USES_LIBVIRTD
+    root, uses_daemon = embed.root_below(state), state / USES_LIBVIRTD
     if root.exists():
         return embed.uri(root)
     if not uses_daemon.exists():
-        closed = _closed_to_others(state)
+        closed = embed.closed_to_others(state)
         # Unlike Path.exists, this bears a folder that is closed to this user: then it is none that he could use.
         runs = os.access(socket, os.F_OK, effective_ids=True)
         if closed is not None or not runs:
@@ -172,12 +171,6 @@ def libvirt_uri(state: Path, socket: Path = embed.LIBVIRTD) -> str:
             return embed.uri(root)
         uses_daemon.touch(mode=0o600)
     return SYSTEM_URI
-
-
-def _closed_to_others(state: Path) -> Path | None:
-    """The first folder on the way to the state directory that guests cannot pass which run as a user of their own."""
-    way = [*reversed(state.parents), state]
-    return next((folder for folder in way if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
 async def _demo(config: Config, *, needed: bool) -> DemoGuest | None:

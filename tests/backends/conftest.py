@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.backends.domain.hypervisor import Events, Hypervisor
-from tests.demo_guest import demo_guest
+from tests.demo_guest import CACHE, demo_guest
 from xapid.backends.datapath.sim import SimDatapath
+from xapid.backends.domain.embed import closed_to_others
 from xapid.backends.domain.sim import SimDomains
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def bridge() -> Iterator[str]:
 def libvirt_folder() -> Iterator[Path]:
     """A folder with a short path, for sockets lie in it."""
     with tempfile.TemporaryDirectory(prefix="xd-") as name:
+        if closed_to_others(CACHE) is None:
+            # Guests come through to all that they need, so that they run as a user of their own.
+            Path(name).chmod(0o711)
         yield Path(name)
 
 
@@ -58,7 +62,7 @@ def whole_run(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
     from xapid.backends.domain.libvirt_driver import LibvirtDomains
     from xapid.backends.domain.qemu_xml import Accel
 
-    driver = LibvirtDomains(embed.uri(libvirt_folder / "root"), libvirt_folder / "run", Accel.tcg)
+    driver = LibvirtDomains(embed.uri(libvirt_folder / "root"), libvirt_folder, Accel.tcg)
     events = Events()
     driver.watch(events)
     yield Hypervisor(driver, QemuDatapath(driver), libvirt_folder, events, demo_guest(), bridge)

@@ -153,6 +153,27 @@ def test_without_the_device_for_networks_guests_lack_it(tmp_path: Path) -> None:
     assert any(line.startswith(f"there is no {tmp_path}/tun, by which guests reach networks") for line in lines)
 
 
+def test_what_some_guests_lack_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    found = list(examine(Config(state_dir=tmp_path, http=(), https=(), unix=())))
+
+    (tpm,) = (each for each in found if each.subject == "some guests" and "TPM" in each.text)
+    assert tpm.grade is Grade.warning
+    assert tpm.text == "this host has no TPM for guests: apt-get install swtpm swtpm-tools"
+
+
+def test_who_runs_guests_is_told_and_why_it_is_root(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+
+    found = [each.text for each in examine(Config(state_dir=state, http=(), https=(), unix=()))]
+
+    assert any(
+        text.startswith("would run as root, not as a user of their own: others may not pass /") for text in found
+    )
+
+
 def test_without_programs_guests_lack_them_by_their_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -113,13 +113,3 @@ async def test_a_tpm_goes_back_with_its_machine(xapi: Xapi, vm: str) -> None:
 
     (now,) = await xapi.VM.get_VTPMs(vm)
     assert await xapi.VTPM.get_contents(now) == KEPT
-
-
-async def test_a_machine_whose_tpm_no_hypervisor_has_is_not_started(workshop: Workshop, xapi: Xapi, vm: str) -> None:
-    await xapi.VTPM.create(vm, False)
-
-    with raises_api("NOT_IMPLEMENTED", "VTPM"):
-        await xapi.VM.start(vm, False, False)
-
-    assert workshop.row(vm).power_state == "Halted"
-    assert workshop.domains.domains() == []

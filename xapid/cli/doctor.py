@@ -18,7 +18,7 @@ from xapid.auth.pam import is_described
 from xapid.backends.domain import embed
 from xapid.backends.domain.guest_folders import assert_room
 from xapid.backends.interface import BadConfig
-from xapid.cli.guest_needs import missing
+from xapid.cli.guest_needs import lacking, missing
 from xapid.runtime.config import Address, Config, Drivers
 from xapid.store.database import DatabaseError, StateDirectory
 
@@ -61,7 +61,18 @@ def examine(config: Config) -> Iterator[Finding]:
     if config.drivers is not Drivers.sim:
         # What can be missing here only stands in the way of guests; with `auto` there still is the API.
         yield from (Finding(Grade.trouble, "guests", text) for text in (*missing(), *_too_deep(config)))
+        yield from (Finding(Grade.warning, "some guests", text) for text in lacking())
         yield _kvm(config.demo_cache / "kvm-check.json")
+        if _embedded(config):
+            yield _guest_user(config.state_dir.absolute())
+
+
+def _guest_user(state: Path) -> Finding:
+    """As whom guests run, where no libvirtd of the system sees to that."""
+    guests = embed.guests_of(embed.root_below(state))
+    if guests.why:
+        return Finding(Grade.warning, "guests", f"would run as root, not as a user of their own: {guests.why}")
+    return Finding(Grade.ok, "guests", f"run as {guests.user}")
 
 
 def _state_directory(path: Path) -> tuple[bool, Finding]:
@@ -173,13 +184,18 @@ def _unix_socket(path: Path, running: bool) -> Finding:
 def _too_deep(config: Config) -> Iterator[str]:
     """A state directory below which sockets of libvirt or of guests have no room."""
     state = config.state_dir.absolute()
-    embedded = not config.libvirt.uri and ((state / "libvirt").exists() or not os.access(embed.LIBVIRTD, os.F_OK))
     try:
-        if embedded:
-            embed.assert_room(state / "libvirt")
+        if _embedded(config):
+            embed.assert_room(embed.root_below(state))
         assert_room(state / "run")
     except BadConfig as error:
         yield str(error)
+
+
+def _embedded(config: Config) -> bool:
+    """Whether libvirt runs, or will run, in a process of the daemon."""
+    begun = embed.root_below(config.state_dir.absolute()).exists()
+    return not config.libvirt.uri and (begun or not os.access(embed.LIBVIRTD, os.F_OK))
 
 
 def _kvm(kept: Path) -> Finding:

@@ -6,8 +6,13 @@ import importlib.util
 import os
 import pwd
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+
+from xapid.backends.domain import firmware
+from xapid.backends.domain.belongings import require_tpm
+from xapid.backends.interface import BackendError
 
 PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils"}
 """Program -> Debian package."""
@@ -19,6 +24,20 @@ CAP_NET_ADMIN = 12
 def missing(tun: Path = TUN) -> list[str]:
     """What is not there, one line each, with what helps."""
     return list(_missing(tun))
+
+
+def lacking() -> list[str]:
+    """What some guests need and others do not, one line each, with what helps."""
+    needs: tuple[Callable[[], object], ...] = (partial(firmware.find, False), require_tpm)
+    return [str(error) for error in map(_refused, needs) if error is not None]
+
+
+def _refused(need: Callable[[], object]) -> BackendError | None:
+    try:
+        need()
+    except BackendError as error:
+        return error
+    return None
 
 
 def _missing(tun: Path) -> Iterator[str]:

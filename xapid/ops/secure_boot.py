@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NoReturn
 
+from xapid.backends.host import uefi
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import BadConfig
 from xapid.datamodel import Host, Pool
 from xapid.datamodel.errors import INVALID_VALUE, NOT_IMPLEMENTED, OPERATION_NOT_ALLOWED
 from xapid.datamodel.pool import PoolGuestSecurebootReadiness
 from xapid.runtime.context import Context
+
+log = logging.getLogger(__name__)
 
 NEEDED = frozenset({"PK.auth", "KEK.auth", "db.auth"})
 """Without any of these a guest cannot check what it boots."""
@@ -48,6 +52,20 @@ async def write_uefi_certificates_to_disk(ctx: Context, host: Host) -> None:
             tx.set(ctx.now(host), uefi_certificates=shipped)
             if host.ref == ctx.now(pool).master:
                 tx.set(ctx.now(pool), uefi_certificates=shipped)
+
+
+def certificates(ctx: Context) -> dict[str, bytes]:
+    """The files that guests start with, of the pool's own choice or of its systems."""
+    pool = ctx.store.one(Pool)
+    own = pool.custom_uefi_certificates if ctx.config.guests.custom_uefi_certificates else ""
+    archive = own or pool.uefi_certificates
+    if not archive:
+        return {}
+    try:
+        return uefi.unpacked(archive)
+    except BadConfig as error:
+        log.warning("the pool has certificates for secure boot that cannot be read: %s", error.message)
+        return {}
 
 
 async def get_guest_secureboot_readiness(ctx: Context, self: Pool) -> PoolGuestSecurebootReadiness:

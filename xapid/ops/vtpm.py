@@ -1,13 +1,11 @@
-"""Messages of class VTPM: the TPM of a machine. What it keeps is a secret that names it.
-
-No hypervisor here gives a machine its TPM yet, so that a machine with one is not started.
-"""
+"""Messages of class VTPM: the TPM of a machine. What it keeps is a secret that names it."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 
+from xapid.backends.domain.interface import Tpm
 from xapid.datamodel import VM, VTPM, Secret
 from xapid.datamodel.errors import HANDLE_INVALID, INTERNAL_ERROR, OtherError
 from xapid.datamodel.map_keys import TPM_OF_SECRET
@@ -55,6 +53,30 @@ def copy_all(tx: Transaction, store: Store, source: str, target: str) -> None:
         record(tx, target, unique=vtpm.is_unique, contents="" if secret is None else secret.value)
 
 
+def tpm_of(store: Store, vm: VM) -> Tpm | None:
+    """What the machine is started with; None: it has no TPM."""
+    vtpm = next(iter(store.where(VTPM, VM=vm.ref)), None)
+    if vtpm is None:
+        return None
+    secret = _secret(store, vtpm)
+    return Tpm(b"" if secret is None else base64.b64decode(secret.value))
+
+
+def keep(tx: Transaction, store: Store, vm: VM, contents: bytes) -> None:
+    """Record what the TPM of a machine, if it still has one, keeps."""
+    text = base64.b64encode(contents).decode()
+    for vtpm in store.where(VTPM, VM=vm.ref):
+        old = _secret(store, vtpm)
+        if old is None or old.value != text:
+            _replace(tx, vtpm, old, text)
+
+
+def _replace(tx: Transaction, vtpm: VTPM, old: Secret | None, contents: str) -> None:
+    if old is not None:
+        tx.delete(old)
+    tx.create(Secret, value=contents, other_config={TPM_OF_SECRET.name: vtpm.uuid})
+
+
 def _secret(store: Store, vtpm: VTPM) -> Secret | None:
     return next((row for row in store.all(Secret) if TPM_OF_SECRET.of(row) == vtpm.uuid), None)
 
@@ -75,6 +97,4 @@ def set_contents(ctx: Context, self: VTPM, contents: str) -> None:
         raise INTERNAL_ERROR(f"contents that are no Base64: {error}") from error
     old = _secret(ctx.store, self)
     with ctx.write() as tx:
-        if old is not None:
-            tx.delete(old)
-        tx.create(Secret, value=contents, other_config={TPM_OF_SECRET.name: self.uuid})
+        _replace(tx, self, old, contents)

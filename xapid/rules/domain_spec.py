@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
-from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, NicSpec
+from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, EfiVariable, NicSpec, Tpm
 from xapid.backends.storage.interface import Disk
 from xapid.datamodel import VBD, VIF, VM, Network
 from xapid.datamodel.errors import (
     INVALID_VALUE,
+    NOT_IMPLEMENTED,
     VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE,
 )
 from xapid.datamodel.map_keys import (
     BOOT_ORDER,
     CORES_PER_SOCKET,
     DEVICE_MODEL,
-    EFI_VARIABLES_ON_BOOT,
     FIRMWARE,
     TIME_OFFSET,
     VBD_BACKEND_KIND,
@@ -26,13 +27,14 @@ from xapid.datamodel.map_keys import (
 )
 from xapid.datamodel.vbd import VbdMode, VbdType
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour, OnNormalExit
-from xapid.rules import devices, hardware
+from xapid.rules import devices, hardware, nvram
 from xapid.store.store import Store
 
 GUEST_KERNELS = PurePosixPath("/var/lib/xcp/guest")
 """Where administrators put kernels for direct boot."""
 
-DEVICE_MODELS = {"bios": "qemu-upstream-compat", "uefi": "qemu-upstream-uefi"}
+UEFI = "uefi"
+DEVICE_MODELS = {"bios": "qemu-upstream-compat", UEFI: "qemu-upstream-uefi"}
 """By firmware: what ``platform:device-model`` says of a machine that was started."""
 
 KINDS = {
@@ -88,6 +90,8 @@ class BootSettings:
     bootloader: str = ""
     bootloader_args: str = ""
     legacy_args: str = ""
+    secure_boot: bool = False
+    efi_variables: tuple[EfiVariable, ...] = ()
     bios_strings: dict[str, str] = field(default_factory=dict)
     generation_id: str = ""
 
@@ -101,20 +105,34 @@ class BootSettings:
         }
 
 
-def boot_settings(vm: VM, kernel_folders: Iterable[PurePosixPath] = (), fresh_generation: str = "") -> BootSettings:
+def boot_settings(
+    vm: VM,
+    kernel_folders: Iterable[PurePosixPath] = (),
+    certificates: Mapping[str, bytes] = MappingProxyType({}),
+    fresh_generation: str = "",
+) -> BootSettings:
     """How the machine boots. Raises INVALID_VALUE and its like for settings that cannot be.
 
-    ``fresh_generation``: the generation_id of a machine that asks for one.
+    ``certificates``: files of the pool for secure boot; ``fresh_generation``: of a machine that asks for one.
     """
-    _check_nvram(vm)
+    nvram.starts_afresh(vm)
     bios_strings = vm.bios_strings or GENERIC_BIOS_STRINGS
     cores = _cores_per_socket(vm)
     generation = _generation(vm, fresh_generation)
     if is_hvm(vm):
         firmware = _firmware(vm)
+        uefi = firmware == UEFI
         order = "".join(each for each in BOOT_ORDER.of(vm).lower() if each in BOOT_DEVICES)
-        platform = {**vm.platform, DEVICE_MODEL.name: _device_model(vm, firmware)}
-        return BootSettings(platform, firmware, order, cores, bios_strings=bios_strings, generation_id=generation)
+        return BootSettings(
+            {**vm.platform, DEVICE_MODEL.name: _device_model(vm, firmware)},
+            firmware,
+            order,
+            cores,
+            secure_boot=uefi and nvram.secure_boot(vm, certificates),
+            efi_variables=nvram.at_start(vm, certificates) if uefi else (),
+            bios_strings=bios_strings,
+            generation_id=generation,
+        )
     settings = BootSettings(
         vm.platform,
         "bios",
@@ -139,17 +157,13 @@ def _generation(vm: VM, fresh: str) -> str:
     return fresh if vm.generation_id == UNSET_GENERATION else vm.generation_id
 
 
-def _check_nvram(vm: VM) -> None:
-    EFI_VARIABLES_ON_BOOT.of(vm)
-
-
 def _firmware(vm: VM) -> str:
     return FIRMWARE.of(vm)
 
 
 def _device_model(vm: VM, firmware: str) -> str:
     asked = DEVICE_MODEL.of(vm)
-    if firmware == "bios" and asked == DEVICE_MODELS["uefi"]:
+    if firmware == "bios" and asked == DEVICE_MODELS[UEFI]:
         raise INVALID_VALUE("platform:device-model", f"{asked} does not boot from a BIOS")
     return DEVICE_MODELS[firmware]
 
@@ -202,8 +216,12 @@ def nic_spec(store: Store, vif: VIF) -> NicSpec:
     return NicSpec(vif.uuid, int(vif.device), vif.MAC, network.bridge, mtu_of(vif, network))
 
 
-def domain_spec(vm: VM, boot: BootSettings, drives: Iterable[DiskSpec], nics: Iterable[NicSpec]) -> DomainSpec:
-    """The machine as a driver starts it."""
+def domain_spec(
+    vm: VM, boot: BootSettings, drives: Iterable[DiskSpec], nics: Iterable[NicSpec], tpm: Tpm | None = None
+) -> DomainSpec:
+    """The machine as a driver starts it. Raises NOT_IMPLEMENTED for a TPM that its firmware knows nothing of."""
+    if tpm is not None and boot.firmware != UEFI:
+        raise NOT_IMPLEMENTED("a TPM of a machine without UEFI")
     return DomainSpec(
         uuid=vm.uuid,
         name=vm.name_label,
@@ -214,6 +232,9 @@ def domain_spec(vm: VM, boot: BootSettings, drives: Iterable[DiskSpec], nics: It
         vcpus=vm.VCPUs_at_startup,
         boot_order=boot.boot_order,
         firmware=boot.firmware,
+        secure_boot=boot.secure_boot,
+        efi_variables=boot.efi_variables,
+        tpm=tpm,
         kernel=boot.kernel,
         ramdisk=boot.ramdisk,
         kernel_args=boot.kernel_args,

@@ -65,7 +65,8 @@ class StateDirectory:
     def open(self) -> None:
         """Make the directory and lock it. Raises DatabaseError."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Others may pass, so that guests need not run as root, and not look around; files are closed to them.
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DatabaseError(f"state directory {self.path}: {error.strerror}") from error

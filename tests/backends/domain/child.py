@@ -66,7 +66,7 @@ def main() -> None:
         answer: Any
         try:
             if driver is None:
-                driver = LibvirtDomains(embed.uri(folder / "root"), folder / "run", Accel.tcg)
+                driver = LibvirtDomains(embed.uri(folder / "root"), folder, Accel.tcg)
             answer = getattr(driver, method)(*args)
         except BackendError as error:
             answer = error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import pwd
 import socket
 import subprocess
 import threading
@@ -81,11 +82,11 @@ class SerialLine:
         self._reader = threading.Thread(target=self._read_on, daemon=True)
         self._reader.start()
 
-    def wait_for(self, words: str) -> str:
+    def wait_for(self, words: str, seconds: float = PATIENCE) -> str:
         """Wait until these words came; returns the rest of their line, and forgets what came so far."""
         wanted = words.encode()
         with self._changed:
-            if not self._changed.wait_for(lambda: b"\n" in self._read.partition(wanted)[2], PATIENCE):
+            if not self._changed.wait_for(lambda: b"\n" in self._read.partition(wanted)[2], seconds):
                 raise AssertionError(f"the guest does not say {words!r}, but {self._read[-500:]!r}")
             rest, _, self._read = self._read.partition(wanted)[2].partition(b"\n")
         return rest.decode().strip()
@@ -145,14 +146,14 @@ class Hypervisor:
         self.started.append(spec.uuid)
         return spec
 
-    def booted(self, spec: DomainSpec) -> SerialLine | None:
+    def booted(self, spec: DomainSpec, seconds: float = PATIENCE) -> SerialLine | None:
         """Start a machine and wait until its guest is up. Returns its serial line, if it is real."""
         domain = self.driver.start(spec, paused=True)
         line = None if self.simulated else SerialLine(serial(domain))
         self.driver.unpause(spec.uuid)
         if line is not None:
             self.lines.append(line)
-            line.wait_for(READY)
+            line.wait_for(READY, seconds)
         return line
 
     def drive(self, position: int = 0, **changes: Any) -> DiskSpec:
@@ -235,6 +236,11 @@ def within(seconds: float, true: Callable[[], bool]) -> bool:
 def process_of(root: Path, uuid: str) -> int:
     """The pid of a machine's QEMU, under an embedded libvirt."""
     return int((root / "run" / "qemu" / f"{uuid}.pid").read_text())
+
+
+def user_of(pid: int) -> str:
+    """Name of the user that a process runs as."""
+    return pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
 
 
 def lives(pid: int) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xapid.backends.domain import qemu_xml
 from xapid.backends.domain.domain_xml import GuestFolder
+from xapid.backends.domain.firmware import Firmware
 from xapid.backends.domain.interface import (
     DiskSpec,
     DomainKind,
@@ -17,6 +18,7 @@ from xapid.backends.domain.interface import (
     NicSpec,
     Scheduling,
     Screen,
+    Tpm,
 )
 from xapid.backends.domain.qemu_xml import Accel, Hosting
 from xapid.backends.storage.interface import Disk, VolumeFormat
@@ -109,13 +111,33 @@ BARE = replace(TUNED, uuid="5d1f9a3e-0000-4000-8000-000000000004", name="bare", 
 """Lacks what it can lack."""
 
 
+SEALED = replace(
+    INSTALLED,
+    uuid="5d1f9a3e-0000-4000-8000-000000000005",
+    name="sealed",
+    firmware="uefi",
+    secure_boot=True,
+    tpm=Tpm(b"what it keeps"),
+    hardware=Hardware(acpi=False, usb=True, tablet=True),
+    xenstore_data={},
+)
+"""With UEFI that starts what is signed, a TPM, and drives of each kind."""
+
+MODERN = replace(DEMO, uuid="5d1f9a3e-0000-4000-8000-000000000006", name="modern", firmware="uefi", kernel="")
+"""With UEFI, and not more than that."""
+
+
 def hosting(spec: DomainSpec, accel: Accel = Accel.tcg) -> Hosting:
     """On a host of four processors whose ISOs and nothing else cannot bypass the page cache."""
+    code = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd" if spec.secure_boot else "/usr/share/OVMF/OVMF_CODE_4M.fd"
+    firmware = Firmware(Path(code), Path("/usr/share/OVMF/OVMF_VARS_4M.fd"), spec.secure_boot)
     return Hosting(
         accel,
         GuestFolder(Path("/run/xapid/guests") / spec.uuid),
         1_700_000_000,
         frozenset({REMOTE.path}),
+        firmware=firmware if spec.firmware == "uefi" else None,
+        flash=Path("/var/lib/xapid/kept") / spec.uuid / "flash",
         processors=4,
         ordinary_shares=1024,
     )
@@ -128,6 +150,9 @@ DOMAINS = {
     "installed-kvm": qemu_xml.domain(INSTALLED, hosting(INSTALLED, Accel.kvm)),
     "tuned": qemu_xml.domain(TUNED, hosting(TUNED)),
     "tuned-kvm": qemu_xml.domain(TUNED, hosting(TUNED, Accel.kvm)),
+    "sealed": qemu_xml.domain(SEALED, hosting(SEALED)),
+    "sealed-kvm": qemu_xml.domain(SEALED, hosting(SEALED, Accel.kvm)),
+    "modern": qemu_xml.domain(MODERN, hosting(MODERN)),
     "bare": qemu_xml.domain(BARE, hosting(BARE)),
     "bare-kvm": qemu_xml.domain(BARE, hosting(BARE, Accel.kvm)),
 }

@@ -29,7 +29,7 @@ def driver(real: Hypervisor, libvirtd: Libvirtd) -> Iterator[DomainDriver]:
     from xapid.backends.domain.libvirt_driver import LibvirtDomains
     from xapid.backends.domain.qemu_xml import Accel
 
-    driver = LibvirtDomains(libvirtd.uri, libvirtd.socket.parent / "run", Accel.tcg)
+    driver = LibvirtDomains(libvirtd.uri, libvirtd.socket.parent, Accel.tcg)
     yield driver
     for uuid in real.started:
         driver.destroy(uuid)

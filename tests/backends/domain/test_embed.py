@@ -36,16 +36,57 @@ def short_path() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_a_fresh_root_folder_gets_its_settings_and_an_old_one_keeps_them(short_path: Path) -> None:
+def test_a_fresh_root_folder_gets_its_settings_and_one_that_was_changed_keeps_them(short_path: Path) -> None:
     settings = short_path / "etc" / "qemu.conf"
 
     embed.prepare(short_path)
     written = settings.read_text()
+    settings.write_text(f"{embed.OURS}\nan older one")
+    embed.prepare(short_path)
+    renewed = settings.read_text()
     settings.write_text("# mine")
     embed.prepare(short_path)
 
     assert 'stdio_handler = "file"' in written
+    assert renewed == written
     assert settings.read_text() == "# mine"
+
+
+def kvm(folder: Path, mode: int) -> Path:
+    device = folder / "kvm"
+    device.touch()
+    device.chmod(mode)
+    return device
+
+
+def test_guests_run_as_root_where_others_do_not_come_through(short_path: Path) -> None:
+    assert embed.guests_of(short_path, short_path / "none") == embed.Guests(why=f"others may not pass {short_path}")
+
+
+@pytest.mark.libvirt
+@pytest.mark.parametrize("mode, user", [(0o666, "libvirt-qemu"), (0o660, "libvirt-qemu"), (0o600, "root")])
+def test_guests_run_as_a_user_of_their_own_if_that_comes_through_to_all(short_path: Path, mode: int, user: str) -> None:
+    short_path.chmod(0o711)
+
+    guests = embed.guests_of(short_path / "root", kvm(short_path, mode))
+
+    assert guests.user == user
+    assert bool(guests.why) is (user == "root")
+    if mode == 0o660:
+        assert guests.group == "root"
+    hand_over = 1 if user != "root" else 0
+    assert f"dynamic_ownership = {hand_over}\n" in embed.text_of(guests)
+
+
+def test_the_way_is_closed_where_the_first_folder_is(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o711)
+    assert embed.closed_to_others(tmp_path / "a" / "b" / "not there yet") is None
+
+    (tmp_path / "a").chmod(0o710)
+
+    assert embed.closed_to_others(tmp_path / "a" / "b") == tmp_path / "a"
 
 
 def test_a_root_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.backends.domain.hypervisor import MIB, Hypervisor, SerialLine, links, lives, process_of, screen, serial
+from tests.backends.domain.hypervisor import (
+    MIB,
+    Hypervisor,
+    SerialLine,
+    links,
+    lives,
+    process_of,
+    screen,
+    serial,
+    user_of,
+)
 from xapid.backends.domain import embed
 from xapid.backends.domain.interface import (
     DomainDriver,
@@ -60,7 +70,7 @@ def impatient(real: Hypervisor) -> Iterator[DomainDriver]:
     from xapid.backends.domain.libvirt_driver import LibvirtDomains
     from xapid.backends.domain.qemu_xml import Accel
 
-    driver = LibvirtDomains(embed.uri(real.folder / "root"), real.folder / "run", Accel.tcg, detach_seconds=1.0)
+    driver = LibvirtDomains(embed.uri(real.folder / "root"), real.folder, Accel.tcg, detach_seconds=1.0)
     yield driver
     driver.close()
 
@@ -73,6 +83,15 @@ def test_what_the_guest_printed_can_be_read_later(real: Hypervisor) -> None:
 
     assert domain is not None
     assert "ready" in Path(serial(domain).log).read_text()
+
+
+def test_a_guest_runs_as_who_is_to_run_guests(real: Hypervisor) -> None:
+    root = real.folder / "root"
+    spec = real.spec(disks=(real.drive(),))
+
+    real.driver.start(spec, paused=True)
+
+    assert user_of(process_of(root, spec.uuid)) == embed.guests_of(root).user
 
 
 def test_a_machine_with_everything_starts(real: Hypervisor) -> None:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.backends.domain.machines import CD, DEMO, DEVICES, DOMAINS, INSTALLED, SYSTEM_DISK, TUNED, hosting
+from tests.backends.domain.machines import CD, DEMO, DEVICES, DOMAINS, INSTALLED, SEALED, SYSTEM_DISK, TUNED, hosting
 from xapid.backends.domain import qemu_board, qemu_xml
 from xapid.backends.domain.domain_facts import Description, source_of
 from xapid.backends.domain.interface import DiskSpec, Endpoint
@@ -137,17 +137,30 @@ def test_each_position_has_a_place(device: str, position: int, place: tuple[str,
     assert qemu_xml.target(DiskSpec("v", position, device, None)) == place
 
 
+def test_a_board_without_ide_has_its_discs_elsewhere() -> None:
+    assert qemu_xml.target(DiskSpec("v", 3, "cdrom", None), sata=True) == ("sdd", "sata")
+    assert qemu_xml.target(DiskSpec("v", 3, "disk", None), sata=True) == ("vdd", "virtio")
+
+
+def test_a_board_without_slots_has_ports_for_what_it_has_and_gets() -> None:
+    root = ElementTree.fromstring(DOMAINS["modern"])
+
+    ports = root.findall("devices/controller[@model='pcie-root-port']")
+    assert len(ports) == 2 + 3 + 8
+
+
+def test_a_resumed_machine_has_its_variables_where_they_are_now() -> None:
+    moved = replace(hosting(SEALED), flash=Path("/elsewhere/flash"))
+
+    resumed = Description(qemu_xml.resumed(Description(DOMAINS["sealed"]), SEALED, moved))
+
+    assert resumed.root.findtext("os/nvram") == "/elsewhere/flash"
+
+
 @pytest.mark.parametrize("device, position", [("floppy", 2), ("tape", 0)])
 def test_what_has_no_place_is_refused(device: str, position: int) -> None:
     with pytest.raises(NotSupported):
         qemu_xml.target(DiskSpec("v", position, device, None))
-
-
-def test_firmware_that_is_not_there_is_refused() -> None:
-    with pytest.raises(NotSupported) as error:
-        qemu_xml.domain(replace(INSTALLED, firmware="uefi"), hosting(INSTALLED))
-
-    assert error.value.facts == {"firmware": "uefi"}
 
 
 def test_the_guest_is_told_its_data_whole_in_one_file_and_what_fits_in_its_firmware() -> None:

@@ -29,6 +29,7 @@ class Listener(Protocol):
 
     def lifecycle(self, uuid: str, id: int, event: int, detail: int) -> None: ...
     def rebooted(self, uuid: str, id: int) -> None: ...
+    def clock_set(self, uuid: str, offset: int) -> None: ...
     def device_gone(self, uuid: str, alias: str) -> None: ...
     def device_kept(self, uuid: str, alias: str) -> None: ...
 
@@ -129,6 +130,9 @@ class Connection:
         def rebooted(_: Any, domain: libvirt.virDomain, __: Any) -> None:
             self._listener.rebooted(domain.UUIDString(), domain.ID())
 
+        def clock_set(_: Any, domain: libvirt.virDomain, offset: int, __: Any) -> None:
+            self._listener.clock_set(domain.UUIDString(), offset)
+
         def gone(_: Any, domain: libvirt.virDomain, alias: str, __: Any) -> None:
             self._listener.device_gone(domain.UUIDString(), alias)
 
@@ -138,6 +142,7 @@ class Connection:
         for event, callback in (
             (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle),
             (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, rebooted),
+            (libvirt.VIR_DOMAIN_EVENT_ID_RTC_CHANGE, clock_set),
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, gone),
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, kept),
         ):

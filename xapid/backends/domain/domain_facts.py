@@ -48,6 +48,12 @@ class Description:
         return self.root.find("features/acpi") is not None
 
     @property
+    def clock_offset(self) -> int:
+        """Seconds by which its clock is before UTC; changes when the guest sets it."""
+        clock = self.root.find("clock[@offset='variable']")
+        return 0 if clock is None else int(clock.get("adjustment", "0"))
+
+    @property
     def disks(self) -> dict[str, Element]:
         """Drives by the uuid of their VBD."""
         return self._named("devices/disk")

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import grp
 import logging
 import os
+import pwd
 import shutil
 import signal
+import stat
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qs, quote, urlsplit
 
 from xapid.backends.domain.domain_facts import parse
 from xapid.backends.interface import BadConfig, InUse
+from xapid.backends.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +32,42 @@ DEEPEST_SOCKET = "lib/qemu/domain-99999-01234567-89ab-cdef-0/monitor.sock"
 PREDECESSOR_SECONDS = 5.0
 """How long a process that had a root before gets to end, after the daemon that it worked for was killed."""
 
+OURS = "# Written by xapid at each start. Delete this line, and the file is yours."
 SETTINGS = """\
-# Written by xapid when it is not there; yours to change.
+{ours}
 
 # There is no virtlogd that could take what guests print.
 stdio_handler = "file"
-# This folder, the disks and the sockets are root's; so nothing needs to change its owner.
-user = "root"
-group = "root"
-dynamic_ownership = 0
+# Who runs guests, and their TPMs.
+user = "{user}"
+group = "{group}"
+swtpm_user = "{tpm_user}"
+swtpm_group = "{tpm_group}"
+# Whether disks are theirs while guests have them; afterwards they are root's again.
+dynamic_ownership = {hand_over}
+remember_owner = 0
 """
+
+GUEST_USER = "libvirt-qemu"
+TPM_USER = "tss"
+ROOT = "root"
+KVM = Path("/dev/kvm")
+
+
+@dataclass(frozen=True)
+class Guests:
+    """As whom a libvirt without a daemon runs guests."""
+
+    user: str = ROOT
+    group: str = ROOT
+    tpm_user: str = ROOT
+    why: str = ""
+    """Why as root, if so."""
+
+
+def root_below(state: Path) -> Path:
+    """The root folder in a state directory."""
+    return state / "libvirt"
 
 
 def uri(root: Path) -> str:
@@ -67,10 +98,57 @@ def prepare(root: Path) -> None:
     assert_room(root)
     settings = root / "etc" / "qemu.conf"
     settings.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if not settings.exists():
-        fresh = settings.with_suffix(".new")
-        fresh.write_text(SETTINGS)
-        fresh.rename(settings)
+    if not settings.exists() or settings.read_text().startswith(OURS):
+        guests = guests_of(root)
+        if guests.why:
+            log.warning("guests run as root: %s", guests.why)
+        write_whole(settings, text_of(guests).encode(), mode=0o644)
+
+
+def text_of(guests: Guests) -> str:
+    """The settings of a libvirt that runs guests so."""
+    return SETTINGS.format(
+        ours=OURS,
+        user=guests.user,
+        group=guests.group,
+        tpm_user=guests.tpm_user,
+        tpm_group=guests.tpm_user,
+        hand_over=int(guests.user != ROOT),
+    )
+
+
+def guests_of(root: Path, device: Path = KVM) -> Guests:
+    """Who is to run guests: users of their own, where these come through to their files and to KVM.
+
+    Also where KVM is not used: if it is there and QEMU cannot open it, libvirt asks QEMU at each start what it can do,
+    which takes seconds.
+    """
+    if (closed := closed_to_others(root)) is not None:
+        return Guests(why=f"others may not pass {closed}")
+    tpm_user = TPM_USER if _is_user(TPM_USER) else ROOT
+    if not _is_user(GUEST_USER):
+        return Guests(tpm_user=tpm_user, why=f"there is no user {GUEST_USER}")
+    group = grp.getgrgid(pwd.getpwnam(GUEST_USER).pw_gid).gr_name
+    if device.exists() and not device.stat().st_mode & stat.S_IWOTH:
+        opens = device.stat()
+        if not opens.st_mode & stat.S_IWGRP:
+            return Guests(tpm_user=tpm_user, why=f"nobody else may open {device}")
+        group = grp.getgrgid(opens.st_gid).gr_name
+    return Guests(GUEST_USER, group, tpm_user)
+
+
+def closed_to_others(folder: Path) -> Path | None:
+    """The first folder on the way, and itself, that other users cannot pass. What is not there yet is left out."""
+    way = [*reversed(folder.parents), folder]
+    return next((each for each in way if each.exists() and not each.stat().st_mode & stat.S_IXOTH), None)
+
+
+def _is_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def clear_wreckage(root: Path) -> None:
@@ -137,3 +215,8 @@ def qemu_log(root: Path | None, domain: str) -> Path:
     """What the QEMU of a domain wrote: its command line and its last words. Without a root: that of a daemon."""
     logs = Path("/var/log/libvirt") if root is None else root / "log"
     return logs / "qemu" / f"{domain}.log"
+
+
+def tpm_folder(root: Path | None) -> Path:
+    """Where libvirt keeps what the TPMs of its domains hold. Without a root: a daemon's."""
+    return Path("/var/lib/libvirt/swtpm") if root is None else root / "lib" / "swtpm"

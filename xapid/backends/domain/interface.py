@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from xapid.backends.domain.spec import SECURE_BOOT_KEYS as SECURE_BOOT_KEYS
 from xapid.backends.domain.spec import DiskSpec as DiskSpec
 from xapid.backends.domain.spec import DomainKind as DomainKind
 from xapid.backends.domain.spec import DomainSpec as DomainSpec
@@ -82,6 +83,17 @@ class Domain:
     """What host and guest share under ``vm-data/``; None: the hypervisor has no such place."""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What the guest of a machine has changed that is to outlive its domain; None: nothing that can be told."""
+
+    efi_variables: tuple[EfiVariable, ...] | None = None
+    tpm: bytes | None = field(default=None, repr=False)
+    """All that its TPM keeps."""
+    clock_offset: int | None = None
+    """Seconds by which its clock is before UTC."""
+
+
 class DomainEventKind(enum.StrEnum):
     """What happened to a domain, by whomever it was done."""
 
@@ -129,6 +141,17 @@ class DomainDriver(Protocol):
     def find(self, uuid: str) -> Domain | None: ...
     def foreign(self) -> list[str]:
         """Names of the hypervisor's machines that are not ours."""
+
+    # What outlives a domain
+
+    def kept(self, uuid: str) -> Kept:
+        """Of a machine that runs as of now; of one that stopped as it left it, until that is forgotten."""
+
+    def forget(self, uuid: str) -> None:
+        """What a machine left is recorded, or nobody's any more. Not for one that runs."""
+
+    def keeping(self) -> list[str]:
+        """uuids of machines that do not run and left something."""
 
     # Life, in the order a machine lives it
 

@@ -16,10 +16,21 @@ from xml.etree import ElementTree
 
 import libvirt
 
-from xapid.backends.domain import control_groups, embed, preflight, qemu_board, qemu_xml, save_image, tray
+from xapid.backends.domain import (
+    control_groups,
+    embed,
+    firmware,
+    preflight,
+    qemu_board,
+    qemu_xml,
+    save_image,
+    tray,
+)
+from xapid.backends.domain.belongings import Belongings
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description, parse
 from xapid.backends.domain.domain_xml import ALIAS, NAMESPACE
+from xapid.backends.domain.firmware import Firmware
 from xapid.backends.domain.guest_folders import GuestFolders
 from xapid.backends.domain.interface import (
     DiskSpec,
@@ -27,12 +38,22 @@ from xapid.backends.domain.interface import (
     DomainSpec,
     DomainState,
     Feature,
+    Kept,
     NicSpec,
 )
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
 from xapid.backends.domain.qemu_xml import Accel, Hosting
 from xapid.backends.domain.watch import Tell, Watch
-from xapid.backends.interface import AlreadyExists, BackendError, DriverInfo, Failed, InUse, NotFound, NotSupported
+from xapid.backends.interface import (
+    AlreadyExists,
+    BackendError,
+    BadConfig,
+    DriverInfo,
+    Failed,
+    InUse,
+    NotFound,
+    NotSupported,
+)
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
 log = logging.getLogger(__name__)
@@ -66,15 +87,20 @@ STATES = {
 class LibvirtDomains:
     """Machines of the QEMU of this host. They are not defined in libvirt: what does not run is not there."""
 
-    def __init__(self, uri: str, run_dir: Path, accel: Accel, detach_seconds: float = DETACH_SECONDS) -> None:
-        """``run_dir``: where guests get their sockets. Raises Unavailable, InUse, BadConfig."""
+    def __init__(self, uri: str, folder: Path, accel: Accel, detach_seconds: float = DETACH_SECONDS) -> None:
+        """``folder``: below it guests have their sockets, and what outlives them waits to be fetched.
+
+        Raises Unavailable, InUse, BadConfig.
+        """
         features = GUEST_FEATURES | {Feature.kvm} if accel is Accel.kvm else GUEST_FEATURES
         self.info = DriverInfo("qemu", f"QEMU through libvirt ({accel}, {uri})", frozenset(features))
         self._accel = accel
         self._detach_seconds = detach_seconds
-        self._folders = GuestFolders(run_dir, self._guest_user)
+        self._user: tuple[int, ...] | None = None
+        self._folders = GuestFolders(folder / "run", self._guest_user)
         self._watch = Watch(self._stopped, self._folders.shorten_logs)
         self._connection = Connection(uri, self._watch, self._returned)
+        self._belongings = Belongings(folder / "kept", embed.tpm_folder(self._connection.root), self._guest_user)
         self._watch.start()
         try:
             self._look_anew()
@@ -104,6 +130,26 @@ class LibvirtDomains:
     def foreign(self) -> list[str]:
         with told("listing the domains"):
             return [domain.name() for domain in self._connection.get().listAllDomains() if _is_foreign(domain)]
+
+    # What outlives a domain
+
+    def kept(self, uuid: str) -> Kept:
+        domain = self._active(uuid)
+        clock = self._watch.clocks.get(uuid) if domain is None else self.described(domain).clock_offset
+        try:
+            variables = self._belongings.variables(uuid)
+        except BadConfig as error:
+            log.warning("the firmware of %s was stopped while it wrote: %s", uuid, error.message)
+            variables = None
+        return Kept(variables, self._belongings.tpm(uuid), clock)
+
+    def forget(self, uuid: str) -> None:
+        if not self._runs(uuid):
+            self._watch.clocks.pop(uuid, None)
+            self._belongings.forget(uuid)
+
+    def keeping(self) -> list[str]:
+        return [uuid for uuid in sorted(self._belongings.owners()) if not self._runs(uuid)]
 
     # Life
 
@@ -320,6 +366,8 @@ class LibvirtDomains:
             self._folders.of(spec.uuid),
             int(time.time()),
             preflight.buffered(spec.disks),
+            firmware=_firmware(spec),
+            flash=self._belongings.flash(spec.uuid),
             processors=os.cpu_count() or 0,
             ordinary_shares=control_groups.ordinary_shares(),
         )
@@ -329,10 +377,21 @@ class LibvirtDomains:
         """For letting a machine come to be, in a folder of its own; its events are told from now on."""
         self._watch.own(spec.uuid)
         connection = self._connection.get()
-        with self._folders.opened(spec.uuid) as folder, told(f"starting {spec.uuid}"):
+        with self._folders.opened(spec.uuid) as folder, self._brought(spec), told(f"starting {spec.uuid}"):
             if data := qemu_board.data(spec):
                 folder.data.write_text(data)
             yield connection
+
+    @contextmanager
+    def _brought(self, spec: DomainSpec) -> Iterator[None]:
+        """What the machine keeps over a boot lies ready; it does not stay if the start fails."""
+        self._watch.clocks.pop(spec.uuid, None)
+        try:
+            self._belongings.bring(spec, _firmware(spec))
+            yield
+        except BaseException:
+            self._belongings.forget(spec.uuid)
+            raise
 
     def _begun(self, uuid: str) -> Domain:
         """A machine that must run now. Raises Failed with QEMU's last words when it does not."""
@@ -368,6 +427,9 @@ class LibvirtDomains:
         listed = self.domains()
         for domain in listed:
             self._watch.own(domain.uuid)
+            if (found := self._active(domain.uuid)) is not None:
+                # It may have been set while nobody heard.
+                self._watch.clocks[domain.uuid] = self.described(found).clock_offset
         with ThreadPoolExecutor(SETTLING_AT_ONCE, "xapid-settling") as pool:
             list(pool.map(self._settle, listed))
         self._folders.sweep(self._runs)
@@ -402,12 +464,19 @@ class LibvirtDomains:
 
     def _guest_user(self) -> tuple[int, int] | None:
         """User and group that QEMU runs as; None: those of this process."""
-        if self._connection.root is not None:
-            return None
-        capabilities = parse(self._connection.get().getCapabilities())
-        label = capabilities.findtext("host/secmodel[model='dac']/baselabel[@type='kvm']", "")
-        numbers = [int(number) for number in re.findall(r"\+(\d+)", label)]
-        return (numbers[0], numbers[1]) if len(numbers) == 2 else None
+        if self._user is None:
+            capabilities = parse(self._connection.get().getCapabilities())
+            label = capabilities.findtext("host/secmodel[model='dac']/baselabel[@type='kvm']", "")
+            self._user = tuple(map(int, re.findall(r"\+(\d+)", label)))
+        match self._user:
+            case (user, group):
+                return user, group
+        return None
+
+
+def _firmware(spec: DomainSpec) -> Firmware | None:
+    """What boots a machine, if it is no BIOS. Raises NotSupported where there is none."""
+    return firmware.find(spec.secure_boot) if qemu_board.has_uefi(spec) else None
 
 
 def _is_ours(domain: libvirt.virDomain) -> bool:

@@ -6,14 +6,18 @@ import enum
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from xapid.backends.domain import domain_xml
 from xapid.backends.domain.domain_xml import GuestFolder, add
+from xapid.backends.domain.firmware import Firmware
 from xapid.backends.domain.interface import DomainKind, DomainSpec
 
 MACHINE = "pc"
 """Has places for hot plug on its root bus, IDE for CD drives, and is what a Xen guest with a device model sees too."""
+UEFI_MACHINE = "q35"
+"""Has a mode that guests have no way into, without which secure boot is none."""
 TRANSLATED_MIB = 32
 """Of emulated code. With QEMU's own choice, a GiB, a guest that was reset takes 16 s to boot rather than 8 s, since it
 writes over pages whose old code is still known; and the demo guest takes 130 MiB more."""
@@ -77,6 +81,10 @@ class Hosting:
     """Paths of disks whose file system cannot bypass the page cache."""
     processors: int = 0
     """How many the host has; 0: not known."""
+    firmware: Firmware | None = None
+    """What boots a machine with UEFI."""
+    flash: Path = Path()
+    """Where such a machine has the variables of its firmware."""
     ordinary_shares: int = 0
     """The number by which its control groups know an ordinary part of the processors; 0: it has none to say it with."""
 
@@ -84,9 +92,17 @@ class Hosting:
 # --- How it boots ------------------------------------------------------------------------------------
 
 
-def boot(root: Element, spec: DomainSpec) -> None:
+def has_uefi(spec: DomainSpec) -> bool:
+    return spec.firmware == "uefi"
+
+
+def boot(root: Element, spec: DomainSpec, hosting: Hosting) -> None:
     os = add(root, "os")
-    add(os, "type", "hvm", arch="x86_64", machine=MACHINE)
+    add(os, "type", "hvm", arch="x86_64", machine=UEFI_MACHINE if has_uefi(spec) else MACHINE)
+    if hosting.firmware is not None:
+        secure = "yes" if hosting.firmware.secure else "no"
+        add(os, "loader", str(hosting.firmware.code), readonly="yes", type="pflash", secure=secure)
+        add(os, "nvram", str(hosting.flash))
     if spec.kernel:
         add(os, "kernel", spec.kernel)
         if spec.ramdisk:
@@ -103,13 +119,20 @@ def boot(root: Element, spec: DomainSpec) -> None:
 def features(root: Element, spec: DomainSpec, accel: Accel) -> None:
     has = spec.hardware
     element = add(root, "features")
-    for name, there in (("acpi", has.acpi), ("apic", has.apic), ("pae", has.pae)):
+    for name, there in (("acpi", has_acpi(spec)), ("apic", has.apic), ("pae", has.pae)):
         if there:
             add(element, name)
+    if has_uefi(spec) and spec.secure_boot:
+        add(element, "smm", state="on")
     if accel is Accel.tcg:
         add(add(element, "tcg"), "tb-cache", str(TRANSLATED_MIB), unit="MiB")
     elif has.viridian:
         _hyperv(element, has.viridian)
+
+
+def has_acpi(spec: DomainSpec) -> bool:
+    """UEFI is nothing without it."""
+    return spec.hardware.acpi or has_uefi(spec)
 
 
 def _hyperv(element: Element, parts: frozenset[str]) -> None:
@@ -181,7 +204,7 @@ def clock(root: Element, spec: DomainSpec, accel: Accel) -> None:
 
 def generation(root: Element, spec: DomainSpec) -> None:
     """Right after what libvirt knows the machine by; a paravirtual guest has no place for it."""
-    if spec.generation_id and spec.kind is DomainKind.hvm and spec.hardware.acpi:
+    if spec.generation_id and spec.kind is DomainKind.hvm and has_acpi(spec):
         add(root, "genid", spec.generation_id)
 
 

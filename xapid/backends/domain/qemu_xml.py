@@ -11,6 +11,7 @@ from xapid.backends.domain.domain_xml import GuestFolder, add
 from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
 from xapid.backends.domain.qemu_board import Accel as Accel
 from xapid.backends.domain.qemu_board import Hosting as Hosting
+from xapid.backends.domain.qemu_board import has_uefi
 from xapid.backends.interface import NotSupported
 from xapid.backends.storage.interface import Disk
 
@@ -18,19 +19,23 @@ NIC_MODEL = "virtio"
 IDE_PLACES = 4
 FLOPPY_PLACES = 2
 USB_CONTROLLER = "piix3-uhci"
+UEFI_USB_CONTROLLER = "qemu-xhci"
+PLACES_TO_PLUG = 8
+"""Ports for disks and interfaces that a machine with UEFI may get while it runs: its board has none of its own."""
+OTHERS_IN_PORTS = 3
+"""USB, balloon and randomness."""
+TPM_MODEL = "tpm-crb"
 
 
 def domain(spec: DomainSpec, hosting: Hosting) -> str:
     """The whole machine. Raises NotSupported for what QEMU has no place for."""
-    if spec.firmware != "bios":
-        raise NotSupported(f"firmware {spec.firmware} is not supported", firmware=spec.firmware)
     root = Element("domain", {"type": "kvm" if hosting.accel is Accel.kvm else "qemu"})
     domain_xml.identity(root, spec, hosting.started)
     qemu_board.generation(root, spec)
     domain_xml.size(root, spec)
     qemu_board.tuning(root, spec, hosting)
     qemu_board.sysinfo(root, spec, hosting.folder)
-    qemu_board.boot(root, spec)
+    qemu_board.boot(root, spec, hosting)
     qemu_board.features(root, spec, hosting.accel)
     qemu_board.processor(root, spec, hosting.accel)
     qemu_board.clock(root, spec, hosting.accel)
@@ -38,7 +43,7 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
     devices = add(root, "devices")
     order = _boot_order(spec)
     for each in spec.disks:
-        devices.append(_disk(each, hosting.buffered, order.get(each.vbd, 0)))
+        devices.append(_disk(each, hosting.buffered, order.get(each.vbd, 0), has_uefi(spec)))
     # The guest numbers its interfaces as they come.
     for nic in _by_position(spec.nics):
         devices.append(domain_xml.interface(nic, NIC_MODEL, order.get(nic.vif, 0)))
@@ -47,7 +52,7 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
 
 
 def disk(spec: DiskSpec, buffered: frozenset[str] = frozenset()) -> str:
-    """One drive, to plug into a running machine."""
+    """One drive, to plug into a running machine: a disk, whose place is the same on every board."""
     return domain_xml.render(_disk(spec, buffered))
 
 
@@ -77,6 +82,8 @@ def resumed(saved: Description, spec: DomainSpec, hosting: Hosting) -> str:
     for graphics in root.iterfind("devices/graphics"):
         graphics.attrib.pop("socket", None)
         _set(graphics, "listen", socket=str(hosting.folder.vnc))
+    if (flash := root.find("os/nvram")) is not None:
+        flash.text = str(hosting.flash)
     for entry in root.iterfind("sysinfo[@type='fwcfg']/entry[@file]"):
         entry.set("file", str(hosting.folder.data))
     return domain_xml.render(root)
@@ -111,12 +118,14 @@ def join_bridge(interface: Element, nic: NicSpec) -> None:
     _set(interface, "source", bridge=nic.bridge)
 
 
-def target(spec: DiskSpec) -> tuple[str, str]:
-    """Name and bus of a drive: vda, virtio. Raises NotSupported if its position has no place."""
+def target(spec: DiskSpec, sata: bool = False) -> tuple[str, str]:
+    """Name and bus of a drive: vda, virtio. ``sata``: the board has no IDE. Raises NotSupported if it has no place."""
     name = domain_xml.letters(spec.position)
     match spec.device:
         case "disk":
             return f"vd{name}", "virtio"
+        case "cdrom" if sata:
+            return f"sd{name}", "sata"
         case "cdrom" if spec.position < IDE_PLACES:
             return f"hd{name}", "ide"
         case "cdrom":
@@ -130,7 +139,7 @@ def _put_disks(saved: Description, spec: DomainSpec, buffered: frozenset[str]) -
     # A copy of a suspended machine has VBDs of its own; its drives are in the same places.
     by_place = {target_of(drive): drive for drive in saved.disks.values()}
     for each in spec.disks:
-        drive = saved.disks.get(each.vbd, by_place.get(target(each)[0]))
+        drive = saved.disks.get(each.vbd, by_place.get(target(each, has_uefi(spec))[0]))
         if drive is not None:
             put_medium(drive, each.disk, buffered)
             _set(drive, "alias", name=domain_xml.ALIAS + each.vbd)
@@ -171,10 +180,10 @@ def _by_position(nics: Iterable[NicSpec]) -> list[NicSpec]:
     return sorted(nics, key=lambda each: each.position)
 
 
-def _disk(spec: DiskSpec, buffered: frozenset[str], boot: int = 0) -> Element:
+def _disk(spec: DiskSpec, buffered: frozenset[str], boot: int = 0, sata: bool = False) -> Element:
     element = Element("disk", {"type": "file", "device": spec.device})
     _content(element, spec.disk, spec.device, buffered)
-    name, bus = target(spec)
+    name, bus = target(spec, sata)
     add(element, "target", dev=name, bus=bus)
     if spec.device != "floppy":
         # As long as virtio lets it be.
@@ -218,7 +227,14 @@ def _source(element: Element, medium: Disk) -> None:
 def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None:
     """What every machine has: screen, serial line, balloon, a source of randomness, a way to say that it crashed."""
     has = spec.hardware
-    add(devices, "controller", type="usb", model=USB_CONTROLLER if has.usb else "none")
+    usb = UEFI_USB_CONTROLLER if has_uefi(spec) else USB_CONTROLLER
+    add(devices, "controller", type="usb", model=usb if has.usb else "none")
+    if has_uefi(spec):
+        _ports(devices, spec)
+    if spec.tpm is not None:
+        tpm = add(devices, "tpm", model=TPM_MODEL)
+        # Without the last word libvirt would delete what it keeps when the machine stops.
+        add(tpm, "backend", type="emulator", version="2.0", persistent_state="yes")
     if has.usb and has.tablet:
         add(devices, "input", type="tablet", bus="usb")
     if has.serial:
@@ -234,6 +250,14 @@ def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None
     add(devices, "panic", model="isa")
     if "crash_ctl" in has.viridian and hosting.accel is Accel.kvm:
         add(devices, "panic", model="hyperv")
+
+
+def _ports(devices: Element, spec: DomainSpec) -> None:
+    """Of a board without slots: one for whatever needs one, and those that are to stay free."""
+    taken = sum(each.device == "disk" for each in spec.disks) + len(spec.nics) + OTHERS_IN_PORTS
+    add(devices, "controller", type="pci", model="pcie-root")
+    for _ in range(taken + PLACES_TO_PLUG):
+        add(devices, "controller", type="pci", model="pcie-root-port")
 
 
 def _serial(devices: Element, folder: GuestFolder) -> None:

@@ -20,6 +20,7 @@ from xapid.backends.domain.interface import (
     DomainSpec,
     DomainState,
     Feature,
+    Kept,
     NicSpec,
 )
 from xapid.backends.domain.sim_console import SimConsoles
@@ -84,6 +85,7 @@ class SimDomains:
         self.foreign_machines: list[str] = []
         """Names of machines that somebody else runs."""
         self._guests: dict[str, Guest] = {}
+        self._kept: dict[str, Kept] = {}
         self._ids = itertools.count(1)
         self._watchers: list[Callable[[DomainEvent], None]] = []
         self._changing = threading.RLock()
@@ -157,6 +159,22 @@ class SimDomains:
     def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
         _check_image(image)
         return self._begin(spec, paused, "restored")
+
+    # What outlives a domain
+
+    def kept(self, uuid: str) -> Kept:
+        return self._kept.get(uuid, Kept())
+
+    def forget(self, uuid: str) -> None:
+        if uuid not in self._guests:
+            self._kept.pop(uuid, None)
+
+    def keeping(self) -> list[str]:
+        return sorted(self._kept.keys() - self._guests.keys())
+
+    def leave(self, uuid: str, kept: Kept) -> None:
+        """Let a guest change what outlives it."""
+        self._kept[self.guest(uuid).spec.uuid] = kept
 
     # Devices of a running machine
 
@@ -254,6 +272,10 @@ class SimDomains:
                 {nic.vif: nic for nic in spec.nics},
             )
             self._guests[spec.uuid] = guest
+            self._kept.pop(spec.uuid, None)
+            if spec.efi_variables or spec.tpm is not None:
+                tpm = None if spec.tpm is None else spec.tpm.contents
+                self._kept[spec.uuid] = Kept(spec.efi_variables or None, tpm)
             self._tell(guest, DomainEventKind.started, reason)
             if paused:
                 self._tell(guest, DomainEventKind.paused, "paused")

@@ -134,6 +134,12 @@ class EfiVariable:
     """Digest of who signed it, where the firmware keeps that with each variable."""
 
 
+EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+EFI_IMAGE_SECURITY = "d719b2cb-3d3a-4596-a3bc-dad00e67656f"
+SECURE_BOOT_KEYS = {"PK": EFI_GLOBAL, "KEK": EFI_GLOBAL, "db": EFI_IMAGE_SECURITY, "dbx": EFI_IMAGE_SECURITY}
+"""Variables by which secure boot knows what it may start, and their vendors. Who wrote the first owns the machine."""
+
+
 @dataclass(frozen=True)
 class Tpm:
     """A TPM 2.0."""

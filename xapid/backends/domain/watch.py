@@ -37,6 +37,8 @@ class Watch:
         self._events: queue.SimpleQueue[DomainEvent | None] = queue.SimpleQueue()
         self._removals: dict[tuple[str, str], queue.SimpleQueue[bool]] = {}
         self._rebooted: dict[str, float] = {}
+        self.clocks: dict[str, int] = {}
+        """Seconds before UTC to which guests set their clocks, by the uuids of their machines."""
         self._thread = threading.Thread(target=self._run, name="xapid-domain-events", daemon=True)
 
     def start(self) -> None:
@@ -89,6 +91,10 @@ class Watch:
             return
         self._rebooted[uuid] = now
         self._events.put(DomainEvent(uuid, DomainEventKind.rebooted, "", id))
+
+    def clock_set(self, uuid: str, offset: int) -> None:
+        if uuid in self._ours:
+            self.clocks[uuid] = offset
 
     def device_gone(self, uuid: str, alias: str) -> None:
         self._answer(uuid, alias, True)

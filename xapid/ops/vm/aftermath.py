@@ -15,6 +15,7 @@ from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import bring_up, note_shutdown, record_found, release_networks, take_down
 from xapid.ops.vm.change import changing
+from xapid.ops.vm.keeping import keep_all
 from xapid.ops.vm.suspend import SAVED, discard_image, fall_asleep
 from xapid.rules import placement
 from xapid.runtime.context import Context
@@ -113,7 +114,8 @@ async def _start_again(ctx: Context, vm: VM) -> None:
 
 
 async def tidy(ctx: Context, host: Host) -> None:
-    """Put right what a crash may have left in the records of machines that do not run, and bridges nobody needs.
+    """Put right what a crash may have left in the records of machines that do not run, bridges nobody needs, and what
+    guests left that is not recorded yet.
 
     What an operation works on is left to it.
     """
@@ -124,6 +126,7 @@ async def tidy(ctx: Context, host: Host) -> None:
             if _is_wrong(ctx, vm):
                 record.halted(tx, ctx.store, vm)
     await wires.remove_unused(ctx, host)
+    await keep_all(ctx, host)
 
 
 def _is_wrong(ctx: Context, vm: VM) -> bool:

@@ -16,16 +16,16 @@ from xapid.datamodel.errors import (
     BOOTLOADER_FAILED,
     HANDLE_INVALID,
     INVALID_VALUE,
-    NOT_IMPLEMENTED,
     OTHER_OPERATION_IN_PROGRESS,
     ApiError,
 )
 from xapid.datamodel.map_keys import LAST_SHUTDOWN_TIME
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vbd import VbdOperations
-from xapid.ops import drives, wires
+from xapid.ops import drives, secure_boot, vtpm, wires
 from xapid.ops.vm import record
 from xapid.ops.vm.change import domain_events
+from xapid.ops.vm.keeping import keep_what_was_left
 from xapid.rules import memory
 from xapid.rules.domain_spec import (
     BootSettings,
@@ -59,7 +59,7 @@ async def bring_up(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Hos
     """Start a machine on a host, and record that it runs. Returns the host."""
     async with reserved(ctx, vm, choose) as place, ctx.undoing() as undo:
         vm = ctx.now(vm)
-        boot = boot_settings(vm, kernel_folders(ctx), new_generation())
+        boot = _boot(ctx, vm)
         spec = await _prepared(ctx, undo, vm, place, boot)
         channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
@@ -75,7 +75,7 @@ async def bring_back(ctx: Context, vm: VM, place: Place, image: Disk) -> None:
     """
     async with ctx.undoing() as undo:
         vm = ctx.now(vm)
-        spec = await _prepared(ctx, undo, vm, place, boot_settings(vm, kernel_folders(ctx)))
+        spec = await _prepared(ctx, undo, vm, place, _boot(ctx, vm))
         channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
         domain = await channel.call(DomainDriver.resume, spec, image, True)
@@ -89,16 +89,18 @@ def kernel_folders(ctx: Context) -> tuple[PurePosixPath, ...]:
     return (PurePosixPath(ctx.config.demo_cache),)
 
 
+def _boot(ctx: Context, vm: VM) -> BootSettings:
+    return boot_settings(vm, kernel_folders(ctx), secure_boot.certificates(ctx), new_generation())
+
+
 async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSettings) -> DomainSpec:
     """Open the disks, make the bridges; returns the machine as the driver starts it."""
-    if ctx.store.has_any(vm, "VTPMs"):
-        raise NOT_IMPLEMENTED("VTPM")
     present = drives_at_start(vm, place.drives)
     disks = await drives.open_volumes(ctx, undo, place.host, present)
     await wires.ensure_bridges(ctx, place.host, place.nics)
     nics = [nic_spec(ctx.store, vif) for vif in place.nics]
     specs = [disk_spec(vbd, disks.get(vbd.ref), hvm=is_hvm(vm)) for vbd in present]
-    return domain_spec(vm, boot, specs, nics)
+    return domain_spec(vm, boot, specs, nics, vtpm.tpm_of(ctx.store, vm))
 
 
 async def _started(channel: Channel, vm: VM, spec: DomainSpec, paused: bool) -> Domain:
@@ -145,6 +147,7 @@ def new_generation() -> str:
 
 async def take_down(ctx: Context, vm: VM, host: Host) -> None:
     """After a domain is gone: close its disks, record that the machine is off, remove bridges that nobody needs."""
+    await keep_what_was_left(ctx, vm, host)
     async with disks_closed(ctx, vm, host):
         with ctx.write() as tx:
             record.halted(tx, ctx.store, ctx.now(vm))

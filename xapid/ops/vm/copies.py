@@ -37,6 +37,7 @@ from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import images
 from xapid.ops.vm.bring_up import new_generation
 from xapid.ops.vm.create import remove
+from xapid.ops.vm.keeping import keep_what_is_there
 from xapid.rules.addresses import seeded_mac
 from xapid.runtime.context import Context
 from xapid.store.rows import new_uuid
@@ -100,6 +101,7 @@ async def snapshotted(ctx: Context, vm: VM, copier: Copier, ignore_vdis: Collect
         vm = ctx.now(vm)
         if vm.power_state is VmPowerState.Suspended and not image_of(ctx.store, vm):
             raise NO_HOSTS_AVAILABLE()
+        await keep_what_is_there(ctx, vm)
         disks = [vdi for vdi in disks_of(ctx.store, vm) if vdi.ref not in ignore_vdis]
         made = await _branched(ctx, vm, disks, [], VdiOperations.snapshot, copier.snapshot)
     alerts.of_vm(ctx, vm, VmAlert.VM_SNAPSHOTTED, f"has a new snapshot, '{copier.name}'")

@@ -21,6 +21,7 @@ from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import bring_up, disks_closed, note_shutdown, record_found, take_down
 from xapid.ops.vm.change import GONE, Change, changing, host_of, stay_off
+from xapid.ops.vm.keeping import keep_what_was_left
 from xapid.ops.vm.suspend import discard_image
 from xapid.rules import placement
 from xapid.runtime.context import Context
@@ -280,6 +281,7 @@ async def hard_reboot(ctx: Context, vm: VM) -> None:
 
 async def _start_again(ctx: Context, vm: VM, host: Host) -> None:
     """The domain is gone, and a new one comes in its place. If that fails the machine is off."""
+    await keep_what_was_left(ctx, vm, host)
     async with disks_closed(ctx, vm, host):
         pass
     try:

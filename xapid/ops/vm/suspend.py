@@ -30,6 +30,7 @@ from xapid.ops.repositories import Repository
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import Choice, bring_back, disks_closed, release_networks, reserved
 from xapid.ops.vm.change import GONE, News, assert_same_domain, changing, host_of, stay_off
+from xapid.ops.vm.keeping import keep_what_was_left
 from xapid.rules import memory, placement, volume_spec
 from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
@@ -100,6 +101,7 @@ async def fall_asleep(ctx: Context, vm: VM, host: Host) -> None:
 
     Raises VM_BAD_POWER_STATE if its record was reset meanwhile.
     """
+    await keep_what_was_left(ctx, vm, host)
     async with disks_closed(ctx, vm, host):
         assert_same_domain(ctx, vm)
         with ctx.write() as tx:

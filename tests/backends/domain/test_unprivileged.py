@@ -1,0 +1,61 @@
+"""Guests that run as a user of their own, as they do on a host whose KVM and folders are open to that user."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.backends.domain.child import Child
+from tests.backends.domain.hypervisor import MIB, Hypervisor, lives, process_of, user_of
+from tests.backends.domain.uefi import uefi_spec
+from tests.demo_guest import CACHE
+from xapid.backends.domain import embed
+from xapid.backends.domain.interface import Tpm
+
+pytestmark = [
+    pytest.mark.libvirt,
+    pytest.mark.slow,
+    pytest.mark.skipif(embed.closed_to_others(CACHE) is not None, reason="others do not come through to the guest"),
+]
+GUESTS = embed.Guests(embed.GUEST_USER, embed.GUEST_USER, embed.TPM_USER)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="xd-") as name:
+        settings = Path(name, "root", "etc", "qemu.conf")
+        settings.parent.mkdir(parents=True)
+        settings.write_text(embed.text_of(GUESTS).removeprefix(embed.OURS))
+        Path(name).chmod(0o711)
+        yield Path(name)
+        for pid_file in Path(name).glob("root/run/qemu/*.pid"):
+            if lives(pid := int(pid_file.read_text())):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_a_guest_of_another_user_does_all_that_others_do(real: Hypervisor, folder: Path) -> None:
+    shop = replace(real, folder=folder, started=[], lines=[])
+    driver, disk, plugged, image = Child(folder), shop.drive(), shop.drive(position=1), shop.image(200 * MIB)
+    changes = {"disks": (disk,), "nics": (shop.nic(),), "xenstore_data": {"vm-data/a": "b"}}
+    spec = uefi_spec(shop, tpm=Tpm(), **changes)
+
+    driver.ask("start", spec, True)
+    user = user_of(process_of(folder / "root", spec.uuid))
+    driver.ask("attach_disk", spec.uuid, plugged)
+    driver.ask("suspend", spec.uuid, image)
+    kept = driver.ask("kept", spec.uuid)
+    back = driver.ask("resume", replace(spec, tpm=Tpm(kept.tpm)), image, True)
+    driver.ask("destroy", spec.uuid)
+    driver.kill()
+
+    assert user == embed.GUEST_USER
+    assert kept.tpm
+    assert set(back.disks) == {disk.vbd, plugged.vbd}
+    assert disk.disk is not None
+    assert Path(disk.disk.path).stat().st_uid == 0
