@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
@@ -136,6 +138,47 @@ async def test_what_the_api_cannot_carry_is_no_answer(xapi: Xapi, extension: Ext
         await xapi.call("Test.test")
     assert error.value.description[0] == "INTERNAL_ERROR"
     assert error.value.description[2] == "failed to parse extension output"
+
+
+@pytest.mark.parametrize("levels", [180, 300, 3000])
+async def test_values_within_each_other_have_a_bound_in_questions_and_answers(
+    xapi: Xapi, host: str, extension: Extension, levels: int
+) -> None:
+    read = extension("Test.test", success("VALUE").replace("<string>VALUE</string>", nested(levels)))
+    if levels < 200:
+        assert str(await xapi.call("Test.test")).count("[") == levels
+    else:
+        with pytest.raises(OtherError, match="200 values within each other"):
+            await xapi.call("Test.test")
+        read.unlink()
+    if levels < 1000:  # More the reader of JSON refuses.
+        with pytest.raises(OtherError if levels < 200 else INTERNAL_ERROR):
+            await xapi.host.call_extension(host, call("Test.test", json.loads("[" * levels + "]" * levels)))
+    assert read.exists() == (levels < 200)
+
+
+def nested(levels: int) -> str:
+    """That many arrays, one in the other."""
+    return "<array><data><value>" * (levels - 1) + "<array><data/></array>" + "</value></data></array>" * (levels - 1)
+
+
+async def test_nobody_waits_while_a_long_answer_is_read(xapi: Xapi, host: str, extension: Extension) -> None:
+    many = success([""] * 100_000)
+    extension("Test.test", many)
+    began = time.perf_counter()
+    xmlrpc.client.loads(many)
+    alone = time.perf_counter() - began
+
+    calling = asyncio.ensure_future(xapi.host.call_extension(host, call("Test.test")))
+    longest = 0.0
+    while not calling.done():
+        began = time.perf_counter()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.perf_counter() - began)
+
+    with pytest.raises(OtherError, match="EXTENSION_PROTOCOL_FAILURE"):
+        await calling
+    assert longest < alone / 2
 
 
 @pytest.mark.parametrize(

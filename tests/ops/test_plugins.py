@@ -26,6 +26,9 @@ print(xmlrpc.client.dumps(({"Status": "Success", "Value": text},), methodrespons
 """
 
 
+DEEP = "<array><data><value>" * 5000 + "</value></data></array>" * 5000
+
+
 @pytest.fixture
 def plugin(fresh: FreshHost) -> Plugin:
     """Installs a program, or one that prints a text and ends with a status."""
@@ -80,6 +83,7 @@ async def test_a_plugin_that_is_not_there_is_named(xapi: Xapi, host: str, plugin
         ("partly", 3, ("non-zero exit", "partly", "why\n")),
         ("no XML", 0, ("failed to parse plugin output", "no XML")),
         ("", 0, ("failed to parse plugin output", "")),
+        (answer("deep").replace("<string>deep</string>", DEEP), 0, ("failed to parse plugin output",)),
         ("<!DOCTYPE x [<!ENTITY e 'e'>]>", 0, ("failed to parse plugin output", "<!DOCTYPE x [<!ENTITY e 'e'>]>")),
         (answer({"Status": "Success", "Value": 5}), 0, ("unexpected XMLRPC result",)),
         (answer("bare"), 0, ("unexpected XMLRPC result",)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import xmlrpc.client
 from typing import Any
-from xml.parsers.expat import ExpatError
 
 import orjson
 
@@ -12,13 +11,11 @@ from xapid.backends.interface import Failed, NotFound
 from xapid.backends.programs.interface import EXTENSIONS, Outcome, ProgramDriver
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INTERNAL_ERROR, MESSAGE_METHOD_UNKNOWN, OtherError
-from xapid.datamodel.types import ANY, DateTime
+from xapid.datamodel.types import ANY
+from xapid.ops.host.printed import Unreadable, answer_in, plain
 from xapid.runtime.context import Context
 from xapid.runtime.tracing.span import handed_on
-from xapid.wire.raw import RawDate
 from xapid.wire.xml_values import escaped, xml_encoder
-
-LARGEST = 2**63
 
 
 async def has_extension(ctx: Context, host: Host, name: str) -> bool:
@@ -57,32 +54,28 @@ async def run(ctx: Context, host: Host, name: str, params: list[Any]) -> Any:
         outcome = await programs.call(
             ProgramDriver.run, EXTENSIONS, name, ("--xmlrpc",), _spelled(name, params), handed_on()
         )
-    return _answer(ctx, name, outcome)
+    return await _answer(ctx, name, outcome)
 
 
 def _spelled(name: str, params: list[Any]) -> str:
     """The call in XML-RPC, as a client would send it."""
     encode = xml_encoder(ANY)
     try:
-        values = "".join(f"<param>{encode(_plain(each))}</param>" for each in params)
+        values = "".join(f"<param>{encode(plain(each))}</param>" for each in params)
     except (TypeError, ValueError) as error:
         raise INTERNAL_ERROR(f"the parameters cannot be sent on: {error}") from error
     head = "<?xml version='1.0'?><methodCall><methodName>"
     return f"{head}{escaped(name)}</methodName><params>{values}</params></methodCall>"
 
 
-def _answer(ctx: Context, name: str, outcome: Outcome) -> Any:
+async def _answer(ctx: Context, name: str, outcome: Outcome) -> Any:
     if outcome.signal:
         raise _broken(ctx, name, f"signal: {outcome.signal}", outcome.stdout, outcome.stderr)
     if outcome.status:
         raise _broken(ctx, name, "non-zero exit", outcome.stdout, outcome.stderr)
     try:
-        if "<!DOCTYPE" in outcome.stdout:
-            raise ValueError("it has a DOCTYPE")
-        (value,), _ = xmlrpc.client.loads(outcome.stdout)
-        found = _plain(value)
-    # Its parser raises whatever it stumbles over.
-    except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError, AttributeError) as error:
+        found = await answer_in(outcome.stdout)
+    except (Unreadable, xmlrpc.client.Fault) as error:
         raise _broken(ctx, name, "failed to parse extension output", outcome.stdout, str(error)) from error
     match found:
         case {"Status": "Success", "Value": answer}:
@@ -92,24 +85,6 @@ def _answer(ctx: Context, name: str, outcome: Outcome) -> Any:
         ):
             raise OtherError(code, *details)
     raise _misunderstood(found)
-
-
-def _plain(value: Any) -> Any:
-    """A value that was read, with dates as we spell them. Raises ValueError for what our wire does not carry."""
-    match value:
-        case RawDate():
-            return DateTime.parse(value)
-        case bool() | str() | float() | None:
-            return value
-        case int() if -LARGEST <= value < LARGEST:
-            return value
-        case xmlrpc.client.DateTime():
-            return DateTime.parse(str(value))
-        case list():
-            return [_plain(each) for each in value]
-        case dict():
-            return {str(key): _plain(each) for key, each in value.items()}
-    raise ValueError(f"the wire does not carry {type(value).__name__} {value!r:.50}")
 
 
 def _broken(ctx: Context, name: str, what: str, output: str, errors: str) -> OtherError:

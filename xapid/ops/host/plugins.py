@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import xmlrpc.client
-from typing import Any
-from xml.parsers.expat import ExpatError
 
 from xapid.backends.interface import Failed, NotFound
 from xapid.backends.programs.interface import PLUGINS, Outcome, ProgramDriver
@@ -14,6 +12,7 @@ from xapid.datamodel.errors import (
     XENAPI_PLUGIN_FAILURE,
     OtherError,
 )
+from xapid.ops.host.printed import Unreadable, answer_in
 from xapid.runtime.context import Context
 from xapid.runtime.tracing.span import handed_on
 
@@ -28,31 +27,24 @@ async def call_plugin(ctx: Context, host: Host, plugin: str, fn: str, args: dict
     )
     with ctx.task.cancellable():
         outcome = await programs.call(ProgramDriver.run, PLUGINS, plugin, (call,), "", handed_on())
-    return _answer(outcome)
+    return await _answer(outcome)
 
 
-def _answer(outcome: Outcome) -> str:
+async def _answer(outcome: Outcome) -> str:
     """What a plug-in answered. Raises XENAPI_PLUGIN_FAILURE, or the error that it answered with."""
     if outcome.signal:
         raise XENAPI_PLUGIN_FAILURE(f"signal: {outcome.signal}", outcome.stdout, outcome.stderr)
     if outcome.status:
         raise XENAPI_PLUGIN_FAILURE("non-zero exit", outcome.stdout, outcome.stderr)
-    match _parsed(outcome.stdout):
+    try:
+        found = await answer_in(outcome.stdout)
+    except xmlrpc.client.Fault as fault:
+        raise XENAPI_PLUGIN_FAILURE("fault", str(fault.faultCode), fault.faultString) from fault
+    except Unreadable as error:
+        raise XENAPI_PLUGIN_FAILURE("failed to parse plugin output", outcome.stdout, str(error)) from error
+    match found:
         case {"Status": "Success", "Value": str(value)}:
             return value
         case {"Status": "Failure", "ErrorDescription": [str(code), *details]}:
             raise OtherError(code, *map(str, details))
     raise XENAPI_PLUGIN_FAILURE("unexpected XMLRPC result", outcome.stdout, "")
-
-
-def _parsed(stdout: str) -> Any:
-    if "<!DOCTYPE" in stdout:
-        raise XENAPI_PLUGIN_FAILURE("failed to parse plugin output", stdout, "it has a DOCTYPE")
-    try:
-        (value,), _ = xmlrpc.client.loads(stdout)
-    except xmlrpc.client.Fault as fault:
-        raise XENAPI_PLUGIN_FAILURE("fault", str(fault.faultCode), fault.faultString) from fault
-    # Its parser raises whatever it stumbles over.
-    except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise XENAPI_PLUGIN_FAILURE("failed to parse plugin output", stdout, str(error)) from error
-    return value
