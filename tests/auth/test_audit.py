@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -295,3 +296,18 @@ def test_a_log_that_cannot_be_written_is_told_once_and_stops_nobody(
 
     assert caplog.text.count("the audit log cannot be written") == 2
     assert ["kept" in each for each in log.lines()] == [True]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_neither_written_nor_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "audit.log"
+    make(path)
+    with running(path, size=1000, files=3) as log:
+        log.note(entry("VM.start"))
+        assert list(log.lines()) == []
+        assert "is no file" in caplog.text
+        path.rmdir() if path.is_dir() else path.unlink()
+        log.note(entry("VM.pause"))
+        assert ["VM.pause" in each for each in log.lines()] == [True]

@@ -188,6 +188,8 @@ class AuditLog:
             return ""
 
     def _write(self, text: str) -> None:
+        if self.path.exists() and not self.path.is_file():
+            raise OSError(f"{self.path} is no file")
         with self.path.open("ab+", buffering=0) as file:
             self.path.chmod(0o600)
             size = file.seek(0, os.SEEK_END)
@@ -211,6 +213,8 @@ class AuditLog:
         self._settle()
         wanted = since.replace("-", "").removesuffix("Z")
         for path in (*(self._numbered(number) for number in range(self._files, 0, -1)), self.path):
+            if not path.is_file():
+                continue  # What a pipe or a device has to say may have no end.
             try:
                 with path.open(errors="replace") as file:
                     yield from (each for each in file if each[1 : 1 + len(wanted)] >= wanted)

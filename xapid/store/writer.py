@@ -89,7 +89,8 @@ class Writer:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         if self._ballast is not None and not self._ballast.take():
-            self._short, self.trouble = True, "there is no space for the ballast"
+            self._short, self.trouble = True, f"the ballast cannot be made: {self._ballast.reason}"
+            log.error("changes are refused: %s", self.trouble)
         self._thread.start()
         self._hand_over()
 
@@ -262,18 +263,24 @@ class Ballast:
     def __init__(self, path: Path, size: int) -> None:
         self._path = path
         self._size = size
+        self.reason = ""
+        """Why it could not be taken last."""
 
     def take(self) -> bool:
         """Fill the file, unless it is there from before. False when there is no space for it beside what is needed."""
         try:
-            with self._path.open("ab") as file:
-                os.posix_fallocate(file.fileno(), 0, self._size)
-            taken = has_space(self._path.parent)
-        except OSError:
-            taken = False
-        if not taken:
+            # What a link leads to is not ours to fill, and a pipe not to be waited for.
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, self._size)
+            finally:
+                os.close(handle)
+            self.reason = "" if has_space(self._path.parent) else "there is no space for it"
+        except OSError as error:
+            self.reason = (error.strerror or str(error)).lower()
+        if self.reason:
             self.give_back()
-        return taken
+        return not self.reason
 
     def has_room(self) -> bool:
         """Whether there is space for it, and as much again."""
