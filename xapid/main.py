@@ -104,7 +104,7 @@ SWITCH_INTERVAL = 0.0005
 some six times; at Python's 5 ms that takes longer than the disk."""
 
 
-COLLECTED_AFTER = (10_000, 5, 1000)
+COLLECTED_AFTER = (2_000, 4, 6000)
 """New objects after which the youngest are looked through; how often that is until older ones are, and the oldest."""
 
 

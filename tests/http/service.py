@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from starlette.types import Receive, Scope, Send
@@ -21,7 +22,7 @@ CORS = (
 )
 LARGE = bytes(range(256)) * 12288
 """3 MiB."""
-SLICES = ([b"", LARGE[:5]], [], [LARGE[at : at + 4000] for at in range(5, 1000000, 4000)], (LARGE[1000005:],))
+SLICES = ([b"", LARGE[:5]], [], [LARGE[at : at + 4000] for at in range(5, 1000000, 4000)], [LARGE[1000005:]])
 """The same in pieces of all sizes."""
 
 
@@ -43,7 +44,7 @@ def answer(request: Request) -> Reply | Held | Awaitable[Reply] | None:
         case b"large":
             return Reply(200, LARGE, "text/xml")
         case b"in slices":
-            return Reply(200, b"", "text/xml", slices=SLICES)
+            return Reply(200, b"", "text/xml", slices=deque(SLICES), length=len(LARGE))
         case b"request":
             return Reply(200, description(request), "application/json")
         case b"bad header":

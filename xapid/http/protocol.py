@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections import deque
+from collections.abc import Awaitable, Coroutine, Iterable, Iterator
 from enum import Enum, auto
 from functools import partial
 from operator import attrgetter
@@ -423,18 +424,19 @@ class HttpProtocol(asyncio.Protocol):
             log.exception("the reply to %s %s cannot be sent", head.method, head.path)
             self._refuse(500)
             return
-        if reply.slices or len(reply.body) > SLICE:
-            self._spawn(self._send_slices(start, reply, keep_alive))
+        if reply.slices is not None:
+            self._spawn(self._send_slices(start, _taken_out(reply.slices), keep_alive))
+        elif len(reply.body) > SLICE:
+            self._spawn(self._send_slices(start, _cut(reply.body), keep_alive))
         else:
             self._transport.write(start + reply.body)
             self._replied(keep_alive)
 
-    async def _send_slices(self, start: bytes, reply: Reply, keep_alive: bool) -> None:
-        whole = memoryview(reply.body)
+    async def _send_slices(self, start: bytes, slices: Iterable[bytes | memoryview], keep_alive: bool) -> None:
         try:
             await self.send(start)
-            for each in reply.slices or ([whole[at : at + SLICE]] for at in range(0, len(whole), SLICE)):
-                await self.send(each[0] if len(each) == 1 else b"".join(each))
+            for each in slices:
+                await self.send(each)
                 await asyncio.sleep(0)
         except ConnectionResetError:
             return
@@ -546,3 +548,13 @@ class HttpProtocol(asyncio.Protocol):
         if self._reading_paused and not self._transport.is_closing():
             self._reading_paused = False
             self._transport.resume_reading()
+
+
+def _taken_out(slices: deque[list[bytes]]) -> Iterator[bytes]:
+    while slices:
+        yield b"".join(slices.popleft())
+
+
+def _cut(body: bytes) -> Iterator[memoryview]:
+    whole = memoryview(body)
+    return (whole[at : at + SLICE] for at in range(0, len(whole), SLICE))

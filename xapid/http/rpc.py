@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import chain
@@ -43,6 +44,8 @@ OTHER_CONFIG = "x-http-other-config-"
 
 LARGE = 200
 """Records of an answer beyond which it is encoded in slices."""
+SENT_AT_ONCE = 256 * 1024
+"""Bytes of such an answer, or a little more, that are sent in one go."""
 TURN = 0.004
 """Seconds for which such an answer holds the loop at a time."""
 
@@ -185,16 +188,20 @@ def _is_large(value: object) -> bool:
     return len(shown) > LARGE
 
 
-async def _all(slices: Iterator[Sequence[bytes]]) -> tuple[list[Sequence[bytes]], int]:
-    """All slices and their bytes in sum, letting others run in between.
+async def _all(slices: Iterator[Sequence[bytes]]) -> tuple[deque[list[bytes]], int]:
+    """All pieces, by what is sent in one go, and their bytes in sum, letting others run in between.
 
-    Their pieces are mostly encodings that rows keep: joined here, the whole answer would be in memory twice.
+    They are mostly encodings that rows keep: joined here, the whole answer would be in memory twice.
     """
-    made: list[Sequence[bytes]] = []
-    began, length = time.perf_counter(), 0
+    made: deque[list[bytes]] = deque()
+    began, length, room = time.perf_counter(), 0, 0
     for each in slices:
-        made.append(each)
-        length += sum(map(len, each))
+        if room <= 0:
+            made.append([])
+            room = SENT_AT_ONCE
+        made[-1] += each
+        size = sum(map(len, each))
+        length, room = length + size, room - size
         if time.perf_counter() - began > TURN:
             await asyncio.sleep(0)
             began = time.perf_counter()

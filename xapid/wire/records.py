@@ -73,6 +73,8 @@ class Kept:
         self._encodings: list[_Encoding] = []
         # Rows may die on any thread, wherever the last reference is dropped. Only this is touched there.
         self._gone: deque[_Encoding] = deque()
+        # Taken from the queue once. Each time it would be another object for the garbage collector to look at.
+        self._tell_gone = self._gone.append
 
     def keep(self, row: Object, slot: str, data: bytes) -> None:
         """Leave the bytes on the row. Those that exceed the limit by themselves are not kept."""
@@ -83,7 +85,7 @@ class Kept:
         while self.used + len(data) > self.limit:
             self._drop(self._encodings[secrets.randbelow(len(self._encodings))])
         setattr(row, slot, data)
-        encoding = _Encoding(row, self._gone.append)
+        encoding = _Encoding(row, self._tell_gone)
         encoding.slot, encoding.size, encoding.place = slot, len(data), len(self._encodings)
         self._encodings.append(encoding)
         self.used += encoding.size
