@@ -94,7 +94,8 @@ def test_a_database_that_is_none_is_refused_and_left_alone(state: Path) -> None:
 
     said = refusal("--state-dir", str(state), "--unix", "")
 
-    assert said == f"xapid: database {state}/xapid.db: file is not a database"
+    helps = "put back a backup with `xapid db restore`"
+    assert said == f"xapid: database {state}/xapid.db: file is not a database; {helps}"
     assert (state / "xapid.db").read_text() == "no database\n" * 1000
 
 
