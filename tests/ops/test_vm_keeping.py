@@ -102,6 +102,31 @@ async def test_a_snapshot_of_a_running_machine_has_it(workshop: Workshop, xapi: 
     await assert_kept(workshop, xapi, vm)
 
 
+async def test_a_checkpoint_of_a_running_machine_has_it(workshop: Workshop, xapi: Xapi, vm: str) -> None:
+    await xapi.VM.set_suspend_SR(vm, await workshop.sr())
+    await xapi.VM.start(vm, False, False)
+    workshop.domains.leave(workshop.row(vm).uuid, LEFT)
+
+    checkpoint = await xapi.VM.checkpoint(vm, "now")
+
+    await assert_kept(workshop, xapi, checkpoint)
+    assert workshop.guest(vm).spec.efi_variables == (NEW,)
+
+
+async def test_a_unique_tpm_is_empty_in_a_copy(workshop: Workshop, xapi: Xapi) -> None:
+    vm = await workshop.vm(**UEFI)
+    await xapi.VTPM.create(vm, True)
+    await xapi.VM.start(vm, False, False)
+    workshop.domains.leave(workshop.row(vm).uuid, LEFT)
+    await xapi.VM.hard_shutdown(vm)
+
+    copy = await xapi.VM.clone(vm, "copy")
+
+    assert await tpm_contents(xapi, vm) == b"sealed"
+    assert await tpm_contents(xapi, copy) == b""
+    assert recorded(workshop.row(copy)) == (NEW,)
+
+
 async def test_variables_that_are_reset_are_not_recorded(workshop: Workshop, xapi: Xapi, vm: str) -> None:
     await xapi.VM.add_to_NVRAM(vm, "EFI-variables-on-boot", "reset")
     await xapi.VM.start(vm, False, False)

@@ -101,6 +101,8 @@ def _build(cache_dir: Path) -> DemoGuest:
 def _write(path: Path, data: bytes) -> None:
     """On disk before the folder gets its name: one that is found is whole, after a power cut too."""
     with path.open("wb") as file:
+        # QEMU may run as another user, and several guests boot it at once.
+        os.fchmod(file.fileno(), 0o644)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

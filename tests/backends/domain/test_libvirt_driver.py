@@ -31,6 +31,7 @@ from xapid.backends.domain.interface import (
     DomainState,
     Feature,
     Hardware,
+    Kept,
     Scheduling,
     Screen,
 )
@@ -92,6 +93,34 @@ def test_a_guest_runs_as_who_is_to_run_guests(real: Hypervisor) -> None:
     real.driver.start(spec, paused=True)
 
     assert user_of(process_of(root, spec.uuid)) == embed.guests_of(root).user
+
+
+def test_a_guest_finds_what_it_is_told_among_the_strings_of_its_firmware(real: Hypervisor) -> None:
+    line = real.booted(real.spec(xenstore_data={"vm-data/greeting": "good day"}, bios_strings={"oem-1": "ours"}))
+    assert line is not None
+
+    line.send("tr '\\0' '\\n' </sys/firmware/dmi/entries/11-0/raw | grep vm-data/\n")
+
+    assert line.wait_for("vm-data/greeting=") == "good day"
+
+
+def test_a_clock_that_the_guest_sets_is_known_while_it_runs_and_when_it_is_gone(real: Hypervisor) -> None:
+    spec = real.spec(clock_offset=3600)
+    line = real.booted(spec)
+    assert line is not None
+    before = real.driver.kept(spec.uuid).clock_offset
+
+    line.send("date -u -s '2001-02-03 04:05:06' && hwclock -u -w && echo s''et\n")
+    line.wait_for("set")
+    running = real.driver.kept(spec.uuid).clock_offset
+    real.driver.destroy(spec.uuid)
+    gone = real.driver.kept(spec.uuid).clock_offset
+    real.driver.forget(spec.uuid)
+
+    assert before == 3600
+    assert running is not None and running < -20 * 365 * 86400
+    assert gone == running
+    assert real.driver.kept(spec.uuid) == Kept()
 
 
 def test_a_machine_with_everything_starts(real: Hypervisor) -> None:

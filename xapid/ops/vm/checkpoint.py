@@ -25,6 +25,7 @@ from xapid.ops.vm import images
 from xapid.ops.vm.change import News, changing, host_of
 from xapid.ops.vm.copies import Copier, disks_of, image_of
 from xapid.ops.vm.create import remove
+from xapid.ops.vm.keeping import keep_what_is_there
 from xapid.ops.vm.suspend import save, wake
 from xapid.runtime.context import Context
 from xapid.store.transaction import Transaction
@@ -38,6 +39,8 @@ async def checkpoint(ctx: Context, vm: VM, new_name: str) -> str:
 async def checkpointed(ctx: Context, vm: VM, copier: Copier) -> str:
     """The same, its rows made by a copier of the caller's."""
     async with changing(ctx, vm, VmOperations.checkpoint) as change:
+        # Before the photograph, which says that the machine runs.
+        await keep_what_is_there(ctx, ctx.now(vm))
         made = await _made(ctx, change.news, ctx.now(vm), copier)
     alerts.of_vm(ctx, vm, VmAlert.VM_CHECKPOINTED, f"has a new checkpoint, '{copier.name}'")
     return made.ref
