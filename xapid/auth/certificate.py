@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from xapid.backends.whole_files import write_whole
+from xapid.backends.whole_files import read_whole, write_whole
 
 KEY_BITS = 2048
 LIFETIME = datetime.timedelta(days=3650)
@@ -80,16 +80,16 @@ def self_signed(hostnames: list[str], addresses: list[str]) -> bytes:
 def read_certificate(path: Path) -> CertificateFacts:
     """The facts about the first certificate in a PEM file. Raises CertificateError."""
     try:
-        return facts_in(path.read_text(errors="replace"))
+        return facts_in(read_whole(path).decode(errors="replace"))
     except (OSError, ValueError) as error:
         raise CertificateError(f"no certificate can be read from {path}: {error}") from error
 
 
 def stamp_of(path: Path) -> tuple[int, int, int]:
-    """What is another once the file is; zeros while there is none."""
+    """What is another once the file is; zeros while there is none that can be found."""
     try:
         stat = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return 0, 0, 0
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
 

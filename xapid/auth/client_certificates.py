@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from xapid.auth.certificate import UNREADABLE, as_pem, parsed
 from xapid.backends.certificates.interface import AUTHORITIES, REVOKED
 from xapid.backends.certificates.local import FOLDERS
+from xapid.backends.whole_files import read_whole
 from xapid.datamodel import Pool
 from xapid.store.store import Store
 
@@ -115,7 +116,7 @@ class _Folder(Generic[T]):
     def _parsed(self, stamp: Stamp) -> Iterator[T]:
         for name, *_ in stamp:
             try:
-                yield self._parse((self._path / name).read_bytes())
+                yield self._parse(read_whole(self._path / name))
             except (OSError, ValueError) as error:
                 log.error("%s cannot be read: %s", self._path / name, error)
 
@@ -125,7 +126,7 @@ def _stamped(folder: Path) -> Iterator[tuple[str, int, int, int]]:
     with suppress(FileNotFoundError):
         for each in sorted(folder.iterdir()):
             if each.suffix == ".pem" and not each.name.startswith("."):
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     stat = each.stat()
                     yield each.name, stat.st_mtime_ns, stat.st_ino, stat.st_size
 

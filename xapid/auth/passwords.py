@@ -9,7 +9,7 @@ from pathlib import Path
 
 import argon2
 
-from xapid.backends.whole_files import write_whole
+from xapid.backends.whole_files import read_whole, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class PasswordFile:
 
     def _read(self) -> dict[str, str]:
         try:
-            text = self.path.read_text(errors="replace")
+            text = read_whole(self.path).decode(errors="replace")
         except FileNotFoundError:
             return {}
         lines = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 import threading
 from pathlib import Path
 
-from xapid.backends.whole_files import write_whole
+from xapid.backends.whole_files import read_whole, write_whole
+
+log = logging.getLogger(__name__)
 
 BYTES = 48
 
@@ -25,7 +28,7 @@ class PoolSecret:
         """What this host shows to others. Never empty: a file that a broken disk has emptied lets nobody in."""
         with self._making:
             try:
-                found = self._path.read_text().strip()
+                found = read_whole(self._path).decode(errors="replace").strip()
             except FileNotFoundError:
                 found = ""
             return found or self.replace(fresh_secret())
@@ -46,7 +49,12 @@ class PoolSecret:
     def is_right(self, secret: str) -> bool:
         """Takes as long whatever is wrong with it."""
         given, right = secret.encode(errors="surrogatepass"), False
-        for each in (self.current(), *self._also):
+        try:
+            current = self.current()
+        except OSError as error:
+            log.error("the pool's secret cannot be read, and lets nobody in: %s", error)
+            return False
+        for each in (current, *self._also):
             right |= hmac.compare_digest(given, each.encode())
         return right
 

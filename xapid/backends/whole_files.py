@@ -1,13 +1,33 @@
-"""Files that are there as a whole or not at all."""
+"""Small files that are there as a whole or not at all, and are read as a whole or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 SHOWN = 64
 """Characters of its name that stand in that of the unfinished file, which would be too long beside a long one."""
+
+LARGEST = 16 << 20
+"""Bytes of a file that is read."""
+
+
+def read_whole(path: Path) -> bytes:
+    """What stands in a file. Raises OSError, also for pipes and devices, which may have no end, and for long files."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "It is no file", str(path))
+        if found.st_size > LARGEST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(LARGEST)
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:

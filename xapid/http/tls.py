@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xapid.auth.certificate import stamp_of
+from xapid.backends.whole_files import read_whole
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ def server_context(certificate: Path, authorities: str = "") -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.sslobject_class = ServerConnection
+    read_whole(certificate)  # OpenSSL would wait for a pipe, and read a device without end.
     context.load_cert_chain(certificate)
     if authorities:
         context.load_verify_locations(cadata=authorities)

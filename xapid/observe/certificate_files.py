@@ -41,9 +41,9 @@ class CertificateFiles:
 
     def _record(self, kind: CertificateType, path: Path) -> None:
         try:
+            facts = read_certificate(path)
             # What TLS cannot show it does not show.
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
-            facts = read_certificate(path)
         except (OSError, CertificateError) as error:
             log.error("the file %s is no certificate that can be shown, the former one stays: %s", path, error)
             return

@@ -7,7 +7,7 @@ import logging
 import threading
 from pathlib import Path
 
-from xapid.backends.whole_files import write_whole
+from xapid.backends.whole_files import read_whole, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +55,10 @@ class LocalSettings:
 
     def _found(self) -> dict[str, str]:
         try:
-            found = json.loads(self._path.read_bytes())
+            found = json.loads(read_whole(self._path))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.warning("what this host kept for itself cannot be read, and counts as empty: %s: %s", self._path, error)
             return {}
         if not isinstance(found, dict):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xapid.backends.certificates.interface import AUTHORITIES, OWN, REVOKED, TRUSTED
 from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, NotFound
-from xapid.backends.whole_files import write_whole
+from xapid.backends.whole_files import read_whole, write_whole
 
 FOLDERS = {OWN: "", AUTHORITIES: "certs", REVOKED: "crls", TRUSTED: "trusted"}
 """Where each shelf is, below the directory."""
@@ -29,7 +29,7 @@ class Certificates:
 
     def read(self, shelf: str, name: str) -> str:
         try:
-            return self._path(shelf, name).read_text(errors="replace")
+            return read_whole(self._path(shelf, name)).decode(errors="replace")
         except FileNotFoundError as error:
             raise NotFound(f"there is no {name} on the shelf {shelf}") from error
         except OSError as error:

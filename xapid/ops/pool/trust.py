@@ -6,7 +6,13 @@ import asyncio
 
 from xapid.auth.pool_secret import PoolSecret, fresh_secret
 from xapid.datamodel import Host, Pool
-from xapid.datamodel.errors import HA_IS_ENABLED, NOT_IMPLEMENTED, NOT_SUPPORTED_DURING_UPGRADE, RBAC_PERMISSION_DENIED
+from xapid.datamodel.errors import (
+    HA_IS_ENABLED,
+    INTERNAL_ERROR,
+    NOT_IMPLEMENTED,
+    NOT_SUPPORTED_DURING_UPGRADE,
+    RBAC_PERMISSION_DENIED,
+)
 from xapid.datamodel.pool import PoolAllowedOperations
 from xapid.rules.pool import upgrading
 from xapid.runtime.context import Context
@@ -20,7 +26,10 @@ async def initial_auth(ctx: Context) -> str:
     if not ctx.session.may(ROTATE):
         raise RBAC_PERMISSION_DENIED("pool.initial_auth", "No permission. Allowed to: pool-admin")
     secret: PoolSecret = ctx.runtime.services["pool_secret"]
-    return await asyncio.to_thread(secret.current)
+    try:
+        return await asyncio.to_thread(secret.current)
+    except OSError as error:
+        raise INTERNAL_ERROR(f"the secret cannot be read: {error.strerror}") from error
 
 
 async def rotate_secret(ctx: Context) -> None:
