@@ -24,7 +24,7 @@ from xapid.datamodel.own import Own
 from xapid.datamodel.roles import HIGHEST_FIRST
 from xapid.datamodel.types import CLASSES, ClassSpec, Field, Lifecycle, MessageSpec, Param, State, api_enum_name
 from xapid.runtime.config import CONFIG_FILE, Config
-from xapid.runtime.settings import Setting, as_toml, declared
+from xapid.runtime.settings import Setting, as_toml, declared, tables
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -325,6 +325,7 @@ def _configuration(title: str) -> Iterator[str]:
     for table, settings in groupby(declared(Config), key=lambda each: each.table):
         if table:
             yield from _title(f"[{table}]", "~")
+            yield from (_text(tables(Config)[table]), "")
         for each in settings:
             yield from _entry(f"**{_text(each.key)}** = ``{as_toml(each.default)}``", _setting(each))
     yield from _title("See also", "-")
@@ -334,4 +335,5 @@ def _configuration(title: str) -> Iterator[str]:
 def _setting(setting: Setting) -> list[str]:
     names = [f"``{setting.variable}``"] + ([f"``{setting.option} {setting.flag}``"] if setting.flag else [])
     least = f" At least {setting.least:g}." if setting.least is not None else ""
+    least += f" Written as {setting.form.words}." if setting.form is not None else ""
     return [f"{_text(setting.doc)}{least} Also {' or '.join(names)}."]

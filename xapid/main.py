@@ -71,7 +71,7 @@ from xapid.ops.vmss.timetable import EVERY as LOOK_EVERY
 from xapid.ops.vmss.timetable import Timetable
 from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
-from xapid.runtime.config import Config
+from xapid.runtime.config import Config, LogFormat
 from xapid.runtime.context import Backends, Context, Runtime
 from xapid.runtime.database_copy import forget_copies
 from xapid.runtime.ending import Ending
@@ -116,12 +116,19 @@ def serve(config: Config) -> int:
     try:
         again = uvloop.run(serve_with(config))
     except StoreFailed as error:
-        print(f"xapid: state directory {config.state_dir} cannot be written: {error}", file=sys.stderr)
-        return 1
+        return refused(config, f"state directory {config.state_dir} cannot be written: {error}")
     except (DatabaseError, ListenError, CertificateError, DriverChoiceError, BackendError) as error:
-        print(f"xapid: {error}", file=sys.stderr)
-        return 1
+        return refused(config, str(error))
     return start_again() if again else 0
+
+
+def refused(config: Config, why: str) -> int:
+    """Say why the daemon does not run: to a person, or to a program that reads its log. Returns the exit status."""
+    if config.log.format is LogFormat.json:
+        log.critical("%s", why)
+    else:
+        print(f"xapid: {why}", file=sys.stderr)
+    return 1
 
 
 def start_again() -> int:

@@ -1,5 +1,6 @@
 """``xapid serve`` as a process: what it needs, what it refuses in one line, and how it ends."""
 
+import json
 import socket
 import sqlite3
 import subprocess
@@ -33,6 +34,15 @@ def test_a_second_daemon_on_a_state_directory_is_refused(tmp_path: Path) -> None
         said = refusal("--state-dir", str(state), "--unix", str(tmp_path / "other"))
 
     assert said.startswith(f"xapid: state directory {state} is used by another daemon (process ")
+
+
+def test_who_reads_json_is_told_in_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAPID_LOG_FORMAT", "json")
+    (tmp_path / "s").touch()
+
+    said = json.loads(refusal("--state-dir", str(tmp_path / "s"), "--unix", ""))
+
+    assert (said["level"], said["message"]) == ("critical", f"state directory {tmp_path}/s: File exists")
 
 
 def test_a_busy_port_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 Everything happens in a network of its own, so that ports and bridges are free whatever else runs on this machine.
 """
 
+import re
 import shutil
 import signal
 import socket
@@ -194,6 +195,13 @@ class Watch:
 def test_the_pasted_lines_boot_a_guest(first_words: str) -> None:
     assert "Traceback" not in first_words
     assert "https://127.0.0.1:8443/console?uuid=" in first_words
+
+
+def test_the_log_is_of_one_form_also_where_libvirt_speaks(tree: Tree, first_words: str) -> None:
+    lines = (tree.folder / "var/log/xapid.log").read_text().splitlines()
+
+    assert [line for line in lines if not re.match(r"[-\dT:.]+Z [A-Z]+ [\w.]+ ", line)] == []
+    assert any(" WARNING libvirt " in line for line in lines)
 
 
 def test_clients_log_in_over_http_https_and_the_socket_with_the_right_password_only(tree: Tree) -> None:

@@ -62,6 +62,8 @@ class FakeDomains:
         raise ZeroDivisionError("a mistake")
 
     def destroy(self, uuid: str) -> None:
+        """Die, with last words of a library and of its own."""
+        os.write(2, b"2026-11-28 11:11:18.626+0000: 1: warning : virX:1 : hm\n" + b"x" * 100_000 + b"\nFatal: oh\n")
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -330,6 +330,20 @@ async def test_the_death_of_an_agent_fails_what_waits_and_the_next_call_finds_a_
     assert domain.id == apart.pid != before
 
 
+async def test_the_last_words_of_an_agent_are_in_the_log_in_its_form(
+    apart: LocalBackends, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = apart.agent("host", "domain")
+
+    with pytest.raises(Unavailable):
+        await agent.call(DomainDriver.destroy, "u")
+    await agent.call(DomainDriver.find, "u")
+
+    said = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+    assert ("libvirt", "WARNING", "hm") in said
+    assert ("xapid.backends.agent", "WARNING", "Fatal: oh") in said
+
+
 async def test_watchers_learn_that_events_may_have_been_lost(apart: LocalBackends) -> None:
     events: asyncio.Queue[DomainEvent] = asyncio.Queue()
     apart.agent("host", "domain").watch(events.put_nowait)

@@ -8,7 +8,7 @@ import pytest
 
 from xapid.http.service import Limits
 from xapid.runtime.config import Address, Config, ConfigError, Drivers, LogLevel, sample_file
-from xapid.runtime.settings import Setting, declared, read
+from xapid.runtime.settings import Setting, declared, read, tables
 
 ROOT = Path(__file__).parents[2]
 FLAGS = {
@@ -80,7 +80,7 @@ def test_what_is_not_said_about_passwords_lies_in_the_state_directory(tmp_path: 
         ("[log]\nlevle = 1", "x.toml: there is no setting log.levle; did you mean log.level?"),
         ("rpc_body = 1", "x.toml: there is no setting rpc_body; did you mean limits.rpc_body?"),
         ("[quux]\nzzzzzz = 1", "x.toml: there is no setting quux.zzzzzz"),
-        ('log = "debug"', "x.toml: there is no setting log"),
+        ('log = "debug"', "x.toml: log is a table of settings: write [log], and them below"),
         ('[limits]\nrpc_body = "much"', "x.toml: limits.rpc_body: 'much' is not a whole number"),
         ("[limits]\nrpc_body = 2000.5", "x.toml: limits.rpc_body: 2000.5 is not a whole number"),
         ("[limits]\nrpc_body = true", "x.toml: limits.rpc_body: True is not a whole number"),
@@ -99,6 +99,12 @@ def test_what_is_not_said_about_passwords_lies_in_the_state_directory(tmp_path: 
         ('http = "::1:80"', "x.toml: http: '::1:80' is not of the form ADDR:PORT or [IPv6]:PORT"),
         ('http = "localhost:65536"', "x.toml: http: 'localhost:65536' has no port from 0 to 65535"),
         ("http = [", "x.toml: "),
+        ('[first_start]\nhost_uuid = "x"', "x.toml: first_start.host_uuid: 'x' is not a uuid in lower case"),
+        (
+            '[first_start]\npool_ref = "x"',
+            "x.toml: first_start.pool_ref: 'x' is not OpaqueRef:, then a uuid in lower case",
+        ),
+        ('[product]\nversion = "8.x"', "x.toml: product.version: '8.x' is not numbers with dots between them"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, toml: str, message: str) -> None:
@@ -113,6 +119,11 @@ def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, toml: str, messa
     [
         ({"XAPID_LOG_LEVEL": "loud"}, {}, "XAPID_LOG_LEVEL: 'loud' is none of debug, info, warning, error"),
         ({}, {"--http": "x:y"}, "--http: 'x:y' has no port from 0 to 65535"),
+        (
+            {"XAPID_LOG_LEVL": "info"},
+            {},
+            "there is no setting of the variable XAPID_LOG_LEVL; did you mean XAPID_LOG_LEVEL?",
+        ),
     ],
 )
 def test_a_wrong_variable_or_flag_is_named(
@@ -122,6 +133,18 @@ def test_a_wrong_variable_or_flag_is_named(
         load(tmp_path, "", environment, flags)
 
     assert str(error.value) == message
+
+
+def test_a_variable_that_only_begins_as_ours_do_is_somebody_elses(tmp_path: Path) -> None:
+    assert load(tmp_path, "", {"XAPID_BACKUP_FOLDER": "/x", "XAPID_SEED": "1"}) == Config()
+
+
+def test_every_table_says_what_it_is_about() -> None:
+    said = tables(Config)
+
+    assert {each.table for each in declared(Config)} == {"", *said}
+    assert all(text.endswith(".") for text in said.values())
+    assert all(f"# {text[:60]}" in sample_file() for text in said.values())
 
 
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:

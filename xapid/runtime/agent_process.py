@@ -17,6 +17,7 @@ import msgspec
 
 from xapid.backends import framing
 from xapid.backends.agent import AgentConfig, interface_of
+from xapid.backends.domain import libvirt_log
 from xapid.backends.interface import ERRORS, Failed, Unavailable
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class AgentProcess:
                 ours.close()
                 raise
         self.pid = process.pid
+        hearing = asyncio.ensure_future(_hear(process.stderr))
         try:
             await self._speak(ours)
         finally:
@@ -128,6 +130,9 @@ class AgentProcess:
             if link:
                 link.close()
             self._reason = _ending(await _reap(process))
+            # Its last words come in before the end of the file, which whatever it started may put off for ever.
+            await asyncio.wait({hearing}, timeout=GRACE)
+            hearing.cancel()
             if link:
                 link.fail(self._reason)
 
@@ -140,6 +145,7 @@ class AgentProcess:
             # Nothing else is inherited: no listening socket, no database.
             pass_fds=[fd],
             stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
             # It finds the modules that we find.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
@@ -221,6 +227,24 @@ class _Link(asyncio.Protocol):
                 self._happened(message)
             case framing.Logged(name, level, text):
                 logging.getLogger(name).log(level, "%s", text)
+
+
+async def _hear(stream: asyncio.StreamReader | None) -> None:
+    """Log what an agent writes to its standard error output: that are libraries, and Python when it breaks down."""
+    assert stream is not None
+    while True:
+        try:
+            line = await stream.readline()
+        except ValueError:
+            # A line that is longer than can be meant. What has been read of it is gone.
+            continue
+        if not line:
+            return
+        text = line.decode(errors="replace").rstrip("\n")
+        if (of_libvirt := libvirt_log.read(text)) is not None:
+            logging.getLogger("libvirt").log(of_libvirt[0], "%s", of_libvirt[1])
+        elif text:
+            logging.getLogger(MODULE).warning("%s", text)
 
 
 async def _reap(process: asyncio.subprocess.Process) -> int:

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from xapid.runtime.settings import Address, ConfigError, read, sample, setting, table
+from xapid.runtime.settings import Address, ConfigError, Form, read, sample, setting, table
+
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+UUID = Form("a uuid in lower case", _UUID)
+REF = Form("OpaqueRef:, then a uuid in lower case", f"OpaqueRef:{_UUID}")
+VERSION = Form("numbers with dots between them", r"\d+(\.\d+)*")
 
 CONFIG_FILE = Path("/etc/xapid/xapid.toml")
 """Read if it is there and no other file is named."""
@@ -66,9 +71,9 @@ class LogConfig:
 
 @dataclass(frozen=True)
 class AuditConfig:
-    """The audit log: who asked for what, with which outcome. It lies in the state directory."""
+    """The audit log: who asked for what, with which outcome. It is audit.log in the state directory."""
 
-    size: int = setting(10 * 2**20, "Bytes after which a file of it is done with and the next one begun.", least=4096)
+    size: int = setting(10 * 2**20, "Bytes after which its file is done with and the next one begun.", least=4096)
     files: int = setting(10, "Files that are done with and kept; the oldest one goes.", least=1)
 
 
@@ -102,25 +107,25 @@ class FirstStartConfig:
         "tools. Empty: yes, but on simulated drivers no.",
     )
     demo_guest: bool = setting(True, "Whether to make the template 'xapid demo guest'.")
-    host_uuid: str = setting("", "The uuid of this host, to restore one that was lost. Empty: a new one.")
-    host_ref: str = setting("", "Reference of this host, likewise, as in OpaqueRef:UUID.")
-    pool_uuid: str = setting("", "The uuid of the pool, likewise.")
-    pool_ref: str = setting("", "Reference of the pool, likewise.")
+    host_uuid: str = setting("", "The uuid of this host, to restore one that was lost. Empty: a new one.", form=UUID)
+    host_ref: str = setting("", "The reference of this host, likewise.", form=REF)
+    pool_uuid: str = setting("", "The uuid of the pool, likewise.", form=UUID)
+    pool_ref: str = setting("", "The reference of the pool, likewise.", form=REF)
 
 
 @dataclass(frozen=True)
 class ProductConfig:
-    """What host.software_version says. Clients compare these versions, so write them as numbers with dots."""
+    """What the map host.software_version says to clients, which compare its versions."""
 
     brand: str = setting(
-        "xapid", "Its key product_brand. Xen Orchestra patches hosts called XCP-ng or XenServer in its own ways."
+        "xapid", "The key product_brand. Xen Orchestra patches hosts called XCP-ng or XenServer in its own ways."
     )
-    version: str = setting("8.3.0", "Its key product_version.")
-    version_text: str = setting("8.3", "Its key product_version_text, for people.")
-    version_text_short: str = setting("8.3", "Its key product_version_text_short.")
-    platform_name: str = setting("XCP", "Its key platform_name.")
-    platform_version: str = setting("3.4.0", "Its key platform_version.")
-    build_number: str = setting("", "Its key build_number. Empty: the version of xapid.")
+    version: str = setting("8.3.0", "The key product_version.", form=VERSION)
+    version_text: str = setting("8.3", "The key product_version_text, for people.")
+    version_text_short: str = setting("8.3", "The key product_version_text_short.")
+    platform_name: str = setting("XCP", "The key platform_name.")
+    platform_version: str = setting("3.4.0", "The key platform_version.", form=VERSION)
+    build_number: str = setting("", "The key build_number. Empty: the version of xapid.")
 
 
 @dataclass(frozen=True)
@@ -155,9 +160,9 @@ class GuestsConfig:
 class LimitsConfig:
     """Bounds of what one client may take."""
 
-    rpc_body: int = setting(307200, "Bytes of a call over XML-RPC or JSON-RPC.", least=1024)
-    tcp_head: int = setting(1024, "Bytes of the head of a request over TCP and TLS.", least=64)
-    unix_head: int = setting(65536, "Bytes of the head of a request over a Unix socket.", least=64)
+    rpc_body: int = setting(307200, "Most bytes of a call over XML-RPC or JSON-RPC.", least=1024)
+    tcp_head: int = setting(1024, "Most bytes of the head of a request over TCP and TLS.", least=64)
+    unix_head: int = setting(65536, "Most bytes of the head of a request over a Unix socket.", least=64)
     head_idle: float = setting(10.0, "Seconds in which a new TCP connection must begin to speak.", least=0.1)
     head_total: float = setting(60.0, "Seconds in which it must have sent the whole head of its request.", least=0.1)
     tcp_connections: int = setting(
@@ -205,12 +210,14 @@ class Config:
     )
     drivers: Drivers = setting(
         Drivers.auto,
-        "Either auto, which takes what this host has: Xen, else QEMU with KVM, else QEMU that emulates; or libvirt, "
-        "which does the same and fails without libvirt; or sim, which only pretends, in memory.",
+        "Either auto, what this host has: QEMU through libvirt, with KVM where a guest boots on it, else emulating (a "
+        "host that runs Xen is refused as yet); or libvirt, the same; or sim, which only pretends, in memory.",
         flag="auto|libvirt|sim",
     )
     password_file: Path | None = setting(
-        None, "Users and hashes of their passwords. Empty: passwords in the state directory.", flag="FILE"
+        None,
+        "The file with users and hashes of their passwords. Empty: the file passwords in the state directory.",
+        flag="FILE",
     )
     pam_service: str = setting(
         "xapi",

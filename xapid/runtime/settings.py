@@ -6,16 +6,19 @@ import dataclasses
 import difflib
 import enum
 import json
+import re
 import textwrap
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 S = TypeVar("S")
 
+PREFIX = "XAPID_"
+"""Of the variables of the environment."""
 MOST = 1e12
 """What a number with a least value is below: no setting means more by more, and infinity is none."""
 
@@ -46,9 +49,17 @@ class Address:
         return cls(bare, int(port))
 
 
-def setting(default: Any, doc: str, *, flag: str = "", least: float | None = None) -> Any:
+@dataclass(frozen=True)
+class Form:
+    """What a text has to look like, if it is not empty."""
+
+    words: str
+    pattern: str
+
+
+def setting(default: Any, doc: str, *, flag: str = "", least: float | None = None, form: Form | None = None) -> Any:
     """Declare a field to be a setting. ``flag`` is how its value is called in ``--help``; without, it has no flag."""
-    return dataclasses.field(default=default, metadata={"doc": doc, "flag": flag, "least": least})
+    return dataclasses.field(default=default, metadata={"doc": doc, "flag": flag, "least": least, "form": form})
 
 
 def table(cls: type[Any]) -> Any:
@@ -69,6 +80,7 @@ class Setting:
     doc: str
     flag: str
     least: float | None
+    form: Form | None
 
     @property
     def name(self) -> str:
@@ -76,7 +88,7 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        return f"XAPID_{self.name.replace('.', '_').upper()}"
+        return f"{PREFIX}{self.name.replace('.', '_').upper()}"
 
     @property
     def option(self) -> str:
@@ -86,6 +98,12 @@ class Setting:
 def declared(cls: type[Any]) -> tuple[Setting, ...]:
     """All settings of a class and of its tables, in the order of their declaration."""
     return tuple(_declared(cls, ""))
+
+
+def tables(cls: type[Any]) -> dict[str, str]:
+    """What each table of settings is about, by its name."""
+    kinds = {name: kind for name, kind in typing.get_type_hints(cls).items() if dataclasses.is_dataclass(kind)}
+    return {name: " ".join((kind.__doc__ or "").split()) for name, kind in kinds.items()}
 
 
 def _declared(cls: type[Any], table: str) -> typing.Iterator[Setting]:
@@ -101,9 +119,12 @@ def _declared(cls: type[Any], table: str) -> typing.Iterator[Setting]:
 def read(cls: type[S], file: Path | None, environment: Mapping[str, str], flags: Mapping[str, str]) -> S:
     """Make the object from what is given; ``flags`` by their option names. Raises ConfigError."""
     known = {each.name: each for each in declared(cls)}
+    _refuse_misspelt(environment, {each.variable for each in known.values()})
     values: dict[str, Any] = {}
     if file is not None:
         for name, raw in _flat(_toml(file)).items():
+            if name in tables(cls):
+                raise ConfigError(f"{file}: {name} is a table of settings: write [{name}], and them below")
             if name not in known:
                 raise ConfigError(f"{file}: there is no setting {name}{_nearest(name, known)}")
             values[name] = _value(known[name], raw, f"{file}: {name}")
@@ -113,6 +134,15 @@ def read(cls: type[S], file: Path | None, environment: Mapping[str, str], flags:
         if each.flag and each.option in flags:
             values[name] = _value(each, flags[each.option], each.option)
     return _made(cls, "", values)
+
+
+def _refuse_misspelt(environment: Mapping[str, str], known: Collection[str]) -> None:
+    """A variable that is nearly one of ours is meant to be; others of that beginning may be anybody's."""
+    for variable in environment:
+        if variable.startswith(PREFIX) and variable not in known:
+            meant = difflib.get_close_matches(variable, known, n=1, cutoff=0.9)
+            if meant:
+                raise ConfigError(f"there is no setting of the variable {variable}; did you mean {meant[0]}?")
 
 
 def _made(cls: type[S], table: str, values: Mapping[str, Any]) -> S:
@@ -163,6 +193,8 @@ def _value(setting: Setting, raw: Any, place: str) -> Any:
         value = _converted(setting.kind, raw)
         if setting.least is not None and not setting.least <= value < MOST:
             raise ValueError(f"is not from {setting.least:g} to {MOST:g}")
+        if setting.form is not None and value and not re.fullmatch(setting.form.pattern, value):
+            raise ValueError(f"is not {setting.form.words}")
     except ValueError as error:
         raise ConfigError(f"{place}: {raw!r} {error}") from error
     return value
@@ -225,11 +257,14 @@ def sample(cls: type[Any], head: str) -> str:
     for each in declared(cls):
         if each.table != table:
             table = each.table
-            parts.append(f"[{table}]\n")
+            parts.append(f"{_comment(tables(cls)[table])}\n[{table}]\n")
         names = each.variable + (f", {each.option} {each.flag}" if each.flag else "")
-        text = textwrap.fill(f"{each.doc} ({names})", 110, initial_indent="# ", subsequent_indent="# ")
-        parts.append(f"{text}\n#{each.key} = {as_toml(each.default)}\n")
+        parts.append(f"{_comment(f'{each.doc} ({names})')}\n#{each.key} = {as_toml(each.default)}\n")
     return "\n".join(parts)
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, 110, initial_indent="# ", subsequent_indent="# ")
 
 
 def as_toml(value: Any) -> str:
