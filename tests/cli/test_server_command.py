@@ -142,7 +142,7 @@ def test_a_password_file_that_cannot_be_written_is_told_in_words(
 
     assert main(["passwd", "--state-dir", str(tmp_path)]) == 1
 
-    assert capsys.readouterr().err == f"xapid: {tmp_path}/passwords: Is a directory\n"
+    assert capsys.readouterr().err == f"xapid: {tmp_path}/passwords: It is no file\n"
 
 
 def test_a_backup_is_made_of_the_database_in_the_state_directory(
