@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xapid.datamodel.types import CLASSES, Object, RefType, SetType
 
@@ -43,8 +43,7 @@ class Derivation:
     depends: tuple[str | Part, ...]
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """The way back along one step of a path: from a row of ``cls`` to the rows that lead to it."""
 
     owner: str
@@ -177,18 +176,19 @@ class Derivations:
     @staticmethod
     def _walk(store: Store, changed: Iterable[Object | None], back: tuple[_Step, ...]) -> set[str]:
         """References of the rows from which the path leads to one of those that changed."""
-        rows: list[Any] = [row for row in changed if row is not None]
+        rows: Iterable[Any] = [row for row in changed if row is not None]
+        found = {row.ref for row in rows}
         for step in reversed(back):
             if step.inverse:
-                refs = {ref for row in rows for ref in _refs(row, step.field)}
-                rows = [row for ref in refs if (row := store.find_any(ref)) is not None]
+                found = {ref for row in rows for ref in _refs(row, step.field) if ref in store.classes}
             else:
-                table = store.tables[step.owner]
-                refs = {ref for row in rows for ref in table.filed(step.field, row.ref)}
-                rows = [table.rows[ref] for ref in refs]
-            if not rows:
+                filed = store.tables[step.owner].filed
+                found = {ref for target in found for ref in filed(step.field, target)}
+            if not found:
                 break
-        return {row.ref for row in rows}
+            # They are looked up only if the next step asks for them.
+            rows = map(store.find_any, found)
+        return found
 
 
 def _refs(row: Any, field: str) -> tuple[str, ...]:

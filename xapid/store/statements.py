@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from xapid.datamodel.types import CLASSES
 from xapid.store.rows import columns_of
-from xapid.store.tables import DELETED, JOURNAL, TABLES, Convert, to_sql
+from xapid.store.tables import DELETED, JOURNAL, TABLES, Convert, same, to_sql
 from xapid.store.transaction import Batch, JournalWrite, Write
 
 ROWS = 64
@@ -107,7 +107,9 @@ def _grouped(batches: Sequence[Batch]) -> dict[Change, list[Sequence[Any]]]:
                 gone = (write.generation, write.cls.spec.name, write.ref, write.created)
                 groups.setdefault(_GONE, []).append(gone)
             continue
-        values = [make(value) for make, value in zip(convert, write.values.values(), strict=True)]
+        values = [*write.values.values()]
+        for place, make in convert:
+            values[place] = make(values[place])
         made = (write.created,) if write.kind == "insert" else ()
         rows.append((write.ref, *values, write.generation, epoch, *made))
     if any(batch.journal for batch in batches):
@@ -157,10 +159,11 @@ _LINE = Change("insert", JOURNAL.name, ("task", "number", "payload"))
 
 
 @functools.cache
-def _change(kind: str, name: str, fields: tuple[str, ...]) -> tuple[Change, tuple[Convert, ...]]:
-    """The change of rows of a class, and what makes a column's value of each field's."""
+def _change(kind: str, name: str, fields: tuple[str, ...]) -> tuple[Change, tuple[tuple[int, Convert], ...]]:
+    """The change of rows of a class, and what makes columns' values of those that are none yet, by their places."""
     if kind == "delete":
         return Change(kind, name, ("_ref",)), ()
     made = ("_created",) if kind == "insert" else ()
     columns = ("_ref", *fields, "_modified", "_epoch", *made)
-    return Change(kind, name, columns), tuple(_CONVERT[name][field] for field in fields)
+    convert = ((place, _CONVERT[name][field]) for place, field in enumerate(fields))
+    return Change(kind, name, columns), tuple((place, make) for place, make in convert if make is not same)

@@ -84,11 +84,14 @@ TABLES: dict[str, sa.Table] = {name: _table(name) for name in STORED if name in 
 Convert = Callable[[Any], Any]
 
 
-def _same(value: Any) -> Any:
+def same(value: Any) -> Any:
+    """Of fields whose values are those of the column as well."""
     return value
 
 
 def _to_json(value: Any) -> str:
+    if not value:
+        return "{}" if type(value) is dict else "[]"
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
@@ -107,7 +110,7 @@ def to_sql(kind: Type) -> Convert:
         return _to_json
     if isinstance(kind, EnumType | DateTimeType):
         return str
-    return _same
+    return same
 
 
 def _scalar_from_json(kind: Type) -> Convert:
@@ -119,7 +122,7 @@ def _scalar_from_json(kind: Type) -> Convert:
         return int
     if isinstance(kind, FloatType):
         return float
-    return _same
+    return same
 
 
 def from_sql(field: Field) -> Convert:
@@ -129,17 +132,17 @@ def from_sql(field: Field) -> Convert:
         return lambda value: empty if value is None else bool(value)
     if isinstance(kind, SetType):
         item = _scalar_from_json(kind.item)
-        if item is _same:
+        if item is same:
             return lambda value: empty if value is None else tuple(orjson.loads(value))
         return lambda value: empty if value is None else tuple(item(each) for each in orjson.loads(value))
     if isinstance(kind, MapType):
         key, item = _scalar_from_json(kind.key), _scalar_from_json(kind.value)
-        if key is _same and item is _same:
+        if key is same and item is same:
             return lambda value: empty if value is None else orjson.loads(value)
         return lambda value: (
             empty if value is None else {key(name): item(each) for name, each in orjson.loads(value).items()}
         )
     scalar = _scalar_from_json(kind)
-    if scalar is _same:
+    if scalar is same:
         return lambda value: empty if value is None else value
     return lambda value: empty if value is None else scalar(value)
