@@ -29,19 +29,19 @@ from xapid.backends.domain import (
 from xapid.backends.domain.belongings import Belongings
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description, parse
-from xapid.backends.domain.domain_xml import ALIAS, NAMESPACE
+from xapid.backends.domain.domain_xml import ALIAS
 from xapid.backends.domain.firmware import Firmware
 from xapid.backends.domain.guest_folders import GuestFolders
 from xapid.backends.domain.interface import (
     DiskSpec,
     Domain,
     DomainSpec,
-    DomainState,
     Feature,
     Kept,
     NicSpec,
 )
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
+from xapid.backends.domain.libvirt_machines import LibvirtMachines
 from xapid.backends.domain.qemu_xml import Accel, Hosting
 from xapid.backends.domain.watch import Tell, Watch
 from xapid.backends.interface import (
@@ -76,16 +76,9 @@ GUEST_FEATURES = frozenset(
 )
 """Of every guest: virtio and ACPI need no drivers of ours."""
 
-STATES = {
-    libvirt.VIR_DOMAIN_PAUSED: DomainState.paused,
-    libvirt.VIR_DOMAIN_CRASHED: DomainState.paused,
-    libvirt.VIR_DOMAIN_PMSUSPENDED: DomainState.paused,
-}
-"""Those that are not running: a guest kept after a crash stands still too."""
 
-
-class LibvirtDomains:
-    """Machines of the QEMU of this host. They are not defined in libvirt: what does not run is not there."""
+class LibvirtDomains(LibvirtMachines):
+    """Machines of the QEMU of this host."""
 
     def __init__(self, uri: str, folder: Path, accel: Accel, detach_seconds: float = DETACH_SECONDS) -> None:
         """``folder``: below it guests have their sockets, and what outlives them waits to be fetched.
@@ -115,21 +108,6 @@ class LibvirtDomains:
     def close(self) -> None:
         self._connection.close()
         self._watch.stop()
-
-    # What there is
-
-    def domains(self) -> list[Domain]:
-        with told("listing the domains"):
-            active = self._connection.get().listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-        return [ours for domain in active if (ours := self._ours(domain)) is not None]
-
-    def find(self, uuid: str) -> Domain | None:
-        domain = self._active(uuid)
-        return None if domain is None else self._ours(domain)
-
-    def foreign(self) -> list[str]:
-        with told("listing the domains"):
-            return [domain.name() for domain in self._connection.get().listAllDomains() if _is_foreign(domain)]
 
     # What outlives a domain
 
@@ -161,16 +139,6 @@ class LibvirtDomains:
         with self._beginning(spec) as connection:
             connection.createXML(xml, flags)
         return self._begun(spec.uuid)
-
-    def pause(self, uuid: str) -> None:
-        with told(f"pausing {uuid}"):
-            self.running(uuid).suspend()
-
-    def unpause(self, uuid: str) -> None:
-        domain = self.running(uuid)
-        with told(f"unpausing {uuid}"):
-            if domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED:
-                domain.resume()
 
     def request_shutdown(self, uuid: str) -> None:
         with told(f"asking {uuid} to shut down"):
@@ -274,73 +242,6 @@ class LibvirtDomains:
             domain.updateDeviceFlags(
                 ElementTree.tostring(interface, encoding="unicode"), libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE
             )
-
-    def set_memory(self, uuid: str, target: int) -> None:
-        with told(f"setting the memory of {uuid}"):
-            self.running(uuid).setMemoryFlags(target // 1024, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-
-    def set_vcpus(self, uuid: str, count: int) -> None:
-        with told(f"setting the processors of {uuid}"):
-            self.running(uuid).setVcpusFlags(count, libvirt.VIR_DOMAIN_VCPU_LIVE)
-
-    # For the datapath, which works on the same machines
-
-    def running(self, uuid: str) -> libvirt.virDomain:
-        """The domain of a machine of ours. Raises NotFound, Unavailable."""
-        domain = self._active(uuid)
-        if domain is None:
-            raise NotFound(f"there is no domain {uuid}", domain=uuid)
-        return domain
-
-    def described(self, domain: libvirt.virDomain) -> Description:
-        """The domain as libvirt describes it now. Raises NotFound when it went meanwhile."""
-        with told("describing a domain"):
-            return Description(domain.XMLDesc())
-
-    # Looking
-
-    def _active(self, uuid: str) -> libvirt.virDomain | None:
-        """The domain, if it runs and is ours."""
-        try:
-            domain = self._connection.get().lookupByUUIDString(uuid)
-            return domain if domain.isActive() and _is_ours(domain) else None
-        except libvirt.libvirtError as error:
-            if is_gone(error):
-                return None
-            raise backend_error(error, f"looking for {uuid}") from error
-
-    def _runs(self, uuid: str) -> bool:
-        return self._active(uuid) is not None
-
-    def _ours(self, domain: libvirt.virDomain) -> Domain | None:
-        """What the domain is; None if it is not ours, or went meanwhile."""
-        try:
-            description = Description(domain.XMLDesc())
-            if description.label is None:
-                return None
-            state, _, memory, vcpus, _ = domain.info()
-            return Domain(
-                uuid=domain.UUIDString(),
-                id=domain.ID(),
-                state=STATES.get(state, DomainState.running),
-                kind=description.label.kind,
-                name=description.title,
-                memory=memory * 1024,
-                vcpus=vcpus,
-                start_time=description.label.started,
-                consoles=description.consoles,
-                disks=tuple(description.disks),
-                nics=tuple(description.interfaces),
-                features=self._features(description),
-            )
-        except libvirt.libvirtError as error:
-            if is_gone(error):
-                return None
-            raise backend_error(error, "looking at a domain") from error
-
-    def _features(self, description: Description) -> frozenset[str]:
-        """What can be done with a guest: one without ACPI has no power button."""
-        return self.info.features if description.has_acpi else self.info.features - {Feature.clean_shutdown}
 
     def _last_words(self, uuid: str) -> str:
         path = embed.qemu_log(self._connection.root, uuid)
@@ -477,25 +378,6 @@ class LibvirtDomains:
 def _firmware(spec: DomainSpec) -> Firmware | None:
     """What boots a machine, if it is no BIOS. Raises NotSupported where there is none."""
     return firmware.find(spec.secure_boot) if qemu_board.has_uefi(spec) else None
-
-
-def _is_ours(domain: libvirt.virDomain) -> bool:
-    try:
-        domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
-            return False
-        raise
-    return True
-
-
-def _is_foreign(domain: libvirt.virDomain) -> bool:
-    try:
-        return not _is_ours(domain)
-    except libvirt.libvirtError as error:
-        if is_gone(error):
-            return False
-        raise
 
 
 def _image_path(image: Disk) -> Path:
