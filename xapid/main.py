@@ -36,6 +36,7 @@ from xapid.auth.pool_secret import PoolSecret
 from xapid.auth.sessions import Sessions
 from xapid.backends.certificates.interface import INTERNAL, SERVER
 from xapid.backends.interface import BackendError
+from xapid.backends.whole_files import forget_unfinished
 from xapid.datamodel import Host, Pool
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import CLASSES, NULL
@@ -268,6 +269,7 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
     directory.open()
     try:
         forget_copies(state)
+        forget_unfinished(state)
         ballast = Ballast(state / "ballast", BALLAST)
         if not has_space(state):
             ballast.give_back()

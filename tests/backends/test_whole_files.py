@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from xapid.auth.certificate import CertificateError, read_certificate
 from xapid.auth.client_certificates import ClientCertificates
 from xapid.auth.passwords import PasswordFile
 from xapid.auth.pool_secret import PoolSecret
-from xapid.backends.whole_files import LARGEST, read_whole, write_whole
+from xapid.backends.whole_files import LARGEST, forget_unfinished, read_whole, write_whole
 from xapid.http.tls import server_context
 from xapid.runtime.local_settings import LocalSettings
 
@@ -44,6 +46,21 @@ def test_what_was_written_is_read_also_by_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
 
     assert read_whole(tmp_path / "link") == b"text"
+
+
+def test_what_a_crash_has_left_half_written_goes(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from xapid.backends.whole_files import write_whole; "
+        "os.fsync = lambda handle: os.kill(os.getpid(), 9); write_whole(Path(sys.argv[1]), b'secret')"
+    )
+    for name in ("pool-secret", "crls/list.pem"):
+        subprocess.run([sys.executable, "-c", script, str(tmp_path / name)], check=False)
+    (tmp_path / "crls" / ".other").touch()
+    assert len(list(tmp_path.rglob(".*"))) == 3
+
+    forget_unfinished(tmp_path)
+
+    assert [each.name for each in tmp_path.rglob("*")] == ["crls", ".other"]
 
 
 def test_what_is_no_small_file_is_an_error(strange: Path) -> None:

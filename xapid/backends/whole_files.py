@@ -11,6 +11,8 @@ from pathlib import Path
 SHOWN = 64
 """Characters of its name that stand in that of the unfinished file, which would be too long beside a long one."""
 
+UNFINISHED = ".unfinished"
+"""How the name of a file ends that is being written."""
 LARGEST = 16 << 20
 """Bytes of a file that is read."""
 
@@ -36,7 +38,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     Nobody ever sees half of it, not even after a crash. Raises OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:SHOWN]}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:SHOWN]}.", suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), mode)
@@ -47,3 +49,10 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Remove what a crash has left of files that were being written, here and one level below: some are secret."""
+    for pattern in (f".*{UNFINISHED}", f"*/.*{UNFINISHED}"):
+        for each in folder.glob(pattern):
+            each.unlink(missing_ok=True)
