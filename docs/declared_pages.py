@@ -288,7 +288,7 @@ def _command() -> Iterator[str]:
     ):
         yield from _entry(f"**{path}**", [says])
     yield from _title("See also", "-")
-    yield f"{TOML}(5), systemd(1)"
+    yield f"{TOML}(5), systemd(1), journalctl(1)"
 
 
 def _usages(parent: argparse.ArgumentParser) -> Iterator[str]:

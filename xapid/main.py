@@ -56,6 +56,7 @@ from xapid.observe.certificate_files import CertificateFiles
 from xapid.observe.domains import DomainWatch
 from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.first_start.installation import first_start, needed
+from xapid.observe.full_disk import FullDiskWatch
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.startup import startup
 from xapid.observe.tracing import keep_tracing
@@ -446,8 +447,15 @@ async def keep_house(runtime: Runtime, certificate: Path) -> None:
     """Remove what goes with time, and show clients that we are here."""
     collector = Collector(runtime, runtime.services["sessions"])
     files = CertificateFiles(runtime, certificate)
-    expiry, failed, groups = CertificateExpiry(runtime), FailedLoginWatch(runtime), AntiAffinityWatch(runtime)
-    looks = (collector.collect, files.look, expiry.look, failed.look, groups.look, partial(heartbeat, runtime.store))
+    looks = (
+        collector.collect,
+        files.look,
+        CertificateExpiry(runtime).look,
+        FailedLoginWatch(runtime).look,
+        AntiAffinityWatch(runtime).look,
+        FullDiskWatch(runtime).look,
+        partial(heartbeat, runtime.store),
+    )
     while True:
         for look in looks:
             with _going_on("housekeeping failed"):

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.daemon import Client, Daemon, Failure
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
+LIMIT = 60.0
+"""Seconds for the daemon to see it."""
 SIZE = 24 * 1024 * 1024
 """Bytes of the file system with the state directory."""
 
@@ -96,6 +99,26 @@ def test_changes_are_refused_with_the_reason_while_reads_go_on_and_nothing_ackno
     daemon.start()
     with closing(daemon.client()) as client:
         assert set(made) <= set(client.call("network.get_all"))
+
+
+def test_the_administrator_is_told_once(daemon: Daemon, state: Path) -> None:
+    with full(state), closing(daemon.client()) as client:
+        create_until_refused(client)
+        token = ""
+        told: list[Any] = []
+        while not told:
+            batch = client.call("event.from", ["message"], token, LIMIT)
+            # The first time it is told at once what there is.
+            assert batch["events"] or not token
+            token, told = batch["token"], batch["events"]
+        uuid = client.call("host.get_uuid", client.call("host.get_all")[0])
+        (message,) = client.call("message.get_all_records").values()
+
+    assert (message["name"], message["priority"], message["cls"], message["obj_uuid"]) == (
+        "DATABASE_DISK_FULL", "2", "Host", uuid,
+    )  # fmt: skip
+    assert f"<directory>{state}</directory>" in message["body"]
+    assert "full" in message["body"]
 
 
 def test_changes_go_on_by_themselves_once_there_is_space(daemon: Daemon, state: Path) -> None:

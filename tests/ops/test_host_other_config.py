@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.conftest import FreshHost
+from tests.machines import raises_api
 from xapid.backends.interface import Failed
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, MAP_DUPLICATE_KEY, OtherError
 
@@ -31,6 +32,30 @@ async def test_an_older_client_asks_for_several_paths(fresh: FreshHost, host: st
 
     assert await fresh.xapi.host.get_multipathing(host) is value
     assert await fresh.xapi.host.get_other_config(host) == {"multipathing": text, "mine": "kept"}
+
+
+async def test_multipathing_is_read_in_logging_too_where_the_guide_has_it(fresh: FreshHost, host: str) -> None:
+    await fresh.xapi.host.add_to_logging(host, "multipathing", "true")
+    assert await fresh.xapi.host.get_multipathing(host) is True
+
+    await fresh.xapi.host.set_logging(host, {"multipathing": "false", "mine": "kept"})
+    assert await fresh.xapi.host.get_multipathing(host) is False
+
+    # What says nothing new changes nothing, and what is taken away neither.
+    await fresh.xapi.host.set_multipathing(host, True)
+    await fresh.xapi.host.set_logging(host, {"multipathing": "false"})
+    await fresh.xapi.host.remove_from_logging(host, "multipathing")
+    assert await fresh.xapi.host.get_multipathing(host) is True
+    with raises_api("INVALID_VALUE", "logging:multipathing", "perhaps", "It must be true or false or empty"):
+        await fresh.xapi.host.add_to_logging(host, "multipathing", "perhaps")
+
+
+async def test_a_key_of_logging_is_added_once(fresh: FreshHost, host: str) -> None:
+    await fresh.xapi.host.add_to_logging(host, "mine", "kept")
+
+    with raises_api("MAP_DUPLICATE_KEY", "host", "logging", host, "mine"):
+        await fresh.xapi.host.add_to_logging(host, "mine", "new")
+    assert await fresh.xapi.host.get_logging(host) == {"mine": "kept"}
 
 
 async def test_what_is_taken_away_stays_as_it_was(fresh: FreshHost, host: str) -> None:

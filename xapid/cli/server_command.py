@@ -91,7 +91,11 @@ def parser() -> argparse.ArgumentParser:
     backup = add(actions, "backup", "Copy the database into a file, while the daemon runs or not.")
     backup.add_argument("file", metavar="FILE", help="Where to; must not be there yet.")
     restore = add(actions, "restore", "Put a backup in the place of the database, which is kept beside it.")
-    restore.add_argument("file", metavar="FILE", help="The backup. The daemon must not run.")
+    restore.add_argument(
+        "file",
+        metavar="FILE",
+        help="The backup. The daemon must not run; guests that the backup does not know end when it starts.",
+    )
     check = add(actions, "check", "Look through the database, or a backup, and say what is wrong with it.")
     check.add_argument("file", metavar="FILE", nargs="?", help="The backup; the database if left out.")
     guests = commands.add_parser("guests", help="Start and end guests with their host; units of systemd do it.")

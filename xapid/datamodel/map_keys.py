@@ -273,6 +273,14 @@ MULTIPATHING = MapKey(
     "host", "other_config", "multipathing", YES, False, "The field multipathing again, for older clients."
 )
 
+LOGGED_MULTIPATHING = MapKey(
+    "host",
+    "logging",
+    "multipathing",
+    YES,
+    False,
+    "The field multipathing again, where the guide of the API has it; read when it is set, and never written.",
+)
 SYSLOG_DESTINATION = MapKey(
     "host",
     "logging",

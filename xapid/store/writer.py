@@ -86,6 +86,11 @@ class Writer:
     def commits(self) -> int:
         return self.commit_times.count
 
+    @property
+    def records(self) -> bool:
+        """Whether what happens is recorded, be it in the place of the ballast."""
+        return not self._unrecorded
+
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         if self._ballast is not None and not self._ballast.take():

@@ -67,7 +67,9 @@ from xapid.ops.host.logs import send_debug_keys as send_debug_keys
 from xapid.ops.host.logs import syslog_reconfigure as syslog_reconfigure
 from xapid.ops.host.lost import declare_dead as declare_dead
 from xapid.ops.host.lost import destroy as destroy
+from xapid.ops.host.other_config import add_to_logging as add_to_logging
 from xapid.ops.host.other_config import add_to_other_config as add_to_other_config
+from xapid.ops.host.other_config import set_logging as set_logging
 from xapid.ops.host.other_config import set_other_config as set_other_config
 from xapid.ops.host.plugins import call_plugin as call_plugin
 from xapid.ops.host.pool_secret import cleanup_pool_secret as cleanup_pool_secret

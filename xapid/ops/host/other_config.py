@@ -1,4 +1,4 @@
-"""The free keys of a host, of which two say a second time what fields of it say: older clients set those."""
+"""The free keys of a host, of which some say a second time what fields of it say: older clients set those."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from xapid.backends.host.interface import HostDriver
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INVALID_VALUE, MAP_DUPLICATE_KEY
-from xapid.datamodel.map_keys import ISCSI_IQN, MULTIPATHING
+from xapid.datamodel.map_keys import ISCSI_IQN, LOGGED_MULTIPATHING, MULTIPATHING
 from xapid.runtime.context import Context
 from xapid.runtime.texts import check_text
 
@@ -23,6 +23,22 @@ async def add_to_other_config(ctx: Context, self: Host, key: str, value: str) ->
     host = ctx.now(self)
     _assert_new(host, key)
     ctx.change(host, other_config={**host.other_config, key: value}, **fields)
+
+
+def set_logging(ctx: Context, self: Host, value: dict[str, str]) -> None:
+    """Where a guide of the API has the key multipathing."""
+    check_text(value)
+    said = {key: text for key, text in value.items() if text and text != self.logging.get(key)}
+    fields: dict[str, Any] = {}
+    if LOGGED_MULTIPATHING.name in said:
+        fields["multipathing"] = LOGGED_MULTIPATHING.kind.read(said[LOGGED_MULTIPATHING.name])
+    ctx.change(self, logging=value, **fields)
+
+
+def add_to_logging(ctx: Context, self: Host, key: str, value: str) -> None:
+    if key in self.logging:
+        raise MAP_DUPLICATE_KEY("host", "logging", self.ref, key)
+    set_logging(ctx, self, {**self.logging, key: value})
 
 
 def _assert_new(host: Host, key: str) -> None:
