@@ -34,6 +34,8 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "host.other_config:no_local_storage": YES,
     "host.other_config:iscsi_iqn": ("iqn.2009-01.example.test:4e8f", ""),
     "host.other_config:multipathing": YES,
+    # Where the guide has it: scripts that follow that.
+    "host.logging:multipathing": YES,
     "host.logging:syslog_destination": ("logs.example", "192.0.2.7", "2001:db8::7", "logs.example:1514", ""),
     # Machines: templates of the product, Xen Orchestra, Ansible, Terraform, Packer
     "VM.other_config:default_template": YES,
