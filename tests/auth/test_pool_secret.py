@@ -47,12 +47,13 @@ def test_nothing_else_is_the_secret(tmp_path: Path, given: str) -> None:
     assert not PoolSecret(tmp_path / "secret").is_right(given)
 
 
-def test_an_emptied_file_lets_nobody_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", ["\n", "x\n", "\0" * 65, "\0" * 4096 + "\n"])
+def test_a_file_that_was_emptied_or_cut_short_lets_nobody_in(tmp_path: Path, left: str) -> None:
     file = tmp_path / "secret"
-    file.write_text("\n")
+    file.write_text(left)
     secret = PoolSecret(file)
 
-    assert not secret.is_right("")
+    assert not secret.is_right(left) and not secret.is_right(left.strip())
     assert len(secret.current()) > 40
     assert secret.is_right(secret.current())
 

@@ -55,6 +55,15 @@ def test_a_busy_port_is_refused(tmp_path: Path) -> None:
     assert "in use" in said
 
 
+def test_a_directory_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "s" / "local.json"
+    file.mkdir(parents=True)
+
+    said = refusal("--state-dir", str(tmp_path / "s"), "--unix", "")
+
+    assert said == f"xapid: state directory {tmp_path}/s cannot be written: Is a directory: {file}"
+
+
 def test_a_state_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

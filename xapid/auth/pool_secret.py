@@ -13,6 +13,8 @@ from xapid.backends.whole_files import read_whole, write_whole
 log = logging.getLogger(__name__)
 
 BYTES = 48
+LEAST = 12
+"""Characters of a secret. Pools of the original may have had others than we make."""
 
 
 class PoolSecret:
@@ -25,13 +27,18 @@ class PoolSecret:
         """Others that are taken for it while the hosts agree on a new one."""
 
     def current(self) -> str:
-        """What this host shows to others. Never empty: a file that a broken disk has emptied lets nobody in."""
+        """What this host shows to others. Never what anybody guesses: a file that a broken disk has emptied, cut short
+        or filled with zeros lets nobody in."""
         with self._making:
             try:
                 found = read_whole(self._path).decode(errors="replace").strip()
             except FileNotFoundError:
                 found = ""
-            return found or self.replace(fresh_secret())
+            if len(found) >= LEAST and found.isprintable():
+                return found
+            if found:
+                log.error("%s holds no secret; a new one is made", self._path)
+            return self.replace(fresh_secret())
 
     def replace(self, secret: str) -> str:
         write_whole(self._path, f"{secret}\n".encode())

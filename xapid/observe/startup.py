@@ -35,7 +35,7 @@ from xapid.runtime.local_settings import (
     LocalSettings,
 )
 from xapid.store.kept_apart import move_old
-from xapid.store.store import Store
+from xapid.store.store import Store, StoreFailed
 from xapid.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -136,9 +136,12 @@ async def _note_boot(runtime: Runtime, machine: Machine, host: Host) -> None:
     if booted:
         # On disk first: a start that dies here must find the boot again.
         await runtime.store.settled()
-        settings.put(DISABLED_UNTIL_REBOOT, "")
-        settings.put(GUESTS_TO_START, "true")
-        settings.put(BOOT, machine.facts.boot_id)
+        try:
+            settings.put(DISABLED_UNTIL_REBOOT, "")
+            settings.put(GUESTS_TO_START, "true")
+            settings.put(BOOT, machine.facts.boot_id)
+        except OSError as error:
+            raise StoreFailed(f"{error.strerror}: {error.filename2 or error.filename}") from error
     _end_descent(runtime, settings)
 
 
