@@ -1654,7 +1654,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         state="prototyped",
     )
     set_uefi_mode = message(
-        "Meant to change who owns the keys of the machine's UEFI firmware; changes nothing and answers an empty text.",
+        "Say who owns the keys of the machine's UEFI firmware: the pool or nobody. While it is on nothing is changed.",
         Param("self", ref("VM"), "The machine."),
         Param("mode", enum_of(VmUefiMode), "Either setup, to give them up, or user, to have them owned."),
         result=STRING,
@@ -1663,7 +1663,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         state="prototyped",
     )
     get_secureboot_readiness = message(
-        "Tell whether the machine checks what it boots: not_supported without UEFI, else disabled so far.",
+        "Tell whether the machine checks what it boots, and what it lacks for that.",
         Param("self", ref("VM"), "The machine."),
         result=enum_of(VmSecurebootReadiness),
         roles=POOL_ADMIN,

@@ -28,7 +28,7 @@ class PersistenceBackend(enum.StrEnum):
 
 
 class VTPM(Object, roles=VM_ADMIN, since="22.26.0", state="prototyped"):
-    """A virtual TPM of a machine; it is kept, but no hypervisor here provides it yet, so its machine is not started."""
+    """A virtual TPM of a machine that boots by UEFI, with what it keeps."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.", since="rio")
     allowed_operations: Set[VtpmOperations] = derived((), "What may be asked for now.", since="rio")

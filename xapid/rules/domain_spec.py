@@ -76,6 +76,11 @@ def is_hvm(vm: VM) -> bool:
     return vm.domain_type is DomainType.hvm
 
 
+def has_uefi(vm: VM) -> bool:
+    """Whether UEFI boots the machine; one whose firmware is none that there is does not boot at all."""
+    return is_hvm(vm) and vm.HVM_boot_params.get(FIRMWARE.name) == UEFI
+
+
 @dataclass(frozen=True)
 class BootSettings:
     """What a start makes of the settings of a machine, once they are known to make sense."""

@@ -16,6 +16,7 @@ from xapid.backends.domain.interface import SECURE_BOOT_KEYS, EfiVariable
 from xapid.datamodel import VM
 from xapid.datamodel.errors import INVALID_VALUE
 from xapid.datamodel.map_keys import EFI_VARIABLES, EFI_VARIABLES_ON_BOOT, SECURE_BOOT
+from xapid.datamodel.vm import VmSecurebootReadiness
 
 HEAD = struct.Struct("<4sIQQ")
 MAGIC = b"VARS"
@@ -58,12 +59,36 @@ def secure_boot(vm: VM, certificates: Mapping[str, bytes]) -> bool:
 
 def enrolled(kept: tuple[EfiVariable, ...], certificates: Mapping[str, bytes]) -> tuple[EfiVariable, ...]:
     """With the keys of the pool where the machine has none; one that has an owner (PK) is its owner's affair."""
-    names = {each.name for each in kept if SECURE_BOOT_KEYS.get(each.name) == each.vendor}
+    names = {each.name for each in kept if _is_key(each)}
     if "PK" in names:
         return kept
     missing = [name for name in SECURE_BOOT_KEYS if name not in names]
     added = (_from_file(name, certificates.get(f"{name}.auth", b"")) for name in missing)
     return (*kept, *(each for each in added if each is not None))
+
+
+def disowned(kept: tuple[EfiVariable, ...]) -> tuple[EfiVariable, ...]:
+    """Without any keys, so that whoever comes may write some."""
+    return tuple(each for each in kept if not _is_key(each))
+
+
+def readiness(vm: VM, certificates: Mapping[str, bytes]) -> VmSecurebootReadiness:
+    """How far a machine with UEFI is from checking what it boots. Raises INVALID_VALUE."""
+    if not secure_boot(vm, certificates):
+        return VmSecurebootReadiness.disabled
+    kept = recorded(vm)
+    if not kept:
+        return VmSecurebootReadiness.first_boot
+    names = {each.name for each in kept if _is_key(each)}
+    if "PK" not in names:
+        return VmSecurebootReadiness.setup_mode
+    if not names >= {"KEK", "db"}:
+        return VmSecurebootReadiness.certs_incomplete
+    return VmSecurebootReadiness.ready if "dbx" in names else VmSecurebootReadiness.ready_no_dbx
+
+
+def _is_key(variable: EfiVariable) -> bool:
+    return SECURE_BOOT_KEYS.get(variable.name) == variable.vendor
 
 
 def _from_file(name: str, file: bytes) -> EfiVariable | None:

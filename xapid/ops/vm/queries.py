@@ -13,12 +13,13 @@ from xapid.datamodel.errors import (
     NOT_IMPLEMENTED,
     OPERATION_NOT_ALLOWED,
 )
-from xapid.datamodel.map_keys import ASSUME_SHARED, FIRMWARE
+from xapid.datamodel.map_keys import ASSUME_SHARED
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import VmOperations, VmSecurebootReadiness
+from xapid.ops import secure_boot
 from xapid.ops.wlb_advice import where_to_start
-from xapid.rules import devices, placement
-from xapid.rules.domain_spec import is_hvm
+from xapid.rules import devices, nvram, placement
+from xapid.rules.domain_spec import has_uefi
 from xapid.runtime.context import Context
 from xapid.store.rows import copy_row
 
@@ -115,10 +116,9 @@ async def query_services(ctx: Context, self: VM) -> NoReturn:
 
 
 def get_secureboot_readiness(ctx: Context, self: VM) -> VmSecurebootReadiness:
-    """Whether a UEFI guest checks what it boots: there are no certificates by which it could."""
-    if not is_hvm(self) or self.HVM_boot_params.get(FIRMWARE.name) != "uefi":
+    if not has_uefi(self):
         return VmSecurebootReadiness.not_supported
-    return VmSecurebootReadiness.disabled
+    return nvram.readiness(self, secure_boot.certificates(ctx))
 
 
 def update_secureboot_certificates_on_boot(ctx: Context, self: VM, mark: bool) -> NoReturn:

@@ -16,12 +16,15 @@ from xapid.datamodel.errors import (
     VM_BIOS_STRINGS_ALREADY_SET,
     VM_IS_TEMPLATE,
 )
+from xapid.datamodel.map_keys import EFI_VARIABLES
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour, VmOperations, VmPowerState, VmUefiMode
+from xapid.ops import secure_boot
 from xapid.ops.blob import attach_new_blob
 from xapid.ops.vm.create import PLATFORM_VERSION_FOR_VENDOR_DEVICE
 from xapid.ops.vm.memory import write_settings
-from xapid.rules.domain_spec import GENERIC_BIOS_STRINGS
+from xapid.rules import nvram
+from xapid.rules.domain_spec import GENERIC_BIOS_STRINGS, has_uefi
 from xapid.rules.vm import check_power_state
 from xapid.runtime.context import Context
 from xapid.runtime.texts import check_text
@@ -139,11 +142,18 @@ async def remove_from_NVRAM(ctx: Context, self: VM, key: str) -> None:
 def set_NVRAM_EFI_variables(ctx: Context, self: str, value: str) -> None:
     """What the firmware of a guest, which may run, keeps of its variables."""
     vm = ctx.store.get(VM, self)
-    _set_map(ctx, vm, "NVRAM", {**vm.NVRAM, "EFI-variables": value})
+    _set_map(ctx, vm, "NVRAM", {**vm.NVRAM, EFI_VARIABLES.name: value})
 
 
 def set_uefi_mode(ctx: Context, self: VM, mode: VmUefiMode) -> str:
-    """Acts on a firmware that is running; there is nothing to act on here, as in the recordings."""
+    """Whose the keys are that the firmware keeps: the pool's, or anybody's. A firmware that runs is left alone."""
+    if has_uefi(self) and self.power_state is VmPowerState.Halted and not self.is_a_snapshot:
+        kept = nvram.recorded(self)
+        wanted = nvram.disowned(kept)
+        if mode is VmUefiMode.user:
+            wanted = nvram.enrolled(wanted, secure_boot.certificates(ctx))
+        if wanted != kept:
+            _set_map(ctx, self, "NVRAM", {**self.NVRAM, EFI_VARIABLES.name: nvram.text_of(wanted)})
     return ""
 
 

@@ -1,0 +1,113 @@
+"""The XML that Xen's machines are made of."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.backends.domain.machines import INSTALLED, REMOTE
+from tests.backends.domain.xen_machines import DEVICES, DOMAINS, HOSTING, MACHINES
+from tests.lab_host import lab_host
+from xapid.backends.domain import xen_xml
+from xapid.backends.domain.domain_facts import Description
+from xapid.backends.domain.interface import DiskSpec, DomainKind, Tpm
+from xapid.backends.interface import NotSupported
+
+GOLDEN = Path(__file__).parent / "golden_xen"
+XML = DOMAINS | DEVICES
+
+
+@pytest.mark.parametrize("name", XML)
+def test_xml_is_as_it_was_looked_at(name: str) -> None:
+    """A change of output is a diff that somebody reads; XAPID_WRITE_GOLDEN=1 writes the files anew."""
+    path = GOLDEN / f"{name}.xml"
+    if os.environ.get("XAPID_WRITE_GOLDEN"):
+        path.write_text(XML[name])
+
+    assert XML[name] == path.read_text()
+
+
+def test_there_is_no_golden_file_without_a_test() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == XML.keys()
+
+
+@pytest.mark.libvirt
+@pytest.mark.parametrize("name", DOMAINS)
+def test_libvirt_accepts_each_machine(name: str) -> None:
+    """By its schema, and by the driver that it has for tests, which takes machines of any hypervisor."""
+    import libvirt
+
+    connection = libvirt.open("test:///default")
+    try:
+        domain = connection.defineXMLFlags(DOMAINS[name], libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        understood = Description(domain.XMLDesc())
+    finally:
+        connection.close()
+
+    assert understood.label == Description(DOMAINS[name]).label
+    assert understood.disks.keys() == {each.vbd for each in MACHINES[name].disks}
+
+
+@pytest.mark.lab
+def test_a_libvirt_with_xen_takes_each_machine_and_keeps_what_it_is_known_by(tmp_path: Path) -> None:
+    for name, xml in DOMAINS.items():
+        (tmp_path / f"{name}.xml").write_text(xml)
+    with lab_host() as host:
+        host.push(tmp_path, "/root/machines")
+        for name, spec in MACHINES.items():
+            host.run(f"virsh -c xen:///system define --validate /root/machines/{tmp_path.name}/{name}.xml")
+            host.run(f"virsh -c xen:///system domxml-to-native xen-xl --domain {spec.uuid}")
+            kept = Description(host.run(f"virsh -c xen:///system dumpxml {spec.uuid}"))
+
+            assert kept.label == Description(DOMAINS[name]).label
+            assert kept.disks.keys() == {each.vbd for each in spec.disks}
+            assert kept.interfaces.keys() == {each.vif for each in spec.nics}
+
+
+@pytest.mark.parametrize(
+    "device, position, kind, place",
+    [
+        ("disk", 0, DomainKind.hvm, ("xvda", "xen")),
+        ("disk", 30, DomainKind.pv, ("xvdae", "xen")),
+        ("cdrom", 3, DomainKind.hvm, ("hdd", "ide")),
+    ],
+)
+def test_each_position_has_a_place(device: str, position: int, kind: DomainKind, place: tuple[str, str]) -> None:
+    assert xen_xml.target(DiskSpec("v", position, device, None), kind) == place
+
+
+@pytest.mark.parametrize(
+    "device, position, kind",
+    [("floppy", 0, DomainKind.hvm), ("cdrom", 4, DomainKind.hvm), ("cdrom", 0, DomainKind.pv)],
+)
+def test_what_has_no_place_is_refused(device: str, position: int, kind: DomainKind) -> None:
+    with pytest.raises(NotSupported):
+        xen_xml.target(DiskSpec("v", position, device, None), kind)
+
+
+@pytest.mark.parametrize("changes", [{"tpm": Tpm()}, {"firmware": "uefi", "secure_boot": True}])
+def test_what_xen_cannot_do_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(NotSupported):
+        xen_xml.domain(replace(MACHINES["hvm"], **changes), HOSTING)  # type: ignore[arg-type]
+
+
+def test_firmware_that_is_not_there_is_refused() -> None:
+    with pytest.raises(NotSupported, match="apt-get install ovmf"):
+        xen_xml.domain(MACHINES["hvm-uefi"], replace(HOSTING, uefi=""))
+
+
+def test_a_disk_of_the_network_is_refused() -> None:
+    (remote,) = (each for each in INSTALLED.disks if each.disk is REMOTE)
+
+    with pytest.raises(NotSupported):
+        xen_xml.disk(remote, DomainKind.pv)
+
+
+def test_the_boot_order_is_taken_in_either_case() -> None:
+    root = ElementTree.fromstring(DOMAINS["hvm"])
+
+    assert [each.get("dev") for each in root.iterfind("os/boot")] == ["cdrom", "hd", "network"]
