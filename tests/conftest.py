@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from xapid.rules.registry import DERIVATIONS
 from xapid.runtime.agents import LocalBackends
 from xapid.runtime.config import Config, Drivers, FirstStartConfig, LimitsConfig
 from xapid.runtime.context import Runtime
+from xapid.store.feed import Change
 from xapid.store.rows import copy_row
 from xapid.store.store import Store
 from xapid.wire import xmlrpc
@@ -55,6 +56,8 @@ class FreshHost:
     clock: PassingClock
     backends: LocalBackends
     watch: DomainWatch
+    lookers: list[Callable[[], None]]
+    """Called at each change, while it is the latest."""
 
     def driver(self, kind: str) -> Any:
         """A simulator, to be told what to do and asked what it was told: domain, datapath, network, storage:TYPE."""
@@ -66,11 +69,23 @@ class FreshHost:
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
         """Return once the records are so; fail if they do not become so."""
-        async with asyncio.timeout(seconds):
-            while not condition():
-                # Directly, so that what is so for a moment only is seen.
-                with self.store.feed.watch(None) as news:
-                    await news
+        came = asyncio.Event()
+
+        def look() -> None:
+            # Of a record that is not there yet nothing can be asked.
+            with suppress(Exception):
+                if condition():
+                    came.set()
+
+        # At each change too, so that what is so for a moment only is seen.
+        self.lookers.append(look)
+        try:
+            async with asyncio.timeout(seconds):
+                while not came.is_set() and not condition():
+                    with self.store.feed.watch(None) as news:
+                        await news
+        finally:
+            self.lookers.remove(look)
 
     async def the(self, cls: str) -> str:
         """The reference of the only object of a class."""
@@ -119,6 +134,21 @@ async def on_disk(tmp_path: Path, methods: Mapping[str, Method]) -> AsyncIterato
         yield host
 
 
+def _looked_at(store: Store) -> list[Callable[[], None]]:
+    """A list of those who look at a store at each change."""
+    lookers: list[Callable[[], None]] = []
+    note = store.feed.stream
+
+    def published(changes: list[Change]) -> None:
+        if note is not None:
+            note(changes)
+        for look in tuple(lookers):
+            look()
+
+    store.feed.stream = published
+    return lookers
+
+
 def _with_real_storage(config: Config) -> AgentConfig:
     real = {f"storage:{kind}": driver for kind, driver in DRIVERS.items() if kind != "sim"}
     root = {"root": str(config.state_dir / "sr")}
@@ -141,6 +171,7 @@ async def _serving(
     clock = PassingClock()
     runtime = build_runtime(config, store, backends, clock)
     runtime.localhost = runtime.tasks.localhost = store.one(Host).ref
+    lookers = _looked_at(store)
     watch = DomainWatch(runtime, aftermath)
     runtime.services["domain_events"] = watch
     backends.agent(HOST, "domain").watch(watch.heard)
@@ -151,7 +182,7 @@ async def _serving(
         )
         xapi = Xapi(Endpoint(dispatcher), runtime)
         await xapi.log_in()
-        yield FreshHost(xapi, runtime, clock, backends, watch)
+        yield FreshHost(xapi, runtime, clock, backends, watch, lookers)
         await dispatcher.stop()
         await watch.close()
     finally:

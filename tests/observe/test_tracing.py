@@ -43,12 +43,22 @@ def written(daemon: Daemon) -> list[dict[str, Any]]:
     return [span for path in files for line in path.read_text().splitlines() for span in json.loads(line)]
 
 
+def until_written(daemon: Daemon, text: str) -> None:
+    """Return once a file has it."""
+    end = time.monotonic() + LIMIT
+    while not any(text in path.read_text() for path in (daemon.directory / "state" / "traces").glob("*.ndjson")):
+        assert time.monotonic() < end, f"{text} is in no file"
+        time.sleep(0.01)
+
+
 def test_an_observer_is_heeded_after_a_restart_too(daemon: Daemon) -> None:
     with Collector() as there:
         with closing(daemon.client()) as client:
             observer(client, there.address, "bugtool")
             client.call("host.get_all")
         (call,) = (each for each in there.until("host.get_all") if each["name"] == "host.get_all")
+        # The file and the collector are told of it each in its own time.
+        until_written(daemon, '"host.get_all"')
         daemon.kill()
         daemon.start()
         with closing(daemon.client()) as client:

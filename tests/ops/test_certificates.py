@@ -318,8 +318,8 @@ async def test_a_file_in_trouble_is_told_of_with_the_reason(
     with pytest.raises(INTERNAL_ERROR) as error:
         await fresh.xapi.call(f"host.{message}", host, *parameters)
 
-    verb = "read" if message.startswith("get") else "removed"
-    assert error.value.args == (f"{Path(name).name} cannot be {verb}: Is a directory",)
+    said = "read: It is no file" if message.startswith("get") else "removed: Is a directory"
+    assert error.value.args == (f"{Path(name).name} cannot be {said}",)
 
 
 @pytest.mark.parametrize("message, folder", [("install_ca_certificate", "certs"), ("crl_install", "crls")])

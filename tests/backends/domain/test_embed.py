@@ -78,15 +78,14 @@ def test_guests_run_as_a_user_of_their_own_if_that_comes_through_to_all(short_pa
     assert f"dynamic_ownership = {hand_over}\n" in embed.text_of(guests)
 
 
-def test_the_way_is_closed_where_the_first_folder_is(tmp_path: Path) -> None:
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o711)
-    assert embed.closed_to_others(tmp_path / "a" / "b" / "not there yet") is None
+def test_the_way_is_closed_where_the_first_folder_is(short_path: Path) -> None:
+    (short_path / "a" / "b").mkdir(parents=True)
+    short_path.chmod(0o711)
+    assert embed.closed_to_others(short_path / "a" / "b" / "not there yet") is None
 
-    (tmp_path / "a").chmod(0o710)
+    (short_path / "a").chmod(0o710)
 
-    assert embed.closed_to_others(tmp_path / "a" / "b") == tmp_path / "a"
+    assert embed.closed_to_others(short_path / "a" / "b") == short_path / "a"
 
 
 def test_a_root_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:
