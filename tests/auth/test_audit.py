@@ -311,3 +311,14 @@ def test_what_is_no_file_is_neither_written_nor_read(
         path.rmdir() if path.is_dir() else path.unlink()
         log.note(entry("VM.pause"))
         assert ["VM.pause" in each for each in log.lines()] == [True]
+
+
+def test_any_number_of_files_may_be_kept(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    for name in ("audit.log.0", "audit.log.01", "audit.log.x", "audit.log.-1", "audit.log.\u0662"):
+        (tmp_path / name).write_text("somebody's")
+    for number in range(4):
+        with running(path, size=1, files=10**12) as log:
+            log.note(entry(f"VM.start{number}"))
+            assert [f"VM.start{known}" in each for known, each in enumerate(log.lines())] == [True] * (number + 1)
+    assert (tmp_path / "audit.log.4").exists()

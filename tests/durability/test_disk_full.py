@@ -157,7 +157,8 @@ def test_a_daemon_that_starts_on_a_full_disk_answers_and_refuses_changes_until_t
     with full(state):
         daemon.start()
         with closing(daemon.client()) as client:
-            assert client.call("host.get_all")
+            (host,) = client.call("host.get_all")
+            client.call("host.dmesg", host)
             with pytest.raises(Failure, match="OUT_OF_SPACE"):
                 create(client, "too much")
 

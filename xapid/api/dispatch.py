@@ -482,7 +482,7 @@ def _named(row: Object) -> str:
 
 _READERS = (
     "get_", "log", "login", "assert_", "query", "has_", "compute_", "list", "from", "next", "register", "unregister",
-    "cancel",
+    "cancel", "dmesg", "is_", "retrieve_", "bugreport_upload",
 )  # fmt: skip
 """Beginnings of the messages that are answered while the disk is full."""
 

@@ -34,6 +34,7 @@ LOCAL_SUPERUSER = "LOCAL_SUPERUSER"
 ALLOWED, DENIED = "ALLOWED", "DENIED"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff'\\]")
 
+_NUMBER = re.compile("[1-9][0-9]{0,11}")
 _UNESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -199,11 +200,16 @@ class AuditLog:
             self._rotate()
 
     def _rotate(self) -> None:
-        for number in range(self._files - 1, 0, -1):
-            older = self._numbered(number)
-            if older.exists():
-                older.rename(self._numbered(number + 1))
+        for number in self._kept():
+            if number < self._files:
+                self._numbered(number).rename(self._numbered(number + 1))
         self.path.rename(self._numbered(1))
+
+    def _kept(self) -> list[int]:
+        """Numbers of the files that are done with, the oldest first."""
+        found = (each.name.rpartition(".")[2] for each in self.path.parent.glob(f"{self.path.name}.*"))
+        numbers = (int(each) for each in found if _NUMBER.fullmatch(each))
+        return sorted((each for each in numbers if each <= self._files), reverse=True)
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
@@ -212,7 +218,7 @@ class AuditLog:
         """All lines from a moment on (``20261127T08:20:30Z``; dashes do not count), oldest first."""
         self._settle()
         wanted = since.replace("-", "").removesuffix("Z")
-        for path in (*(self._numbered(number) for number in range(self._files, 0, -1)), self.path):
+        for path in (*map(self._numbered, self._kept()), self.path):
             if not path.is_file():
                 continue  # What a pipe or a device has to say may have no end.
             try:
