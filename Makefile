@@ -36,7 +36,7 @@ stop: ## Stop the daemon of `make run`; guests run on
 clean: ## Stop it, end its guests, and remove all that it kept
 	@[ ! -d var ] || $(BIN)/python make.d/run.py clean
 
-unit: ## Tests that need neither root nor QEMU: a minute
+unit: ## Tests that need neither root nor QEMU: five minutes on two processors
 	@$(PREPARE) venv dev
 	@$(BIN)/pytest -q -n auto -m "$(NEITHER_ROOT_NOR_QEMU)" tests
 
