@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from xapid.backends.domain import efi_store, firmware
+from xapid.backends.domain.embed import TPM_USER
 from xapid.backends.domain.firmware import Firmware
 from xapid.backends.domain.interface import DomainSpec, EfiVariable
 from xapid.backends.interface import NotSupported
@@ -24,8 +25,6 @@ TPM_STATE = Path("tpm2/tpm2-00.permall")
 """Where swtpm, as libvirt starts it, keeps all that a TPM does not lose when it is off."""
 TPM_PROGRAMS = {"swtpm": "swtpm", "swtpm_setup": "swtpm-tools"}
 """Program -> Debian package."""
-TPM_USER = "tss"
-"""As whom libvirt runs swtpm, if there is one."""
 
 
 class Belongings:

@@ -50,6 +50,7 @@ remember_owner = 0
 
 GUEST_USER = "libvirt-qemu"
 TPM_USER = "tss"
+"""As whom libvirt runs swtpm, if there is one."""
 ROOT = "root"
 KVM = Path("/dev/kvm")
 
@@ -88,9 +89,14 @@ def root_of(uri: str) -> Path | None:
 
 def assert_room(root: Path) -> None:
     """Raises BadConfig where libvirt's sockets would have paths too long for the kernel."""
-    room = SOCKET_PATH_LIMIT - len(DEEPEST_SOCKET) - 1
-    if len(bytes(root)) > room:
-        raise BadConfig(f"{root}: the path may have {room} bytes, for there are sockets in it", key="libvirt_uri")
+    assert_room_below(root, DEEPEST_SOCKET, "libvirt_uri")
+
+
+def assert_room_below(folder: Path, socket: str, setting: str) -> None:
+    """Raises BadConfig (``key``: the setting) for a folder in which a socket would have a path too long."""
+    room = SOCKET_PATH_LIMIT - len(socket) - 1
+    if len(bytes(folder)) > room:
+        raise BadConfig(f"{folder}: the path may have {room} bytes, for there are sockets in it", key=setting)
 
 
 def prepare(root: Path) -> None:
@@ -129,11 +135,10 @@ def guests_of(root: Path, device: Path = KVM) -> Guests:
     if not _is_user(GUEST_USER):
         return Guests(tpm_user=tpm_user, why=f"there is no user {GUEST_USER}")
     group = grp.getgrgid(pwd.getpwnam(GUEST_USER).pw_gid).gr_name
-    if device.exists() and not device.stat().st_mode & stat.S_IWOTH:
-        opens = device.stat()
-        if not opens.st_mode & stat.S_IWGRP:
+    if device.exists() and not (found := device.stat()).st_mode & stat.S_IWOTH:
+        if not found.st_mode & stat.S_IWGRP:
             return Guests(tpm_user=tpm_user, why=f"nobody else may open {device}")
-        group = grp.getgrgid(opens.st_gid).gr_name
+        group = grp.getgrgid(found.st_gid).gr_name
     return Guests(GUEST_USER, group, tpm_user)
 
 

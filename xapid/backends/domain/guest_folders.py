@@ -10,21 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xapid.backends.domain.domain_xml import GuestFolder
-from xapid.backends.domain.embed import SOCKET_PATH_LIMIT
-from xapid.backends.interface import BadConfig
+from xapid.backends.domain.embed import assert_room_below
 
 LOG_LIMIT = 4 << 20
 """Bytes; above what virtlogd lets a log grow to, where there is one."""
 LOG_KEPT = 256 << 10
 """Bytes of the end of a log that got too long, kept beside it."""
-LONGEST = f"/{'0' * 36}/serial"
+LONGEST = f"{'0' * 36}/serial"
 
 
 def assert_room(run_dir: Path) -> None:
     """Raises BadConfig where the sockets of guests would have paths too long for the kernel."""
-    room = SOCKET_PATH_LIMIT - len(LONGEST)
-    if len(bytes(run_dir)) > room:
-        raise BadConfig(f"{run_dir}: the path may have {room} bytes, for there are sockets in it", key="run_dir")
+    assert_room_below(run_dir, LONGEST, "run_dir")
 
 
 class GuestFolders:
