@@ -136,7 +136,7 @@ def hosting(spec: DomainSpec, accel: Accel = Accel.tcg) -> Hosting:
         GuestFolder(Path("/run/xapid/guests") / spec.uuid),
         1_700_000_000,
         frozenset({REMOTE.path}),
-        firmware=firmware if spec.firmware == "uefi" else None,
+        firmware=firmware if spec.has_uefi else None,
         flash=Path("/var/lib/xapid/kept") / spec.uuid / "flash",
         processors=4,
         ordinary_shares=1024,

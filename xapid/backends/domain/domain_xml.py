@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from xapid.backends.domain.interface import DomainSpec, NicSpec
+from xapid.backends.domain.interface import DomainSpec, NicSpec, Screen
 
 NAMESPACE = "urn:xapid:machine:1"
 """Of the element in a domain's metadata which says that the machine is ours."""
@@ -108,6 +108,30 @@ def size(domain: Element, spec: DomainSpec) -> None:
     add(domain, "memory", str(spec.memory_static_max // 1024), unit="KiB")
     add(domain, "currentMemory", str(min(spec.memory_target, spec.memory_static_max) // 1024), unit="KiB")
     add(domain, "vcpu", str(spec.vcpus_max), placement="static", current=str(min(spec.vcpus, spec.vcpus_max)))
+
+
+def pinning(tune: Element, spec: DomainSpec, processors: int) -> None:
+    """Which of the host's processors each of the machine's may run on. Of those that it has; 0: that is not known."""
+    for number, wanted in enumerate(spec.scheduling.affinity):
+        if cpus := [cpu for cpu in wanted if not processors or cpu < processors]:
+            add(tune, "vcpupin", vcpu=str(number), cpuset=",".join(map(str, cpus)))
+
+
+def kernel(os: Element, spec: DomainSpec, arguments: str) -> None:
+    """A kernel that is booted directly, if there is one."""
+    if spec.kernel:
+        add(os, "kernel", spec.kernel)
+        if spec.ramdisk:
+            add(os, "initrd", spec.ramdisk)
+    if arguments:
+        add(os, "cmdline", line(arguments))
+
+
+def video(devices: Element, screen: Screen) -> None:
+    """The graphics card."""
+    model = add(add(devices, "video"), "model", type="cirrus" if screen.card == "cirrus" else "vga")
+    if screen.memory:
+        model.set("vram", str(screen.memory * 1024))
 
 
 def endings(domain: Element, spec: DomainSpec) -> None:

@@ -134,9 +134,10 @@ class LibvirtDomains(LibvirtMachines):
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
         self._require_absent(spec.uuid)
         preflight.require(spec)
-        xml = qemu_xml.domain(spec, self._hosting(spec))
+        hosting = self._hosting(spec)
+        xml = qemu_xml.domain(spec, hosting)
         flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
-        with self._beginning(spec) as connection:
+        with self._beginning(spec, hosting) as connection:
             connection.createXML(xml, flags)
         return self._begun(spec.uuid)
 
@@ -183,9 +184,10 @@ class LibvirtDomains(LibvirtMachines):
         if (old := saved.root.findtext("uuid", spec.uuid)) != spec.uuid:
             save_image.rename(path, old, spec.uuid)
             saved = self._saved(path)
-        xml = qemu_xml.resumed(saved, spec, self._hosting(spec))
+        hosting = self._hosting(spec)
+        xml = qemu_xml.resumed(saved, spec, hosting)
         flags = libvirt.VIR_DOMAIN_SAVE_PAUSED if paused else libvirt.VIR_DOMAIN_SAVE_RUNNING
-        with self._beginning(spec) as connection:
+        with self._beginning(spec, hosting) as connection:
             connection.restoreFlags(str(path), xml, flags)
         return self._begun(spec.uuid)
 
@@ -274,21 +276,25 @@ class LibvirtDomains(LibvirtMachines):
         )
 
     @contextmanager
-    def _beginning(self, spec: DomainSpec) -> Iterator[libvirt.virConnect]:
+    def _beginning(self, spec: DomainSpec, hosting: Hosting) -> Iterator[libvirt.virConnect]:
         """For letting a machine come to be, in a folder of its own; its events are told from now on."""
         self._watch.own(spec.uuid)
         connection = self._connection.get()
-        with self._folders.opened(spec.uuid) as folder, self._brought(spec), told(f"starting {spec.uuid}"):
+        with (
+            self._folders.opened(spec.uuid) as folder,
+            self._brought(spec, hosting.firmware),
+            told(f"starting {spec.uuid}"),
+        ):
             if data := qemu_board.data(spec):
                 folder.data.write_text(data)
             yield connection
 
     @contextmanager
-    def _brought(self, spec: DomainSpec) -> Iterator[None]:
+    def _brought(self, spec: DomainSpec, uefi: Firmware | None) -> Iterator[None]:
         """What the machine keeps over a boot lies ready; it does not stay if the start fails."""
         self._watch.clocks.pop(spec.uuid, None)
         try:
-            self._belongings.bring(spec, _firmware(spec))
+            self._belongings.bring(spec, uefi)
             yield
         except BaseException:
             self._belongings.forget(spec.uuid)
@@ -377,7 +383,7 @@ class LibvirtDomains(LibvirtMachines):
 
 def _firmware(spec: DomainSpec) -> Firmware | None:
     """What boots a machine, if it is no BIOS. Raises NotSupported where there is none."""
-    return firmware.find(spec.secure_boot) if qemu_board.has_uefi(spec) else None
+    return firmware.find(spec.secure_boot) if spec.has_uefi else None
 
 
 def _image_path(image: Disk) -> Path:

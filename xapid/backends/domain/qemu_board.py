@@ -92,23 +92,14 @@ class Hosting:
 # --- How it boots ------------------------------------------------------------------------------------
 
 
-def has_uefi(spec: DomainSpec) -> bool:
-    return spec.firmware == "uefi"
-
-
 def boot(root: Element, spec: DomainSpec, hosting: Hosting) -> None:
     os = add(root, "os")
-    add(os, "type", "hvm", arch="x86_64", machine=UEFI_MACHINE if has_uefi(spec) else MACHINE)
+    add(os, "type", "hvm", arch="x86_64", machine=UEFI_MACHINE if spec.has_uefi else MACHINE)
     if hosting.firmware is not None:
         secure = "yes" if hosting.firmware.secure else "no"
         add(os, "loader", str(hosting.firmware.code), readonly="yes", type="pflash", secure=secure)
         add(os, "nvram", str(hosting.flash))
-    if spec.kernel:
-        add(os, "kernel", spec.kernel)
-        if spec.ramdisk:
-            add(os, "initrd", spec.ramdisk)
-        if spec.kernel_args:
-            add(os, "cmdline", domain_xml.line(spec.kernel_args))
+    domain_xml.kernel(os, spec, spec.kernel_args if spec.kernel else "")
     if _has_smbios(spec):
         add(os, "smbios", mode="sysinfo")
 
@@ -122,7 +113,7 @@ def features(root: Element, spec: DomainSpec, accel: Accel) -> None:
     for name, there in (("acpi", has_acpi(spec)), ("apic", has.apic), ("pae", has.pae)):
         if there:
             add(element, name)
-    if has_uefi(spec) and spec.secure_boot:
+    if spec.has_uefi and spec.secure_boot:
         add(element, "smm", state="on")
     if accel is Accel.tcg:
         add(add(element, "tcg"), "tb-cache", str(TRANSLATED_MIB), unit="MiB")
@@ -132,7 +123,7 @@ def features(root: Element, spec: DomainSpec, accel: Accel) -> None:
 
 def has_acpi(spec: DomainSpec) -> bool:
     """UEFI is nothing without it."""
-    return spec.hardware.acpi or has_uefi(spec)
+    return spec.hardware.acpi or spec.has_uefi
 
 
 def _hyperv(element: Element, parts: frozenset[str]) -> None:
@@ -177,9 +168,7 @@ def tuning(root: Element, spec: DomainSpec, hosting: Hosting) -> None:
     tune = Element("cputune")
     if plan.weight and hosting.ordinary_shares:
         add(tune, "shares", str(max(2, plan.weight * hosting.ordinary_shares // 256)))
-    for number, wanted in enumerate(plan.affinity):
-        if cpus := [cpu for cpu in wanted if not hosting.processors or cpu < hosting.processors]:
-            add(tune, "vcpupin", vcpu=str(number), cpuset=",".join(map(str, cpus)))
+    domain_xml.pinning(tune, spec, hosting.processors)
     if plan.cap and hosting.ordinary_shares:
         add(tune, "global_period", str(PERIOD))
         add(tune, "global_quota", str(plan.cap * PERIOD // 100))

@@ -11,7 +11,6 @@ from xapid.backends.domain.domain_xml import GuestFolder, add
 from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
 from xapid.backends.domain.qemu_board import Accel as Accel
 from xapid.backends.domain.qemu_board import Hosting as Hosting
-from xapid.backends.domain.qemu_board import has_uefi
 from xapid.backends.interface import NotSupported
 from xapid.backends.storage.interface import Disk
 
@@ -43,7 +42,7 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
     devices = add(root, "devices")
     order = _boot_order(spec)
     for each in spec.disks:
-        devices.append(_disk(each, hosting.buffered, order.get(each.vbd, 0), has_uefi(spec)))
+        devices.append(_disk(each, hosting.buffered, order.get(each.vbd, 0), spec.has_uefi))
     # The guest numbers its interfaces as they come.
     for nic in _by_position(spec.nics):
         devices.append(domain_xml.interface(nic, NIC_MODEL, order.get(nic.vif, 0)))
@@ -139,7 +138,7 @@ def _put_disks(saved: Description, spec: DomainSpec, buffered: frozenset[str]) -
     # A copy of a suspended machine has VBDs of its own; its drives are in the same places.
     by_place = {target_of(drive): drive for drive in saved.disks.values()}
     for each in spec.disks:
-        drive = saved.disks.get(each.vbd, by_place.get(target(each, has_uefi(spec))[0]))
+        drive = saved.disks.get(each.vbd, by_place.get(target(each, spec.has_uefi)[0]))
         if drive is not None:
             put_medium(drive, each.disk, buffered)
             _set(drive, "alias", name=domain_xml.ALIAS + each.vbd)
@@ -227,9 +226,9 @@ def _source(element: Element, medium: Disk) -> None:
 def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None:
     """What every machine has: screen, serial line, balloon, a source of randomness, a way to say that it crashed."""
     has = spec.hardware
-    usb = UEFI_USB_CONTROLLER if has_uefi(spec) else USB_CONTROLLER
+    usb = UEFI_USB_CONTROLLER if spec.has_uefi else USB_CONTROLLER
     add(devices, "controller", type="usb", model=usb if has.usb else "none")
-    if has_uefi(spec):
+    if spec.has_uefi:
         _ports(devices, spec)
     if spec.tpm is not None:
         tpm = add(devices, "tpm", model=TPM_MODEL)
@@ -273,6 +272,4 @@ def _screen(devices: Element, spec: DomainSpec, folder: GuestFolder) -> None:
     if spec.screen.keymap:
         graphics.set("keymap", spec.screen.keymap)
     add(graphics, "listen", type="socket", socket=str(folder.vnc))
-    model = add(add(devices, "video"), "model", type="cirrus" if spec.screen.card == "cirrus" else "vga")
-    if spec.screen.memory:
-        model.set("vram", str(spec.screen.memory * 1024))
+    domain_xml.video(devices, spec.screen)

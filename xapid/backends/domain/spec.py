@@ -201,3 +201,8 @@ class DomainSpec:
     """restart or destroy: what follows when the guest reboots by itself."""
     on_crash: str = "destroy"
     """destroy, restart or preserve."""
+
+    @property
+    def has_uefi(self) -> bool:
+        """Whether UEFI boots it."""
+        return self.firmware == "uefi"

@@ -94,15 +94,13 @@ def _require_possible(spec: DomainSpec, hosting: Hosting) -> None:
         raise NotSupported("libxl has no TPM for guests", tpm="missing")
     if spec.secure_boot:
         raise NotSupported("libxl keeps no keys for secure boot", firmware=spec.firmware)
-    if spec.firmware == "uefi" and not hosting.uefi:
+    if spec.has_uefi and not hosting.uefi:
         raise NotSupported("this host has no UEFI firmware for Xen: apt-get install ovmf", firmware="uefi")
 
 
 def _pinning(root: Element, spec: DomainSpec, hosting: Hosting) -> None:
     tune = Element("cputune")
-    for number, wanted in enumerate(spec.scheduling.affinity):
-        if cpus := [cpu for cpu in wanted if not hosting.processors or cpu < hosting.processors]:
-            add(tune, "vcpupin", vcpu=str(number), cpuset=",".join(map(str, cpus)))
+    domain_xml.pinning(tune, spec, hosting.processors)
     if len(tune):
         root.append(tune)
 
@@ -115,14 +113,10 @@ def _boot(root: Element, spec: DomainSpec, hosting: Hosting) -> None:
     os = add(root, "os")
     kind, machine = OS_TYPES[spec.kind]
     add(os, "type", kind, arch="x86_64", machine=machine)
-    if spec.firmware == "uefi":
+    if spec.has_uefi:
         add(os, "loader", hosting.uefi, readonly="yes", type="pflash")
-    if spec.kernel:
-        add(os, "kernel", spec.kernel)
-        if spec.ramdisk:
-            add(os, "initrd", spec.ramdisk)
-    if spec.kind is not DomainKind.hvm and (arguments := f"{spec.kernel_args} {spec.legacy_args}".strip()):
-        add(os, "cmdline", domain_xml.line(arguments))
+    own_kernel = spec.kind is not DomainKind.hvm
+    domain_xml.kernel(os, spec, f"{spec.kernel_args} {spec.legacy_args}".strip() if own_kernel else "")
     if spec.kind is DomainKind.hvm:
         for device in dict.fromkeys(spec.boot_order.lower()):
             if device in BOOT_DEVICES:
@@ -214,6 +208,4 @@ def _screen(devices: Element, spec: DomainSpec) -> None:
     if spec.screen.keymap:
         graphics.set("keymap", spec.screen.keymap)
     add(graphics, "listen", type="address", address=LOOPBACK)
-    model = add(add(devices, "video"), "model", type="cirrus" if spec.screen.card == "cirrus" else "vga")
-    if spec.screen.memory:
-        model.set("vram", str(spec.screen.memory * 1024))
+    domain_xml.video(devices, spec.screen)
