@@ -261,6 +261,7 @@ class Dispatcher:
     def _run_plain(self, ctx: Context, method: Method, values: list[Any]) -> Any:
         if not method.audited or self._audit is None:
             return self._run_checked(ctx, method, values)
+        # As ``_noting`` does it for what is awaited, and can be cancelled. Here its generator would cost too much.
         given = list(values)
         try:
             result = self._run_checked(ctx, method, values)
@@ -341,7 +342,7 @@ class Dispatcher:
         try:
             value = await self._run(ctx, method, values)
             if recorded:
-                await (self._committed(ctx.until) if self._tracer.active else self.runtime.store.durable(ctx.until))
+                await self._committed(ctx.until)
             failed = False
         except StoreFailed as error:
             raise not_recorded(str(error)) from error

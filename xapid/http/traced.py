@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from xapid.http.exchange import PEER, ROUTE
 from xapid.http.peer import Peer
 from xapid.http.reply import Headers
-from xapid.runtime.tracing.span import OK, current, outcome_of
+from xapid.runtime.tracing.span import OK, worked_on
 from xapid.runtime.tracing.tracer import Tracer
 
 NAME = "http/"
@@ -34,25 +34,16 @@ class TracedHandlers:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         span = self._tracer.begin(NAME + scope["extensions"][ROUTE], traceparent(tuple(headers)))
         span.attributes |= _facts(scope, headers)
-        outcome = OK
 
         async def heard(message: Message) -> None:
-            nonlocal outcome
             if message["type"] == "http.response.start":
                 status = message["status"]
                 span.attributes["http.response.status_code"] = str(status)
-                outcome = OK if status < 400 else f"HTTP {status}"
+                span.outcome = OK if status < 400 else f"HTTP {status}"
             await send(message)
 
-        token = current.set(span)
-        try:
+        with worked_on(span):
             await self._app(scope, receive, heard)
-        except BaseException as error:
-            outcome = outcome_of(error)
-            raise
-        finally:
-            current.reset(token)
-            span.end(outcome)
 
 
 def _facts(scope: Scope, headers: list[tuple[str, str]]) -> dict[str, str]:

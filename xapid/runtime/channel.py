@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from xapid.backends.interface import BackendError
 from xapid.rules.observer import component_of
 from xapid.runtime.agents import subject
-from xapid.runtime.tracing.span import COMMIT, current, part
+from xapid.runtime.tracing.span import COMMIT, part
 
 if TYPE_CHECKING:
     from xapid.runtime.agents import Agent
@@ -68,28 +68,18 @@ class Channel:
 
     async def call(self, method: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a method of the driver."""
-        if current.get() is not None:
-            return await self._traced(method, args, kwargs)
-        if self._first.generation:
-            await self._store.durable(self._first.generation)
-        return await self._call(method, args, kwargs)
-
-    async def _traced(self, method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         if self._store.sink.durable < self._first.generation:
             with part(COMMIT):
                 await self._store.durable(self._first.generation)
         kind = self._agent.spec.kind
         with part(f"{kind}.{method.__name__}", component_of(kind), subject(args)):
-            return await self._call(method, args, kwargs)
-
-    async def _call(self, method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
-        try:
-            return await self._agent.call(method, *args, **kwargs)
-        except BackendError as error:
-            said = self.translated(error)
-            if said is error:
-                raise
-            raise said from error
+            try:
+                return await self._agent.call(method, *args, **kwargs)
+            except BackendError as error:
+                said = self.translated(error)
+                if said is error:
+                    raise
+                raise said from error
 
     def translated(self, error: BackendError) -> Exception:
         """What an error of the back end is in the API."""

@@ -134,6 +134,20 @@ def _worked_on() -> Span | None:
 
 
 @contextmanager
+def worked_on(span: Span) -> Iterator[None]:
+    """The block works on a span, and ends it: with its error if it has one."""
+    token = current.set(span)
+    try:
+        yield
+    except BaseException as error:
+        span.outcome = outcome_of(error)
+        raise
+    finally:
+        current.reset(token)
+        span.end()
+
+
+@contextmanager
 def part(name: str, component: Component = Component.xapi, about: str = "") -> Iterator[None]:
     """Have the block be a span, if it is part of a call that is traced.
 
@@ -146,16 +160,8 @@ def part(name: str, component: Component = Component.xapi, about: str = "") -> I
     span = whole.within(name, component)
     if _UUID.fullmatch(about):
         span.attributes["xs.xapi.object.uuid"] = about
-    token = current.set(span)
-    outcome = OK
-    try:
+    with worked_on(span):
         yield
-    except BaseException as error:
-        outcome = outcome_of(error)
-        raise
-    finally:
-        current.reset(token)
-        span.end(outcome)
 
 
 def outcome_of(error: BaseException) -> str:
