@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from xapid.api.methods import Method
-from xapid.auth.audit import ALLOWED, DENIED, LOCAL_SUPERUSER, Entry, Meant
+from xapid.auth.audit import Entry, Meant, decision_of, subject_of
 from xapid.auth.sessions import Sessions, track_id_of
 from xapid.datamodel import Session
-from xapid.datamodel.errors import RBAC_PERMISSION_DENIED
 from xapid.datamodel.types import RefType
 from xapid.runtime.context import Context
 
@@ -33,17 +32,15 @@ def entry_of(ctx: Context, method: Method, given: Sequence[Any], values: Sequenc
             if number < len(values)
         ]
     )
-    decision = DENIED if outcome == RBAC_PERMISSION_DENIED.__name__ else ALLOWED
     if session is None:
         # A login: who it says it is.
         said = {param.name: str(value) for param, value in zip(method.spec.params, given, strict=False)}
         user, subject, track_id, originator = said.get("uname", ""), "", "", said.get("originator", "")
     else:
-        user, subject = session.user, LOCAL_SUPERUSER if session.superuser else session.user_sid
+        user, subject = session.user, subject_of(session)
         track_id, originator = session.track_id, session.originator or ctx.origin.user_agent
-    return Entry(
-        ctx.clock.now(), method.name, outcome, decision, user, subject, track_id, originator, ctx.task.ref, about
-    )
+    moment, decision = ctx.clock.now(), decision_of(outcome)
+    return Entry(moment, method.name, outcome, decision, user, subject, track_id, originator, ctx.task.ref, about)
 
 
 def _unknown(ctx: Context, method: Method, number: int, reference: str) -> str:

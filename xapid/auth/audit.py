@@ -20,8 +20,9 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-from xapid.auth.sessions import track_id_of
+from xapid.auth.sessions import SessionState, track_id_of
 from xapid.datamodel import Session
+from xapid.datamodel.errors import RBAC_PERMISSION_DENIED
 from xapid.datamodel.types import Object
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,15 @@ class Entry(NamedTuple):
     originator: str = ""
     task: str = ""
     about: tuple[Meant, ...] = ()
+
+
+def subject_of(session: SessionState) -> str:
+    """As whom a directory knows the user of a session; root is of no directory."""
+    return LOCAL_SUPERUSER if session.superuser else session.user_sid
+
+
+def decision_of(outcome: str) -> str:
+    return DENIED if outcome == RBAC_PERMISSION_DENIED.__name__ else ALLOWED
 
 
 def line(entry: Entry, host: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xapid.auth.audit import ALLOWED, DENIED, LOCAL_SUPERUSER, Entry, Meant
+from xapid.auth.audit import Entry, Meant, decision_of, subject_of
 from xapid.auth.sessions import SessionState
 from xapid.datamodel.errors import RBAC_PERMISSION_DENIED
 
@@ -18,24 +18,24 @@ class Uses:
         self._now = now
 
     def permitted(self, session: SessionState, action: str, outcome: str, about: tuple[Meant, ...]) -> None:
-        self._of(session, action, outcome, ALLOWED, about)
+        self._of(session, action, outcome, about)
 
     def denied(self, session: SessionState, action: str) -> None:
-        self._of(session, action, RBAC_PERMISSION_DENIED.__name__, DENIED, ())
+        self._of(session, action, RBAC_PERMISSION_DENIED.__name__, ())
 
     def refused(self, action: str, user: str, originator: str, outcome: str) -> None:
         """Of somebody who is not known. ``outcome``: the code of an error."""
         self._note(Entry(self._now(), f"http/{action}", outcome, user=user, subject="", originator=originator))
 
-    def _of(self, session: SessionState, action: str, outcome: str, decision: str, about: tuple[Meant, ...]) -> None:
+    def _of(self, session: SessionState, action: str, outcome: str, about: tuple[Meant, ...]) -> None:
         self._note(
             Entry(
                 self._now(),
                 f"http/{action}",
                 outcome,
-                decision,
+                decision_of(outcome),
                 session.user,
-                LOCAL_SUPERUSER if session.superuser else session.user_sid,
+                subject_of(session),
                 session.track_id,
                 session.originator,
                 about=about,
