@@ -1,4 +1,4 @@
-"""What programs of a host print: an answer in XML-RPC, which may be anything, and much of it."""
+"""Answers in XML-RPC of programs of a host and of other pools: they may be anything, and much of it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Unreadable(Exception):
     """It is no answer; the text says why."""
 
 
-async def answer_in(printed: str) -> Any:
-    """The value that was printed. Raises Unreadable, and xmlrpc.client.Fault if it is one.
+async def answer_in(text: str) -> Any:
+    """The value that was answered. Raises Unreadable, and xmlrpc.client.Fault if it is one.
 
     Reading takes seconds where there is much of it, so it happens beside everything else.
     """
-    return await asyncio.to_thread(_answer, printed)
+    return await asyncio.to_thread(_answer, text)
 
 
-def _answer(printed: str) -> Any:
-    if "<!DOCTYPE" in printed:
+def _answer(text: str) -> Any:
+    if "<!DOCTYPE" in text:
         raise Unreadable("it has a DOCTYPE")
     try:
-        (value,), _ = xmlrpc.client.loads(printed)
+        (value,), _ = xmlrpc.client.loads(text)
         return plain(value)
     except xmlrpc.client.Fault:
         raise

@@ -29,7 +29,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.map_keys import WLB_OF_SECRET, WLB_TIMEOUT_SECONDS
 from xapid.runtime.context import Context
-from xapid.runtime.conversation import Server, post
+from xapid.runtime.conversation import Server, post, unchecked
 from xapid.store.store import Store
 
 PATH = "/Citrix.Dwm.WorkloadBalance/Service"
@@ -136,9 +136,7 @@ def _spelled(seconds: float) -> str:
 async def _tls(ctx: Context) -> ssl.SSLContext:
     """Whom the pool trusts, if it is to look."""
     if not ctx.store.one(Pool).wlb_verify_cert:
-        unchecked = ssl.create_default_context()
-        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-        return unchecked
+        return unchecked()
     certificates = ctx.certificates(ctx.store.get(Host, ctx.runtime.localhost))
     names = await certificates.call(CertificateDriver.names, AUTHORITIES)
     trusted = [await certificates.call(CertificateDriver.read, AUTHORITIES, name) for name in names]

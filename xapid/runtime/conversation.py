@@ -31,6 +31,13 @@ class Server:
     """Raises an error of TLS for who is somebody else, before anything is said to him."""
 
 
+def unchecked() -> ssl.SSLContext:
+    """For a server that is believed whatever it shows, or proves otherwise who it is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 async def post(
     server: Server, path: str, body: bytes, headers: Mapping[str, str], *, seconds: float, most: int
 ) -> tuple[int, bytes]:

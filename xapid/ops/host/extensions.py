@@ -12,7 +12,7 @@ from xapid.backends.programs.interface import EXTENSIONS, Outcome, ProgramDriver
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INTERNAL_ERROR, MESSAGE_METHOD_UNKNOWN, OtherError
 from xapid.datamodel.types import ANY
-from xapid.ops.host.printed import Unreadable, answer_in, plain
+from xapid.ops.answers import Unreadable, answer_in, plain
 from xapid.runtime.context import Context
 from xapid.runtime.tracing.span import handed_on
 from xapid.wire.xml_values import escaped, xml_encoder

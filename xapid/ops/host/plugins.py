@@ -12,7 +12,7 @@ from xapid.datamodel.errors import (
     XENAPI_PLUGIN_FAILURE,
     OtherError,
 )
-from xapid.ops.host.printed import Unreadable, answer_in
+from xapid.ops.answers import Unreadable, answer_in
 from xapid.runtime.context import Context
 from xapid.runtime.tracing.span import handed_on
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from http.client import HTTPException
 from ipaddress import ip_address
 from typing import NoReturn
@@ -14,7 +13,7 @@ from xapid.datamodel import PIF, VM, Console, Host, Network, Pool
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, NOT_IMPLEMENTED
 from xapid.rules.nics import NO_VLAN
 from xapid.runtime.context import Context
-from xapid.runtime.conversation import Server, post
+from xapid.runtime.conversation import Server, post, unchecked
 from xapid.store.store import Store
 
 PATIENCE = 30.0
@@ -85,9 +84,7 @@ async def send_test_post(ctx: Context, host: str, port: int, body: str) -> str:
     Raises INTERNAL_ERROR with the reason if it cannot.
     """
     # Whom one trusts is not what is asked: the original does not look at the certificate either.
-    unchecked = ssl.create_default_context()
-    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-    server, headers = Server(host, port, unchecked), {"User-Agent": f"xapid/{__version__}"}
+    server, headers = Server(host, port, unchecked()), {"User-Agent": f"xapid/{__version__}"}
     try:
         with ctx.task.cancellable():
             _, text = await post(server, "/", body.encode(), headers, seconds=PATIENCE, most=MOST)

@@ -7,7 +7,6 @@ import xmlrpc.client
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
-from xml.parsers.expat import ExpatError
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -15,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from xapid import __version__
 from xapid.datamodel.certificate import CertificateType
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, TLS_CONNECTION_FAILED, OtherError
-from xapid.runtime.conversation import Server, post
+from xapid.ops.answers import Unreadable, answer_in
+from xapid.runtime.conversation import Server, post, unchecked
 
 PATIENCE = 30.0
 """Seconds for each call."""
@@ -57,12 +57,16 @@ class RemotePool:
         """Raises TLS_CONNECTION_FAILED, INTERNAL_ERROR for an answer that is none, and the error that it answers."""
         body = xmlrpc.client.dumps((self._session, *params), method).encode()
         headers = {"User-Agent": f"xapid/{__version__}", "Content-Type": "text/xml"}
-        server = Server(self._host, self._port, _unchecked(), self._prove)
+        server = Server(self._host, self._port, unchecked(), self._prove)
         try:
             _, text = await post(server, "/", body, headers, seconds=PATIENCE, most=MOST)
         except (OSError, ValueError, HTTPException) as error:
             raise TLS_CONNECTION_FAILED(self._host, self._port) from error
-        match _parsed(text.decode(errors="replace")):
+        try:
+            found = await answer_in(text.decode(errors="replace"))
+        except (Unreadable, xmlrpc.client.Fault) as error:
+            raise self._no_answer() from error
+        match found:
             case {"Status": "Success", "Value": value}:
                 return value
             case {"Status": "Failure", "ErrorDescription": [str(code), *details]}:
@@ -75,21 +79,3 @@ class RemotePool:
     def _prove(self, connection: ssl.SSLSocket) -> None:
         if connection.getpeercert(binary_form=True) != self._certificate:
             raise ssl.SSLCertVerificationError("it shows another certificate")
-
-
-def _unchecked() -> ssl.SSLContext:
-    """Neither names nor authorities count: it is one certificate or none."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-def _parsed(text: str) -> Any:
-    if "<!DOCTYPE" in text:
-        return None
-    try:
-        (value,), _ = xmlrpc.client.loads(text)
-    # Its parser raises whatever it stumbles over.
-    except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError, AttributeError):
-        return None
-    return value
