@@ -9,7 +9,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -236,8 +236,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         await watch.reconcile()
         tracer: Tracer = runtime.services["tracer"]
         stack.push_async_callback(tracer.close)
-        tracing = asyncio.ensure_future(keep_tracing(runtime))
-        stack.callback(tracing.cancel)
+        _in_background(stack, keep_tracing(runtime))
         dispatcher = build_dispatcher(runtime)
         service = build(runtime, dispatcher, watch)
         handed_over = HandedOver.to_this_process()
@@ -247,20 +246,21 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         ]
         handed_over.close()
         stack.push_async_callback(dispatcher.stop)
-        housekeeping = asyncio.ensure_future(keep_house(runtime, hardware.certificate))
-        stack.callback(housekeeping.cancel)
-        validation = asyncio.ensure_future(keep_validating(runtime))
-        stack.callback(validation.cancel)
-        listening = asyncio.ensure_future(keep_listening(runtime))
-        stack.callback(listening.cancel)
+        _in_background(stack, keep_house(runtime, hardware.certificate))
+        _in_background(stack, keep_validating(runtime))
+        _in_background(stack, keep_listening(runtime))
         coming_up: ComingUp = runtime.services["coming_up"]
         coming_up.begin()
         stack.push_async_callback(coming_up.close)
         timetable = Timetable(runtime)
         stack.push_async_callback(timetable.close)
-        looking = asyncio.ensure_future(keep_timetable(timetable))
-        stack.callback(looking.cancel)
+        _in_background(stack, keep_timetable(timetable))
         yield Running(runtime, dispatcher, service, listeners)
+
+
+def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    """Have something go on until the daemon ends."""
+    stack.callback(asyncio.ensure_future(work).cancel)
 
 
 @asynccontextmanager
