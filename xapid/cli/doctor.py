@@ -87,8 +87,8 @@ def _state_directory(path: Path) -> tuple[bool, Finding]:
         return False, Finding(Grade.trouble, subject, "is no directory")
     if not _may_write(path):
         return False, Finding(Grade.trouble, subject, "cannot be written by this user")
-    space = f"{shutil.disk_usage(path).free >> 20} MiB free"
-    grade = Grade.warning if shutil.disk_usage(path).free < LITTLE_SPACE else Grade.ok
+    free = shutil.disk_usage(path).free
+    space, grade = f"{free >> 20} MiB free", Grade.warning if free < LITTLE_SPACE else Grade.ok
     directory = StateDirectory(path)
     try:
         directory.open()

@@ -18,39 +18,40 @@ async def set_other_config(ctx: Context, self: Host, value: dict[str, str]) -> N
 
 
 async def add_to_other_config(ctx: Context, self: Host, key: str, value: str) -> None:
-    _assert_new(self, key)
+    _assert_new(self, "other_config", key)
     fields = await _following(ctx, self, {key: value})
     host = ctx.now(self)
-    _assert_new(host, key)
+    _assert_new(host, "other_config", key)
     ctx.change(host, other_config={**host.other_config, key: value}, **fields)
 
 
 def set_logging(ctx: Context, self: Host, value: dict[str, str]) -> None:
     """Where a guide of the API has the key multipathing."""
     check_text(value)
-    said = {key: text for key, text in value.items() if text and text != self.logging.get(key)}
-    fields: dict[str, Any] = {}
+    said, fields = _said_anew(self.logging, value), dict[str, Any]()
     if LOGGED_MULTIPATHING.name in said:
         fields["multipathing"] = LOGGED_MULTIPATHING.kind.read(said[LOGGED_MULTIPATHING.name])
     ctx.change(self, logging=value, **fields)
 
 
 def add_to_logging(ctx: Context, self: Host, key: str, value: str) -> None:
-    if key in self.logging:
-        raise MAP_DUPLICATE_KEY("host", "logging", self.ref, key)
+    _assert_new(self, "logging", key)
     set_logging(ctx, self, {**self.logging, key: value})
 
 
-def _assert_new(host: Host, key: str) -> None:
-    if key in host.other_config:
-        raise MAP_DUPLICATE_KEY("host", "other_config", host.ref, key)
+def _assert_new(host: Host, field: str, key: str) -> None:
+    if key in getattr(host, field):
+        raise MAP_DUPLICATE_KEY("host", field, host.ref, key)
+
+
+def _said_anew(present: dict[str, str], value: dict[str, str]) -> dict[str, str]:
+    return {key: text for key, text in value.items() if text and text != present.get(key)}
 
 
 async def _following(ctx: Context, host: Host, value: dict[str, str]) -> dict[str, Any]:
     """The fields that follow what is said anew; a key that is taken away, or empty, leaves its field as it is."""
     check_text(value)
-    said = {key: text for key, text in value.items() if text and text != host.other_config.get(key)}
-    fields: dict[str, Any] = {}
+    said, fields = _said_anew(host.other_config, value), dict[str, Any]()
     if MULTIPATHING.name in said:
         fields["multipathing"] = MULTIPATHING.kind.read(said[MULTIPATHING.name])
     if ISCSI_IQN.name in said:
