@@ -63,6 +63,15 @@ async def look_when_due(fresh: FreshHost, timetable: Timetable, vmss: str, late:
     return moment
 
 
+async def once_taken(fresh: FreshHost, workshop: Workshop, timetable: Timetable) -> tuple[str, str]:
+    """A machine, and a schedule that has taken one snapshot of it when it was due."""
+    vm = await workshop.vm()
+    vmss = await schedule(workshop, vm)
+    await look(timetable)
+    await look_when_due(fresh, timetable, vmss)
+    return vm, vmss
+
+
 def taken(fresh: FreshHost, vm: str) -> list[VM]:
     found = [row for row in fresh.store.where(VM, snapshot_of=vm) if row.is_vmss_snapshot]
     return sorted(found, key=lambda row: row._created)
@@ -207,10 +216,7 @@ async def test_another_time_counts_from_when_it_was_set(
 async def test_a_clock_that_is_set_ahead_loses_no_snapshot_and_takes_none_twice(
     fresh: FreshHost, workshop: Workshop, timetable: Timetable, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
-    vm = await workshop.vm()
-    vmss = await schedule(workshop, vm)
-    await look(timetable)
-    await look_when_due(fresh, timetable, vmss)
+    vm, vmss = await once_taken(fresh, workshop, timetable)
     fresh.clock.passed += DAY - HOUR
     await look(timetable)
     before = len(taken(fresh, vm))
@@ -229,10 +235,7 @@ async def test_a_clock_that_is_set_ahead_loses_no_snapshot_and_takes_none_twice(
 async def test_a_day_that_never_passed_takes_no_snapshot(
     fresh: FreshHost, workshop: Workshop, timetable: Timetable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vm = await workshop.vm()
-    vmss = await schedule(workshop, vm)
-    await look(timetable)
-    await look_when_due(fresh, timetable, vmss)
+    vm, vmss = await once_taken(fresh, workshop, timetable)
 
     set_clock(fresh, monkeypatch, 1.1 * DAY)
     await look(timetable)
@@ -246,10 +249,7 @@ async def test_a_day_that_never_passed_takes_no_snapshot(
 async def test_a_clock_that_is_set_back_loses_no_snapshot_and_takes_none_twice(
     fresh: FreshHost, workshop: Workshop, timetable: Timetable, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    vm = await workshop.vm()
-    vmss = await schedule(workshop, vm)
-    await look(timetable)
-    await look_when_due(fresh, timetable, vmss)
+    vm, _ = await once_taken(fresh, workshop, timetable)
     fresh.clock.passed += 600
     await look(timetable)
 
@@ -369,10 +369,7 @@ async def test_what_is_late_by_little_after_a_restart_is_done(
 async def test_a_restart_takes_no_snapshot_twice_although_the_clock_is_set_back(
     fresh: FreshHost, workshop: Workshop, timetable: Timetable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vm = await workshop.vm()
-    vmss = await schedule(workshop, vm)
-    await look(timetable)
-    await look_when_due(fresh, timetable, vmss)
+    vm, _ = await once_taken(fresh, workshop, timetable)
     await look(timetable)
     set_clock(fresh, monkeypatch, -1200)
 

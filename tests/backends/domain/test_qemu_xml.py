@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.backends.domain.golden_files import looked_at
 from tests.backends.domain.machines import CD, DEMO, DEVICES, DOMAINS, INSTALLED, SEALED, SYSTEM_DISK, TUNED, hosting
 from xapid.backends.domain import qemu_board, qemu_xml
 from xapid.backends.domain.domain_facts import Description, source_of
@@ -34,12 +34,7 @@ XML = (
 
 @pytest.mark.parametrize("name", XML)
 def test_xml_is_as_it_was_looked_at(name: str) -> None:
-    """A change of output is a diff that somebody reads; XAPID_WRITE_GOLDEN=1 writes the files anew."""
-    path = GOLDEN / f"{name}.xml"
-    if os.environ.get("XAPID_WRITE_GOLDEN"):
-        path.write_text(XML[name])
-
-    assert XML[name] == path.read_text()
+    assert XML[name] == looked_at(GOLDEN, name, XML[name])
 
 
 def test_there_is_no_golden_file_without_a_test() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from tests.backends.domain.golden_files import looked_at
 from tests.backends.domain.machines import INSTALLED, REMOTE
 from tests.backends.domain.xen_machines import DEVICES, DOMAINS, HOSTING, MACHINES
 from tests.lab_host import lab_host
@@ -23,12 +23,7 @@ XML = DOMAINS | DEVICES
 
 @pytest.mark.parametrize("name", XML)
 def test_xml_is_as_it_was_looked_at(name: str) -> None:
-    """A change of output is a diff that somebody reads; XAPID_WRITE_GOLDEN=1 writes the files anew."""
-    path = GOLDEN / f"{name}.xml"
-    if os.environ.get("XAPID_WRITE_GOLDEN"):
-        path.write_text(XML[name])
-
-    assert XML[name] == path.read_text()
+    assert XML[name] == looked_at(GOLDEN, name, XML[name])
 
 
 def test_there_is_no_golden_file_without_a_test() -> None:
