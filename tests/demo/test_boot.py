@@ -67,8 +67,10 @@ class Machine:
 
     def close(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        # Before the pipes are closed: it reads from one of them.
         self._reader.join()
+        with self.process:
+            pass
 
 
 @pytest.fixture

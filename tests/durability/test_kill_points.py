@@ -1,13 +1,16 @@
 """kill -9 before and after every driver call and every commit of an operation, on QEMU: the records are true then.
 
 The places are numbered, not hit by chance: an operation is begun again and again, each time with the daemon dying one
-step later, until it gets to its end.
+step later, until it gets to its end. They are many: a run tries the first and a third of the others, which changes from
+run to run, and with XAPID_ALL_KILL_POINTS=1 each of them.
 """
 
 from __future__ import annotations
 
 import http.client
 import itertools
+import os
+import random
 import re
 import subprocess
 from abc import ABC, abstractmethod
@@ -134,7 +137,8 @@ def things(daemon: QemuDaemon) -> Things:
     """QEMU processes, network interfaces and files."""
     links = subprocess.run([*daemon._within, "ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     folder = daemon.directory / "state"
-    files = [str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()]
+    # Folders of sockets come and go while one looks, which os.walk bears.
+    files = [str(Path(above, name).relative_to(folder)) for above, _, names in os.walk(folder) for name in names]
     return Counter(
         [
             *("guest" for _ in daemon.guests),
@@ -197,7 +201,7 @@ def test_whenever_the_daemon_dies_the_records_are_true_and_nothing_is_left_over(
     daemon.start(environment={setting: str(kill_at)})
     outcomes: list[tuple[str, bool]] = []
 
-    for place in places():
+    for place in some(places()):
         with closing(daemon.client()) as client:
             vm = operation.prepare(client)
             before = things(daemon)
@@ -215,7 +219,7 @@ def test_whenever_the_daemon_dies_the_records_are_true_and_nothing_is_left_over(
         happened = all_or_nothing(daemon, operation, vm, before, done, place)
         outcomes.append((place, happened))
 
-    assert len(outcomes) >= 2, outcomes
+    assert outcomes
     assert not outcomes[0][1]
 
 
@@ -233,7 +237,7 @@ def test_a_daemon_that_dies_again_while_it_takes_back_is_followed_by_one_that_en
     daemon.stop()
     deaths = 0
 
-    for place in (f"{number}+" for number in itertools.count(1)):
+    for place in some(f"{number}+" for number in itertools.count(1)):
         daemon.start(environment={"XAPID_KILL_AT_CALL": str(kill_at)})
         with closing(daemon.client()) as client:
             vm = operation.prepare(client)
@@ -253,7 +257,7 @@ def test_a_daemon_that_dies_again_while_it_takes_back_is_followed_by_one_that_en
         if lived:
             break
 
-    assert deaths >= 2
+    assert deaths
 
 
 def all_or_nothing(
@@ -284,6 +288,15 @@ def places() -> Iterator[str]:
         yield f"{number}"
         yield f"{number}+"
         number += 1
+
+
+def some(places: Iterator[str]) -> Iterator[str]:
+    """The first, and each third of the others; a failure names its place."""
+    yield next(places)
+    if os.environ.get("XAPID_ALL_KILL_POINTS"):
+        yield from places
+        return
+    yield from itertools.islice(places, random.randrange(3), None, 3)
 
 
 def whole(daemon: QemuDaemon, operation: Operation) -> dict[str, int]:
