@@ -26,7 +26,7 @@ PROOFS = (
     _tests(1, "tests/datamodel tests/test_coverage.py tests/api/test_implicit.py"),
     Proof(1, f"{BIN}/python -m tests.coverage_page --check"),
     _tests(2, "tests/store"),
-    _tests(2, "tests/durability tests/load"),
+    Proof(2, f"env XAPID_ALL_KILL_POINTS=1 {BIN}/pytest -q tests/durability tests/load"),
     _tests(3, "tests/wire tests/http"),
     _tests(3, "tests/replay"),
     _tests(3, "tests/clients tests/fuzz"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -17,8 +16,8 @@ from tests.console_client import LIMIT, serial_line
 from tests.daemon import Client, Daemon
 from tests.demo_guest import CACHE, demo_guest
 from tests.own_network import own_network
-
-READY = "xapid demo guest: ready"
+from tests.told import ended
+from xapid.demo.build import READY
 
 
 class QemuDaemon(Daemon):
@@ -89,13 +88,8 @@ def new_guest(client: Client, name: str) -> str:
 
 def end(pid: int, number: signal.Signals) -> None:
     """Send a process a signal that ends it, and wait until it did."""
-    handle = os.pidfd_open(pid)
-    try:
-        os.kill(pid, number)
-        ended, _, _ = select.select([handle], [], [], LIMIT)
-    finally:
-        os.close(handle)
-    assert ended, f"process {pid} does not end"
+    os.kill(pid, number)
+    assert ended(pid, LIMIT), f"process {pid} does not end"
 
 
 @contextmanager

@@ -19,17 +19,17 @@ def told(pipe: Path) -> str:
         os.close(handle)
 
 
-def ended(pid: int) -> bool:
-    """Whether a process comes to its end."""
+def ended(pid: int, patience: float = PATIENCE) -> bool:
+    """Whether a process comes to its end, within so many seconds."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
     try:
-        return _is_ready(handle)
+        return _is_ready(handle, patience)
     finally:
         os.close(handle)
 
 
-def _is_ready(handle: int) -> bool:
-    return bool(select.select([handle], [], [], PATIENCE)[0])
+def _is_ready(handle: int, patience: float = PATIENCE) -> bool:
+    return bool(select.select([handle], [], [], patience)[0])

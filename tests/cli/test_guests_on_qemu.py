@@ -12,10 +12,11 @@ import pytest
 from tests.console_client import serial_line
 from tests.daemon import ROOT, Client
 from tests.qemu_daemon import QemuDaemon, new_guest, qemu_daemon
+from xapid.demo.build import READY
 
 pytestmark = [pytest.mark.slow, pytest.mark.libvirt, pytest.mark.root]
 
-ALIVE = "xapid demo guest: "
+ALIVE = READY.removesuffix("ready")
 """Begins whatever it says of itself: it may be up, and its "ready" be said, before somebody reads."""
 
 

@@ -69,8 +69,7 @@ class Machine:
         self.process.kill()
         # Before the pipes are closed: it reads from one of them.
         self._reader.join()
-        with self.process:
-            pass
+        self.process.communicate()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from tests.console_client import LIMIT
 from tests.daemon import Client, Daemon, Failure
 from tests.qemu_daemon import QemuDaemon, agent_of, new_guest, qemu_daemon
 from tests.sim_apart import SimApart
+from tests.told import ended
 
 pytestmark = pytest.mark.slow
 
@@ -96,15 +96,13 @@ def test_reads_are_answered_while_the_agent_is_stopped_and_a_start_goes_on_with_
 def test_a_daemon_that_is_killed_while_its_agent_is_stopped_leaves_the_way_free_for_the_next(daemon: Daemon) -> None:
     with closing(daemon.client()) as client:
         vm = new_guest(client, "patient")
-    agent = os.pidfd_open(agent_of(daemon))
-    os.kill(agent_of(daemon), signal.SIGSTOP)
+    agent = agent_of(daemon)
+    os.kill(agent, signal.SIGSTOP)
 
     daemon.kill()
     daemon.start()
 
-    ended, _, _ = select.select([agent], [], [], LIMIT)
-    os.close(agent)
-    assert ended
+    assert ended(agent, LIMIT)
     with closing(daemon.client()) as client:
         client.call("VM.start", vm, False, False)
         assert client.call("VM.get_power_state", vm) == "Running"

@@ -17,8 +17,9 @@ from tests.console_client import serial_line
 from tests.daemon import ROOT, Client
 from tests.demo_guest import demo_guest
 from tests.lab_host import LabHost, lab_host
-from tests.qemu_daemon import READY, new_guest
+from tests.qemu_daemon import new_guest
 from xapid import __version__
+from xapid.demo.build import READY
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
 

@@ -23,7 +23,7 @@ from tests.demo_guest import CACHE, demo_guest
 from tests.make_d.test_readme import pasted
 from tests.make_d.tree import LIMIT, Tree
 from tests.own_network import own_network
-from tests.qemu_daemon import READY
+from xapid.demo.build import READY
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
 

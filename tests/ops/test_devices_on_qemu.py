@@ -13,7 +13,8 @@ import pytest
 
 from tests.console_client import Reader, serial_line
 from tests.daemon import Client, Failure
-from tests.qemu_daemon import READY, QemuDaemon, new_guest, qemu_daemon
+from tests.qemu_daemon import QemuDaemon, new_guest, qemu_daemon
+from xapid.demo.build import READY
 
 MIB = 1 << 20
 NULL = "OpaqueRef:NULL"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.runtime.agent_fakes import config
+from tests.told import ended
 from xapid.backends.agent import AgentConfig
 from xapid.backends.domain.interface import (
     DiskSpec,
@@ -464,14 +464,12 @@ def daemon(folder: Path, where: str, kill_at: str = "") -> subprocess.Popen[str]
 def test_the_agent_of_a_daemon_that_is_killed_ends(tmp_path: Path) -> None:
     with daemon(tmp_path, "apart") as process:
         assert process.stdout
-        agent = os.pidfd_open(int(process.stdout.readline()))
+        agent = int(process.stdout.readline())
         assert process.stdout.readline() == "done\n"
 
         process.kill()
 
-        ended, _, _ = select.select([agent], [], [], 10)
-        os.close(agent)
-        assert ended
+        assert ended(agent, 10)
 
 
 @pytest.mark.parametrize(
