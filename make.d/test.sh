@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `make test`: everything but the lab. What needs neither root nor QEMU runs on all processors; the rest, which shares
-# bridges and KVM, one by one: by sudo for who is not root, and then it writes nothing into the clone. Without sudo it is
-# left out, named, and the end is a failure.
+# `make test`: everything but the lab, on all processors: first what needs neither root nor QEMU, then the rest, by sudo
+# for who is not root, and then it writes nothing into the clone. Without sudo it is left out, named, and the end is a
+# failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,8 @@ by_anybody() {
 }
 
 by_root() { # "$@": words before the command, and which become root.
-    "$@" .venv/bin/pytest -q --durations=20 -p no:cacheprovider -m "not lab and ($needs_root)" tests
+    # File by file: what tests of a file share, a libvirt that looks at QEMU for seconds, is made once.
+    "$@" .venv/bin/pytest -q --durations=20 -p no:cacheprovider -n auto --dist loadfile -m "not lab and ($needs_root)" tests
 }
 
 if [ "$(id -u)" = 0 ]; then

@@ -252,6 +252,6 @@ def lives(pid: int) -> bool:
     return state != "Z"
 
 
-def links() -> set[str]:
-    """Names of the network interfaces of this machine."""
-    return {path.name for path in Path("/sys/class/net").iterdir()}
+def links(bridge: str) -> set[str]:
+    """Names of the network interfaces on a bridge. Those of other tests that run meanwhile are not among them."""
+    return {path.name for path in Path("/sys/class/net", bridge, "brif").iterdir()}

@@ -169,23 +169,23 @@ def test_the_screen_speaks_rfb(real: Hypervisor) -> None:
 
 
 def test_destroying_returns_when_process_links_and_sockets_are_gone(real: Hypervisor) -> None:
-    before = links()
+    before = links(real.bridge)
     spec = real.spec(nics=(real.nic(mtu=1400), real.nic(position=1)))
     domain = real.driver.start(spec, paused=False)
     pid = process_of(real.folder / "root", spec.uuid)
-    taps = links() - before
+    taps = links(real.bridge) - before
 
     real.driver.destroy(spec.uuid)
 
     assert len(taps) == 2
-    assert links() == before
+    assert links(real.bridge) == before
     assert not lives(pid)
     assert not any(Path(each.path).exists() for each in domain.consoles)
     assert list((real.folder / "run").iterdir()) == []
 
 
 def test_a_guest_that_shuts_down_by_itself_leaves_nothing(real: Hypervisor) -> None:
-    before = links()
+    before = links(real.bridge)
     spec = real.spec(nics=(real.nic(),))
     line = real.booted(spec)
     assert line is not None
@@ -193,7 +193,7 @@ def test_a_guest_that_shuts_down_by_itself_leaves_nothing(real: Hypervisor) -> N
     line.send("/sbin/poweroff\n")
 
     assert real.events.wait(spec.uuid, DomainEventKind.stopped).reason == "shutdown"
-    assert links() == before
+    assert links(real.bridge) == before
     assert list((real.folder / "run").iterdir()) == []
 
 
@@ -249,7 +249,7 @@ def test_a_missing_bridge_is_named(real: Hypervisor) -> None:
 
 
 def test_a_qemu_that_dies_at_once_is_quoted_and_leaves_nothing(real: Hypervisor) -> None:
-    before = links()
+    before = links(real.bridge)
     rubbish = real.folder / "rubbish"
     rubbish.write_bytes(b"no kernel" * 1000)
     spec = real.spec(kernel=str(rubbish), nics=(real.nic(),))
@@ -258,7 +258,7 @@ def test_a_qemu_that_dies_at_once_is_quoted_and_leaves_nothing(real: Hypervisor)
         real.driver.start(spec, paused=False)
 
     assert real.driver.find(spec.uuid) is None
-    assert links() == before
+    assert links(real.bridge) == before
     assert list((real.folder / "run").iterdir()) == []
 
 
