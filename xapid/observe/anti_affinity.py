@@ -22,7 +22,7 @@ class AntiAffinityWatch:
         """To be called often."""
         store = self._runtime.store
         due = {self._body(group, host.uuid): host for group in store.all(VM_group) if (host := crowded(store, group))}
-        given = {message.body: message for message in store.all(Message) if message.name == NAME}
+        given = {message.body: message for message in store.where(Message, name=NAME)}
         if due.keys() == given.keys():
             return
         with store.write() as tx:

@@ -83,8 +83,7 @@ class CertificateExpiry:
         """Unless it was given already; what is less urgent by now goes."""
         kind = alert.name.partition("_EXPIR")[0]
         given = False
-        about = [each for each in self._runtime.store.all(Message) if each.obj_uuid == alert.obj_uuid]
-        for message in about:
+        for message in self._runtime.store.where(Message, obj_uuid=alert.obj_uuid):
             if message.name.partition("_EXPIR")[0] != kind or "_EXPIR" not in message.name:
                 continue
             if alert.says_as_much_as(message):

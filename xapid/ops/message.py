@@ -70,8 +70,7 @@ def get(ctx: Context, cls: Cls, obj_uuid: str, since: DateTime) -> Rows:
     if not _exists(ctx.store, cls, obj_uuid):
         # Without the parameters that this error has elsewhere.
         raise OtherError("UUID_INVALID")
-    about = [message for message in ctx.store.all(Message) if (message.cls, message.obj_uuid) == (cls, obj_uuid)]
-    return _shown(ctx, _later(about, since))
+    return _shown(ctx, _later(ctx.store.where(Message, obj_uuid=obj_uuid, cls=cls), since))
 
 
 def _shown(ctx: Context, messages: Iterable[Message]) -> Rows:

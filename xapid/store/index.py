@@ -21,7 +21,11 @@ def related_fields() -> dict[str, dict[str, str]]:
 
 RELATED = related_fields()
 
-LOOKED_UP: dict[str, tuple[str, ...]] = {"VM": ("scheduled_to_be_resident_on",), "SM": ("type",)}
+LOOKED_UP: dict[str, tuple[str, ...]] = {
+    "VM": ("scheduled_to_be_resident_on",),
+    "SM": ("type",),
+    "message": ("obj_uuid", "name"),
+}
 """Fields that are indexed although no inverse set is made of them: class -> fields."""
 
 

@@ -117,7 +117,7 @@ class Store:
         row: R = next(iter(self.tables[cls.spec.name].rows.values()))
         return row
 
-    def where(self, cls: type[R], **fields: Any) -> list[R]:
+    def where(self, cls: type[R], /, **fields: Any) -> list[R]:
         """The rows whose fields have these values. One of the fields must be indexed: relations and names are."""
         table = self.tables[cls.spec.name]
         by = next((field for field in fields if field in table.indexes), None)
