@@ -219,7 +219,7 @@ HTTP_ACTIONS: tuple[HttpAction, ...] = (
         "connect_console_ws",
         "GET",
         "/console",
-        "Meant to connect to a console of a machine through a WebSocket. Not built yet: it answers 501.",
+        "Connect to a console of a machine through a WebSocket, whose messages are what the console speaks.",
         VM_OPERATOR,
         in_sdk=False,
         sub_actions={"host_console_ws": POOL_ADMIN},

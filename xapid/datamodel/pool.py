@@ -361,13 +361,13 @@ class Pool(
     )
     limit_console_sessions: bool = rw(
         False,
-        "Whether only one client at a time shall have a console of a machine; a label.",
+        "Whether only one client at a time may have a console of a machine.",
         since="26.1.0",
         state="prototyped",
     )
     vm_console_idle_timeout: int = rw(
         0,
-        "After how many idle seconds a console of a machine shall be closed, 0 for never; a label.",
+        "After how many seconds without a key or a movement of the mouse a console of a machine is closed; 0: never.",
         since="26.1.0",
         state="prototyped",
     )

@@ -1,17 +1,20 @@
-"""The consoles of guests: CONNECT joins the client with the guest's screen or serial line."""
+"""The consoles of guests: CONNECT, or a WebSocket, joins the client with the guest's screen or serial line."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from xapid.auth.audit import Meant
 from xapid.auth.sessions import SessionState
 from xapid.backends.domain.interface import Endpoint
-from xapid.datamodel import VM, Console
+from xapid.datamodel import VM, Console, Host
 from xapid.datamodel.console import ConsoleProtocol
 from xapid.datamodel.types import Object
 from xapid.datamodel.vm import VmPowerState
@@ -19,44 +22,108 @@ from xapid.http.authentication import Authentication, Parameters, Refused
 from xapid.http.exchange import RAW
 from xapid.http.raw import RawStream
 from xapid.http.reply import error_page
+from xapid.http.websocket import WebSocket, accepting_head
+from xapid.rules.features import the_pool
 from xapid.store.store import Store
+from xapid.wire.rfb import ViewerSide
 
 log = logging.getLogger(__name__)
 
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nCache-Control: no-cache, no-store\r\n\r\n"
 BLOCK = 65536
+IDLE_CHECKED = 5.0
+"""Seconds between two looks at how long a viewer has done nothing."""
 
 FindEndpoint = Callable[[str], Endpoint | None]
 """Where the console of a reference is served on this host."""
 
 
-class ConsoleHandler:
-    """``CONNECT /console?uuid=U`` or ``?ref=R``: of a console, or of a VM, whose first screen it is then."""
+class ByteStream(Protocol):
+    """The client's end of a console."""
 
-    def __init__(self, store: Store, authentication: Authentication, endpoint: FindEndpoint) -> None:
+    async def read(self, most: int = BLOCK) -> bytes:
+        """The next bytes; none at the end."""
+
+    async def write(self, data: bytes) -> None:
+        """Send, and wait for a client that is slow to read. ConnectionResetError: it is gone."""
+
+
+class Viewers:
+    """Who is connected to which machine by CONNECT: counted from the first on, whether or not that is limited."""
+
+    def __init__(self) -> None:
+        self._by_machine: dict[str, list[str]] = {}
+
+    def of(self, vm: str) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self._by_machine.get(vm, ()))
+
+    @contextmanager
+    def one_more(self, vm: str, name: str) -> Iterator[None]:
+        self._by_machine.setdefault(vm, []).append(name)
+        try:
+            yield
+        finally:
+            self._by_machine[vm].remove(name)
+            if not self._by_machine[vm]:
+                del self._by_machine[vm]
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """What a client asked to be joined with."""
+
+    vm: VM
+    console: Console
+    endpoint: Endpoint
+
+
+class Idleness:
+    """For how long a viewer has done nothing. What a program sends for as long as it is open does not count."""
+
+    def __init__(self, limit: Callable[[], int], heard: Callable[[bytes], bool]) -> None:
+        """``limit``: seconds, 0 for none; asked again and again. ``heard``: whether bytes of the client count."""
+        self._limit = limit
+        self._heard = heard
+        self._clock = asyncio.get_running_loop().time
+        self._last = self._clock()
+
+    def heard(self, data: bytes) -> None:
+        """Take note of what the client sent."""
+        if self._heard(data):
+            self._last = self._clock()
+
+    async def too_long(self) -> None:
+        """Return when it has been for longer than allowed."""
+        while True:
+            await asyncio.sleep(IDLE_CHECKED)
+            limit = self._limit()
+            if limit and self._clock() - self._last >= limit:
+                return
+
+
+class _Consoles:
+    """What both ways to a console have in common: whom they let in to which."""
+
+    ACTION: str
+    """As permissions and the audit log name it."""
+    OF_HOST: str
+    """The part of it that is about the consoles of hosts."""
+
+    def __init__(self, store: Store, authentication: Authentication, endpoint: FindEndpoint, viewers: Viewers) -> None:
         self._store = store
         self._authentication = authentication
         self._endpoint = endpoint
+        self._viewers = viewers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        parameters = Parameters(scope)
-        async with self._authentication.session(scope, parameters, "connect_console") as session:
-            vm, endpoint = self._find(session, parameters)
-            reader, writer = await _opened(endpoint)
-            self._authentication.used(session, "connect_console", about=(Meant("vm", vm),))
-            try:
-                await carry(scope["extensions"][RAW](), reader, writer)
-            finally:
-                writer.close()
-
-    def _find(self, session: SessionState, parameters: Parameters) -> tuple[VM, Endpoint]:
+    def _find(self, session: SessionState, parameters: Parameters) -> Meeting:
         console = self._console(parameters)
         vm = self._store.find(VM, console.VM) if console is not None else None
         if console is None or vm is None:
             raise Refused(error_page(500))
-        self._authentication.permit(session, "connect_console")
+        self._authentication.permit(session, self.ACTION)
         if vm.is_control_domain:
-            self._authentication.permit(session, "connect_console/host_console")
+            self._authentication.permit(session, f"{self.ACTION}/{self.OF_HOST}")
         if vm.power_state is not VmPowerState.Running and vm.power_state is not VmPowerState.Paused:
             raise Refused(error_page(500))
         if not console.location:
@@ -64,7 +131,7 @@ class ConsoleHandler:
         endpoint = self._endpoint(console.ref)
         if endpoint is None:
             raise Refused(error_page(500))
-        return vm, endpoint
+        return Meeting(vm, console, endpoint)
 
     def _console(self, parameters: Parameters) -> Console | None:
         found: Object | None = None
@@ -79,8 +146,94 @@ class ConsoleHandler:
             found = next(screens, None)
         return found if isinstance(found, Console) else None
 
+    def _limited(self) -> bool:
+        """Whether a machine has one viewer at most."""
+        pool = the_pool(self._store)
+        return pool is not None and pool.limit_console_sessions
 
-async def _opened(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    def _idleness(self, meeting: Meeting) -> Idleness:
+        # Of a screen a viewer asks for what changed all the time; on a line all that is sent was typed.
+        heard = ViewerSide().heard if meeting.console.protocol is ConsoleProtocol.rfb else bool
+        return Idleness(lambda: self._idle_limit(meeting.vm), heard)
+
+    def _idle_limit(self, vm: VM) -> int:
+        """Seconds after which an idle viewer is let go, as it is set now; 0: never."""
+        if vm.is_control_domain:
+            host = self._store.find(Host, vm.resident_on)
+            return host.console_idle_timeout if host is not None else 0
+        pool = the_pool(self._store)
+        return pool.vm_console_idle_timeout if pool is not None else 0
+
+    @asynccontextmanager
+    async def _joined(self, session: SessionState, meeting: Meeting) -> AsyncIterator[_Line]:
+        """A connection to the guest's end."""
+        reader, writer = await _opened(meeting.endpoint)
+        self._authentication.used(session, self.ACTION, about=(Meant("vm", meeting.vm),))
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+
+_Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class ConsoleHandler(_Consoles):
+    """``CONNECT /console?uuid=U`` or ``?ref=R``: of a console, or of a VM, whose first screen it is then."""
+
+    ACTION = "connect_console"
+    OF_HOST = "host_console"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parameters = Parameters(scope)
+        async with self._authentication.session(scope, parameters, self.ACTION) as session:
+            meeting = self._find(session, parameters)
+            others = self._viewers.of(meeting.vm.ref)
+            if others and self._limited():
+                raise Refused(error_page(503, detail=_taken(others)))
+            with self._viewers.one_more(meeting.vm.ref, session.user or "root"):
+                async with self._joined(session, meeting) as (reader, writer):
+                    client = scope["extensions"][RAW]()
+                    await carry(client, client, HEAD, reader, writer, self._idleness(meeting))
+
+
+class WebSocketConsoleHandler(_Consoles):
+    """``GET /console`` with the headers of a WebSocket: the same, in binary messages.
+
+    As with the original it is not counted among those connected, but refused where they are limited.
+    """
+
+    ACTION = "connect_console_ws"
+    OF_HOST = "host_console_ws"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parameters = Parameters(scope)
+        async with self._authentication.session(scope, parameters, self.ACTION) as session:
+            meeting = self._find(session, parameters)
+            if self._limited():
+                raise Refused(error_page(503, detail=ONE_AT_A_TIME))
+            key = parameters.headers.get("sec-websocket-key", "")
+            if not key:
+                raise Refused(error_page(501))
+            async with self._joined(session, meeting) as (reader, writer):
+                stream = scope["extensions"][RAW]()
+                client = WebSocket(stream)
+                await carry(stream, client, accepting_head(key), reader, writer, self._idleness(meeting))
+
+
+ONE_AT_A_TIME = (
+    "The pool allows one viewer of each machine's consoles, by CONNECT (pool.limit_console_sessions); no WebSocket."
+)
+
+
+def _taken(by: tuple[str, ...]) -> str:
+    return (
+        f"Connection Limit Exceeded. Connected is: {', '.join(by)}. "
+        "The pool allows one viewer of each machine's consoles (pool.limit_console_sessions)."
+    )
+
+
+async def _opened(endpoint: Endpoint) -> _Line:
     try:
         return await asyncio.open_unix_connection(endpoint.path)
     except OSError as error:
@@ -88,34 +241,50 @@ async def _opened(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.Str
         raise Refused(error_page(500)) from error
 
 
-async def carry(client: RawStream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry bytes both ways until either side ends. Who is slow to read holds up the other, and fills no memory.
+async def carry(
+    stream: RawStream,
+    client: ByteStream,
+    head: bytes,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    idleness: Idleness,
+) -> None:
+    """Carry bytes both ways until either side ends, or the client does nothing for too long.
 
-    A client that ends only its sending side is let go as well: one that has left looks the same, and would keep a
-    serial line, which serves one at a time, from the next.
+    Who is slow to read holds up the other, and fills no memory. A client that ends only its sending side is let go as
+    well: one that has left looks the same, and would keep a serial line, which serves one at a time, from the next.
+    ``stream``: what ``client`` runs on.
     """
     try:
-        await client.write(HEAD)
-        down = asyncio.ensure_future(_to_client(client, reader))
-        up = asyncio.ensure_future(_to_guest(client, writer))
-        done, pending = await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
-        for each in pending:
-            each.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await stream.write(head)
+        ways = {
+            asyncio.ensure_future(_to_client(client, reader)),
+            asyncio.ensure_future(_to_guest(client, writer, idleness)),
+            asyncio.ensure_future(idleness.too_long()),
+        }
+        try:
+            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in ways:
+                each.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
         for each in done:
             each.result()
+        if isinstance(client, WebSocket):
+            await client.end()
     except (ConnectionError, asyncio.IncompleteReadError) as error:
         log.debug("a console viewer left: %s", error)
     finally:
-        client.close()
+        stream.close()
 
 
-async def _to_client(client: RawStream, reader: asyncio.StreamReader) -> None:
+async def _to_client(client: ByteStream, reader: asyncio.StreamReader) -> None:
     while data := await reader.read(BLOCK):
         await client.write(data)
 
 
-async def _to_guest(client: RawStream, writer: asyncio.StreamWriter) -> None:
+async def _to_guest(client: ByteStream, writer: asyncio.StreamWriter, idleness: Idleness) -> None:
     while data := await client.read(BLOCK):
+        idleness.heard(data)
         writer.write(data)
         await writer.drain()
