@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from tests.http.client import PATIENCE
 from tests.http.conftest import Running, Serve
 from tests.http.service import answer
-from xapid.http.console import HEAD, Idleness, carry
+from xapid.http.console import HEAD, Idleness, Plain, carry
 from xapid.http.exchange import RAW
 from xapid.http.routes import Handlers, standard_routes
 from xapid.http.service import Limits, Service
@@ -41,8 +41,8 @@ class Guest:
         """Join a client to it."""
         reader, writer = await asyncio.open_unix_connection(self.path)
         try:
-            client = scope["extensions"][RAW]()
-            await carry(client, client, HEAD, reader, writer, Idleness(lambda: 0, bool))
+            client = Plain(scope["extensions"][RAW]())
+            await carry(client, reader, writer, Idleness(lambda: 0, bool))
         finally:
             writer.close()
 

@@ -12,7 +12,7 @@ from xapid.auth.audit import AuditLog
 from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.http.audit import AuditLogHandler
 from xapid.http.authentication import Authentication
-from xapid.http.console import ConsoleHandler, FindEndpoint, Viewers, WebSocketConsoleHandler
+from xapid.http.console import ConsoleHandler, FindEndpoint, WebSocketConsoleHandler
 from xapid.http.metrics import MetricsHandler
 from xapid.http.routes import METRICS, Handlers, standard_routes
 from xapid.http.service import Direct, Limits, Service
@@ -40,10 +40,10 @@ def build_service(
     tracer: Tracer,
 ) -> Service:
     """The application with its direct path for calls."""
-    turns, viewers = Turns(), Viewers()
+    turns = Turns()
     handlers: dict[str, ASGIApp] = {
-        "connect_console": ConsoleHandler(store, authentication, endpoint, viewers),
-        "connect_console_ws": WebSocketConsoleHandler(store, authentication, endpoint, viewers),
+        "connect_console": ConsoleHandler(store, authentication, endpoint),
+        "connect_console_ws": WebSocketConsoleHandler(store, authentication, endpoint),
         "get_root": FileServer(None),
         "get_audit_log": AuditLogHandler(authentication, audit),
         "get_system_status": system_status,

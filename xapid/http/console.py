@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from xapid.http.authentication import Authentication, Parameters, Refused
 from xapid.http.exchange import RAW
 from xapid.http.raw import RawStream
 from xapid.http.reply import error_page
-from xapid.http.websocket import WebSocket, accepting_head
+from xapid.http.websocket import WebSocket
 from xapid.rules.features import the_pool
 from xapid.store.store import Store
 from xapid.wire.rfb import ViewerSide
@@ -41,11 +41,34 @@ FindEndpoint = Callable[[str], Endpoint | None]
 class ByteStream(Protocol):
     """The client's end of a console."""
 
+    async def begin(self) -> None:
+        """Tell the client that it is joined."""
+
     async def read(self, most: int = BLOCK) -> bytes:
         """The next bytes; none at the end."""
 
     async def write(self, data: bytes) -> None:
         """Send, and wait for a client that is slow to read. ConnectionResetError: it is gone."""
+
+    async def end(self) -> None:
+        """Tell the client, where that can be told, that no more will come."""
+
+    def close(self) -> None:
+        """End the connection when all is sent."""
+
+
+class Plain:
+    """The bytes themselves, as CONNECT carries them."""
+
+    def __init__(self, stream: RawStream) -> None:
+        self._stream = stream
+        self.read, self.write, self.close = stream.read, stream.write, stream.close
+
+    async def begin(self) -> None:
+        await self._stream.write(HEAD)
+
+    async def end(self) -> None:
+        """Nothing tells it but the end of the connection."""
 
 
 class Viewers:
@@ -110,11 +133,31 @@ class _Consoles:
     OF_HOST: str
     """The part of it that is about the consoles of hosts."""
 
-    def __init__(self, store: Store, authentication: Authentication, endpoint: FindEndpoint, viewers: Viewers) -> None:
+    def __init__(self, store: Store, authentication: Authentication, endpoint: FindEndpoint) -> None:
         self._store = store
         self._authentication = authentication
         self._endpoint = endpoint
-        self._viewers = viewers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parameters = Parameters(scope)
+        async with self._authentication.session(scope, parameters, self.ACTION) as session:
+            meeting = self._find(session, parameters)
+            with self._admitted(session, meeting.vm, parameters):
+                reader, writer = await _opened(meeting.endpoint)
+                self._authentication.used(session, self.ACTION, about=(Meant("vm", meeting.vm),))
+                try:
+                    client = self._client(scope["extensions"][RAW](), parameters)
+                    await carry(client, reader, writer, self._idleness(meeting))
+                finally:
+                    writer.close()
+
+    def _admitted(self, session: SessionState, vm: VM, parameters: Parameters) -> AbstractContextManager[None]:
+        """While one more watches the machine. Raises Refused."""
+        raise NotImplementedError
+
+    def _client(self, stream: RawStream, parameters: Parameters) -> ByteStream:
+        """Who is joined, in the way he speaks."""
+        raise NotImplementedError
 
     def _find(self, session: SessionState, parameters: Parameters) -> Meeting:
         console = self._console(parameters)
@@ -164,19 +207,6 @@ class _Consoles:
         pool = the_pool(self._store)
         return pool.vm_console_idle_timeout if pool is not None else 0
 
-    @asynccontextmanager
-    async def _joined(self, session: SessionState, meeting: Meeting) -> AsyncIterator[_Line]:
-        """A connection to the guest's end."""
-        reader, writer = await _opened(meeting.endpoint)
-        self._authentication.used(session, self.ACTION, about=(Meant("vm", meeting.vm),))
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-
-
-_Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
 
 class ConsoleHandler(_Consoles):
     """``CONNECT /console?uuid=U`` or ``?ref=R``: of a console, or of a VM, whose first screen it is then."""
@@ -184,17 +214,18 @@ class ConsoleHandler(_Consoles):
     ACTION = "connect_console"
     OF_HOST = "host_console"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        parameters = Parameters(scope)
-        async with self._authentication.session(scope, parameters, self.ACTION) as session:
-            meeting = self._find(session, parameters)
-            others = self._viewers.of(meeting.vm.ref)
-            if others and self._limited():
-                raise Refused(error_page(503, detail=_taken(others)))
-            with self._viewers.one_more(meeting.vm.ref, session.user or "root"):
-                async with self._joined(session, meeting) as (reader, writer):
-                    client = scope["extensions"][RAW]()
-                    await carry(client, client, HEAD, reader, writer, self._idleness(meeting))
+    def __init__(self, store: Store, authentication: Authentication, endpoint: FindEndpoint) -> None:
+        super().__init__(store, authentication, endpoint)
+        self._viewers = Viewers()
+
+    def _admitted(self, session: SessionState, vm: VM, parameters: Parameters) -> AbstractContextManager[None]:
+        others = self._viewers.of(vm.ref)
+        if others and self._limited():
+            raise Refused(error_page(503, detail=_taken(others)))
+        return self._viewers.one_more(vm.ref, session.user or "root")
+
+    def _client(self, stream: RawStream, parameters: Parameters) -> ByteStream:
+        return Plain(stream)
 
 
 class WebSocketConsoleHandler(_Consoles):
@@ -206,19 +237,19 @@ class WebSocketConsoleHandler(_Consoles):
     ACTION = "connect_console_ws"
     OF_HOST = "host_console_ws"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        parameters = Parameters(scope)
-        async with self._authentication.session(scope, parameters, self.ACTION) as session:
-            meeting = self._find(session, parameters)
-            if self._limited():
-                raise Refused(error_page(503, detail=ONE_AT_A_TIME))
-            key = parameters.headers.get("sec-websocket-key", "")
-            if not key:
-                raise Refused(error_page(501))
-            async with self._joined(session, meeting) as (reader, writer):
-                stream = scope["extensions"][RAW]()
-                client = WebSocket(stream)
-                await carry(stream, client, accepting_head(key), reader, writer, self._idleness(meeting))
+    def _admitted(self, session: SessionState, vm: VM, parameters: Parameters) -> AbstractContextManager[None]:
+        if self._limited():
+            raise Refused(error_page(503, detail=ONE_AT_A_TIME))
+        if not _key(parameters):
+            raise Refused(error_page(501))
+        return nullcontext()
+
+    def _client(self, stream: RawStream, parameters: Parameters) -> ByteStream:
+        return WebSocket(stream, _key(parameters))
+
+
+def _key(parameters: Parameters) -> str:
+    return str(parameters.headers.get("sec-websocket-key", ""))
 
 
 ONE_AT_A_TIME = (
@@ -233,7 +264,7 @@ def _taken(by: tuple[str, ...]) -> str:
     )
 
 
-async def _opened(endpoint: Endpoint) -> _Line:
+async def _opened(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         return await asyncio.open_unix_connection(endpoint.path)
     except OSError as error:
@@ -242,9 +273,7 @@ async def _opened(endpoint: Endpoint) -> _Line:
 
 
 async def carry(
-    stream: RawStream,
     client: ByteStream,
-    head: bytes,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     idleness: Idleness,
@@ -253,10 +282,9 @@ async def carry(
 
     Who is slow to read holds up the other, and fills no memory. A client that ends only its sending side is let go as
     well: one that has left looks the same, and would keep a serial line, which serves one at a time, from the next.
-    ``stream``: what ``client`` runs on.
     """
     try:
-        await stream.write(head)
+        await client.begin()
         ways = {
             asyncio.ensure_future(_to_client(client, reader)),
             asyncio.ensure_future(_to_guest(client, writer, idleness)),
@@ -270,12 +298,11 @@ async def carry(
             await asyncio.gather(*ways, return_exceptions=True)
         for each in done:
             each.result()
-        if isinstance(client, WebSocket):
-            await client.end()
+        await client.end()
     except (ConnectionError, asyncio.IncompleteReadError) as error:
         log.debug("a console viewer left: %s", error)
     finally:
-        stream.close()
+        client.close()
 
 
 async def _to_client(client: ByteStream, reader: asyncio.StreamReader) -> None:

@@ -28,10 +28,17 @@ def accepting_head(key: str) -> bytes:
 class WebSocket:
     """The bytes in the messages of a client, and messages made of ours. Where messages begin and end means nothing."""
 
-    def __init__(self, stream: RawStream) -> None:
+    def __init__(self, stream: RawStream, key: str) -> None:
+        """``key``: the Sec-WebSocket-Key of the request."""
         self._stream = stream
+        self._key = key
+        self.close = stream.close
         self._frames = Connection(ConnectionType.SERVER)
         self._turn = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """Tell the client that it is joined."""
+        await self._stream.write(accepting_head(self._key))
 
     async def read(self, most: int = 65536) -> bytes:
         """What has come next; none when the client has said that it ends, or does not keep to the protocol."""
