@@ -29,6 +29,7 @@ from xapid.http.rpc import Endpoint
 from xapid.main import build_runtime
 from xapid.observe.domains import DomainWatch
 from xapid.observe.first_start import first_start
+from xapid.observe.guests import GuestWatch
 from xapid.observe.machine import Machine
 from xapid.observe.startup import startup
 from xapid.ops import MODULES
@@ -174,7 +175,9 @@ async def _serving(
     lookers = _looked_at(store)
     watch = DomainWatch(runtime, aftermath)
     runtime.services["domain_events"] = watch
-    backends.agent(HOST, "domain").watch(watch.heard)
+    guests = GuestWatch(runtime)
+    for each in (watch, guests):
+        backends.agent(HOST, "domain").watch(each.heard)
     await backends.start()
     try:
         dispatcher = Dispatcher(
@@ -185,6 +188,7 @@ async def _serving(
         yield FreshHost(xapi, runtime, clock, backends, watch, lookers)
         await dispatcher.stop()
         await watch.close()
+        await guests.close()
     finally:
         await backends.stop()
 

@@ -58,6 +58,7 @@ from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.full_disk import FullDiskWatch
 from xapid.observe.garbage import EVERY, Collector
+from xapid.observe.guests import GuestWatch
 from xapid.observe.startup import startup
 from xapid.observe.tracing import keep_tracing
 from xapid.ops import MODULES, host_crashdump, host_driver, pci, pusb
@@ -220,10 +221,13 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.push_async_callback(hashing.close)
         watch = DomainWatch(runtime, aftermath)
         runtime.services["domain_events"] = watch
+        guests = GuestWatch(runtime)
         # What is heard before the host is known is seen by `reconcile`.
         hardware.watch_domains(lambda event: watch.heard(event) if runtime.localhost != NULL else None)
+        hardware.watch_domains(guests.heard)
         await stack.enter_async_context(started(hardware))
         stack.push_async_callback(watch.close)
+        stack.push_async_callback(guests.close)
         await recover(runtime, database)
         await begin(runtime, hardware)
         await look_at_devices(runtime)

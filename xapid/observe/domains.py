@@ -145,7 +145,7 @@ class DomainWatch:
 
     def heard(self, event: DomainEvent) -> None:
         """Something happened to a domain; called in the loop."""
-        if self._closed:
+        if self._closed or event.kind is DomainEventKind.changed:
             return
         if event.kind is DomainEventKind.lost:
             self._lost = True

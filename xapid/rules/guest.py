@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
+from xapid.backends.domain.interface import Feature, GuestReport
 from xapid.datamodel import VM, VM_guest_metrics, VM_metrics
+from xapid.datamodel.map_keys import VIRIDIAN
 from xapid.datamodel.vm import DomainType, VmPowerState
 from xapid.datamodel.vm_guest_metrics import TristateType
 from xapid.store.store import Store
@@ -13,6 +17,19 @@ PARAVIRTUAL = frozenset({DomainType.pv, DomainType.pvh, DomainType.pv_in_pvh})
 
 CANNOT_SUSPEND = "data-cant-suspend-reason"
 """The key of VM_guest_metrics.other under which a guest says why it cannot be suspended now."""
+
+STAND_IN = {"major": "9", "minor": "4", "micro": "0", "build": "1"}
+"""The version of drivers that a guest is said to have where the hypervisor serves instead (ACPI, virtio)."""
+
+SERVED = {
+    Feature.clean_shutdown: ("feature-shutdown", "feature-poweroff", "feature-reboot"),
+    Feature.suspend: ("feature-suspend",),
+}
+"""Keys of VM_guest_metrics.other by what the hypervisor can do with a guest, whatever that says."""
+
+DEVICE_ID = "device_id"
+_DEVICE_ID = re.compile("[0-9a-fA-F]{4}")
+WINDOWS = "windows"
 
 
 def has_domain(vm: VM) -> bool:
@@ -80,3 +97,46 @@ def lacks_hotplug(store: Store, vm: VM, cls: str) -> bool:
         return True
     unclaimed = hotplug_claim(guest, cls) == TristateType.unspecified and not guest.PV_drivers_detected
     return unclaimed and not has_pv_drivers(guest)
+
+
+# --- What is recorded of a guest ---------------------------------------------------------------------
+
+
+def known_of(features: frozenset[str], report: GuestReport | None) -> dict[str, Any] | None:
+    """Fields of VM_guest_metrics: what the hypervisor can do with the guest, and what that says itself.
+
+    None: nothing is known. What the hypervisor does needs no claim of the guest, and cannot be denied by it.
+    """
+    if report is None and not features & SERVED.keys():
+        return None
+    said = report or GuestReport()
+    served = {key: "1" for feature, keys in SERVED.items() if feature in features for key in keys}
+    detected = bool(served) or said.drivers_detected
+    return {
+        "os_version": said.os_version,
+        "netbios_name": said.netbios_name,
+        "PV_drivers_version": said.drivers_version or (STAND_IN if served else {}),
+        "PV_drivers_detected": detected,
+        "PV_drivers_up_to_date": detected,
+        "networks": said.networks,
+        "other": said.other | served,
+        "services": said.services,
+        "can_use_hotplug_vbd": _can_plug(features, Feature.hotplug_disk, said.can_use_hotplug_vbd),
+        "can_use_hotplug_vif": _can_plug(features, Feature.hotplug_nic, said.can_use_hotplug_vif),
+    }
+
+
+def _can_plug(features: frozenset[str], feature: Feature, claimed: bool | None) -> TristateType:
+    if features & SERVED.keys():
+        claimed = feature in features
+    return {None: TristateType.unspecified, True: TristateType.yes, False: TristateType.no}[claimed]
+
+
+def platform_for(vm: VM, report: GuestReport) -> dict[str, str]:
+    """VM.platform as the drivers of the guest need it at the next start."""
+    platform = dict(vm.platform)
+    if _DEVICE_ID.fullmatch(report.device_id):
+        platform[DEVICE_ID] = report.device_id
+    if report.drivers_version and report.os_version.get("distro", "").lower() == WINDOWS:
+        platform.setdefault(VIRIDIAN.name, "true")
+    return platform

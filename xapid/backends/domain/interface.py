@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from xapid.backends.domain.guest_report import GuestReport as GuestReport
 from xapid.backends.domain.spec import SECURE_BOOT_KEYS as SECURE_BOOT_KEYS
 from xapid.backends.domain.spec import DiskSpec as DiskSpec
 from xapid.backends.domain.spec import DomainKind as DomainKind
@@ -106,6 +107,8 @@ class DomainEventKind(enum.StrEnum):
     resumed = "resumed"
     rebooted = "rebooted"
     """From inside; the same process goes on, maybe under a new number."""
+    changed = "changed"
+    """It goes on, and is to be looked at anew: its guest says something else of itself, or its memory is another."""
     lost = "lost"
     """Events may have been missed: look at everything anew."""
 
@@ -141,6 +144,9 @@ class DomainDriver(Protocol):
     def find(self, uuid: str) -> Domain | None: ...
     def foreign(self) -> list[str]:
         """Names of the hypervisor's machines that are not ours."""
+
+    def guest_report(self, uuid: str) -> GuestReport | None:
+        """What the guest of a machine said last, at once: it is not asked now. None: nothing since it booted."""
 
     # What outlives a domain
 

@@ -20,6 +20,7 @@ from xapid.backends.domain.interface import (
     DomainSpec,
     DomainState,
     Feature,
+    GuestReport,
     Kept,
     NicSpec,
 )
@@ -63,6 +64,7 @@ class Guest:
     disks: dict[str, Disk | None] = field(default_factory=dict)
     """What is in the drives, by the uuid of the VBD."""
     nics: dict[str, NicSpec] = field(default_factory=dict)
+    report: GuestReport | None = None
 
     @property
     def with_drivers(self) -> bool:
@@ -117,6 +119,9 @@ class SimDomains:
             raise NotFound(f"there is no domain {uuid}", domain=uuid)
         return guest
 
+    def guest_report(self, uuid: str) -> GuestReport | None:
+        return self.guest(uuid).report
+
     # Life
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
@@ -139,7 +144,7 @@ class SimDomains:
 
     def reset(self, uuid: str) -> Domain:
         guest = self.guest(uuid)
-        self._tell(guest, DomainEventKind.rebooted)
+        self._reboot(guest)
         return self._domain(guest)
 
     def destroy(self, uuid: str) -> None:
@@ -223,9 +228,9 @@ class SimDomains:
             guest = self.guest(uuid)
             match kind:
                 case DomainEventKind.rebooted if guest.spec.on_reboot == "restart":
-                    self._tell(guest, DomainEventKind.rebooted)
+                    self._reboot(guest)
                 case DomainEventKind.crashed if guest.spec.on_crash == "restart":
-                    self._tell(guest, DomainEventKind.rebooted)
+                    self._reboot(guest)
                 case DomainEventKind.crashed if guest.spec.on_crash == "preserve":
                     self._set_state(guest, DomainState.paused, DomainEventKind.paused, "panicked")
                 case DomainEventKind.crashed:
@@ -236,6 +241,18 @@ class SimDomains:
                     self._end(guest, DomainEventKind.stopped, "rebooted")
                 case _:
                     raise ValueError(f"a guest does not do that by itself: {kind}")
+
+    def say(self, uuid: str, report: GuestReport | None) -> None:
+        """Let a guest say something of itself."""
+        guest = self.guest(uuid)
+        guest.report = None if report is None else report.taken()
+        self._tell(guest, DomainEventKind.changed)
+
+    def balloon(self, uuid: str, memory: int) -> None:
+        """Let a guest give memory back, or take it."""
+        guest = self.guest(uuid)
+        guest.memory = memory
+        self._tell(guest, DomainEventKind.changed)
 
     def vanish(self, uuid: str) -> None:
         """Let a machine be gone without a word, as when its process dies while nobody listens."""
@@ -284,6 +301,10 @@ class SimDomains:
     def _end(self, guest: Guest, kind: DomainEventKind, reason: str) -> None:
         del self._guests[guest.spec.uuid]
         self._tell(guest, kind, reason)
+
+    def _reboot(self, guest: Guest) -> None:
+        guest.report = None
+        self._tell(guest, DomainEventKind.rebooted)
 
     def _set_state(self, guest: Guest, state: DomainState, kind: DomainEventKind, reason: str) -> None:
         if guest.state is not state:

@@ -57,8 +57,10 @@ async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain, event: Dom
     if vm.power_state not in LIVE:
         log.info("VM %s runs although it was recorded as %s", vm.uuid, vm.power_state.lower())
     image = ctx.store.find(VDI, vm.suspend_VDI)
-    record_found(ctx, vm, host, domain)
-    if event is not None and event.kind is DomainEventKind.rebooted:
+    rebooted = event is not None and event.kind is DomainEventKind.rebooted
+    another = vm.domid != domain.id and vm.power_state is not VmPowerState.Suspended
+    record_found(ctx, vm, host, domain, booted=rebooted or another)
+    if rebooted:
         note_shutdown(ctx, vm)
     if event is not None and event.reason == PANICKED and vm.actions_after_crash is OnCrashBehaviour.preserve:
         alerts.of_vm(ctx, vm, VmAlert.VM_CRASHED, "crashed, and is kept as it was", on=host.ref)

@@ -79,7 +79,7 @@ async def bring_back(ctx: Context, vm: VM, place: Place, image: Disk) -> None:
         channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
         domain = await channel.call(DomainDriver.resume, spec, image, True)
-        record_found(ctx, vm, place.host, domain)
+        record_found(ctx, vm, place.host, domain, booted=False)
     # A drive that came while the machine slept is not in what was saved.
     await drives.close_volumes(ctx, place.host, [vbd for vbd in place.drives if vbd.uuid not in domain.disks])
 
@@ -128,12 +128,12 @@ def record_started(ctx: Context, vm: VM, host: Host, domain: Domain, boot: BootS
             ha_always_run=record.always_runs(latest),
             **boot.changes(latest),
         )
-        record_found(ctx, vm, host, domain)
+        record_found(ctx, vm, host, domain, booted=True)
 
 
-def record_found(ctx: Context, vm: VM, host: Host, domain: Domain) -> None:
-    """Write down that a machine runs with what its hypervisor says it has."""
-    started = record.Started(host, domain, frozenset(domain.disks), frozenset(domain.nics))
+def record_found(ctx: Context, vm: VM, host: Host, domain: Domain, *, booted: bool) -> None:
+    """Write down that a machine runs with what its hypervisor says it has. ``booted``: its guest began anew."""
+    started = record.Started(host, domain, frozenset(domain.disks), frozenset(domain.nics), booted)
     with ctx.write() as tx:
         endpoints = record.running(tx, ctx.store, ctx.now(vm), started, ctx.clock.date())
     domain_events(ctx).know_consoles(endpoints)

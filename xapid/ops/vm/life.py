@@ -256,7 +256,7 @@ async def clean_reboot(ctx: Context, vm: VM) -> None:
             raise VM_SHUTDOWN_TIMEOUT(vm.ref, seconds_text(seconds))
         domain = await ctx.domains(host).call(DomainDriver.find, vm.uuid)
         if domain is not None:
-            record_found(ctx, ctx.now(vm), host, domain)
+            record_found(ctx, ctx.now(vm), host, domain, booted=True)
         else:
             await _start_again(ctx, vm, host)
         note_shutdown(ctx, vm)

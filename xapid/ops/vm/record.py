@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from xapid.backends.domain.interface import Domain, DomainKind, DomainState, Endpoint, Feature
+from xapid.backends.domain.interface import Domain, DomainKind, DomainState, Endpoint
 from xapid.datamodel import VBD, VIF, VM, Console, Host, VM_guest_metrics, VM_metrics
 from xapid.datamodel.console import ConsoleProtocol
 from xapid.datamodel.map_keys import NESTED_VIRT, NOMIGRATE
 from xapid.datamodel.types import NULL, DateTime
 from xapid.datamodel.vm import VmPowerState
-from xapid.datamodel.vm_guest_metrics import TristateType
-from xapid.rules import devices
+from xapid.rules import devices, guest
 from xapid.rules.domain_spec import is_hvm
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -22,15 +20,6 @@ POWER_STATES = {DomainState.running: VmPowerState.Running, DomainState.paused: V
 HALTED = VmPowerState.Halted.lower()
 PROTECTED = "restart"
 """The ha_restart_priority of a machine that high availability starts again."""
-
-DRIVERS_VERSION = {"major": "9", "minor": "4", "micro": "0", "build": "1"}
-"""What a guest without an agent of its own is said to have, where the hypervisor serves instead (ACPI, virtio)."""
-
-FEATURES = {
-    Feature.clean_shutdown: ("feature-shutdown", "feature-poweroff", "feature-reboot"),
-    Feature.suspend: ("feature-suspend",),
-}
-"""Keys of VM_guest_metrics.other by what can be done with a guest."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +32,8 @@ class Started:
     """uuids of the VBDs it has"""
     nics: frozenset[str]
     """uuids of the VIFs it has"""
+    booted: bool
+    """Its guest began anew: what that said before is no longer true."""
 
 
 def always_runs(vm: VM) -> bool:
@@ -68,7 +59,7 @@ def running(tx: Transaction, store: Store, vm: VM, started: Started, now: DateTi
     for vif in store.where(VIF, VM=vm.ref):
         tx.set(vif, currently_attached=vif.uuid in started.nics)
     _metrics(tx, store, vm, domain, now)
-    _guest_metrics(tx, store, vm, domain.features, now)
+    _guest_metrics(tx, store, vm, started, now)
     return consoles(tx, store, vm, started.host, domain.consoles)
 
 
@@ -90,32 +81,26 @@ def _metrics(tx: Transaction, store: Store, vm: VM, domain: Domain, now: DateTim
     )
 
 
-def _guest_metrics(tx: Transaction, store: Store, vm: VM, features: frozenset[str], now: DateTime) -> None:
-    """What the guest can do; of one without drivers nothing is known until it says something itself."""
-    old = store.find(VM_guest_metrics, vm.guest_metrics)
-    if not features & FEATURES.keys():
+def _guest_metrics(tx: Transaction, store: Store, vm: VM, started: Started, now: DateTime) -> None:
+    """What can be done with the guest; of one without drivers nothing is known until it says something itself.
+
+    What else is known of a guest that goes on stays.
+    """
+    old = guest.metrics_of(store, vm)
+    if old is not None and not started.booted:
+        tx.set(old, live=True)
+        return
+    fields = guest.known_of(started.domain.features, None)
+    if fields is None:
         if old is not None:
             tx.delete(old)
         tx.set(vm, guest_metrics=NULL)
         return
-    fields: dict[str, Any] = {
-        "PV_drivers_version": DRIVERS_VERSION,
-        "PV_drivers_detected": True,
-        "PV_drivers_up_to_date": True,
-        "other": {key: "1" for feature, keys in FEATURES.items() if feature in features for key in keys},
-        "can_use_hotplug_vbd": _tristate(Feature.hotplug_disk in features),
-        "can_use_hotplug_vif": _tristate(Feature.hotplug_nic in features),
-        "live": True,
-        "last_updated": now,
-    }
+    fields |= {"live": True, "last_updated": now}
     if old is not None:
         tx.set(old, **fields)
     else:
         tx.set(vm, guest_metrics=tx.create(VM_guest_metrics, **fields).ref)
-
-
-def _tristate(value: bool) -> TristateType:
-    return TristateType.yes if value else TristateType.no
 
 
 def console_base(store: Store, host: Host) -> str:
@@ -170,7 +155,7 @@ def suspended(tx: Transaction, store: Store, vm: VM) -> None:
 def _nowhere(tx: Transaction, store: Store, vm: VM) -> None:
     for console in store.where(Console, VM=vm.ref):
         tx.delete(console)
-    guest = store.find(VM_guest_metrics, vm.guest_metrics)
-    if guest is not None:
-        tx.set(guest, live=False)
+    known = guest.metrics_of(store, vm)
+    if known is not None:
+        tx.set(known, live=False)
     tx.set(vm, resident_on=NULL, scheduled_to_be_resident_on=NULL, domid=-1, attached_PCIs=())
