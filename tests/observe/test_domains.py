@@ -11,7 +11,7 @@ import pytest
 from tests.machines import Workshop
 from xapid.backends.domain.interface import DomainEvent, DomainEventKind
 from xapid.backends.interface import Failed
-from xapid.datamodel import VM, Console, Message
+from xapid.datamodel import VM, Console, Host, Message
 from xapid.datamodel.errors import TASK_CANCELLED, VM_BAD_POWER_STATE
 
 RUNNING, PAUSED, HALTED = "Running", "Paused", "Halted"
@@ -317,14 +317,30 @@ async def test_a_machine_that_runs_though_the_record_says_off_is_recorded(
     assert (row.power_state, row.resident_on, row.domid) == (RUNNING, host, workshop.guest(vm).id)
 
 
-async def test_a_domain_whose_machine_has_no_record_is_destroyed(workshop: Workshop, vm: str) -> None:
+async def test_a_domain_whose_machine_has_no_record_runs_on_and_the_log_says_so(
+    workshop: Workshop, vm: str, caplog: pytest.LogCaptureFixture
+) -> None:
     row = workshop.row(vm)
     with workshop.fresh.store.write() as tx:
         tx.delete(row)
 
     await workshop.fresh.watch.reconcile()
 
-    assert workshop.domains.find(row.uuid) is None
+    assert workshop.domains.find(row.uuid) is not None
+    assert f"domain {row.uuid} belongs to no machine of this host and is left alone" in caplog.text
+    assert not workshop.fresh.store.find_uuid(VM, row.uuid)
+
+
+async def test_a_domain_whose_machine_runs_on_another_host_is_left_alone(workshop: Workshop, vm: str) -> None:
+    with workshop.fresh.store.write() as tx:
+        other = tx.create(Host, hostname="other")
+        tx.set(workshop.row(vm), resident_on=other.ref)
+    before = workshop.row(vm)
+
+    await workshop.fresh.watch.reconcile()
+
+    assert workshop.domains.find(before.uuid) is not None
+    assert workshop.row(vm).resident_on == other.ref
 
 
 async def test_attachments_of_machines_that_are_off_are_struck_out(workshop: Workshop, sr: str) -> None:

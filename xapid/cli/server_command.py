@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "file",
         metavar="FILE",
-        help="The backup. The daemon must not run; guests that the backup does not know end when it starts.",
+        help="The backup. The daemon must not run; guests that the backup does not know run on, and the log names them.",
     )
     check = add(actions, "check", "Look through the database, or a backup, and say what is wrong with it.")
     check.add_argument("file", metavar="FILE", nargs="?", help="The backup; the database if left out.")

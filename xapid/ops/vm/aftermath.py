@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from xapid.backends.domain.interface import Domain, DomainDriver, DomainEvent, DomainEventKind
+from xapid.backends.domain.interface import Domain, DomainEvent, DomainEventKind
 from xapid.datamodel import VDI, VM, Host
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import NULL
@@ -19,6 +19,7 @@ from xapid.ops.vm.keeping import keep_all
 from xapid.ops.vm.suspend import SAVED, discard_image, fall_asleep
 from xapid.rules import placement
 from xapid.runtime.context import Context
+from xapid.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +36,13 @@ PANICKED = "panicked"
 async def settle(ctx: Context, host: Host, uuid: str, domain: Domain | None, event: DomainEvent | None = None) -> None:
     """Make the records of a machine agree with its domain, None if there is none, then do what its settings say.
 
-    ``event`` is what was told of it, if that is why. To be called for machines that no operation works on.
+    ``event`` is what was told of it, if that is why. To be called for machines that no operation works on. A guest
+    whose machine is not one of this host runs on: who restored an old database must not lose it.
     """
     vm = ctx.store.find_uuid(VM, uuid)
-    if vm is None or (domain is not None and _lives_elsewhere(ctx, vm, host)):
-        if domain is not None:
-            log.warning("domain %s belongs to no machine of this host; it is destroyed", uuid)
-            await ctx.domains(host).call(DomainDriver.destroy, uuid)
+    if vm is None or lives_elsewhere(ctx.store, vm, host):
+        if domain is not None and event is None:
+            log.warning("domain %s belongs to no machine of this host and is left alone", uuid)
         return
     if domain is not None:
         await _is_there(ctx, vm, host, domain, event)
@@ -49,8 +50,9 @@ async def settle(ctx: Context, host: Host, uuid: str, domain: Domain | None, eve
         await _is_gone(ctx, vm, host, event)
 
 
-def _lives_elsewhere(ctx: Context, vm: VM, host: Host) -> bool:
-    return vm.resident_on != host.ref and ctx.store.find(Host, vm.resident_on) is not None
+def lives_elsewhere(store: Store, vm: VM, host: Host) -> bool:
+    """Whether a machine is recorded as running on another host that there is."""
+    return vm.resident_on != host.ref and store.find(Host, vm.resident_on) is not None
 
 
 async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain, event: DomainEvent | None) -> None:
