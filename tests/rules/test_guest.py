@@ -8,7 +8,7 @@ import pytest
 
 from tests.rules.rows import World
 from xapid.backends.domain.interface import Feature, GuestReport
-from xapid.datamodel import VM
+from xapid.datamodel import VIF, VM
 from xapid.datamodel.vm_guest_metrics import TristateType
 from xapid.rules.guest import STAND_IN, known_of, platform_for
 
@@ -46,7 +46,16 @@ def test_a_guest_cannot_deny_what_the_hypervisor_does_without_it() -> None:
 
 def test_what_a_guest_says_is_recorded_field_by_field() -> None:
     report = GuestReport(
-        {"name": "a"}, {"host_name": "b"}, {"major": "8"}, True, {"0/ip": "c"}, {"d": "1"}, {"s/k": "e"}, None, False
+        {"name": "a"},
+        {"host_name": "b"},
+        {"major": "8"},
+        True,
+        {"0/ip": "c"},
+        {},
+        {"d": "1"},
+        {"s/k": "e"},
+        None,
+        False,
     )
 
     assert known(NONE, report) == {
@@ -60,6 +69,31 @@ def test_what_a_guest_says_is_recorded_field_by_field() -> None:
         "services": {"s/k": "e"},
         "can_use_hotplug_vbd": TristateType.unspecified,
         "can_use_hotplug_vif": TristateType.no,
+    }
+
+
+def test_addresses_of_its_own_interfaces_are_known_by_their_positions(world: World) -> None:
+    vifs = [world.make(VIF, MAC=f"02:00:00:00:00:A{number}", device=str(number + 3)) for number in range(2)]
+    report = GuestReport(
+        addresses={
+            "02:00:00:00:00:a0/ipv4/0": "192.0.2.1",
+            "02:00:00:00:00:a0/ipv6/0": "fe80::1",
+            "02:00:00:00:00:a1/ipv4/1": "192.0.2.3",
+            "02:00:00:00:00:a1/ipv4/0": "192.0.2.2",
+            "52:54:00:00:00:01/ipv4/0": "172.17.0.1",
+        }
+    )
+
+    fields = known_of(SERVED, report, vifs)
+
+    assert fields is not None
+    assert fields["networks"] == {
+        "3/ip": "192.0.2.1",
+        "3/ipv4/0": "192.0.2.1",
+        "3/ipv6/0": "fe80::1",
+        "4/ip": "192.0.2.2",
+        "4/ipv4/0": "192.0.2.2",
+        "4/ipv4/1": "192.0.2.3",
     }
 
 

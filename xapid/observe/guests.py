@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from xapid.backends.domain.interface import Domain, DomainDriver, DomainEvent, DomainEventKind, GuestReport
-from xapid.datamodel import VM, Host, VM_guest_metrics, VM_metrics
+from xapid.datamodel import VIF, VM, Host, VM_guest_metrics, VM_metrics
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import DateTime
 from xapid.rules import guest
@@ -89,7 +89,7 @@ def record(tx: Transaction, store: Store, vm: VM, domain: Domain, report: GuestR
         tx.set(metrics, **has, last_updated=now)
     if report is None:
         return
-    known = guest.known_of(domain.features, report)
+    known = guest.known_of(domain.features, report, store.where(VIF, VM=vm.ref))
     row = guest.metrics_of(store, vm)
     if known is not None and row is None:
         tx.set(vm, guest_metrics=tx.create(VM_guest_metrics, **known, live=True, last_updated=now).ref)

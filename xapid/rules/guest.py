@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from xapid.backends.domain.interface import Feature, GuestReport
-from xapid.datamodel import VM, VM_guest_metrics, VM_metrics
+from xapid.backends.domain.guest_report import GuestReport, with_first
+from xapid.backends.domain.interface import Feature
+from xapid.datamodel import VIF, VM, VM_guest_metrics, VM_metrics
 from xapid.datamodel.map_keys import VIRIDIAN
 from xapid.datamodel.vm import DomainType, VmPowerState
 from xapid.datamodel.vm_guest_metrics import TristateType
@@ -102,7 +103,7 @@ def lacks_hotplug(store: Store, vm: VM, cls: str) -> bool:
 # --- What is recorded of a guest ---------------------------------------------------------------------
 
 
-def known_of(features: frozenset[str], report: GuestReport | None) -> dict[str, Any] | None:
+def known_of(features: frozenset[str], report: GuestReport | None, vifs: Iterable[VIF] = ()) -> dict[str, Any] | None:
     """Fields of VM_guest_metrics: what the hypervisor can do with the guest, and what that says itself.
 
     None: nothing is known. What the hypervisor does needs no claim of the guest, and cannot be denied by it.
@@ -118,12 +119,23 @@ def known_of(features: frozenset[str], report: GuestReport | None) -> dict[str, 
         "PV_drivers_version": said.drivers_version or (STAND_IN if served else {}),
         "PV_drivers_detected": detected,
         "PV_drivers_up_to_date": detected,
-        "networks": said.networks,
+        "networks": said.networks | _by_position(said.addresses, vifs),
         "other": said.other | served,
         "services": said.services,
         "can_use_hotplug_vbd": _can_plug(features, Feature.hotplug_disk, said.can_use_hotplug_vbd),
         "can_use_hotplug_vif": _can_plug(features, Feature.hotplug_nic, said.can_use_hotplug_vif),
     }
+
+
+def _by_position(addresses: Mapping[str, str], vifs: Iterable[VIF]) -> dict[str, str]:
+    """Addresses that are known by MACs, as far as these are of the machine's interfaces."""
+    positions = {vif.MAC.lower(): vif.device for vif in vifs}
+    found: dict[str, str] = {}
+    for key, address in addresses.items():
+        mac, _, rest = key.partition("/")
+        if mac in positions:
+            found[f"{positions[mac]}/{rest}"] = address
+    return with_first(found)
 
 
 def _can_plug(features: frozenset[str], feature: Feature, claimed: bool | None) -> TristateType:

@@ -141,7 +141,7 @@ def test_a_board_without_slots_has_ports_for_what_it_has_and_gets() -> None:
     root = ElementTree.fromstring(DOMAINS["modern"])
 
     ports = root.findall("devices/controller[@model='pcie-root-port']")
-    assert len(ports) == 2 + 3 + 8
+    assert len(ports) == 2 + 4 + 8
 
 
 def test_a_resumed_machine_has_its_variables_where_they_are_now() -> None:

@@ -32,6 +32,8 @@ class Listener(Protocol):
     def clock_set(self, uuid: str, offset: int) -> None: ...
     def device_gone(self, uuid: str, alias: str) -> None: ...
     def device_kept(self, uuid: str, alias: str) -> None: ...
+    def memory_changed(self, uuid: str) -> None: ...
+    def agent_came(self, uuid: str) -> None: ...
 
 
 class _EventLoop:
@@ -139,12 +141,21 @@ class Connection:
         def kept(_: Any, domain: libvirt.virDomain, alias: str, __: Any) -> None:
             self._listener.device_kept(domain.UUIDString(), alias)
 
+        def memory(_: Any, domain: libvirt.virDomain, kib: int, __: Any) -> None:
+            self._listener.memory_changed(domain.UUIDString())
+
+        def agent(_: Any, domain: libvirt.virDomain, state: int, reason: int, __: Any) -> None:
+            if state == libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED:
+                self._listener.agent_came(domain.UUIDString())
+
         for event, callback in (
             (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle),
             (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, rebooted),
             (libvirt.VIR_DOMAIN_EVENT_ID_RTC_CHANGE, clock_set),
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, gone),
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, kept),
+            (libvirt.VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, memory),
+            (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, agent),
         ):
             connection.domainEventRegisterAny(None, event, callback, None)
 

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from xapid.backends.domain.domain_xml import ALIAS, NAMESPACE
 from xapid.backends.domain.interface import DomainKind, Endpoint
+from xapid.backends.domain.qemu_agent import CHANNEL
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,14 @@ class Description:
     @property
     def has_acpi(self) -> bool:
         return self.root.find("features/acpi") is not None
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether an agent in the guest has opened its port."""
+        return any(
+            target.get("name") == CHANNEL and target.get("state") == "connected"
+            for target in self.root.iterfind("devices/channel/target")
+        )
 
     @property
     def clock_offset(self) -> int:

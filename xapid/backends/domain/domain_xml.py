@@ -41,6 +41,11 @@ class GuestFolder:
         return self.path / "serial.log"
 
     @property
+    def agent(self) -> Path:
+        """Where the agent in the guest is spoken to."""
+        return self.path / "agent"
+
+    @property
     def data(self) -> Path:
         """What the guest is told, if it is told anything."""
         return self.path / "vm-data.json"

@@ -35,6 +35,8 @@ class GuestReport:
     """Whether such drivers are at work."""
     networks: dict[str, str] = field(default_factory=dict)
     """Addresses: N/ip, N/ipv4/I, N/ipv6/I, N being the position of the interface."""
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Those of guests that know their interfaces by their MAC: MAC/ipv4/I, MAC/ipv6/I, in lower case."""
     other: dict[str, str] = field(default_factory=dict)
     """What it can: feature-suspend with the value 1, and the like."""
     services: dict[str, str] = field(default_factory=dict)
@@ -51,10 +53,21 @@ class GuestReport:
             netbios_name=_taken(self.netbios_name),
             drivers_version=_taken(self.drivers_version),
             networks=_taken(self.networks),
+            addresses=_taken(self.addresses),
             other=_taken(self.other),
             services=_taken(self.services),
             device_id=printable(self.device_id),
         )
+
+
+def with_first(networks: Mapping[str, str]) -> dict[str, str]:
+    """Addresses, and the first IPv4 address of each interface as its N/ip too, as clients look for it."""
+    found: dict[str, str] = {}
+    for key in in_order(networks):
+        position, kind, _ = key.split("/")
+        if kind == "ipv4":
+            found.setdefault(f"{position}/ip", networks[key])
+    return {**networks, **found}
 
 
 def printable(text: str) -> str:

@@ -11,16 +11,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import libvirt
 
 from xapid.backends.domain import (
+    agent_channel,
     control_groups,
     embed,
     firmware,
     preflight,
+    qemu_agent,
     qemu_board,
     qemu_xml,
     save_image,
@@ -31,17 +34,20 @@ from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description, parse
 from xapid.backends.domain.domain_xml import ALIAS
 from xapid.backends.domain.firmware import Firmware
+from xapid.backends.domain.guest_agents import GuestAgents, Pauses
 from xapid.backends.domain.guest_folders import GuestFolders
 from xapid.backends.domain.interface import (
     DiskSpec,
     Domain,
     DomainSpec,
     Feature,
+    GuestReport,
     Kept,
     NicSpec,
 )
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines
+from xapid.backends.domain.qemu_agent import Silent
 from xapid.backends.domain.qemu_xml import Accel, Hosting
 from xapid.backends.domain.watch import Tell, Watch
 from xapid.backends.interface import (
@@ -80,7 +86,14 @@ GUEST_FEATURES = frozenset(
 class LibvirtDomains(LibvirtMachines):
     """Machines of the QEMU of this host."""
 
-    def __init__(self, uri: str, folder: Path, accel: Accel, detach_seconds: float = DETACH_SECONDS) -> None:
+    def __init__(
+        self,
+        uri: str,
+        folder: Path,
+        accel: Accel,
+        detach_seconds: float = DETACH_SECONDS,
+        pauses: Pauses | None = None,
+    ) -> None:
         """``folder``: below it guests have their sockets, and what outlives them waits to be fetched.
 
         Raises Unavailable, InUse, BadConfig.
@@ -91,7 +104,9 @@ class LibvirtDomains(LibvirtMachines):
         self._detach_seconds = detach_seconds
         self._user: tuple[int, ...] | None = None
         self._folders = GuestFolders(folder / "run", self._guest_user)
-        self._watch = Watch(self._stopped, self._folders.shorten_logs)
+        self._agents = GuestAgents(self._ask, lambda uuid: self._watch.changed(uuid), pauses)
+        self._watch = Watch(self._stopped, self._folders.shorten_logs, self._agents.came)
+        self._watch.add(self._agents.heard)
         self._connection = Connection(uri, self._watch, self._returned)
         self._belongings = Belongings(folder / "kept", embed.tpm_folder(self._connection.root), self._guest_user)
         self._watch.start()
@@ -106,8 +121,22 @@ class LibvirtDomains(LibvirtMachines):
         self._watch.add(tell)
 
     def close(self) -> None:
+        self._agents.stop()
         self._connection.close()
         self._watch.stop()
+
+    # What guests say
+
+    def guest_report(self, uuid: str) -> GuestReport | None:
+        return self._agents.report(uuid)
+
+    def _ask(self, uuid: str) -> GuestReport:
+        try:
+            domain = self.running(uuid)
+        except BackendError as error:
+            raise Silent(error.message) from error
+        agent_channel.require_running(domain)
+        return qemu_agent.report(partial(agent_channel.ask, domain))
 
     # What outlives a domain
 
@@ -227,6 +256,7 @@ class LibvirtDomains(LibvirtMachines):
         preflight.require_bridges([nic])
         with told(f"plugging the interface {nic.vif} into {uuid}"):
             domain.attachDeviceFlags(qemu_xml.interface(nic), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        self._agents.look(uuid)
 
     def detach_nic(self, uuid: str, vif: str) -> None:
         domain = self.running(uuid)
@@ -336,7 +366,10 @@ class LibvirtDomains(LibvirtMachines):
             self._watch.own(domain.uuid)
             if (found := self._active(domain.uuid)) is not None:
                 # It may have been set while nobody heard.
-                self._watch.clocks[domain.uuid] = self.described(found).clock_offset
+                description = self.described(found)
+                self._watch.clocks[domain.uuid] = description.clock_offset
+                if description.has_agent:
+                    self._agents.came(domain.uuid)
         with ThreadPoolExecutor(SETTLING_AT_ONCE, "xapid-settling") as pool:
             list(pool.map(self._settle, listed))
         self._folders.sweep(self._runs)

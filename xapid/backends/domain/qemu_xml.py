@@ -9,6 +9,7 @@ from xapid.backends.domain import domain_xml, qemu_board
 from xapid.backends.domain.domain_facts import Description, target_of
 from xapid.backends.domain.domain_xml import GuestFolder, add
 from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
+from xapid.backends.domain.qemu_agent import CHANNEL
 from xapid.backends.domain.qemu_board import Accel as Accel
 from xapid.backends.domain.qemu_board import Hosting as Hosting
 from xapid.backends.interface import NotSupported
@@ -21,8 +22,8 @@ USB_CONTROLLER = "piix3-uhci"
 UEFI_USB_CONTROLLER = "qemu-xhci"
 PLACES_TO_PLUG = 8
 """Ports for disks and interfaces that a machine with UEFI may get while it runs: its board has none of its own."""
-OTHERS_IN_PORTS = 3
-"""USB, balloon and randomness."""
+OTHERS_IN_PORTS = 4
+"""USB, balloon, randomness, and the port of the agent."""
 TPM_MODEL = "tpm-crb"
 
 
@@ -78,6 +79,8 @@ def resumed(saved: Description, spec: DomainSpec, hosting: Hosting) -> str:
     for serial in root.iterfind("devices/serial"):
         _set(serial, "source", path=str(hosting.folder.serial))
         _set(serial, "log", file=str(hosting.folder.serial_log))
+    for channel in root.iterfind(f"devices/channel/target[@name='{CHANNEL}']/.."):
+        _set(channel, "source", path=str(hosting.folder.agent))
     for graphics in root.iterfind("devices/graphics"):
         graphics.attrib.pop("socket", None)
         _set(graphics, "listen", socket=str(hosting.folder.vnc))
@@ -224,7 +227,9 @@ def _source(element: Element, medium: Disk) -> None:
 
 
 def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None:
-    """What every machine has: screen, serial line, balloon, a source of randomness, a way to say that it crashed."""
+    """What every machine has: screen, serial line, a port for an agent, balloon, a source of randomness, a way to say
+    that it crashed.
+    """
     has = spec.hardware
     usb = UEFI_USB_CONTROLLER if spec.has_uefi else USB_CONTROLLER
     add(devices, "controller", type="usb", model=usb if has.usb else "none")
@@ -242,6 +247,7 @@ def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None
         parallel = add(devices, "parallel", type="dev")
         add(parallel, "source", path=has.parallel)
         add(parallel, "target", port="0")
+    _agent(devices, hosting.folder)
     _screen(devices, spec, hosting.folder)
     add(devices, "memballoon", model="virtio")
     rng = add(devices, "rng", model="virtio")
@@ -264,6 +270,12 @@ def _serial(devices: Element, folder: GuestFolder) -> None:
     add(serial, "source", mode="bind", path=str(folder.serial))
     add(serial, "log", file=str(folder.serial_log), append="on")
     add(add(serial, "target", type="isa-serial", port="0"), "model", name="isa-serial")
+
+
+def _agent(devices: Element, folder: GuestFolder) -> None:
+    channel = add(devices, "channel", type="unix")
+    add(channel, "source", mode="bind", path=str(folder.agent))
+    add(channel, "target", type="virtio", name=CHANNEL)
 
 
 def _screen(devices: Element, spec: DomainSpec, folder: GuestFolder) -> None:

@@ -28,8 +28,14 @@ P = ParamSpec("P")
 class Watch:
     """Hears libvirt, and tells of our own machines, in order, on a thread of its own, where telling may take time."""
 
-    def __init__(self, stopped: Callable[[str], None], tidy: Callable[[], None]) -> None:
-        """``stopped`` is called with the uuid of a machine that is gone, ``tidy`` now and then, both on the thread."""
+    def __init__(
+        self, stopped: Callable[[str], None], tidy: Callable[[], None], agent_came: Callable[[str], None] | None = None
+    ) -> None:
+        """``stopped`` is called with the uuid of a machine that is gone, ``tidy`` now and then, both on the thread.
+
+        ``agent_came``, on libvirt's thread, with that of one whose guest has an agent that can be asked from now on.
+        """
+        self._agent_came = agent_came
         self._stopped = stopped
         self._tidy = tidy
         self._ours: set[str] = set()
@@ -52,6 +58,11 @@ class Watch:
     def own(self, uuid: str) -> None:
         """A machine is ours; before that, nothing of it is told."""
         self._ours.add(uuid)
+
+    def changed(self, uuid: str) -> None:
+        """Say that a machine is to be looked at anew."""
+        if uuid in self._ours:
+            self._events.put(DomainEvent(uuid, DomainEventKind.changed))
 
     def lost(self) -> None:
         """Say that events may have been missed."""
@@ -95,6 +106,13 @@ class Watch:
     def clock_set(self, uuid: str, offset: int) -> None:
         if uuid in self._ours:
             self.clocks[uuid] = offset
+
+    def memory_changed(self, uuid: str) -> None:
+        self.changed(uuid)
+
+    def agent_came(self, uuid: str) -> None:
+        if self._agent_came is not None and uuid in self._ours:
+            self._agent_came(uuid)
 
     def device_gone(self, uuid: str, alias: str) -> None:
         self._answer(uuid, alias, True)

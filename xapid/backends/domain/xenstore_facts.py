@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from xapid.backends.domain.guest_report import GuestReport, in_order
+from xapid.backends.domain.guest_report import GuestReport, in_order, with_first
 
 FOLDERS = ("attr", "data", "control", "drivers", "feature", "device", "xenserver/attr/net-sriov-vf")
 """Below a domain's own folder: all that is read here."""
@@ -107,7 +107,7 @@ def _networks(said: Mapping[str, str]) -> dict[str, str]:
     found = {name: value for pattern in (_ADDRESS, _SRIOV_ADDRESS) for name, value in _addresses(said, pattern)}
     if not any(key.startswith("attr/vif/") for key in said):
         found = {**dict(_old_addresses(said)), **found}
-    return _with_first(found)
+    return with_first(found)
 
 
 def _addresses(said: Mapping[str, str], pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
@@ -125,13 +125,3 @@ def _old_addresses(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
                 yield from ((f"{position}/ipv4/{count}", each) for count, each in enumerate(value.split()))
             else:
                 yield f"{position}/ipv6/{place}", value
-
-
-def _with_first(networks: dict[str, str]) -> dict[str, str]:
-    """With the first IPv4 address of each interface as its N/ip too, as clients look for it."""
-    found: dict[str, str] = {}
-    for key in in_order(networks):
-        position, kind, _ = key.split("/")
-        if kind == "ipv4":
-            found.setdefault(f"{position}/ip", networks[key])
-    return networks | found
