@@ -95,6 +95,8 @@ def mirror(tmp_path: Path, program: Callable[[str, str], Path], monkeypatch: pyt
         },
     )
     made.add("busybox-static", {"bin/busybox": b"the busybox"})
+    made.add("qemu-guest-agent", {"usr/sbin/qemu-ga": b"the agent"})
+    made.add("xenstore-utils", {"usr/bin/xenstore": b"the xenstore"})
     made.reachable(True)
     made.system_lists(True)
     return made

@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 from xapid.demo import cpio
 from xapid.demo.modules import in_load_order
 from xapid.demo.packages import PackageError, Packages
+from xapid.demo.programs import LOADER, with_libraries
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +28,26 @@ MODULES = (
     "virtio_net",
     "virtio_balloon",
     "virtio-rng",
+    "virtio_console",
     "button",
     "evdev",
     "xen-blkfront",
     "xen-netfront",
 )
+PROGRAMS = {"qemu-guest-agent": "qemu-ga", "xenstore-utils": "xenstore"}
+"""By their packages: what tells the hypervisor of the guest, on QEMU and on Xen."""
 
 READY = "xapid demo guest: ready"
 """What its consoles say once it has booted."""
 KERNEL_ARGS = "console=tty0 console=ttyS0 console=hvc0 quiet"
 """Screen, serial line, and Xen's console: those that a machine lacks are passed over."""
+
+OS_RELEASE = """ID=xapid-demo
+NAME="xapid demo guest"
+PRETTY_NAME="xapid demo guest 1.0"
+VERSION_ID=1.0
+"""
+"""What its agent says that it is."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +97,16 @@ def _build(cache_dir: Path) -> DemoGuest:
                 packages.fetch(BUSYBOX_PACKAGE),
             ):
                 packages.unpack(package, unpacked)
+            # Of all, since they share most of their libraries.
+            programs: dict[str, bytes] = {}
+            for name, program in PROGRAMS.items():
+                programs |= with_libraries(packages, name, program, made / "programs")
         guest = _guest_in(made)
         _write(guest.kernel, next(unpacked.glob("boot/vmlinuz-*")).read_bytes())
         modules = in_load_order(unpacked / "lib/modules", MODULES)
-        _write(guest.initrd, cpio.archive(_contents((unpacked / "bin/busybox").read_bytes(), modules)))
-        shutil.rmtree(unpacked)
+        _write(guest.initrd, cpio.archive(_contents((unpacked / "bin/busybox").read_bytes(), modules, programs)))
+        for folder in (unpacked, made / "programs"):
+            shutil.rmtree(folder)
         # QEMU may run as another user.
         made.chmod(0o755)
         return _put(made, cache_dir / f"demo-guest-{_version()}")
@@ -122,8 +138,8 @@ def _guest_in(folder: Path) -> DemoGuest:
     return DemoGuest(folder / "vmlinuz", folder / "initrd")
 
 
-def _contents(busybox: bytes, modules: dict[str, bytes]) -> Iterable[cpio.Entry]:
-    for folder in ("bin", "sbin", "dev", "modules"):
+def _contents(busybox: bytes, modules: dict[str, bytes], programs: dict[str, bytes]) -> Iterable[cpio.Entry]:
+    for folder in ("bin", "sbin", "dev", "etc", "lib", "lib64", "modules"):
         yield cpio.folder(folder)
     # The kernel opens it for the first process before anything is mounted.
     yield cpio.character_device("dev/console", 5, 1)
@@ -131,6 +147,11 @@ def _contents(busybox: bytes, modules: dict[str, bytes]) -> Iterable[cpio.Entry]
     yield cpio.file("init", _script("init.sh"), executable=True)
     for name in ("poweroff", "reboot"):
         yield cpio.file(f"sbin/{name}", _script("poweroff.sh"), executable=True)
+    yield cpio.file("sbin/dhcp", _script("dhcp.sh"), executable=True)
+    yield cpio.file("etc/os-release", OS_RELEASE.encode())
+    for name, data in programs.items():
+        folder = "sbin" if name in PROGRAMS.values() else "lib64" if name == LOADER else "lib"
+        yield cpio.file(f"{folder}/{name}", data, executable=True)
     for number, (name, data) in enumerate(modules.items()):
         yield cpio.file(f"modules/{number:02}-{name}.ko", data)
 
@@ -141,5 +162,6 @@ def _script(name: str) -> bytes:
 
 def _version() -> str:
     """Differs when what the guest is made of differs, a newer kernel aside."""
-    parts = (_script("init.sh"), _script("poweroff.sh"), " ".join(MODULES).encode())
+    words = (*MODULES, *PROGRAMS, OS_RELEASE)
+    parts = (*map(_script, ("init.sh", "poweroff.sh", "dhcp.sh")), " ".join(words).encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]

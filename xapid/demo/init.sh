@@ -4,11 +4,13 @@
 #   xapid demo guest: ready ADDRESS      once, when it is up; "none" without demo.ip=ADDRESS/BITS on the kernel's line
 #   xapid demo guest: disk vda 64 MiB    for every disk that appears, once its first sector was read (and "... gone")
 #   xapid demo guest: nic eth0 MAC       for every network interface that appears; it is brought up (and "... gone")
+#   xapid demo guest: address eth0 A/N   once that interface has an address: demo.ip for the first, else of a DHCP server, or,
+#                                        where none answers, one of 169.254.0.0/16 that follows from its MAC
 #   xapid demo guest: key a              for every key pressed on the keyboard of the screen
 #   xapid demo guest: tick N             every ten seconds (demo.tick=SECONDS; 0: never)
 #   xapid demo guest: poweroff | reboot  when the power button, Xen or a person asks for it
-# and has a shell.
-/bin/busybox mkdir -p /proc /sys /dev /root
+# and has a shell. QEMU's agent, and under Xen xenstore, tell name, version and addresses.
+/bin/busybox mkdir -p /proc /sys /dev /root /run
 /bin/busybox --install -s /bin
 export PATH=/sbin:/bin HOME=/root TERM=linux
 cd /root || exit
@@ -73,9 +75,13 @@ appeared() { # $1: its path in sysfs, $2: its name
     case "$2" in
         eth*)
             ip link set "$2" up
-            [ "$2" = eth0 ] && [ -n "$address" ] && ip address replace "$address" dev eth0
             read -r mac <"$1/address"
-            say "nic $2 $mac" ;;
+            say "nic $2 $mac"
+            if [ "$2" = eth0 ] && [ -n "$address" ]; then
+                has_address eth0 "$address"
+            else
+                ask_for_address "$2" "$mac" &
+            fi ;;
         *)
             read -r sectors <"$1/size"
             if dd if="/dev/$2" of=/dev/null bs=512 count=1 2>/dev/null; then
@@ -86,6 +92,43 @@ appeared() { # $1: its path in sysfs, $2: its name
     esac
 }
 
+has_address() { # $1: interface, $2: address/bits
+    ip address replace "$2" dev "$1"
+    say "address $1 $2"
+    to_xenstore "attr/vif/${1#eth}/ipv4/0" "${2%/*}"
+}
+
+ask_for_address() { # $1: interface, $2: its MAC
+    # Says the address itself, and goes on behind our back where it got one.
+    udhcpc -n -t 3 -T 2 -i "$1" -s /sbin/dhcp >/dev/null 2>&1 && return
+    # shellcheck disable=SC2046
+    set -- "$1" $(echo "$2" | tr : ' ')
+    # The last two bytes of the MAC; the first and the last 256 addresses are for others.
+    has_address "$1" "169.254.$((1 + 0x$6 % 254)).$((0x$7))/16"
+}
+
+to_xenstore() { # Keys and values, below the folder of this domain.
+    [ -e /dev/xen/xenbus ] && /sbin/xenstore write "$@" 2>/dev/null
+}
+
+keep_agent() { # Runs QEMU's agent where there is a port for it, again when it ended.
+    for port in /sys/class/virtio-ports/*; do
+        read -r name <"$port/name" || continue
+        [ "$name" = org.qemu.guest_agent.0 ] || continue
+        while :; do
+            /sbin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run >/dev/null 2>&1
+            sleep 2
+        done
+    done
+}
+
+tell_xenstore() { # What agents of guests under Xen write.
+    read -r kernel </proc/sys/kernel/osrelease
+    to_xenstore data/os_name "xapid demo guest 1.0" data/os_distro xapid-demo data/os_majorver 1 data/os_minorver 0 \
+        data/os_uname "$kernel" data/host_name_dns xapid-demo
+}
+
+hostname xapid-demo
 address=$(option ip)
 ticks=$(option tick)
 # Opened before the first line is said: whoever presses the button after reading it shall be heard.
@@ -97,6 +140,7 @@ say "ready ${address:-none}"
 [ -n "$button" ] && { next_key <&3 >/dev/null && /sbin/poweroff; } &
 [ -n "$keyboard" ] && say_keys <&4 &
 watch "${ticks:-10}" &
+{ tell_xenstore; keep_agent; } 2>/dev/null &
 # "tty0" is whichever screen is shown; a shell wants one of its own.
 for console in $consoles; do
     [ "$console" = tty0 ] && console=tty1
