@@ -20,7 +20,7 @@ class TristateType(enum.StrEnum):
 
 
 class VM_guest_metrics(Object, roles=VM_ADMIN):
-    """What is known of the guest in a machine; what only an agent in it could tell is empty, none being heard yet."""
+    """What is known of the guest in a machine; what only an agent in it could tell is empty where none is heard."""
 
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     os_version: dict[str, str] = dynamic(

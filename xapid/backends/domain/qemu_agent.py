@@ -104,7 +104,7 @@ def _os_version(os: _Os) -> dict[str, str]:
 def _addresses(interfaces: list[_Interface]) -> dict[str, str]:
     """By MAC, kind and number. An interface may have several names in the guest, with the same MAC."""
     found: dict[str, str] = {}
-    numbers = {}
+    numbers: dict[tuple[str, str], count[int]] = {}
     for interface in interfaces[:MOST_KEYS]:
         mac = interface.hardware_address.lower()
         if not _MAC.fullmatch(mac):
