@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from xapid.backends.domain.guest_report import GuestReport, with_first
-from xapid.backends.domain.interface import Feature
+from xapid.backends.domain.interface import Feature, GuestReport, with_first
 from xapid.datamodel import VIF, VM, VM_guest_metrics, VM_metrics
 from xapid.datamodel.map_keys import VIRIDIAN
 from xapid.datamodel.vm import DomainType, VmPowerState

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from xapid.backends.domain.guest_report import GuestReport as GuestReport
+from xapid.backends.domain.guest_report import with_first as with_first
 from xapid.backends.domain.spec import SECURE_BOOT_KEYS as SECURE_BOOT_KEYS
 from xapid.backends.domain.spec import DiskSpec as DiskSpec
 from xapid.backends.domain.spec import DomainKind as DomainKind
