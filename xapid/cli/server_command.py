@@ -59,7 +59,7 @@ def _run(arguments: argparse.Namespace, config: Config) -> int:
         case "passwd":
             return _set_password(config, arguments.user)
         case _:
-            return _look_for_trouble(config)
+            return _look_for_trouble(config, arguments.repair, dry_run=arguments.dry_run)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "file",
         metavar="FILE",
-        help="The backup. The daemon must not run; guests that the backup does not know run on, and the log names them.",
+        help="The backup. The daemon must not run. Guests that it does not know run on; `xapid doctor` lists them.",
     )
     check = add(actions, "check", "Look through the database, or a backup, and say what is wrong with it.")
     check.add_argument("file", metavar="FILE", nargs="?", help="The backup; the database if left out.")
@@ -117,7 +117,19 @@ def parser() -> argparse.ArgumentParser:
         commands, "passwd", "Set the password of a local user; asks for it, or reads a line of standard input."
     )
     passwd.add_argument("user", metavar="USER", nargs="?", default="root", help="Whose; root if left out.")
-    add(commands, "doctor", "Look for what would keep the daemon or its guests from running, and say what helps.")
+    doctor = add(
+        commands,
+        "doctor",
+        "Look for what would keep the daemon or its guests from running, and say what helps. While the daemon runs, "
+        "also for guests, disks and bridges that differ from its records.",
+    )
+    doctor.add_argument(
+        "--repair",
+        metavar="NAME",
+        nargs="*",
+        help="Repair what is named so; if nothing is named, all whose repair ends and removes nothing.",
+    )
+    doctor.add_argument("--dry-run", action="store_true", help="With --repair: only say what would be done.")
     return top
 
 
@@ -221,10 +233,12 @@ def _asked_password(user: str) -> str:
     return asked
 
 
-def _look_for_trouble(config: Config) -> int:
+def _look_for_trouble(config: Config, repairs: Sequence[str] | None, *, dry_run: bool) -> int:
     from xapid.cli.doctor import Grade, examine
+    from xapid.cli.findings import look
 
     findings = list(examine(config))
     for each in findings:
         print(f"{each.grade:8}{each.subject}: {each.text}")
-    return 1 if any(each.grade is Grade.trouble for each in findings) else 0
+    agree = look(config, repairs, dry_run=dry_run)
+    return 1 if not agree or any(each.grade is Grade.trouble for each in findings) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xapid.datamodel.types import STRING, STRING_MAP, Object, Param, message
+from xapid.datamodel.types import STRING, STRING_MAP, Object, Param, message, set_of
 
 
 class Own(Object, name="xapid", in_db=False, listed=False, events=False, registered=False):
@@ -28,6 +28,25 @@ class Own(Object, name="xapid", in_db=False, listed=False, events=False, registe
             "The answer is the errors of those that did not start, by their uuids. For root of the host alone."
         ),
         result=STRING_MAP,
+        has_async=False,
+        hidden=True,
+    )
+    examine = message(
+        (
+            "Say where the records of this host and its guests, disks and bridges differ, as `xapid doctor` shows it. For "
+            "root of the host alone."
+        ),
+        result=set_of(STRING_MAP),
+        result_doc=(
+            "Of each finding its ``name``; its ``grade``, ok, warning or trouble; ``text``, what it is; ``repair``, what "
+            "would be done about it, empty if nothing can be; ``loses``, true if that ends or removes something."
+        ),
+        has_async=False,
+        hidden=True,
+    )
+    repair = message(
+        "Do what a finding of `xapid.examine` offers, if it still is one. For root of the host alone.",
+        Param("name", STRING, "The name of the finding."),
         has_async=False,
         hidden=True,
     )

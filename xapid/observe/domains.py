@@ -187,6 +187,10 @@ class DomainWatch:
         self._latest[uuid] = event or self._latest.get(uuid)
         return self._work.get(uuid) or self._start(uuid, partial(self._look_at, uuid))
 
+    async def settle(self, uuid: str) -> None:
+        """Compare the records of one machine with what runs now, without any news of it."""
+        await self._compare(uuid, None)
+
     async def _look_at(self, uuid: str) -> None:
         """Compare until nothing new was heard meanwhile. What an operation works on is left to it."""
         ctx, host = self._context(), self._host()

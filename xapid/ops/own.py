@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from xapid.datamodel import VBD, VIF, VM
+from xapid.datamodel import VBD, VIF, VM, Host
 from xapid.datamodel.errors import HANDLE_INVALID, INVALID_VALUE, RBAC_PERMISSION_DENIED, ApiError
 from xapid.datamodel.types import MapType, Object
 from xapid.datamodel.vbd import VbdOperations
 from xapid.datamodel.vif import VifOperations
 from xapid.datamodel.vm import VmOperations
+from xapid.ops import findings
 from xapid.ops.host.coming_up import ComingUp
 from xapid.rules import placement
 from xapid.rules.explanation import explain as explanation_of
@@ -39,11 +40,31 @@ def explain(ctx: Context, ref: str, operation: str) -> dict[str, str]:
 
 async def start_guests(ctx: Context) -> dict[str, str]:
     """What a unit of the host waits for."""
-    if not ctx.origin.trusted:
-        raise RBAC_PERMISSION_DENIED("xapid.start_guests", "only root may ask, over the Unix socket")
+    _require_root(ctx, "start_guests")
     coming_up: ComingUp = ctx.runtime.services["coming_up"]
     failed = await coming_up.failed()
     return {vm.uuid: " ".join(failed[vm.ref].description) for vm in ctx.store.all(VM) if vm.ref in failed}
+
+
+async def examine(ctx: Context) -> list[dict[str, str]]:
+    """What ``xapid doctor`` shows of guests, disks and bridges."""
+    _require_root(ctx, "examine")
+    return [finding.told() for finding in await findings.look(ctx, _this_host(ctx))]
+
+
+async def repair(ctx: Context, name: str) -> None:
+    """Raises INVALID_VALUE if there is no such finding any more, or nothing can be done about it."""
+    _require_root(ctx, "repair")
+    await findings.repair(ctx, _this_host(ctx), name)
+
+
+def _require_root(ctx: Context, message: str) -> None:
+    if not ctx.origin.trusted:
+        raise RBAC_PERMISSION_DENIED(f"xapid.{message}", "only root may ask, over the Unix socket")
+
+
+def _this_host(ctx: Context) -> Host:
+    return ctx.store.get(Host, ctx.runtime.localhost)
 
 
 def _known(row: Object, operation: str) -> str:

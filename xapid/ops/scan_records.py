@@ -41,7 +41,7 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan, began: int, 
         row = by_uuid.get(volume.uuid) or by_location.get(volume.key)
         if row is None:
             if volume.uuid not in unborn:
-                _take_up(tx, store, sr, volume, parent)
+                take_up(tx, store, sr, volume, parent)
             continue
         rows.pop(row.ref, None)
         tx.set(row, missing=False, read_only=volume.read_only, **volume_spec.facts(volume, row.sm_config, parent))
@@ -59,7 +59,8 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan, began: int, 
         tx.set(sr, other_config={key: value for key, value in sr.other_config.items() if key != DIRTY.name})
 
 
-def _take_up(tx: Transaction, store: Store, sr: SR, volume: Volume, parent: str) -> None:
+def take_up(tx: Transaction, store: Store, sr: SR, volume: Volume, parent: str) -> None:
+    """Record a volume that has no record. ``parent``: the uuid of the one that it continues."""
     uuid = volume.uuid if volume.uuid not in store.uuids else new_uuid()
     tx.create(
         VDI,

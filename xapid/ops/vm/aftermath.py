@@ -42,7 +42,7 @@ async def settle(ctx: Context, host: Host, uuid: str, domain: Domain | None, eve
     vm = ctx.store.find_uuid(VM, uuid)
     if vm is None or lives_elsewhere(ctx.store, vm, host):
         if domain is not None and event is None:
-            log.warning("domain %s belongs to no machine of this host and is left alone", uuid)
+            log.warning("domain %s belongs to no machine of this host and is left alone: see `xapid doctor`", uuid)
         return
     if domain is not None:
         await _is_there(ctx, vm, host, domain, event)

@@ -33,6 +33,9 @@ class DomainEvents(Protocol):
     def hold(self, uuid: str) -> AbstractContextManager[News]:
         """While held, what happens to the machine is the holder's affair and changes no rows by itself."""
 
+    async def settle(self, uuid: str) -> None:
+        """Compare the records of one machine with what runs now."""
+
     def know_consoles(self, endpoints: dict[str, Endpoint]) -> None:
         """Where consoles are, by their references."""
 
