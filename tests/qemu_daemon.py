@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,12 +42,23 @@ class QemuDaemon(Daemon):
         return processes(b"guest=", self._emulators())
 
     def _emulators(self) -> list[int]:
-        everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
-        return processes(str(self.directory).encode(), processes(b"qemu-system", everybody))
+        return emulators(self.directory)
 
     def end_guests(self) -> None:
         """And whoever libvirt was asking when it was stopped."""
-        for pid in self._emulators():
+        end_emulators(self.directory)
+
+
+def emulators(folder: Path) -> list[int]:
+    """The processes of QEMU with files below a folder."""
+    everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return processes(f"{folder}/".encode(), processes(b"qemu-system", everybody))
+
+
+def end_emulators(folder: Path) -> None:
+    """End guests, and what a libvirt that is no more still asks what QEMU can do."""
+    for pid in emulators(folder):
+        with suppress(ProcessLookupError):
             end(pid, signal.SIGKILL)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.backends.domain.hypervisor import Events, Hypervisor
 from tests.demo_guest import CACHE, demo_guest
+from tests.qemu_daemon import end_emulators
 from xapid.backends.datapath.sim import SimDatapath
 from xapid.backends.domain.embed import closed_to_others
 from xapid.backends.domain.sim import SimDomains
@@ -52,6 +53,7 @@ def libvirt_folder() -> Iterator[Path]:
             # Guests come through to all that they need, so that they run as a user of their own.
             Path(name).chmod(0o711)
         yield Path(name)
+        end_emulators(Path(name))
 
 
 @pytest.fixture(scope="session")

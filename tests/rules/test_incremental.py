@@ -30,6 +30,9 @@ Row = TypeVar("Row", bound=Object)
 
 BATCHES = int(os.environ.get("XAPID_BATCHES", "600"))
 
+MANY = 10_000
+"""Batches of a whole run of the tests."""
+
 ROWS = 2
 """Of a class, at most. Few, so that they have much to do with each other."""
 
@@ -183,14 +186,26 @@ def new_store() -> Store:
     return store
 
 
-def test_incremental_is_the_same_as_from_nothing() -> None:
+@pytest.mark.parametrize("batches", [BATCHES, pytest.param(MANY, marks=pytest.mark.slow)])
+def test_incremental_is_the_same_as_from_nothing(batches: int) -> None:
     seed = int(os.environ.get("XAPID_SEED", random.SystemRandom().randrange(1 << 32)))
+    print(f"XAPID_SEED={seed}")
     store = new_store()
     dice = Dice(store, seed)
 
-    for number in range(BATCHES):
+    for number in range(batches):
         batch(store, dice)
         assert stale(store) == [], f"after batch {number}: XAPID_SEED={seed}"
+
+
+NOT_DERIVED = {"network", "task", "Cluster", "Cluster_host"}
+"""Their allowed operations follow from no other row: those of a task its own work sets, the others have none."""
+
+
+def test_the_allowed_operations_of_every_class_are_derived() -> None:
+    listing = {name for name, cls in CLASSES.items() if "allowed_operations" in cls.spec.fields}
+
+    assert {derivation.cls for derivation in DERIVATIONS} == listing - NOT_DERIVED
 
 
 class Witness(Store):

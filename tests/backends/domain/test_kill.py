@@ -15,6 +15,7 @@ import pytest
 
 from tests.backends.domain.child import Child
 from tests.backends.domain.hypervisor import PATIENCE, Hypervisor, lives, process_of, within
+from tests.qemu_daemon import end_emulators
 from xapid.backends.domain.interface import DomainEventKind, DomainSpec, DomainState
 from xapid.backends.interface import Failed, InUse
 from xapid.backends.storage.interface import Disk
@@ -47,10 +48,8 @@ def drivers(real: Hypervisor) -> Iterator[Drivers]:
         shutil.copytree(real.folder / "root" / "cache", folder / "root" / "cache")
         drivers = Drivers(folder)
         yield drivers
-        for pid_file in folder.glob("root/run/qemu/*.pid"):
-            if lives(pid := int(pid_file.read_text())):
-                os.kill(pid, signal.SIGKILL)
         drivers.current.kill()
+        end_emulators(folder)
 
 
 @pytest.fixture

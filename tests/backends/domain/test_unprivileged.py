@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.backends.domain.child import Child
-from tests.backends.domain.hypervisor import MIB, Hypervisor, lives, process_of, user_of
+from tests.backends.domain.hypervisor import MIB, Hypervisor, process_of, user_of
 from tests.backends.domain.uefi import uefi_spec
 from tests.demo_guest import CACHE
+from tests.qemu_daemon import end_emulators
 from xapid.backends.domain import embed
 from xapid.backends.domain.interface import Tpm
 
@@ -34,9 +33,7 @@ def folder() -> Iterator[Path]:
         settings.write_text(embed.text_of(GUESTS).removeprefix(embed.OURS))
         Path(name).chmod(0o711)
         yield Path(name)
-        for pid_file in Path(name).glob("root/run/qemu/*.pid"):
-            if lives(pid := int(pid_file.read_text())):
-                os.kill(pid, signal.SIGKILL)
+        end_emulators(Path(name))
 
 
 def test_a_guest_of_another_user_does_all_that_others_do(real: Hypervisor, folder: Path) -> None:
