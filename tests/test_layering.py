@@ -24,16 +24,18 @@ def _room(name: str, rooms: str, packages: str | None = None) -> Room:
     return Room(name, frozenset(rooms.split()), frozenset(packages.split()) if packages is not None else None)
 
 
-VALUES = "datamodel wire store backends demo rules"
+VALUES = "datamodel wire wire.rfb store backends demo rules"
 """What a room that runs things may use of those that do not."""
 
 ROOMS = {
     room.name: room
     for room in (
         _room("datamodel", "", packages=""),
-        _room("wire", "datamodel", packages="orjson msgspec"),
+        _room("wire", "datamodel wire.rfb", packages="orjson msgspec"),
         _room("store", "datamodel", packages="sqlalchemy alembic orjson"),
-        _room("backends", "", packages="libvirt libvirt_qemu pyroute2 msgspec"),
+        # What viewers of screens speak, which some drivers answer themselves.
+        _room("wire.rfb", "", packages=""),
+        _room("backends", "wire.rfb", packages="libvirt libvirt_qemu pyroute2 msgspec pyte PIL"),
         _room("demo", "backends", packages=""),
         _room("rules", "datamodel store backends", packages=""),
         _room("runtime", VALUES),

@@ -11,15 +11,24 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from xapid.backends.domain.interface import Endpoint
+from xapid.wire.rfb import (
+    NONE,
+    RAW,
+    SET_PIXEL_FORMAT,
+    UPDATE,
+    UPDATE_REQUEST,
+    VERSION,
+    VERSION_LENGTH,
+    PixelFormat,
+    Unknown,
+    length_of,
+)
 
 log = logging.getLogger(__name__)
 
-VERSION = b"RFB 003.008\n"
-NO_AUTHENTICATION = 1
 WIDTH, HEIGHT = 320, 200
 NAME = b"simulated guest"
 BARS = (
@@ -34,44 +43,12 @@ BARS = (
 )
 """The picture: upright bars of these colours."""
 
-SET_PIXEL_FORMAT, SET_ENCODINGS, UPDATE_REQUEST, KEY, POINTER, CUT_TEXT = 0, 2, 3, 4, 5, 6
-FIXED_LENGTHS = {SET_PIXEL_FORMAT: 19, UPDATE_REQUEST: 9, KEY: 7, POINTER: 5}
-"""Bytes of a viewer's message after the one that says which it is."""
-LONGEST_CUT_TEXT = 1 << 20
+LONGEST = 1 << 20
+"""Bytes of a viewer's message."""
 
 
 class Gone(Exception):
-    """The viewer closed its end, or says what no viewer says."""
-
-
-@dataclass(frozen=True)
-class PixelFormat:
-    """How a viewer wants its pixels: the fields of the protocol's message."""
-
-    bits: int = 32
-    big_endian: bool = False
-    maxima: tuple[int, int, int] = (255, 255, 255)
-    shifts: tuple[int, int, int] = (16, 8, 0)
-
-    LAYOUT = struct.Struct(">BBBBHHHBBB3x")
-
-    @classmethod
-    def read(cls, data: bytes) -> PixelFormat:
-        bits, _, big_endian, true_colour, *rest = cls.LAYOUT.unpack(data)
-        if bits not in (8, 16, 32) or not true_colour:
-            raise Gone(f"pixels of {bits} bits, true colour {true_colour}")
-        red, green, blue, *shifts = rest
-        return cls(bits, bool(big_endian), (red, green, blue), (shifts[0], shifts[1], shifts[2]))
-
-    def write(self) -> bytes:
-        return self.LAYOUT.pack(self.bits, 24, self.big_endian, True, *self.maxima, *self.shifts)
-
-    def pixel(self, colour: tuple[int, int, int]) -> bytes:
-        value = 0
-        for part, maximum, shift in zip(colour, self.maxima, self.shifts, strict=True):
-            value |= (part * maximum // 255) << shift
-        size = self.bits // 8
-        return (value & ((1 << self.bits) - 1)).to_bytes(size, "big" if self.big_endian else "little")
+    """The viewer closed its end, or says more than it may."""
 
 
 class SimConsoles:
@@ -128,7 +105,7 @@ def _serve(viewer: socket.socket, serve: Callable[[socket.socket], None]) -> Non
     with viewer:
         try:
             serve(viewer)
-        except (OSError, Gone) as reason:
+        except (OSError, Gone, Unknown) as reason:
             log.debug("a viewer of a simulated console went: %s", reason)
 
 
@@ -142,32 +119,20 @@ def show_picture(viewer: socket.socket) -> None:
     """Be the server of RFB 3.8 without authentication, whose picture never changes."""
     pixels = _shake_hands(viewer)
     while True:
-        kind = _read(viewer, 1)[0]
-        if kind == SET_ENCODINGS:
-            (count,) = struct.unpack(">xH", _read(viewer, 3))
-            _read(viewer, 4 * count)
-        elif kind == CUT_TEXT:
-            (length,) = struct.unpack(">3xI", _read(viewer, 7))
-            if length > LONGEST_CUT_TEXT:
-                raise Gone(f"{length} bytes of cut text")
-            _read(viewer, length)
-        elif kind in FIXED_LENGTHS:
-            body = _read(viewer, FIXED_LENGTHS[kind])
-            if kind == SET_PIXEL_FORMAT:
-                pixels = PixelFormat.read(body[3:])
-            elif kind == UPDATE_REQUEST and not body[0]:
-                # Who asks for what has changed only waits for ever.
-                viewer.sendall(_picture(pixels))
-        else:
-            raise Gone(f"message {kind}")
+        message = _message(viewer)
+        if message[0] == SET_PIXEL_FORMAT:
+            pixels = PixelFormat.read(message[4:])
+        elif message[0] == UPDATE_REQUEST and not message[1]:
+            # Who asks for what has changed only waits for ever.
+            viewer.sendall(_picture(pixels))
 
 
 def _shake_hands(viewer: socket.socket) -> PixelFormat:
     viewer.sendall(VERSION)
-    if _read(viewer, len(VERSION)) != VERSION:
+    if _read(viewer, VERSION_LENGTH) != VERSION:
         raise Gone("another version of the protocol")
-    viewer.sendall(bytes((1, NO_AUTHENTICATION)))
-    if _read(viewer, 1)[0] != NO_AUTHENTICATION:
+    viewer.sendall(bytes((1, NONE)))
+    if _read(viewer, 1)[0] != NONE:
         raise Gone("another kind of authentication")
     viewer.sendall(struct.pack(">I", 0))
     _read(viewer, 1)
@@ -176,10 +141,20 @@ def _shake_hands(viewer: socket.socket) -> PixelFormat:
     return pixels
 
 
+def _message(viewer: socket.socket) -> bytes:
+    """The next message of a viewer, whole."""
+    message = b""
+    while (length := length_of(message)) is None:
+        message += _read(viewer, 1)
+    if length > LONGEST:
+        raise Gone(f"a message of {length} bytes")
+    return message + _read(viewer, length - len(message))
+
+
 def _picture(pixels: PixelFormat) -> bytes:
     row = b"".join(pixels.pixel(colour) * (WIDTH // len(BARS)) for colour in BARS)
-    head = struct.pack(">BxH", 0, 1)
-    raw_rectangle = struct.pack(">HHHHi", 0, 0, WIDTH, HEIGHT, 0)
+    head = struct.pack(">BxH", UPDATE, 1)
+    raw_rectangle = struct.pack(">HHHHi", 0, 0, WIDTH, HEIGHT, RAW)
     return head + raw_rectangle + row * HEIGHT
 
 
