@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from xapid.backends.domain import xenstore
+from xapid.backends.domain import vm_data, xenstore
 from xapid.backends.domain.xenstore import MOST_BYTES, MOST_KEYS, Xenstore
-from xapid.backends.interface import Failed, NotFound, Unavailable
+from xapid.backends.interface import BadConfig, Failed, NotFound, Unavailable
 
 PATIENCE = 10.0
 HEADER = struct.Struct("<IIII")
@@ -31,6 +31,7 @@ class Daemon:
             self._put(key, value)
         self.watches: dict[str, str] = {}
         self.asked: list[str] = []
+        self.owners: dict[str, str] = {}
         self.raw: dict[str, bytes] = {}
         """Answers to reading a key, sent instead of its value as they are."""
         self._listener = socket.socket(socket.AF_UNIX)
@@ -93,6 +94,12 @@ class Daemon:
             case 5:
                 self.watches.pop(words[1], None)
                 self._send(5, number, b"OK\0")
+            case 11:
+                self._put(path, words[1])
+                self._send(11, number, b"OK\0")
+            case 14:
+                self.owners[path] = words[1]
+                self._send(14, number, b"OK\0")
             case _ if path not in self.keys and not below:
                 self._send(16, number, b"ENOENT\0")
             case _ if self.keys.get(path) == "secret":
@@ -213,3 +220,22 @@ def test_without_xenstore_the_reason_is_told(tmp_path: Path) -> None:
 
 def test_the_bounds_are_those_of_any_real_guest() -> None:
     assert xenstore.MOST_KEYS >= 1000
+
+
+def test_a_guest_owns_what_it_is_told_and_nothing_else_is_told(begin: Begin) -> None:
+    daemon, store = begin({})
+
+    vm_data.lay_down(store, 5, {"vm-data/a/b": "1", "vm-data/empty": "", "elsewhere": "2", "vm-data-not": "3"})
+
+    assert vm_data.shared(store, 5) == {"vm-data/a/b": "1", "vm-data/empty": ""}
+    assert set(daemon.keys) == {f"{GUEST}/vm-data", f"{GUEST}/vm-data/a/b", f"{GUEST}/vm-data/empty"}
+    assert daemon.owners == {f"{GUEST}/vm-data": "n5"}
+
+
+def test_what_is_too_long_is_refused_before_it_is_sent(begin: Begin) -> None:
+    daemon, store = begin({})
+
+    with pytest.raises(BadConfig):
+        store.write(f"{GUEST}/vm-data/long", "x" * 4096)
+
+    assert daemon.asked == []

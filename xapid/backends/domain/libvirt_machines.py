@@ -126,6 +126,9 @@ def _is_ours(domain: libvirt.virDomain) -> bool:
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
             return False
+        if error.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID:
+            # Between two lives, as Xen's are while they reboot, when only the whole description is to be had.
+            return Description(domain.XMLDesc()).label is not None
         raise
     return True
 

@@ -138,10 +138,13 @@ class Watch:
                 continue
             if event is None:
                 return
-            if event.kind in ENDED:
-                self._safely(self._stopped, event.uuid)
+            self._before_telling(event)
             for tell in self._watchers:
                 self._safely(tell, event)
+
+    def _before_telling(self, event: DomainEvent) -> None:
+        if event.kind in ENDED:
+            self._safely(self._stopped, event.uuid)
 
     @staticmethod
     def _safely(call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:

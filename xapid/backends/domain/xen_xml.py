@@ -78,6 +78,15 @@ def interface(spec: NicSpec, kind: DomainKind) -> str:
     return domain_xml.render(_interface(spec, kind))
 
 
+def put_medium(drive: Element, medium: Disk | None) -> None:
+    """Make a drive, as libvirt describes it, hold another disk, or none."""
+    for tag in ("driver", "source", "backingStore"):
+        domain_xml.remove(drive, tag)
+    drive.set("type", "file")
+    if medium is not None:
+        _content(drive, medium)
+
+
 def target(spec: DiskSpec, kind: DomainKind) -> tuple[str, str]:
     """Name and bus of a drive: xvda, xen. Raises NotSupported if its position has no place."""
     name = domain_xml.letters(spec.position)

@@ -1,4 +1,4 @@
-"""A connection to xenstore, as its daemon and its device speak it, for reading the folders of guests within bounds."""
+"""A connection to xenstore, as its daemon and its device speak it, for the folders of guests, read within bounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from xapid.backends.interface import Failed, NotFound, Unavailable
+from xapid.backends.interface import BadConfig, Failed, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +27,11 @@ ANSWER_SECONDS = 10.0
 
 _HEADER = struct.Struct("<IIII")
 """Kind, number of the question, transaction, length of what follows."""
-_DIRECTORY, _READ, _WATCH, _UNWATCH, _EVENT, _ERROR = 1, 2, 4, 5, 15, 16
+_DIRECTORY, _READ, _WATCH, _UNWATCH, _WRITE, _SET_PERMS, _EVENT, _ERROR = 1, 2, 4, 5, 11, 14, 15, 16
 _GONE = -1
 """In place of a kind: no answer comes any more."""
 _LONGEST = 64 * 1024
+_LONGEST_QUESTION = 4096
 
 Changed = Callable[[str], None]
 
@@ -59,6 +60,17 @@ class Xenstore:
     def names(self, path: str) -> list[str]:
         """What is directly below a key. Raises NotFound, Unavailable, and Failed for more than fit one answer."""
         return [each.decode("utf-8", "replace") for each in self._ask(_DIRECTORY, path).split(b"\0") if each]
+
+    def write(self, path: str, value: str) -> None:
+        """Raises BadConfig for more than fits one place, Unavailable."""
+        body = path.encode() + b"\0" + value.encode()
+        if len(body) > _LONGEST_QUESTION:
+            raise BadConfig(f"{path} is longer than xenstore takes", key=path)
+        self._send(_WRITE, path, body)
+
+    def give(self, path: str, domain: int) -> None:
+        """Make a domain the owner, who alone with this host reads and writes there."""
+        self._ask(_SET_PERMS, path, f"n{domain}")
 
     def watch(self, path: str, token: str) -> None:
         self._first.add(token)
@@ -90,8 +102,10 @@ class Xenstore:
         self._thread.join(ANSWER_SECONDS)
 
     def _ask(self, kind: int, *words: str) -> bytes:
+        return self._send(kind, words[0], b"".join(word.encode() + b"\0" for word in words))
+
+    def _send(self, kind: int, about: str, body: bytes) -> bytes:
         answer: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
-        body = b"".join(word.encode() + b"\0" for word in words)
         with self._sending:
             self._numbers += 1
             number = self._numbers
@@ -112,7 +126,7 @@ class Xenstore:
             self._require_there()
         if said == _ERROR:
             word = value.rstrip(b"\0").decode("ascii", "replace")
-            raise NotFound(f"{words[0]} is not in xenstore") if word == "ENOENT" else Failed(f"{words[0]}: {word}")
+            raise NotFound(f"{about} is not in xenstore") if word == "ENOENT" else Failed(f"{about}: {word}")
         return value
 
     def _require_there(self) -> None:

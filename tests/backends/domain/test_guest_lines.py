@@ -1,0 +1,81 @@
+"""Lines of guests that are terminals."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.backends.domain.hypervisor import within
+from xapid.backends.domain.guest_lines import GuestLine
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a short path, for a socket lies in it."""
+    with tempfile.TemporaryDirectory(prefix="xl-", dir="/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def guest() -> Iterator[tuple[int, str]]:
+    """The guest's end of a terminal, and the path of the other."""
+    guest, host = os.openpty()
+    yield guest, os.ttyname(host)
+    os.close(host)
+
+
+@pytest.fixture
+def line(guest: tuple[int, str], folder: Path) -> Iterator[GuestLine]:
+    line = GuestLine(guest[1], folder / "serial", folder / "serial.log")
+    yield line
+    line.close()
+
+
+def viewer(folder: Path) -> socket.socket:
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connected.settimeout(10)
+    connected.connect(str(folder / "serial"))
+    return connected
+
+
+def test_what_a_guest_prints_is_logged_when_nobody_looks(line: GuestLine, guest: tuple[int, str], folder: Path) -> None:
+    os.write(guest[0], b"ready\r\n")
+
+    assert within(10, lambda: (folder / "serial.log").read_bytes() == b"ready\r\n")
+
+
+def test_two_viewers_see_and_type(line: GuestLine, guest: tuple[int, str], folder: Path) -> None:
+    with viewer(folder) as first, viewer(folder) as second:
+        first.sendall(b"a")
+        assert os.read(guest[0], 10) == b"a"
+        second.sendall(b"\x03")
+        assert os.read(guest[0], 10) == b"\x03"
+        os.write(guest[0], b"hello")
+
+        assert (first.recv(10), second.recv(10)) == (b"hello", b"hello")
+
+
+def test_a_viewer_that_does_not_read_holds_up_nobody(line: GuestLine, guest: tuple[int, str], folder: Path) -> None:
+    with viewer(folder) as slow:
+        slow.sendall(b"a")
+        os.read(guest[0], 1)
+        for _ in range(1000):
+            os.write(guest[0], bytes(4000))
+
+        assert within(20, lambda: (folder / "serial.log").stat().st_size == 4_000_000)
+
+
+def test_a_line_ends_its_viewers_when_it_is_closed(line: GuestLine, guest: tuple[int, str], folder: Path) -> None:
+    with viewer(folder) as first:
+        first.sendall(b"a")
+        os.read(guest[0], 1)
+
+        line.close()
+
+        assert first.recv(10) == b""
+        assert not line.open

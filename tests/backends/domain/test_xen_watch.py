@@ -1,0 +1,90 @@
+"""What libvirt's events of Xen are told as, in the order in which libvirt 9 sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.backends.domain.hypervisor import Events
+from xapid.backends.domain.interface import DomainEventKind
+
+libvirt: Any = pytest.importorskip("libvirt", reason="an optional extra")
+
+from xapid.backends.domain.xen_watch import XenWatch  # noqa: E402 -- needs libvirt
+
+GUEST = "5d1f9a3e-0000-4000-8000-000000000001"
+STARTED = (libvirt.VIR_DOMAIN_EVENT_STARTED, 0)
+SHUT_DOWN = (libvirt.VIR_DOMAIN_EVENT_STOPPED, libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN)
+DESTROYED = (libvirt.VIR_DOMAIN_EVENT_STOPPED, libvirt.VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
+
+
+@pytest.fixture
+def begun() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def watch(begun: list[str]) -> Iterator[XenWatch]:
+    watch = XenWatch(lambda _: None, begun.append, lambda: None)
+    watch.own(GUEST)
+    watch.start()
+    yield watch
+    watch.stop()
+
+
+@pytest.fixture
+def events(watch: XenWatch) -> Events:
+    events = Events()
+    watch.add(events)
+    return events
+
+
+def test_a_reboot_is_told_once_with_the_new_number(watch: XenWatch, events: Events, begun: list[str]) -> None:
+    watch.lifecycle(GUEST, 3, *STARTED)
+    watch.lifecycle(GUEST, 4, *STARTED)
+    watch.lifecycle(GUEST, 3, *SHUT_DOWN)
+    watch.lifecycle(GUEST, 4, *SHUT_DOWN)
+
+    assert events.wait(GUEST, DomainEventKind.started).id == 3
+    assert events.wait(GUEST, DomainEventKind.rebooted).id == 4
+    assert events.wait(GUEST, DomainEventKind.stopped).id == 4
+    assert begun == [GUEST]
+
+
+def test_the_number_of_a_machine_that_ran_before_is_known(watch: XenWatch, events: Events) -> None:
+    watch.runs_as(GUEST, 7)
+
+    watch.lifecycle(GUEST, 8, *STARTED)
+
+    assert events.wait(GUEST, DomainEventKind.rebooted).id == 8
+
+
+def test_a_machine_that_ended_starts_anew(watch: XenWatch, events: Events) -> None:
+    watch.lifecycle(GUEST, 3, *STARTED)
+    watch.lifecycle(GUEST, 3, *SHUT_DOWN)
+    watch.lifecycle(GUEST, 4, *STARTED)
+
+    assert events.wait(GUEST, DomainEventKind.stopped).reason == "shutdown"
+    assert events.wait(GUEST, DomainEventKind.started).id == 4
+
+
+def test_a_reset_is_told_as_a_reboot(watch: XenWatch, events: Events) -> None:
+    watch.lifecycle(GUEST, 3, *STARTED)
+    events.wait(GUEST, DomainEventKind.started)
+    with watch.resetting(GUEST):
+        watch.lifecycle(GUEST, 3, *DESTROYED)
+        watch.lifecycle(GUEST, 4, *STARTED)
+
+    events.wait(GUEST, DomainEventKind.rebooted)
+    assert events.of(GUEST) == []
+
+
+def test_a_reset_that_fails_is_told_as_the_end(watch: XenWatch, events: Events) -> None:
+    watch.lifecycle(GUEST, 3, *STARTED)
+    with pytest.raises(RuntimeError), watch.resetting(GUEST):
+        watch.lifecycle(GUEST, 3, *DESTROYED)
+        raise RuntimeError("no memory")
+
+    assert events.wait(GUEST, DomainEventKind.stopped).reason == "failed"

@@ -1,0 +1,407 @@
+"""The domain driver for Xen: libxl, through libvirt and its daemon (``xen:///system``)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+from xml.etree import ElementTree
+
+import libvirt
+
+from xapid.backends.domain import preflight, save_image, vm_data, xen_image, xen_xml, xenstore_facts
+from xapid.backends.domain.connection import Connection
+from xapid.backends.domain.domain_facts import Description
+from xapid.backends.domain.guest_folders import GuestFolders
+from xapid.backends.domain.guest_lines import GuestLine
+from xapid.backends.domain.interface import (
+    DiskSpec,
+    Domain,
+    DomainKind,
+    DomainSpec,
+    Endpoint,
+    Feature,
+    GuestReport,
+    Kept,
+    NicSpec,
+)
+from xapid.backends.domain.libvirt_errors import backend_error, told
+from xapid.backends.domain.libvirt_machines import LibvirtMachines
+from xapid.backends.domain.watch import Tell
+from xapid.backends.domain.xen_watch import XenWatch
+from xapid.backends.domain.xen_xml import Hosting
+from xapid.backends.domain.xenstore import Xenstore
+from xapid.backends.interface import AlreadyExists, BackendError, DriverInfo, Failed, NotFound, NotSupported
+from xapid.backends.storage.interface import Disk, VolumeFormat
+
+log = logging.getLogger(__name__)
+
+BOOTLOADERS = ("/usr/lib/xen-4.17/bin", "/usr/lib/xen/bin", "/usr/libexec/xen/bin", "/usr/bin")
+"""Folders in which Xen's packages put theirs."""
+UEFI = "/usr/share/ovmf/OVMF.fd"
+PIPE = "image"
+"""In the folder of a guest: through this its image is read."""
+
+SHUTDOWN = libvirt.VIR_DOMAIN_SHUTDOWN_PARAVIRT | libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
+"""The power button is pressed where the guest does not listen to Xen."""
+
+GUEST_FEATURES = frozenset({Feature.suspend, Feature.clean_shutdown, Feature.hotplug_disk, Feature.hotplug_nic})
+
+
+class Disks(Protocol):
+    """Makes a block device in the control domain of any disk. Each call can be repeated."""
+
+    def open(self, owner: str, disk: DiskSpec) -> Path:
+        """The device that carries the disk, open for the machine of a uuid."""
+
+    def close(self, owner: str, vbd: str) -> None: ...
+    def close_all(self, owner: str) -> None: ...
+    def owners(self) -> list[str]:
+        """uuids of the machines for which something is open."""
+
+
+class XenDomains(LibvirtMachines):
+    """Machines of the Xen of this host."""
+
+    def __init__(self, uri: str, folder: Path, disks: Disks) -> None:
+        """``folder``: below it guests have their lines while they run. Raises Unavailable, BadConfig."""
+        self.info = DriverInfo("xen", f"Xen through libvirt ({uri})", GUEST_FEATURES | {Feature.xen})
+        self._disks = disks
+        self._store = Xenstore(lambda _: None)
+        self._folders = GuestFolders(folder / "run", lambda: None)
+        self._lines: dict[str, GuestLine] = {}
+        self._changing_lines = threading.Lock()
+        self._watch = XenWatch(self._stopped, self._begun_anew, self._folders.shorten_logs)
+        self._connection = Connection(uri, self._watch, self._returned)
+        self._watch.start()
+        try:
+            self._look_anew()
+        except BaseException:
+            self.close()
+            raise
+
+    def watch(self, tell: Tell) -> None:
+        self._watch.add(tell)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._watch.stop()
+        with self._changing_lines:
+            for line in self._lines.values():
+                line.close()
+            self._lines.clear()
+        self._store.close()
+
+    def guest_report(self, uuid: str) -> GuestReport | None:
+        domain = self._active(uuid)
+        if domain is None or (number := domain.ID()) < 0:
+            return None
+        return xenstore_facts.report(self._store.tree(vm_data.home(number), xenstore_facts.FOLDERS))
+
+    # What outlives a domain: libxl keeps neither variables of firmware nor a TPM
+
+    def kept(self, uuid: str) -> Kept:
+        return Kept()
+
+    def forget(self, uuid: str) -> None:
+        """There is nothing."""
+
+    def keeping(self) -> list[str]:
+        return []
+
+    # Life
+
+    def start(self, spec: DomainSpec, paused: bool) -> Domain:
+        self._require_absent(spec.uuid)
+        _require(spec)
+        with self._beginning(spec) as opened:
+            xml = xen_xml.domain(opened, _hosting(spec))
+            domain = self._connection.get().createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
+            self._settle(domain, spec, paused)
+        return self._begun(spec.uuid)
+
+    def request_shutdown(self, uuid: str) -> None:
+        with told(f"asking {uuid} to shut down"):
+            self.running(uuid).shutdownFlags(SHUTDOWN)
+
+    def request_reboot(self, uuid: str) -> None:
+        with told(f"asking {uuid} to reboot"):
+            self.running(uuid).reboot(libvirt.VIR_DOMAIN_REBOOT_PARAVIRT)
+
+    def reset(self, uuid: str) -> Domain:
+        # libxl has no reset: the same description is started once more.
+        domain = self.running(uuid)
+        with told(f"resetting {uuid}"), self._watch.resetting(uuid):
+            xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE)
+            domain.destroy()
+            started = self._connection.get().createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
+            self._tell(uuid, started.ID())
+            started.resume()
+        self._serve_line(uuid)
+        return self._begun(uuid)
+
+    def destroy(self, uuid: str) -> None:
+        domain = self._active(uuid)
+        if domain is not None:
+            try:
+                domain.destroy()
+            except libvirt.libvirtError as error:
+                # It may have ended by itself just now.
+                if self._runs(uuid):
+                    raise backend_error(error, f"destroying {uuid}") from error
+        self._stopped(uuid)
+
+    def suspend(self, uuid: str, image: Disk) -> None:
+        domain = self.running(uuid)
+        path = _image_path(image)
+        file = save_image.ImageFile(path)
+        with told(f"suspending {uuid}"):
+            domain.saveFlags(str(path))
+        file.settle()
+        self._stopped(uuid)
+
+    def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
+        self._require_absent(spec.uuid)
+        _require(spec)
+        path = _image_path(image)
+        with self._beginning(spec) as opened:
+            xml = xen_xml.domain(opened, _hosting(spec))
+            with xen_image.with_xml(path, xml, self._folders.of(spec.uuid).path / PIPE) as pipe:
+                self._connection.get().restoreFlags(str(pipe), None, libvirt.VIR_DOMAIN_SAVE_PAUSED)
+            self._settle(self.running(spec.uuid), spec, paused)
+        return self._begun(spec.uuid)
+
+    # Devices of a running machine
+
+    def attach_disk(self, uuid: str, disk: DiskSpec) -> None:
+        domain = self.running(uuid)
+        description = self.described(domain)
+        if disk.vbd in description.disks:
+            return
+        if disk.device != "disk":
+            raise NotSupported(f"a {disk.device} drive cannot be plugged into a running machine", vbd=disk.vbd)
+        preflight.require_disks([disk])
+        opened = self._opened(uuid, disk)
+        try:
+            with told(f"plugging the disk {disk.vbd} into {uuid}"):
+                domain.attachDeviceFlags(xen_xml.disk(opened, _kind(description)), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        except BaseException:
+            self._disks.close(uuid, disk.vbd)
+            raise
+
+    def detach_disk(self, uuid: str, vbd: str, force: bool) -> None:
+        # libxl waits for the guest for some seconds, and takes the disk away then, so force makes no difference.
+        self._detach(uuid, vbd, self.described(self.running(uuid)).disks)
+        self._disks.close(uuid, vbd)
+
+    def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None:
+        domain = self.running(uuid)
+        drive = self.described(domain).disks.get(vbd)
+        if drive is None:
+            raise NotFound(f"{uuid} has no drive {vbd}", vbd=vbd)
+        if disk is not None:
+            preflight.require_paths([disk.path])
+            opened = self._disks.open(uuid, DiskSpec(vbd, 0, "cdrom", disk, read_only=True))
+            disk = Disk(str(opened), VolumeFormat.raw, kind="block", read_only=disk.read_only)
+        xen_xml.put_medium(drive, disk)
+        with told(f"changing the medium of {vbd} in {uuid}"):
+            domain.updateDeviceFlags(ElementTree.tostring(drive, encoding="unicode"), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        if disk is None:
+            self._disks.close(uuid, vbd)
+
+    def attach_nic(self, uuid: str, nic: NicSpec) -> None:
+        domain = self.running(uuid)
+        description = self.described(domain)
+        if nic.vif in description.interfaces:
+            return
+        preflight.require_bridges([nic])
+        with told(f"plugging the interface {nic.vif} into {uuid}"):
+            domain.attachDeviceFlags(xen_xml.interface(nic, _kind(description)), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def detach_nic(self, uuid: str, vif: str) -> None:
+        self._detach(uuid, vif, self.described(self.running(uuid)).interfaces)
+
+    def move_nic(self, uuid: str, nic: NicSpec) -> None:
+        if nic.vif not in self.described(self.running(uuid)).interfaces:
+            raise NotFound(f"{uuid} has no interface {nic.vif}", vif=nic.vif)
+        preflight.require_bridges([nic])
+        # libxl cannot move one; the guest sees that it goes and comes again.
+        self.detach_nic(uuid, nic.vif)
+        self.attach_nic(uuid, nic)
+
+    # Acting
+
+    def _require_absent(self, uuid: str) -> None:
+        if self._runs(uuid):
+            raise AlreadyExists(f"{uuid} runs already", uuid=uuid)
+
+    @contextmanager
+    def _beginning(self, spec: DomainSpec) -> Iterator[DomainSpec]:
+        """For letting a machine come to be, with devices in place of its disks; nothing is left if it does not."""
+        self._watch.own(spec.uuid)
+        try:
+            with self._folders.opened(spec.uuid) as folder, told(f"starting {spec.uuid}"):
+                folder.data.write_text(json.dumps(spec.xenstore_data))
+                yield replace(spec, disks=tuple(self._opened(spec.uuid, each) for each in spec.disks))
+        except BaseException:
+            self._end(spec.uuid)
+            raise
+
+    def _opened(self, uuid: str, disk: DiskSpec) -> DiskSpec:
+        if disk.disk is None:
+            return disk
+        path = self._disks.open(uuid, disk)
+        return replace(disk, disk=Disk(str(path), VolumeFormat.raw, kind="block", read_only=disk.disk.read_only))
+
+    def _settle(self, domain: libvirt.virDomain, spec: DomainSpec, paused: bool) -> None:
+        """What libxl is not told by the XML, before the guest runs."""
+        self._tell(spec.uuid, domain.ID())
+        if scheduling := {
+            name: value for name, value in (("weight", spec.scheduling.weight), ("cap", spec.scheduling.cap)) if value
+        }:
+            domain.setSchedulerParameters(scheduling)
+        self._serve_line(spec.uuid)
+        if not paused:
+            domain.resume()
+
+    def _tell(self, uuid: str, id: int) -> None:
+        """Lay down in xenstore what the guest is told."""
+        vm_data.lay_down(self._store, id, json.loads(self._folders.of(uuid).data.read_text()))
+
+    def _begun(self, uuid: str) -> Domain:
+        found = self.find(uuid)
+        if found is None:
+            raise Failed(f"{uuid} ended at once")
+        return found
+
+    def _detach(self, uuid: str, device: str, devices: dict[str, ElementTree.Element]) -> None:
+        element = devices.get(device)
+        if element is None:
+            return
+        with told(f"unplugging {device} from {uuid}"):
+            xml = ElementTree.tostring(element, encoding="unicode")
+            self.running(uuid).detachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def _end(self, uuid: str) -> None:
+        """What is left of a domain that failed to start."""
+        try:
+            self.destroy(uuid)
+        except BackendError as error:
+            log.warning("what is left of %s stays: %s", uuid, error.message)
+
+    # Looking
+
+    def _features(self, description: Description) -> frozenset[str]:
+        # Xen asks past ACPI.
+        return self.info.features
+
+    def _ours(self, domain: libvirt.virDomain) -> Domain | None:
+        found = super()._ours(domain)
+        if found is None:
+            return None
+        return replace(
+            found,
+            consoles=self._line(found.uuid),
+            xenstore_data=vm_data.shared(self._store, found.id),
+        )
+
+    def _line(self, uuid: str) -> tuple[Endpoint, ...]:
+        folder = self._folders.of(uuid)
+        line = self._lines.get(uuid)
+        if line is None or not line.open:
+            return ()
+        return (Endpoint("vt100", str(folder.serial), str(folder.serial_log)),)
+
+    def _serve_line(self, uuid: str) -> None:
+        """Serve the line of a machine as it is now."""
+        domain = self._active(uuid)
+        terminal = "" if domain is None else _terminal(self.described(domain))
+        folder = self._folders.of(uuid)
+        with self._changing_lines:
+            line = self._lines.get(uuid)
+            if line is not None and line.open and line.terminal == terminal and terminal:
+                return
+            if line is not None:
+                line.close()
+                del self._lines[uuid]
+            if terminal:
+                try:
+                    self._lines[uuid] = GuestLine(terminal, folder.serial, folder.serial_log)
+                except OSError as error:
+                    log.warning("the line of %s cannot be served: %s", uuid, error)
+
+    # Of its own accord
+
+    def _stopped(self, uuid: str) -> None:
+        if self._runs(uuid):
+            return
+        self._serve_line(uuid)
+        self._folders.remove(uuid, self._runs)
+        self._disks.close_all(uuid)
+
+    def _begun_anew(self, uuid: str) -> None:
+        """After a reboot its domain is another one."""
+        domain = self._active(uuid)
+        if domain is not None:
+            self._tell(uuid, domain.ID())
+            self._serve_line(uuid)
+
+    def _look_anew(self) -> None:
+        for domain in self.domains():
+            self._watch.runs_as(domain.uuid, domain.id)
+            self._serve_line(domain.uuid)
+        self._folders.sweep(self._runs)
+        for owner in self._disks.owners():
+            if not self._runs(owner):
+                self._disks.close_all(owner)
+
+    def _returned(self) -> None:
+        try:
+            self._look_anew()
+        except BackendError as error:
+            # It went again, and will be looked at when it comes back.
+            log.warning("libvirt answered and cannot say what runs: %s", error.message)
+        self._watch.lost()
+
+
+def _require(spec: DomainSpec) -> None:
+    preflight.require(spec)
+    if spec.bootloader and not _bootloader(spec):
+        raise NotFound(f"this host has no boot loader {spec.bootloader}", bootloader=spec.bootloader)
+
+
+def _bootloader(spec: DomainSpec) -> str:
+    name = Path(spec.bootloader).name
+    return next((str(Path(folder, name)) for folder in BOOTLOADERS if name and Path(folder, name).exists()), "")
+
+
+def _hosting(spec: DomainSpec) -> Hosting:
+    uefi = UEFI if Path(UEFI).exists() else ""
+    return Hosting(int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi)
+
+
+def _kind(description: Description) -> DomainKind:
+    return DomainKind.hvm if description.label is None else description.label.kind
+
+
+def _terminal(description: Description) -> str:
+    """Path of the terminal that carries a guest's line; empty: it has none."""
+    for path in ("devices/console/source", "devices/serial/source"):
+        source = description.root.find(path)
+        if source is not None and (terminal := source.get("path")):
+            return terminal
+    return ""
+
+
+def _image_path(image: Disk) -> Path:
+    if image.format is not VolumeFormat.raw or image.kind not in ("file", "block"):
+        raise NotSupported(f"an image must be a raw file or device: {image.path}", path=image.path)
+    preflight.require_paths([image.path])
+    return Path(image.path)
