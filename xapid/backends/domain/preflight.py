@@ -53,10 +53,11 @@ def require_bridges(nics: Iterable[NicSpec]) -> None:
 
 def buffered(disks: Iterable[DiskSpec]) -> frozenset[str]:
     """Paths of the disks that can be read and written through the page cache only, as on some kinds of tmpfs."""
-    return frozenset(each.disk.path for each in disks if each.disk is not None and not _direct(each.disk.path))
+    return frozenset(each.disk.path for each in disks if each.disk is not None and not direct(each.disk.path))
 
 
-def _direct(path: str) -> bool:
+def direct(path: str) -> bool:
+    """Whether a file can be read and written past the page cache."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC))
     except OSError:

@@ -17,6 +17,10 @@ BACKING_FORMAT = 0xE2792ACA
 """The header extension with the format of the backing file."""
 HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQII")
 """Fields of version 3, 104 bytes."""
+OLD_HEADER = 72
+"""Bytes of that of version 2."""
+DATA_ELSEWHERE = 4
+"""Among the features that a reader must know."""
 PER_L1_ENTRY = CLUSTER * (CLUSTER // 8)
 """Guest bytes that one entry of the first table stands for: 512 MiB."""
 
@@ -90,12 +94,45 @@ def create(path: Path, size: int, backing: Backing | None = None) -> None:
 
 def virtual_size(path: Path) -> int:
     """The size a guest sees. Raises Failed if this is no qcow2 image, FileNotFoundError; never follows a link."""
+    (size,) = struct.unpack_from(">Q", _head(path, 32), 24)
+    return int(size)
+
+
+def backing(path: Path) -> Backing | None:
+    """What an image continues. Raises Failed where its format is not said, or its bytes lie in a file of their own."""
+    head = _head(path, CLUSTER)
+    version, place, length = struct.unpack_from(">IQI", head, 4)
+    if version >= VERSION and struct.unpack_from(">Q", head, 72)[0] & DATA_ELSEWHERE:
+        raise Failed(f"{path} keeps its bytes in another file", path=str(path))
+    if not place:
+        return None
+    name = head[place : place + length]
+    if not name or len(name) < length:
+        raise Failed(f"{path} is damaged: the name of what it continues is not there", path=str(path))
+    kind = _extensions(head, version).get(BACKING_FORMAT)
+    if not kind:
+        raise Failed(f"{path} does not say the format of what it continues", path=str(path))
+    return Backing(os.fsdecode(name), kind.decode(errors="replace"))
+
+
+def _extensions(head: bytes, version: int) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    at = struct.unpack_from(">I", head, 100)[0] if version >= VERSION else OLD_HEADER
+    while at + 8 <= len(head):
+        kind, length = struct.unpack_from(">II", head, at)
+        if not kind:
+            break
+        found[kind] = head[at + 8 : at + 8 + length]
+        at += 8 + -(-length // 8) * 8
+    return found
+
+
+def _head(path: Path, length: int) -> bytes:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        head = os.read(fd, 32)
+        head = os.read(fd, length)
     finally:
         os.close(fd)
-    if len(head) < 32 or head[:4] != MAGIC:
+    if len(head) < min(length, HEADER.size) or head[:4] != MAGIC:
         raise Failed(f"{path} is not a qcow2 image", path=str(path))
-    (size,) = struct.unpack_from(">Q", head, 24)
-    return int(size)
+    return head

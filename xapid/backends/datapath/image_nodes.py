@@ -1,0 +1,73 @@
+"""How QEMU's block layer is told to open an image and all that it continues: nothing is left for it to guess.
+
+QEMU would follow what the header of an image says, which may come from a client: to any file, or over the network. So
+each file is named, with its format; what a header names counts as a path, whatever it looks like.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from xapid.backends.domain import preflight
+from xapid.backends.interface import Failed, NotFound, NotSupported
+from xapid.backends.storage import qcow2
+from xapid.backends.storage.interface import VolumeFormat
+
+FORMATS = frozenset(each.value for each in VolumeFormat)
+DEEPEST = 256
+"""How many files one disk may be read through."""
+
+
+def whole(path: Path, format: VolumeFormat, name: str, *, read_only: bool) -> dict[str, Any]:
+    """Options of a node ``name``, which opens an image with all that it continues (nodes ``NAME.1``, ...)."""
+    chain = _chain(path, format)
+    nodes = _image(*chain[-1], f"{name}.{len(chain) - 1}")
+    for depth, (file, kind) in list(enumerate(chain[:-1]))[::-1]:
+        nodes = _image(file, kind, f"{name}.{depth}") | {"backing": nodes}
+    nodes |= {"node-name": name, "read-only": read_only}
+    return nodes
+
+
+def overlay(path: Path, name: str) -> dict[str, Any]:
+    """Options of a node that opens an image alone, to be put above an open one."""
+    return _image(path, VolumeFormat.qcow2, name) | {"read-only": False, "backing": None}
+
+
+def _image(path: Path, format: VolumeFormat, name: str) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "driver": format.value,
+        "node-name": name,
+        "read-only": True,
+        "file": {
+            "driver": "host_device" if stat.S_ISBLK(path.stat().st_mode) else "file",
+            "filename": str(path),
+            "cache": {"direct": preflight.direct(str(path))},
+        },
+        "discard": "unmap",
+    }
+    return options
+
+
+def _chain(path: Path, format: VolumeFormat) -> list[tuple[Path, VolumeFormat]]:
+    """Images from the one that is written to that which continues none. Raises NotFound (fact ``path``), Failed."""
+    chain = [(path, format)]
+    while chain[-1][1] is VolumeFormat.qcow2:
+        above = chain[-1][0]
+        try:
+            below = qcow2.backing(above)
+        except FileNotFoundError as error:
+            raise NotFound(f"there is no file {above}", path=str(above)) from error
+        except OSError as error:
+            raise Failed(f"{above}: {error.strerror}", path=str(above)) from error
+        if below is None:
+            break
+        if len(chain) == DEEPEST:
+            raise Failed(f"{path} continues more than {DEEPEST} images, or itself", path=str(path))
+        if below.format not in FORMATS:
+            raise NotSupported(f"{above} continues an image of format {below.format}", path=str(above))
+        chain.append((Path(os.path.normpath(above.parent / below.file)), VolumeFormat(below.format)))
+    preflight.require_paths(str(file) for file, _ in chain)
+    return chain
