@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -38,6 +39,13 @@ class Reader:
         with self._news:
             assert self._news.wait_for(lambda: text in self.said[after:], self._limit), f"no {text!r} in:\n{self.said}"
 
+    def wait_for_match(self, pattern: str, after: int = 0) -> re.Match[str]:
+        """The first place that the expression fits; waits until there is one."""
+        with self._news:
+            found = self._news.wait_for(lambda: re.search(pattern, self.said[after:]), self._limit)
+            assert found is not None, f"no {pattern!r} in:\n{self.said}"
+            return found
+
     def wait_for_end(self) -> None:
         """Wait until the other side closed the stream."""
         with self._news:
@@ -47,12 +55,27 @@ class Reader:
         self._thread.join(LIMIT)
 
 
+class Line(Reader):
+    """A text console: what the guest says, and a shell in it."""
+
+    def __init__(self, sock: socket.socket, limit: float = LIMIT) -> None:
+        self._sock = sock
+        super().__init__(lambda: sock.recv(65536), limit)
+
+    def run(self, command: str) -> list[str]:
+        """The words that a command prints in the guest's shell."""
+        before = len(self.said)
+        self._sock.sendall(f'echo "<$({command})>"\n'.encode())
+        # Its echo has a dollar there.
+        return self.wait_for_match(r"<([\w\s]*)>", before)[1].split()
+
+
 @contextmanager
-def serial_line(path: Path, client: Client, vm: str, limit: float = LIMIT) -> Iterator[Reader]:
+def serial_line(path: Path, client: Client, vm: str, limit: float = LIMIT) -> Iterator[Line]:
     """The text console of a guest, through the API at a Unix socket."""
     with connect(path, client, console(client, vm, "vt100")) as sock:
         sock.settimeout(limit)
-        line = Reader(lambda: sock.recv(65536), limit)
+        line = Line(sock, limit)
         try:
             yield line
         finally:
