@@ -42,6 +42,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VM.other_config:xensource_internal": YES,
     "VM.other_config:base_template_name": ("Debian Bookworm 12", ""),
     "VM.other_config:is_system_domain": YES,
+    "VM.other_config:disable_pv_vnc": ("1", ""),
     "VM.other_config:auto_poweron": YES,
     "VM.other_config:auto_poweroff": YES,
     "VM.other_config:last_shutdown_time": ("20260131T12:00:00Z", ""),

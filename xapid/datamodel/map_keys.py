@@ -335,6 +335,14 @@ LAST_SHUTDOWN_TIME = MapKey(
     "",
     "When the machine was last shut down or rebooted; written by the server.",
 )
+DISABLE_PV_VNC = MapKey(
+    "VM",
+    "other_config",
+    "disable_pv_vnc",
+    Presence(),
+    False,
+    "A machine that has a line of text and no screen has no console of the protocol rfb, which would show that line.",
+)
 SYSTEM_DOMAIN = MapKey(
     "VM", "other_config", "is_system_domain", YES, False, "The machine serves its host and may share disks with guests."
 )

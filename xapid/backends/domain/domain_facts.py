@@ -19,6 +19,8 @@ class Label:
     """uuid"""
     kind: DomainKind
     started: float
+    line_as_screen: bool
+    """If it has a line and no screen: whether the line is shown as one."""
 
 
 def parse(xml: str) -> Element:
@@ -38,7 +40,12 @@ class Description:
         machine = self.root.find(f"metadata/{{{NAMESPACE}}}machine")
         if machine is None:
             return None
-        return Label(machine.get("vm", ""), DomainKind(machine.get("kind", "hvm")), float(machine.get("started", "0")))
+        return Label(
+            machine.get("vm", ""),
+            DomainKind(machine.get("kind", "hvm")),
+            float(machine.get("started", "0")),
+            machine.get("terminal") != "no",
+        )
 
     @property
     def title(self) -> str:

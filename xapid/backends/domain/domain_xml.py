@@ -106,6 +106,8 @@ def label(domain: Element, spec: DomainSpec, started: int) -> None:
         add(domain, "title", title)
     machine = SubElement(add(domain, "metadata"), f"{{{NAMESPACE}}}machine")
     machine.attrib.update(vm=spec.uuid, kind=spec.kind.value, started=str(started))
+    if not spec.line_as_screen:
+        machine.set("terminal", "no")
 
 
 def size(domain: Element, spec: DomainSpec) -> None:

@@ -40,6 +40,7 @@ from xapid.backends.domain.interface import (
     DiskSpec,
     Domain,
     DomainSpec,
+    Endpoint,
     Feature,
     GuestReport,
     Kept,
@@ -49,6 +50,7 @@ from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines
 from xapid.backends.domain.qemu_agent import Silent
 from xapid.backends.domain.qemu_xml import Accel, Hosting
+from xapid.backends.domain.terminals import Terminals
 from xapid.backends.domain.watch import Tell, Watch
 from xapid.backends.interface import (
     AlreadyExists,
@@ -104,6 +106,7 @@ class LibvirtDomains(LibvirtMachines):
         self._detach_seconds = detach_seconds
         self._user: tuple[int, ...] | None = None
         self._folders = GuestFolders(folder / "run", self._guest_user)
+        self._terminals = Terminals(folder / "tty")
         self._agents = GuestAgents(self._ask, lambda uuid: self._watch.changed(uuid), pauses)
         self._watch = Watch(self._stopped, self._folders.shorten_logs, self._agents.came)
         self._watch.add(self._agents.heard)
@@ -122,6 +125,7 @@ class LibvirtDomains(LibvirtMachines):
 
     def close(self) -> None:
         self._agents.stop()
+        self._terminals.close()
         self._connection.close()
         self._watch.stop()
 
@@ -335,7 +339,16 @@ class LibvirtDomains(LibvirtMachines):
         found = self.find(uuid)
         if found is None:
             raise Failed(f"{uuid} ended at once: {self._last_words(uuid)}")
+        self._show(uuid)
         return found
+
+    def _show(self, uuid: str) -> None:
+        """Have somebody look after the consoles of a guest that runs."""
+        if (domain := self._active(uuid)) is not None:
+            self._terminals.begin(uuid, self.described(domain))
+
+    def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
+        return self._terminals.consoles(uuid, description)
 
     def _detach(self, domain: libvirt.virDomain, uuid: str, device: str) -> None:
         """Ask the guest to let go of a device, and wait until it did. Raises InUse when it does not."""
@@ -357,6 +370,8 @@ class LibvirtDomains(LibvirtMachines):
     # Of its own accord
 
     def _stopped(self, uuid: str) -> None:
+        if not self._runs(uuid):
+            self._terminals.end(uuid)
         self._folders.remove(uuid, self._runs)
 
     def _look_anew(self) -> None:
@@ -368,11 +383,13 @@ class LibvirtDomains(LibvirtMachines):
                 # It may have been set while nobody heard.
                 description = self.described(found)
                 self._watch.clocks[domain.uuid] = description.clock_offset
+                self._terminals.begin(domain.uuid, description)
                 if description.has_agent:
                     self._agents.came(domain.uuid)
         with ThreadPoolExecutor(SETTLING_AT_ONCE, "xapid-settling") as pool:
             list(pool.map(self._settle, listed))
         self._folders.sweep(self._runs)
+        self._terminals.sweep(self._runs)
 
     def _settle(self, domain: Domain) -> None:
         """Wait until libvirt, just started, has joined a machine's QEMU; until then it shows what was when it ended.

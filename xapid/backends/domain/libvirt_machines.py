@@ -7,7 +7,7 @@ import libvirt
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.domain_xml import NAMESPACE
-from xapid.backends.domain.interface import Domain, DomainState, Feature
+from xapid.backends.domain.interface import Domain, DomainState, Endpoint, Feature
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
 from xapid.backends.interface import DriverInfo, NotFound
 
@@ -105,7 +105,7 @@ class LibvirtMachines:
                 memory=memory * 1024,
                 vcpus=vcpus,
                 start_time=description.label.started,
-                consoles=description.consoles,
+                consoles=self._consoles(domain.UUIDString(), description),
                 disks=tuple(description.disks),
                 nics=tuple(description.interfaces),
                 features=self._features(description),
@@ -114,6 +114,10 @@ class LibvirtMachines:
             if is_gone(error):
                 return None
             raise backend_error(error, "looking at a domain") from error
+
+    def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
+        """Where those of a guest are."""
+        return description.consoles
 
     def _features(self, description: Description) -> frozenset[str]:
         """What can be done with a guest: one without ACPI has no power button."""

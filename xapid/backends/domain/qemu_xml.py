@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from xapid.backends.domain import domain_xml, qemu_board
 from xapid.backends.domain.domain_facts import Description, target_of
 from xapid.backends.domain.domain_xml import GuestFolder, add
-from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
+from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, NicSpec
 from xapid.backends.domain.qemu_agent import CHANNEL
 from xapid.backends.domain.qemu_board import Accel as Accel
 from xapid.backends.domain.qemu_board import Hosting as Hosting
@@ -49,6 +49,11 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
         devices.append(domain_xml.interface(nic, NIC_MODEL, order.get(nic.vif, 0)))
     _fixed_devices(devices, spec, hosting)
     return domain_xml.render(root)
+
+
+def is_text_only(spec: DomainSpec) -> bool:
+    """Whether it has a line and no screen. A paravirtual one that boots from its disk does that as any other here."""
+    return spec.kind is not DomainKind.hvm and bool(spec.kernel) and spec.hardware.serial
 
 
 def disk(spec: DiskSpec, buffered: frozenset[str] = frozenset()) -> str:
@@ -248,7 +253,8 @@ def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None
         add(parallel, "source", path=has.parallel)
         add(parallel, "target", port="0")
     _agent(devices, hosting.folder)
-    _screen(devices, spec, hosting.folder)
+    if not is_text_only(spec):
+        _screen(devices, spec, hosting.folder)
     add(devices, "memballoon", model="virtio")
     rng = add(devices, "rng", model="virtio")
     add(rng, "backend", "/dev/urandom", model="random")

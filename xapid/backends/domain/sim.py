@@ -19,6 +19,7 @@ from xapid.backends.domain.interface import (
     DomainKind,
     DomainSpec,
     DomainState,
+    Endpoint,
     Feature,
     GuestReport,
     Kept,
@@ -340,12 +341,17 @@ class SimDomains:
             memory=guest.memory,
             vcpus=guest.vcpus,
             start_time=guest.start_time,
-            consoles=self._consoles.endpoints() if full else (),
+            consoles=self._consoles_of(spec) if full else (),
             disks=tuple(guest.disks),
             nics=tuple(guest.nics),
             features=GUEST_FEATURES if full else NO_FEATURES,
             xenstore_data=shared_data(spec) if full else {},
         )
+
+    def _consoles_of(self, spec: DomainSpec) -> tuple[Endpoint, ...]:
+        """Those of all guests are the same; but one without a screen may be told to show none."""
+        shown = spec.kind is DomainKind.hvm or spec.line_as_screen
+        return tuple(each for each in self._consoles.endpoints() if shown or each.protocol != "rfb")
 
 
 def _check_image(image: Disk) -> None:

@@ -187,6 +187,8 @@ class DomainSpec:
     disks: tuple[DiskSpec, ...] = ()
     nics: tuple[NicSpec, ...] = ()
     screen: Screen = Screen()
+    line_as_screen: bool = True
+    """One that has a line and no screen: whoever wants to look at it sees its line."""
     hardware: Hardware = Hardware()
     clock_offset: int = 0
     """Seconds by which its clock is before the host's, in UTC."""
