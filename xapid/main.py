@@ -70,6 +70,8 @@ from xapid.ops.host.going_down import GoingDown
 from xapid.ops.host.heartbeat import Heartbeats, look_for_silent
 from xapid.ops.host.ssh import Closings
 from xapid.ops.vm import aftermath
+from xapid.ops.vm.balloons import EVERY as BALANCE_EVERY
+from xapid.ops.vm.balloons import Balloons
 from xapid.ops.vmss.timetable import EVERY as LOOK_EVERY
 from xapid.ops.vmss.timetable import Timetable
 from xapid.rules.registry import CHECKS, DERIVATIONS
@@ -259,6 +261,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         timetable = Timetable(runtime)
         stack.push_async_callback(timetable.close)
         _in_background(stack, keep_timetable(timetable))
+        _in_background(stack, keep_balloons(runtime))
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -341,6 +344,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     runtime.services["local_settings"] = LocalSettings(config.state_dir / "local.json")
     runtime.services["ssh_closings"] = Closings(runtime)
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
+    runtime.services["balloons"] = Balloons(runtime)
     return runtime
 
 
@@ -490,6 +494,15 @@ async def keep_timetable(timetable: Timetable) -> None:
         with _going_on("it was not seen which snapshots are due"):
             await timetable.look()
         await asyncio.sleep(LOOK_EVERY)
+
+
+async def keep_balloons(runtime: Runtime) -> None:
+    """Give guests the memory that others have left."""
+    balloons: Balloons = runtime.services["balloons"]
+    while True:
+        await asyncio.sleep(BALANCE_EVERY)
+        with _going_on("it was not seen which guests are to have other memory"):
+            await balloons.look()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.console_client import Reader, serial_line
+from tests.console_client import Line, serial_line
 from tests.daemon import Client, Failure
 from tests.qemu_daemon import QemuDaemon, new_guest, qemu_daemon
 from xapid.demo.build import READY
@@ -30,7 +30,7 @@ class Patient:
     client: Client
     vm: str
     cd: str
-    line: Reader
+    line: Line
 
     def call(self, method: str, *params: Any) -> Any:
         return self.client.call(method, *params)
@@ -136,3 +136,24 @@ def test_discs_are_put_in_and_taken_out(patient: Patient, tmp_path: Path) -> Non
     (pbd,) = patient.call("SR.get_PBDs", sr)
     patient.call("PBD.unplug", pbd)
     patient.call("SR.forget", sr)
+
+
+def test_a_guest_gives_memory_back_and_gets_it_again(patient: Patient) -> None:
+    """Its kernel says how much it has."""
+    whole = int(patient.call("VM.get_memory_static_max", patient.vm))
+    counts = patient.call("host.compute_free_memory", patient.call("host.get_all")[0])
+
+    def kilobytes() -> int:
+        patient.call("VM.wait_memory_target_live", patient.vm)
+        return int(patient.line.run("awk '/MemTotal/{print $2}' /proc/meminfo")[0])
+
+    before = kilobytes()
+    patient.call("VM.set_memory_dynamic_range", patient.vm, str(whole - 64 * MIB), str(whole - 64 * MIB))
+    less = kilobytes()
+    patient.call("VM.set_memory_dynamic_range", patient.vm, str(whole), str(whole))
+    again = kilobytes()
+
+    assert before - less == pytest.approx(64 * 1024, abs=1024)
+    assert again == before
+    # On QEMU nobody asks guests for memory by himself: they count for all that they can have.
+    assert patient.call("host.compute_free_memory", patient.call("host.get_all")[0]) == counts

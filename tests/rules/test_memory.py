@@ -18,6 +18,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.vgpu_type import VgpuTypeImplementation
 from xapid.datamodel.vm import DomainType
 from xapid.rules.memory import (
+    COUNTED,
     MIB,
     Counted,
     Limits,
@@ -225,15 +226,15 @@ def test_a_start_needs_the_least_the_guest_can_be_squeezed_to(store: Store) -> N
     vm = make_vm(store, **fields)
     shim = make_vm(store, domain_type=DomainType.pv_in_pvh, **fields)
 
-    assert start_memory(vm) == 128 * MIB + vm_overhead(vm)
+    assert start_memory(vm, Counted.dynamic_min) == 128 * MIB + vm_overhead(vm)
     assert start_memory(vm, Counted.static_max) == 512 * MIB + vm_overhead(vm)
-    assert start_memory(shim) == 512 * MIB + vm_overhead(shim)
+    assert start_memory(shim, Counted.dynamic_min) == 512 * MIB + vm_overhead(shim)
 
 
 def test_memory_counts_in_whole_mib(store: Store) -> None:
     vm = make_vm(store, size=9999999999999)
 
-    assert start_memory(vm) == 10078131322880
+    assert start_memory(vm, Counted.dynamic_min) == 10078131322880
 
 
 def test_a_host_has_left_what_no_guest_needs(store: Store) -> None:
@@ -254,8 +255,11 @@ def test_guests_that_cannot_be_squeezed_count_in_full(store: Store) -> None:
     host = make_host(store, 8 * GIB)
     make_vm(store, resident_on=host.ref, memory_dynamic_min=GIB, memory_static_max=4 * GIB)
 
-    assert free_memory(store, host, Counted.dynamic_min) == 7 * GIB
-    assert free_memory(store, host, Counted.static_max) == 4 * GIB
+    squeezed = free_memory(store, host)
+    with store.write() as tx:
+        host = tx.set(host, software_version={COUNTED: Counted.static_max.value})
+
+    assert (squeezed, free_memory(store, host)) == (7 * GIB, 4 * GIB)
 
 
 def test_a_vm_that_is_too_large_for_a_host_does_not_fit(store: Store) -> None:
@@ -276,6 +280,15 @@ def test_a_running_guest_grows_into_what_its_host_has_left(store: Store) -> None
     with pytest.raises(HOST_NOT_ENOUGH_FREE_MEMORY) as error:
         check_can_grow(store, vm, 2 * GIB)
     assert error.value.args == (str(1792 * 1024), str(768 * 1024))
+
+
+def test_where_nobody_squeezes_guests_one_grows_within_what_it_counts_for_anyway(store: Store) -> None:
+    host = make_host(store, GIB)
+    with store.write() as tx:
+        host = tx.set(host, software_version={COUNTED: Counted.static_max.value})
+    vm = make_vm(store, resident_on=host.ref, memory_dynamic_min=128 * MIB, memory_static_max=GIB)
+
+    check_can_grow(store, vm, GIB)
 
 
 @pytest.mark.parametrize("multiplier", [1e20, 1e308, math.inf])

@@ -35,7 +35,7 @@ from xapid.datamodel.vgpu_type import VgpuTypeImplementation
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour
 from xapid.datamodel.vm import VmPowerState as State
 from xapid.datamodel.vm_group import PlacementPolicy
-from xapid.rules.memory import MIB, Counted
+from xapid.rules.memory import COUNTED, MIB, Counted
 from xapid.rules.placement import assert_can_boot_here, assert_can_start_on, choose_host, possible_hosts
 
 
@@ -393,8 +393,9 @@ def test_guests_that_cannot_be_squeezed_need_all_their_memory(world: World) -> N
     vm = machine(world, memory_static_max=32 * GIB, memory_dynamic_max=32 * GIB)
 
     assert chosen(world, vm) == world.host.ref
+    world.set(world.host, software_version={COUNTED: Counted.static_max.value})
     with pytest.raises(NO_HOSTS_AVAILABLE):
-        choose_host(world.store, vm, counted=Counted.static_max)
+        choose_host(world.store, vm)
 
 
 def test_members_of_a_group_keep_apart(world: World) -> None:

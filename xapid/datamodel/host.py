@@ -169,7 +169,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
     )
     enabled: bool = dynamic(doc="Whether new guests may start on the host.")
     software_version: dict[str, str] = static(
-        doc="Versions of product, API, hypervisor and kernel, by names that clients know, such as product_version."
+        doc="Versions of product, API, hypervisor and kernel, by names that clients know, such as product_version; and "
+        "memory_counted=static_max where guests are not asked to give memory back."
     )
     other_config: dict[str, str] = rw(
         doc="Free keys of clients.", key_roles={"folder": VM_OPERATOR, "XenCenter.CustomFields.*": VM_OPERATOR}
@@ -810,7 +811,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         arity=0,
     )
     compute_free_memory = message(
-        "Tell how many bytes guests could still get, if those that run gave back what they can spare.",
+        "Tell how many bytes guests could still get, if those that run gave back what they can spare: each counts for "
+        "its memory_dynamic_min, or, where software_version:memory_counted says static_max, for its memory_static_max.",
         Param("host", ref("host"), "The host."),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import xapid
-from xapid.backends.host.interface import Cpu, HostFacts, TimeSource
+from xapid.backends.host.interface import UNKNOWN_XEN, Cpu, HostFacts, TimeSource
 from xapid.backends.network.interface import Nic
 from xapid.datamodel import HostCpu
 from xapid.datamodel.host import HostNtpMode
 from xapid.observe.licence import EDITION, license_params
 from xapid.observe.machine import Machine
+from xapid.rules.memory import COUNTED, Counted
 from xapid.rules.packs import pack_versions
 from xapid.runtime.config import Config
 from xapid.runtime.settings import Address
@@ -103,8 +104,15 @@ def software_version(machine: Machine, config: Config, now: float) -> dict[str, 
         "xencenter_max": api,
         "network_backend": "bridge",
         "db_schema": DB_SCHEMA,
+        **({} if _squeezes(machine, config) else {COUNTED: Counted.static_max.value}),
         **pack_versions(machine.facts.packs),
     }
+
+
+def _squeezes(machine: Machine, config: Config) -> bool:
+    """Whether guests give memory back when others need it."""
+    said = config.guests.ballooning
+    return machine.facts.xen_version != UNKNOWN_XEN if said is None else said
 
 
 def _installed(now: float) -> str:

@@ -223,9 +223,17 @@ def nic_spec(store: Store, vif: VIF) -> NicSpec:
 
 
 def domain_spec(
-    vm: VM, boot: BootSettings, drives: Iterable[DiskSpec], nics: Iterable[NicSpec], tpm: Tpm | None = None
+    vm: VM,
+    boot: BootSettings,
+    memory: int,
+    drives: Iterable[DiskSpec],
+    nics: Iterable[NicSpec],
+    tpm: Tpm | None = None,
 ) -> DomainSpec:
-    """The machine as a driver starts it. Raises NOT_IMPLEMENTED for a TPM that its firmware knows nothing of."""
+    """The machine as a driver starts it, with so many bytes of memory at first.
+
+    Raises NOT_IMPLEMENTED for a TPM that its firmware knows nothing of.
+    """
     if tpm is not None and boot.firmware != UEFI:
         raise NOT_IMPLEMENTED("a TPM of a machine without UEFI")
     return DomainSpec(
@@ -233,7 +241,7 @@ def domain_spec(
         name=vm.name_label,
         kind=KINDS[vm.domain_type],
         memory_static_max=vm.memory_static_max,
-        memory_target=min(vm.memory_dynamic_max, vm.memory_static_max),
+        memory_target=memory,
         vcpus_max=vm.VCPUs_max,
         vcpus=vm.VCPUs_at_startup,
         boot_order=boot.boot_order,

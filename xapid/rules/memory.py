@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -46,9 +47,18 @@ class Counted(enum.StrEnum):
     """What a guest counts for in the memory of its host."""
 
     dynamic_min = "dynamic_min"
-    """Guests can be squeezed: a balloon driver and somebody who moves its target."""
+    """Guests are squeezed when others need memory: ``ops/vm/balloons.py`` moves their targets."""
     static_max = "static_max"
-    """Guests keep what they were given."""
+    """Nobody squeezes them, and each may take all that its machine has."""
+
+
+COUNTED = "memory_counted"
+"""The key of host.software_version that says so; without it guests are squeezed."""
+
+
+def counted_on(host: Host) -> Counted:
+    """What a guest counts for on a host."""
+    return Counted(host.software_version.get(COUNTED, Counted.dynamic_min))
 
 
 @dataclass(frozen=True)
@@ -161,31 +171,42 @@ def vm_overhead(vm: VM) -> int:
     return overhead(vm.domain_type, vm.VCPUs_max, vm.memory_static_max, vm.HVM_shadow_multiplier)
 
 
-def main_memory(vm: VM, counted: Counted = Counted.dynamic_min) -> int:
+def main_memory(vm: VM, counted: Counted) -> int:
     """What a guest sees of the host's memory, in bytes: whole MiB. A PV kernel in its shim cannot be squeezed."""
     squeezed = counted is Counted.dynamic_min and vm.domain_type is not DomainType.pv_in_pvh
     size = vm.memory_dynamic_min if squeezed else vm.memory_static_max
     return _mib_in(size) * MIB
 
 
-def start_memory(vm: VM, counted: Counted = Counted.dynamic_min) -> int:
+def start_memory(vm: VM, counted: Counted) -> int:
     """What a start needs, in bytes."""
     return main_memory(vm, counted) + vm_overhead(vm)
 
 
-def free_memory(store: Store, host: Host, counted: Counted = Counted.dynamic_min, leaving_out: str = NULL) -> int:
-    """What a host has left for guests, in bytes, not counting one VM by its reference. May be negative."""
+def guests_of(store: Store, host: Host) -> dict[str, VM]:
+    """The VMs that take memory of a host, by reference: those that are there, and those that are about to come."""
+    here = (*store.where(VM, resident_on=host.ref), *store.where(VM, scheduled_to_be_resident_on=host.ref))
+    return {vm.ref: vm for vm in here}
+
+
+def for_guests(store: Store, host: Host, guests: Iterable[VM]) -> int:
+    """What a host has for guests, in bytes, after what it takes itself and by having these. May be negative."""
     metrics = store.find(HostMetrics, host.metrics)
     total = metrics.memory_total if metrics is not None else 0
-    here = (*store.where(VM, resident_on=host.ref), *store.where(VM, scheduled_to_be_resident_on=host.ref))
-    guests = {vm.ref: vm for vm in here if vm.ref != leaving_out}
-    return total - host.memory_overhead - sum(main_memory(vm, counted) + vm.memory_overhead for vm in guests.values())
+    return total - host.memory_overhead - sum(vm.memory_overhead for vm in guests)
 
 
-def check_fits(store: Store, vm: VM, host: Host, counted: Counted = Counted.dynamic_min) -> None:
+def free_memory(store: Store, host: Host, leaving_out: str = NULL) -> int:
+    """What a host has left for guests, in bytes, not counting one VM by its reference. May be negative."""
+    guests = [vm for vm in guests_of(store, host).values() if vm.ref != leaving_out]
+    counted = counted_on(host)
+    return for_guests(store, host, guests) - sum(main_memory(vm, counted) for vm in guests)
+
+
+def check_fits(store: Store, vm: VM, host: Host) -> None:
     """Whether a host has the memory that a start needs. Raises HOST_NOT_ENOUGH_FREE_MEMORY."""
-    needed = start_memory(vm, counted)
-    available = free_memory(store, host, counted, leaving_out=vm.ref)
+    needed = start_memory(vm, counted_on(host))
+    available = free_memory(store, host, leaving_out=vm.ref)
     if available < needed:
         raise HOST_NOT_ENOUGH_FREE_MEMORY(needed, available)
 
@@ -197,7 +218,7 @@ def check_can_grow(store: Store, vm: VM, dynamic_min: int) -> None:
     """
     host = store.find(Host, vm.resident_on)
     needed = (dynamic_min - vm.memory_dynamic_min) // KIB
-    if host is None or needed <= 0:
+    if host is None or needed <= 0 or counted_on(host) is Counted.static_max:
         return
     available = free_memory(store, host) // KIB
     if available < needed:

@@ -31,7 +31,7 @@ from xapid.datamodel.vm_group import PlacementPolicy
 from xapid.rules import gpu, memory, vcpus
 from xapid.rules.features import the_pool
 from xapid.rules.host import is_live
-from xapid.rules.memory import MIB, Counted
+from xapid.rules.memory import MIB
 from xapid.rules.network import reaches
 from xapid.rules.sr import is_attached_to
 from xapid.store.store import Store
@@ -51,7 +51,6 @@ class Candidacy:
     host: Host
     check_cpu: bool = True
     """Whether a guest that was started before has to find the CPU features it knows."""
-    counted: Counted = Counted.dynamic_min
 
     @property
     def stays(self) -> bool:
@@ -167,25 +166,23 @@ CHECKS: tuple[Callable[[Candidacy], None], ...] = (
     lambda on: gpu.check_available(on.store, on.vm, on.host),
     _usb,
     _hvm,
-    lambda on: memory.check_fits(on.store, on.vm, on.host, on.counted),
+    lambda on: memory.check_fits(on.store, on.vm, on.host),
     _cpus,
 )
 
 
-def assert_can_boot_here(
-    store: Store, vm: VM, host: Host, *, check_cpu: bool = True, counted: Counted = Counted.dynamic_min
-) -> None:
+def assert_can_boot_here(store: Store, vm: VM, host: Host, *, check_cpu: bool = True) -> None:
     """Raise the first reason why a VM cannot be started on a host."""
-    candidacy = Candidacy(store, vm, host, check_cpu, counted)
+    candidacy = Candidacy(store, vm, host, check_cpu)
     for check in CHECKS:
         check(candidacy)
 
 
-def assert_can_start_on(store: Store, vm: VM, host: Host, *, counted: Counted = Counted.dynamic_min) -> None:
+def assert_can_start_on(store: Store, vm: VM, host: Host) -> None:
     """As assert_can_boot_here, for a host that a client names. Raises HOST_EVACUATE_IN_PROGRESS as well."""
     if _evacuates(host):
         raise HOST_EVACUATE_IN_PROGRESS(host.ref)
-    assert_can_boot_here(store, vm, host, counted=counted)
+    assert_can_boot_here(store, vm, host)
 
 
 def host_named(store: Store, host: Host, vm: VM) -> Host:
@@ -198,33 +195,26 @@ def _evacuates(host: Host) -> bool:
     return HostAllowedOperations.evacuate in host.current_operations.values()
 
 
-def _can_boot(store: Store, vm: VM, host: Host, check_cpu: bool, counted: Counted) -> bool:
+def _can_boot(store: Store, vm: VM, host: Host, check_cpu: bool) -> bool:
     try:
-        assert_can_boot_here(store, vm, host, check_cpu=check_cpu, counted=counted)
+        assert_can_boot_here(store, vm, host, check_cpu=check_cpu)
     except ApiError:
         return False
     return True
 
 
-def possible_hosts(store: Store, vm: VM, *, counted: Counted = Counted.dynamic_min) -> list[Host]:
+def possible_hosts(store: Store, vm: VM) -> list[Host]:
     """The hosts on which a VM could be started; of one that is about to move, the host it moves to."""
     scheduled = store.find(Host, vm.scheduled_to_be_resident_on)
     if scheduled is not None:
         return [scheduled]
-    return [host for host in store.all(Host) if _can_boot(store, vm, host, False, counted)]
+    return [host for host in store.all(Host) if _can_boot(store, vm, host, False)]
 
 
 # The choice
 
 
-def choose_host(
-    store: Store,
-    vm: VM,
-    *,
-    force: bool = False,
-    counted: Counted = Counted.dynamic_min,
-    chance: random.Random | None = None,
-) -> Host:
+def choose_host(store: Store, vm: VM, *, force: bool = False, chance: random.Random | None = None) -> Host:
     """The host that a VM is to be started on. Raises NO_HOSTS_AVAILABLE.
 
     ``force`` passes over the features of CPUs. Of hosts that are as good as each other one is drawn, the likelier
@@ -233,12 +223,12 @@ def choose_host(
     scheduled = store.find(Host, vm.scheduled_to_be_resident_on)
     if scheduled is not None:
         return scheduled
-    fit = [host for host in store.all(Host) if not _evacuates(host) and _can_boot(store, vm, host, not force, counted)]
+    fit = [host for host in store.all(Host) if not _evacuates(host) and _can_boot(store, vm, host, not force)]
     if not fit:
         raise NO_HOSTS_AVAILABLE
     best = _best(store, vm, fit)
     preferred = next((host for host in best if host.ref == vm.affinity), None)
-    return preferred or _drawn(store, best, counted, chance)
+    return preferred or _drawn(store, best, chance)
 
 
 def _best(store: Store, vm: VM, hosts: Sequence[Host]) -> list[Host]:
@@ -269,15 +259,15 @@ def _destination(vm: VM) -> str:
     return vm.resident_on if vm.power_state == State.Running else NULL
 
 
-def _drawn(store: Store, hosts: Sequence[Host], counted: Counted, chance: random.Random | None) -> Host:
+def _drawn(store: Store, hosts: Sequence[Host], chance: random.Random | None) -> Host:
     if len(hosts) == 1:
         return hosts[0]
-    weights = [_weight(store, host, counted) for host in hosts]
+    weights = [_weight(store, host) for host in hosts]
     return (chance or random.SystemRandom()).choices(hosts, weights)[0]
 
 
-def _weight(store: Store, host: Host, counted: Counted) -> float:
+def _weight(store: Store, host: Host) -> float:
     pool = the_pool(store)
     biased = pool is not None and pool.coordinator_bias and pool.master == host.ref
-    left = max(1, memory.free_memory(store, host, counted) // MIB)
+    left = max(1, memory.free_memory(store, host) // MIB)
     return left * COORDINATOR_SHARE if biased else float(left)

@@ -143,6 +143,12 @@ class GuestsConfig:
         "Whether the time of each shutdown and reboot of a machine is written into its other_config, key "
         "last_shutdown_time. Empty: yes, but on simulated drivers no.",
     )
+    ballooning: bool | None = setting(
+        None,
+        "Whether guests are given memory, and asked it back, within their dynamic ranges as others need it; each then "
+        "counts for its memory_dynamic_min on its host, and otherwise for its memory_static_max. Empty: no, but yes "
+        "under Xen, and on simulated drivers.",
+    )
     end_with_host: float = setting(
         60.0, "Seconds that a guest has for shutting down because its host goes down; then it is switched off.", least=0
     )

@@ -66,6 +66,8 @@ class Guest:
     """What is in the drives, by the uuid of the VBD."""
     nics: dict[str, NicSpec] = field(default_factory=dict)
     report: GuestReport | None = None
+    balloons: bool = True
+    """Whether it gives memory back, and takes it, when it is told to."""
 
     @property
     def with_drivers(self) -> bool:
@@ -213,7 +215,8 @@ class SimDomains:
         guest = self.guest(uuid)
         if target > guest.spec.memory_static_max:
             raise BadConfig(f"{uuid} has no more than {guest.spec.memory_static_max} bytes", key="memory")
-        guest.memory = target
+        if guest.balloons:
+            guest.memory = target
 
     def set_vcpus(self, uuid: str, count: int) -> None:
         guest = self.guest(uuid)

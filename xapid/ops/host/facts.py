@@ -27,7 +27,7 @@ def get_management_interface(ctx: Context, host: Host) -> str:
 
 
 def compute_free_memory(ctx: Context, host: Host) -> int:
-    """What guests could still get, if those that run gave back what they can spare."""
+    """What guests could still get, if those that run gave back what they can spare; the host says whether they do."""
     return free_memory(ctx.store, host)
 
 

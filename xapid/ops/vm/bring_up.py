@@ -24,6 +24,7 @@ from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vbd import VbdOperations
 from xapid.ops import drives, secure_boot, vtpm, wires
 from xapid.ops.vm import record
+from xapid.ops.vm.balloons import Balloons
 from xapid.ops.vm.change import domain_events
 from xapid.ops.vm.keeping import keep_what_was_left
 from xapid.rules import memory
@@ -100,7 +101,9 @@ async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSe
     await wires.ensure_bridges(ctx, place.host, place.nics)
     nics = [nic_spec(ctx.store, vif) for vif in place.nics]
     specs = [disk_spec(vbd, disks.get(vbd.ref), hvm=is_hvm(vm)) for vbd in present]
-    return domain_spec(vm, boot, specs, nics, vtpm.tpm_of(ctx.store, vm))
+    balloons: Balloons = ctx.runtime.services["balloons"]
+    size = await balloons.make_room(ctx, vm, place.host)
+    return domain_spec(vm, boot, size, specs, nics, vtpm.tpm_of(ctx.store, vm))
 
 
 async def _started(channel: Channel, vm: VM, spec: DomainSpec, paused: bool) -> Domain:

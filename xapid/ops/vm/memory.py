@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xapid.backends.domain.interface import DomainDriver
 from xapid.datamodel import VM, VM_metrics
@@ -13,6 +13,9 @@ from xapid.ops.vm.change import host_of
 from xapid.rules import memory
 from xapid.rules.memory import Limits
 from xapid.runtime.context import Context
+
+if TYPE_CHECKING:
+    from xapid.ops.vm.balloons import Balloons
 
 CLOSE_ENOUGH = 1 << 20
 """Bytes by which a guest's memory may differ from what it was told to have."""
@@ -95,12 +98,16 @@ async def _change_dynamic(ctx: Context, vm: VM, **changes: int) -> None:
     memory.check_limits(ctx.store, vm, limits)
     if vm.power_state is VmPowerState.Running and not vm.is_control_domain:
         memory.check_can_grow(ctx.store, vm, limits.dynamic_min)
-        await ctx.domains(host_of(ctx, vm)).call(DomainDriver.set_memory, vm.uuid, limits.dynamic_max)
-        await _memory_now(ctx, vm)
-    _write_limits(ctx, vm, limits)
+        balloons: Balloons = ctx.runtime.services["balloons"]
+        await balloons.give(ctx, vm, host_of(ctx, vm), limits)
+        _write_limits(ctx, vm, limits)
+        # It may have to give way to others, or they to it.
+        await balloons.look()
+    else:
+        _write_limits(ctx, vm, limits)
 
 
-async def _memory_now(ctx: Context, vm: VM) -> int:
+async def memory_now(ctx: Context, vm: VM) -> int:
     """How many bytes a guest that runs has now. Its metrics say so too from then on."""
     domain = await ctx.domains(host_of(ctx, vm)).call(DomainDriver.find, vm.uuid)
     metrics = ctx.store.find(VM_metrics, ctx.now(vm).metrics)
@@ -135,7 +142,7 @@ async def wait_memory_target_live(ctx: Context, self: VM) -> None:
     async with ctx.operation(self, VmOperations.awaiting_memory_live):
         deadline = ctx.clock.monotonic() + TARGET_TIMEOUT
         while True:
-            vm, has = ctx.now(self), await _memory_now(ctx, self)
+            vm, has = ctx.now(self), await memory_now(ctx, self)
             if vm.memory_dynamic_min - CLOSE_ENOUGH <= has <= vm.memory_dynamic_max + CLOSE_ENOUGH:
                 return
             if ctx.clock.monotonic() >= deadline:
