@@ -12,6 +12,7 @@ from xapid.observe.host_record import software_version
 from xapid.observe.machine import Machine
 from xapid.rules.memory import Counted, counted_on
 from xapid.runtime.config import Config, GuestsConfig
+from xapid.store.store import Store
 
 
 @pytest.mark.parametrize(
@@ -30,4 +31,5 @@ def test_guests_are_squeezed_under_xen_and_where_a_setting_says_so(
 
     versions = software_version(replace(machine, facts=replace(machine.facts, xen_version=xen)), config, 0.0)
 
-    assert counted_on(Host(software_version=versions)) is counted
+    with Store().write() as tx:
+        assert counted_on(tx.create(Host, software_version=versions)) is counted

@@ -160,3 +160,13 @@ async def test_where_guests_are_not_squeezed_they_count_in_full(
     assert error.value.code == "NO_HOSTS_AVAILABLE"
     await balloons.look()
     assert memory(workshop, first) == [512]
+
+
+async def test_a_guest_that_reboots_gives_its_memory_to_itself(workshop: Workshop, xapi: Xapi) -> None:
+    first, second = await pair(workshop, 640 * MIB)
+    await workshop.started(first)
+    await workshop.started(second)
+
+    await xapi.VM.hard_reboot(first)
+
+    assert memory(workshop, first, second) == [320, 320]

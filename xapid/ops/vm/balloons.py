@@ -78,7 +78,7 @@ class Balloons:
         if memory.counted_on(host) is Counted.static_max:
             return min(vm.memory_dynamic_max, vm.memory_static_max)
         while True:
-            taken = await self._step(ctx, host)
+            taken = await self._step(ctx, host, vm)
             kept = taken.kept[vm.ref]
             if taken.reached:
                 return kept
@@ -100,11 +100,11 @@ class Balloons:
         room = available - sum(each.holds for each in holders.values())
         await self._tell(ctx, host, vm, min(limits.dynamic_max, self._holds(vm) + max(0, room)))
 
-    async def _step(self, ctx: Context, host: Host) -> Step:
+    async def _step(self, ctx: Context, host: Host, comes: VM | None = None) -> Step:
         async with self._stepping:
             for vm in self._pending(host):
                 await memory_now(ctx, vm)
-            taken = step(*self._holders(host))
+            taken = step(*self._holders(host, comes))
             for ref, target in taken.tell.items():
                 vm = ctx.store.get(VM, ref)
                 if self._target(vm) != target:
@@ -132,17 +132,22 @@ class Balloons:
         await ctx.domains(host).call(DomainDriver.set_memory, vm.uuid, target)
         await memory_now(ctx, vm)
 
-    def _holders(self, host: Host) -> tuple[int, dict[str, Holder]]:
-        """What there is for guests that can be moved, and those guests."""
+    def _holders(self, host: Host, comes: VM | None = None) -> tuple[int, dict[str, Holder]]:
+        """What there is for guests that can be moved, and those guests. ``comes``: one that is about to start.
+
+        The record of that one may say that it runs: until it is started anew, while it reboots.
+        """
         store = self._runtime.store
         guests = memory.guests_of(store, host)
+        if comes is not None:
+            guests[comes.ref] = comes
         self._told = {
             ref: told for ref, told in self._told.items() if ref in guests and told.domid == guests[ref].domid
         }
         available = memory.for_guests(store, host, guests.values())
         holders: dict[str, Holder] = {}
         for ref, vm in guests.items():
-            if vm.resident_on != host.ref:
+            if vm.resident_on != host.ref or vm is comes:
                 holders[ref] = Holder(*_range(vm), 0, came=False)
             elif self._obeys(vm):
                 holders[ref] = Holder(*_range(vm), self._holds(vm))
