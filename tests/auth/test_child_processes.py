@@ -141,3 +141,13 @@ def test_who_hangs_does_not_outlive_the_daemon(tmp_path: Path) -> None:
     assert [asyncio.run(gone(int(each))) for each in children] == [True] * len(children)
     if is_there(child):
         os.kill(child, signal.SIGKILL)
+
+
+async def test_processes_keep_off_one_processor_and_what_they_start_does_too() -> None:
+    helpers = HelperProcesses("answering")
+
+    child = (await helpers.ask({"ask": "spawn"}))["child"]
+
+    ours = sorted(os.sched_getaffinity(0))
+    assert os.sched_getaffinity(child) == set(ours[1:] or ours)
+    await helpers.close()

@@ -124,9 +124,20 @@ def _keep_to_ourselves() -> None:
                 os.set_inheritable(int(each.name), False)
 
 
+def _leave_a_processor() -> None:
+    """Keep off one of this host's processors, for those who are logged in.
+
+    The kernel takes milliseconds to take back the memory of a hash, and does not stop for anybody meanwhile.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    if len(processors) > 1:
+        os.sched_setaffinity(0, processors[1:])
+
+
 def serve(answer: Callable[[dict[str, str]], dict[str, Any]]) -> None:
     """The process's side: answer questions until there are no more, or the daemon is."""
     os.nice(NICENESS)
+    _leave_a_processor()
     # One that hangs in a module reads no end of the questions.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # Programs that modules start are not to read questions, which hold passwords, nor to write among the answers.
