@@ -69,8 +69,8 @@ docs: ## Write the pages that are made from the code, and build/docs/html with t
 	@$(PREPARE) venv dev
 	$(BIN)/python -c 'from xapid.runtime.config import sample_file; print(sample_file(), end="")' >etc/xapid.toml
 	$(BIN)/python -m tests.coverage_page
-	$(BIN)/sphinx-build -q -W --keep-going -j auto -b html docs build/docs/html
-	$(BIN)/sphinx-build -q -W --keep-going -b man docs build/docs/man
+	$(BIN)/sphinx-build -q -W --keep-going -j auto -d build/docs/read -b html docs build/docs/html
+	$(BIN)/sphinx-build -q -W --keep-going -d build/docs/read -b man docs build/docs/man
 	cp build/docs/man/xapid.8 build/docs/man/xapid.toml.5 docs/man/
 
 migration: ## Write a migration from what changed in the datamodel; M="what changed"

@@ -18,6 +18,7 @@ html_theme = "alabaster"
 html_theme_options = {"page_width": "1100px", "description": "A XenAPI toolstack for Xen and KVM hosts"}
 html_copy_source = html_show_sourcelink = False
 myst_heading_anchors = 3
+smartquotes = False  # What is read for the pages serves the man pages too, and an option keeps its dashes.
 today = release
 man_pages = [
     ("reference/man/xapid", "xapid", "a management daemon that speaks the XenAPI", author, "8"),

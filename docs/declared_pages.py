@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -41,12 +40,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def write(directory: Path) -> None:
-    """Write every page, in reStructuredText."""
-    shutil.rmtree(directory, ignore_errors=True)
-    for name, lines in pages():
-        path = directory / name
+    """Write every page, in reStructuredText. What is as it was is left as it is: it need not be read again."""
+    written = {directory / name: "\n".join(lines) + "\n" for name, lines in pages()}
+    for path, text in written.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n")
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+    for path in directory.rglob("*.rst"):
+        if path not in written:
+            path.unlink()
 
 
 def pages() -> Iterator[tuple[str, list[str]]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from tests.daemon import Daemon
 from tests.http.client import Client
@@ -33,6 +34,12 @@ class Live:
         self.network = client.call("network.get_all")[0]
         self.network_uuid = client.call("network.get_uuid", self.network)
         client.close()
+
+    def answered(self, method: str) -> int:
+        """How often a method was called so far."""
+        figures = urlopen(f"{self.url}/metrics?session_id={self.session}", timeout=20).read().decode()
+        counted = re.search(rf'^xapid_call_seconds_count{{method="{re.escape(method)}"}} (\S+)$', figures, re.MULTILINE)
+        return int(float(counted[1])) if counted is not None else 0
 
     def dial(self, kind: str = "unix") -> Client:
         if kind == "tcp":

@@ -295,25 +295,23 @@ def test_heads_of_thousands_of_lines_are_not_remembered(live: Live) -> None:
 
 
 def test_who_asks_and_does_not_read_is_not_worked_for(live: Live) -> None:
-    """60 connections each ask for 3,000 answers of some 100 KB, and read none."""
-    asked = JSON_RPC_2.request("system.listMethods") * 3_000
+    """60 connections each ask for 3,000 answers of hundreds of KB, and read none."""
+    asked = JSON_RPC_2.request("role.get_all_records", live.session) * 3_000
     before = resident(live)
     with ExitStack() as stack:
         clients = [stack.enter_context(live.dial("tcp")) for _ in range(60)]
         for client in clients:
             client.socket.setblocking(False)
             _send_what_is_taken(client, asked)
-        time.sleep(1.0)
-        took = []
-        for _ in range(20):
-            began = time.monotonic()
+        answers = 0
+        while answers != (answers := live.answered("role.get_all_records")):
             live.assert_well(XML_RPC)
-            took.append(time.monotonic() - began)
+        # As many as fit between the daemon and who does not read them.
+        assert 60 <= answers < 60 * 20
         assert resident(live) < before + 60 * 2 * MIB
-        assert sorted(took)[10] < 0.1
         # Who reads after all gets his answers.
         clients[0].socket.settimeout(10)
-        assert "VM.start" in JSON_RPC_2.result(clients[0].response().body)
+        assert len(JSON_RPC_2.result(clients[0].response().body)) > 1_000
     live.assert_well(XML_RPC)
 
 

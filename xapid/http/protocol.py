@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Coroutine, Iterable, Iterator
 from enum import Enum, auto
 from functools import partial
 from operator import attrgetter
-from time import perf_counter
+from time import monotonic_ns, perf_counter
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -101,8 +101,8 @@ class HttpProtocol(asyncio.Protocol):
         self._leaving = False
         self._timer: asyncio.TimerHandle | None = None
         self._began = self._heard = 0.0
-        self._idle_since = self._loop.time()
-        """When the last reply was over; while nobody works for the client."""
+        self._idle_since = monotonic_ns()
+        """When the last reply was over; while nobody works for the client. uvloop's own time stands still for milliseconds."""
 
     # The transport's calls
 
@@ -149,7 +149,7 @@ class HttpProtocol(asyncio.Protocol):
         return self._phase is HEAD or self._phase is CALL
 
     @property
-    def worth(self) -> tuple[bool, float]:
+    def worth(self) -> tuple[bool, int]:
         """How much would be lost with it while it is idle."""
         return bool(self._caller.session), self._idle_since
 
@@ -397,7 +397,7 @@ class HttpProtocol(asyncio.Protocol):
     def _exchange_complete(self, exchange: Exchange) -> None:
         self._exchange = None
         self._state.total_requests += 1
-        self._idle_since = self._loop.time()
+        self._idle_since = monotonic_ns()
         if self._phase is CLOSED:
             return
         if exchange.remaining is None or not exchange.keep_alive or self._leaving:
@@ -450,7 +450,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _replied(self, keep_alive: bool) -> None:
         self._state.total_requests += 1
-        self._idle_since = self._loop.time()
+        self._idle_since = monotonic_ns()
         if keep_alive:
             self._phase = HEAD
         else:
