@@ -13,6 +13,10 @@ class Loops:
 
     def __init__(self) -> None:
         self.opened: dict[tuple[str, str], Path] = {}
+        self.files: dict[tuple[str, str], str] = {}
+
+    def open_files(self, domain: str) -> dict[str, str]:
+        return {vbd: self.files[whose, vbd] for whose, vbd in self.opened if whose == domain}
 
     def open(self, owner: str, disk: DiskSpec) -> Path:
         assert disk.disk is not None
@@ -20,6 +24,7 @@ class Loops:
             command = ["losetup", "--find", "--show", disk.disk.path]
             made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             self.opened[owner, disk.vbd] = Path(made.stdout.strip())
+            self.files[owner, disk.vbd] = disk.disk.path
         return self.opened[owner, disk.vbd]
 
     def close(self, owner: str, vbd: str) -> None:

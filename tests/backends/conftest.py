@@ -12,10 +12,13 @@ import pytest
 
 from tests.backends.domain.hypervisor import Events, Hypervisor
 from tests.demo_guest import CACHE, demo_guest
+from tests.lab_loops import Loops
 from tests.qemu_daemon import end_emulators
 from xapid.backends.datapath.sim import SimDatapath
 from xapid.backends.domain.embed import closed_to_others
+from xapid.backends.domain.interface import DomainKind
 from xapid.backends.domain.sim import SimDomains
+from xapid.backends.storage.interface import VolumeFormat
 
 if TYPE_CHECKING:
     from libvirt import virConnect
@@ -89,8 +92,32 @@ def libvirt_connection(real: Hypervisor, libvirt_folder: Path) -> Iterator[virCo
     connection.close()
 
 
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.libvirt)])
+@pytest.fixture(scope="session")
+def whole_xen(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
+    """The Xen of this host."""
+    from xapid.backends.domain.xen_driver import XenDomains
+
+    disks = Loops()
+    driver = XenDomains("xen:///system", libvirt_folder, disks)
+    events = Events()
+    driver.watch(events)
+    yield Hypervisor(driver, disks, libvirt_folder, events, demo_guest(), bridge, format=VolumeFormat.raw)
+    driver.close()
+
+
+@pytest.fixture
+def xen(whole_xen: Hypervisor) -> Iterator[Hypervisor]:
+    yield whole_xen
+    whole_xen.tidy()
+
+
+ON_XEN = [pytest.param(kind, marks=pytest.mark.xen, id=f"xen-{kind}") for kind in DomainKind]
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.libvirt), *ON_XEN])
 def hypervisor(request: pytest.FixtureRequest) -> Hypervisor:
-    """Each driver in turn, for what all of them promise."""
-    found: Hypervisor = request.getfixturevalue(request.param)
+    """Each driver in turn, for what all of them promise; that of Xen with each kind of guest."""
+    kind = request.param if request.param in list(DomainKind) else None
+    found: Hypervisor = request.getfixturevalue("xen" if kind else request.param)
+    found.kind = kind
     return found

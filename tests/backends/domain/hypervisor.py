@@ -29,7 +29,7 @@ from xapid.backends.domain.interface import (
     NicSpec,
 )
 from xapid.backends.storage.interface import Disk, VolumeFormat
-from xapid.demo.build import READY, DemoGuest
+from xapid.demo.build import KERNEL_ARGS, READY, DemoGuest
 
 MIB = 1 << 20
 PATIENCE = 60.0
@@ -117,8 +117,22 @@ class Hypervisor:
     demo: DemoGuest | None = None
     """What real machines boot; None: they are simulated."""
     bridge: str = "xenbr0"
+    kind: DomainKind | None = None
+    """Of all its machines; None: each does."""
+    format: VolumeFormat = VolumeFormat.qcow2
+    """Of their disks."""
     started: list[str] = field(default_factory=list)
     lines: list[SerialLine] = field(default_factory=list)
+
+    @property
+    def screens(self) -> bool:
+        """Whether its machines have a screen."""
+        return self.kind in (None, DomainKind.hvm)
+
+    @property
+    def has_drives(self) -> bool:
+        """Whether its machines have drives while these are empty."""
+        return self.screens
 
     @property
     def simulated(self) -> bool:
@@ -129,7 +143,7 @@ class Hypervisor:
         values: dict[str, Any] = {
             "uuid": str(uuid4()),
             "name": "one of the tests",
-            "kind": DomainKind.hvm,
+            "kind": self.kind or DomainKind.hvm,
             "memory_static_max": 128 * MIB,
             "memory_target": 128 * MIB,
             "vcpus_max": 2,
@@ -140,7 +154,7 @@ class Hypervisor:
             values |= {
                 "kernel": str(self.demo.kernel),
                 "ramdisk": str(self.demo.initrd),
-                "kernel_args": "console=tty0 console=ttyS0 quiet demo.tick=0",
+                "kernel_args": f"{KERNEL_ARGS} demo.tick=0",
             }
         spec = DomainSpec(**values | changes)
         self.started.append(spec.uuid)
@@ -164,13 +178,13 @@ class Hypervisor:
         return DiskSpec(**values | changes)
 
     def disk(self, size: int = 16 * MIB, backing: Disk | None = None) -> Disk:
-        """A fresh qcow2 file, maybe on top of another."""
-        path = self.folder / f"{uuid4()}.qcow2"
+        """A fresh file, maybe on top of another."""
+        path = self.folder / f"{uuid4()}.{self.format}"
         if not self.simulated:
             above = ["-b", backing.path, "-F", backing.format.value] if backing else []
             whole = [] if backing else [str(size)]
-            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *above, str(path), *whole], check=True)
-        return Disk(str(path), VolumeFormat.qcow2)
+            subprocess.run(["qemu-img", "create", "-q", "-f", self.format, *above, str(path), *whole], check=True)
+        return Disk(str(path), self.format)
 
     def size(self, drive: DiskSpec) -> int:
         """Bytes that a guest sees of a disk that it has open."""

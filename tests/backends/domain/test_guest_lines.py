@@ -79,3 +79,41 @@ def test_a_line_ends_its_viewers_when_it_is_closed(line: GuestLine, guest: tuple
 
         assert first.recv(10) == b""
         assert not line.open
+
+
+def test_a_line_goes_on_with_another_terminal_for_who_looks(
+    line: GuestLine, guest: tuple[int, str], folder: Path
+) -> None:
+    rebooted, other_end = os.openpty()
+    with viewer(folder) as first:
+        first.sendall(b"a")
+        os.read(guest[0], 1)
+        os.write(guest[0], b"before ")
+        line.carry(os.ttyname(other_end))
+        os.write(rebooted, b"after")
+
+        said = b""
+        while len(said) < len("before after"):
+            said += first.recv(100)
+        first.sendall(b"b")
+        heard = os.read(rebooted, 1)
+    os.close(other_end)
+    os.close(rebooted)
+
+    assert (said, heard) == (b"before after", b"b")
+    assert (folder / "serial.log").read_bytes() == said
+
+
+def test_a_line_outlives_its_terminal(folder: Path) -> None:
+    guest, host = os.openpty()
+    line = GuestLine(os.ttyname(host), folder / "serial", folder / "serial.log")
+    os.close(host)
+    os.close(guest)
+    rebooted, other_end = os.openpty()
+    line.carry(os.ttyname(other_end))
+    os.write(rebooted, b"again")
+
+    assert within(10, lambda: (folder / "serial.log").read_bytes() == b"again")
+    line.close()
+    os.close(other_end)
+    os.close(rebooted)

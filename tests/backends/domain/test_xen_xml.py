@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.backends.domain.golden_files import looked_at
-from tests.backends.domain.machines import INSTALLED, REMOTE
+from tests.backends.domain.machines import CD, INSTALLED, REMOTE
 from tests.backends.domain.xen_machines import DEVICES, DOMAINS, HOSTING, MACHINES
 from tests.lab_host import lab_host
 from xapid.backends.domain import xen_xml
@@ -69,6 +69,7 @@ def test_a_libvirt_with_xen_takes_each_machine_and_keeps_what_it_is_known_by(tmp
         ("disk", 0, DomainKind.hvm, ("xvda", "xen")),
         ("disk", 30, DomainKind.pv, ("xvdae", "xen")),
         ("cdrom", 3, DomainKind.hvm, ("hdd", "ide")),
+        ("cdrom", 3, DomainKind.pvh, ("xvdd", "xen")),
     ],
 )
 def test_each_position_has_a_place(device: str, position: int, kind: DomainKind, place: tuple[str, str]) -> None:
@@ -77,7 +78,7 @@ def test_each_position_has_a_place(device: str, position: int, kind: DomainKind,
 
 @pytest.mark.parametrize(
     "device, position, kind",
-    [("floppy", 0, DomainKind.hvm), ("cdrom", 4, DomainKind.hvm), ("cdrom", 0, DomainKind.pv)],
+    [("floppy", 0, DomainKind.hvm), ("floppy", 0, DomainKind.pv), ("cdrom", 4, DomainKind.hvm)],
 )
 def test_what_has_no_place_is_refused(device: str, position: int, kind: DomainKind) -> None:
     with pytest.raises(NotSupported):
@@ -106,3 +107,12 @@ def test_the_boot_order_is_taken_in_either_case() -> None:
     root = ElementTree.fromstring(DOMAINS["hvm"])
 
     assert [each.get("dev") for each in root.iterfind("os/boot")] == ["cdrom", "hd", "network"]
+
+
+@pytest.mark.parametrize("kind, seen", [(DomainKind.hvm, 2), (DomainKind.pv, 1), (DomainKind.pvh, 1)])
+def test_an_empty_drive_is_seen_where_there_is_a_device_model(kind: DomainKind, seen: int) -> None:
+    drives = (DiskSpec("v", 2, "cdrom", CD), DiskSpec("w", 3, "cdrom", None))
+
+    root = ElementTree.fromstring(xen_xml.domain(replace(MACHINES["pv"], kind=kind, disks=drives), HOSTING))
+
+    assert len(root.findall("devices/disk/readonly")) == seen

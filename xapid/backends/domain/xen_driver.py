@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import libvirt
 
-from xapid.backends.domain import preflight, save_image, vm_data, xen_image, xen_xml, xenstore_facts
+from xapid.backends.domain import preflight, save_image, vm_data, xen_image, xen_xml
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.guest_folders import GuestFolders
@@ -37,7 +37,7 @@ from xapid.backends.domain.libvirt_machines import LibvirtMachines
 from xapid.backends.domain.watch import Tell
 from xapid.backends.domain.xen_watch import XenWatch
 from xapid.backends.domain.xen_xml import Hosting
-from xapid.backends.domain.xenstore import Xenstore
+from xapid.backends.domain.xenstore_guests import XenstoreGuests
 from xapid.backends.interface import AlreadyExists, BackendError, DriverInfo, Failed, NotFound, NotSupported
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
@@ -74,7 +74,8 @@ class XenDomains(LibvirtMachines):
         """``folder``: below it guests have their lines while they run. Raises Unavailable, BadConfig."""
         self.info = DriverInfo("xen", f"Xen through libvirt ({uri})", GUEST_FEATURES | {Feature.xen})
         self._disks = disks
-        self._store = Xenstore(lambda _: None)
+        self._guests = XenstoreGuests(lambda uuid: self._watch.changed(uuid))
+        self._store = self._guests.store
         self._folders = GuestFolders(folder / "run", lambda: None)
         self._lines: dict[str, GuestLine] = {}
         self._changing_lines = threading.Lock()
@@ -97,13 +98,10 @@ class XenDomains(LibvirtMachines):
             for line in self._lines.values():
                 line.close()
             self._lines.clear()
-        self._store.close()
+        self._guests.close()
 
     def guest_report(self, uuid: str) -> GuestReport | None:
-        domain = self._active(uuid)
-        if domain is None or (number := domain.ID()) < 0:
-            return None
-        return xenstore_facts.report(self._store.tree(vm_data.home(number), xenstore_facts.FOLDERS))
+        return self._guests.report(uuid)
 
     # What outlives a domain: libxl keeps neither variables of firmware nor a TPM
 
@@ -185,7 +183,7 @@ class XenDomains(LibvirtMachines):
         description = self.described(domain)
         if disk.vbd in description.disks:
             return
-        if disk.device != "disk":
+        if disk.device != "disk" and _kind(description) is DomainKind.hvm:
             raise NotSupported(f"a {disk.device} drive cannot be plugged into a running machine", vbd=disk.vbd)
         preflight.require_disks([disk])
         opened = self._opened(uuid, disk)
@@ -203,9 +201,15 @@ class XenDomains(LibvirtMachines):
 
     def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None:
         domain = self.running(uuid)
-        drive = self.described(domain).disks.get(vbd)
+        description = self.described(domain)
+        drive = description.disks.get(vbd)
         if drive is None:
             raise NotFound(f"{uuid} has no drive {vbd}", vbd=vbd)
+        if _kind(description) is not DomainKind.hvm:
+            if disk is not None:
+                raise NotSupported("without a device model a CD is plugged, not put into a drive", vbd=vbd)
+            self.detach_disk(uuid, vbd, force=False)
+            return
         if disk is not None:
             preflight.require_paths([disk.path])
             opened = self._disks.open(uuid, DiskSpec(vbd, 0, "cdrom", disk, read_only=True))
@@ -272,8 +276,9 @@ class XenDomains(LibvirtMachines):
             domain.resume()
 
     def _tell(self, uuid: str, id: int) -> None:
-        """Lay down in xenstore what the guest is told."""
+        """Lay down in xenstore what the guest is told, and hear what it says there."""
         vm_data.lay_down(self._store, id, json.loads(self._folders.of(uuid).data.read_text()))
+        self._guests.began(uuid, id)
 
     def _begun(self, uuid: str) -> Domain:
         found = self.find(uuid)
@@ -323,25 +328,30 @@ class XenDomains(LibvirtMachines):
         """Serve the line of a machine as it is now."""
         domain = self._active(uuid)
         terminal = "" if domain is None else _terminal(self.described(domain))
-        folder = self._folders.of(uuid)
         with self._changing_lines:
             line = self._lines.get(uuid)
-            if line is not None and line.open and line.terminal == terminal and terminal:
-                return
-            if line is not None:
-                line.close()
-                del self._lines[uuid]
-            if terminal:
-                try:
+            try:
+                if not terminal:
+                    self._end_line(uuid)
+                elif line is not None and line.open:
+                    line.carry(terminal)
+                else:
+                    folder = self._folders.of(uuid)
                     self._lines[uuid] = GuestLine(terminal, folder.serial, folder.serial_log)
-                except OSError as error:
-                    log.warning("the line of %s cannot be served: %s", uuid, error)
+            except OSError as error:
+                log.warning("the line of %s cannot be served: %s", uuid, error)
+
+    def _end_line(self, uuid: str) -> None:
+        line = self._lines.pop(uuid, None)
+        if line is not None:
+            line.close()
 
     # Of its own accord
 
     def _stopped(self, uuid: str) -> None:
         if self._runs(uuid):
             return
+        self._guests.ended(uuid)
         self._serve_line(uuid)
         self._folders.remove(uuid, self._runs)
         self._disks.close_all(uuid)
@@ -356,6 +366,7 @@ class XenDomains(LibvirtMachines):
     def _look_anew(self) -> None:
         for domain in self.domains():
             self._watch.runs_as(domain.uuid, domain.id)
+            self._guests.began(domain.uuid, domain.id)
             self._serve_line(domain.uuid)
         self._folders.sweep(self._runs)
         for owner in self._disks.owners():

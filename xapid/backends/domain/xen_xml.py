@@ -59,7 +59,8 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
     domain_xml.endings(root, spec)
     devices = add(root, "devices")
     for each in spec.disks:
-        devices.append(_disk(each, spec.kind))
+        if is_seen(each, spec.kind):
+            devices.append(_disk(each, spec.kind))
     for nic in sorted(spec.nics, key=lambda each: each.position):
         devices.append(_interface(nic, spec.kind))
     _lines(devices, spec)
@@ -87,13 +88,20 @@ def put_medium(drive: Element, medium: Disk | None) -> None:
         _content(drive, medium)
 
 
+def is_seen(spec: DiskSpec, kind: DomainKind) -> bool:
+    """Whether there is anything to see: an empty drive needs a device model."""
+    return spec.disk is not None or kind is DomainKind.hvm
+
+
 def target(spec: DiskSpec, kind: DomainKind) -> tuple[str, str]:
     """Name and bus of a drive: xvda, xen. Raises NotSupported if its position has no place."""
     name = domain_xml.letters(spec.position)
     match spec.device:
         case "disk":
             return f"xvd{name}", "xen"
-        case "cdrom" if kind is DomainKind.hvm and spec.position < IDE_PLACES:
+        case "cdrom" if kind is not DomainKind.hvm:
+            return f"xvd{name}", "xen"
+        case "cdrom" if spec.position < IDE_PLACES:
             return f"hd{name}", "ide"
     raise NotSupported(f"there is no place for a {spec.device} at position {spec.position}", vbd=spec.vbd)
 
@@ -172,7 +180,9 @@ def _clock(root: Element, spec: DomainSpec) -> None:
 
 
 def _disk(spec: DiskSpec, kind: DomainKind) -> Element:
-    element = Element("disk", {"type": "file", "device": spec.device})
+    # Without a device model a CD is a disk that is only read, and can be plugged.
+    device = spec.device if kind is DomainKind.hvm else "disk"
+    element = Element("disk", {"type": "file", "device": device})
     if spec.disk is not None:
         _content(element, spec.disk)
     name, bus = target(spec, kind)

@@ -48,6 +48,7 @@ class Xenstore:
         """Why the connection ended; empty: it did not."""
         self._numbers = 0
         self._waiting: dict[int, SimpleQueue[tuple[int, bytes]]] = {}
+        self._closing = False
         self._first: set[str] = set()
         """Tokens of watches whose first event, which tells nothing, did not come yet."""
         self._thread = threading.Thread(target=self._read_on, name="xapid-xenstore", daemon=True)
@@ -98,6 +99,7 @@ class Xenstore:
         return found
 
     def close(self) -> None:
+        self._closing = True
         self._file.close()
         self._thread.join(ANSWER_SECONDS)
 
@@ -148,7 +150,8 @@ class Xenstore:
                     waiting.put((kind, body))
         except (OSError, EOFError) as error:
             self._gone = str(error) or type(error).__name__
-            log.warning("xenstore is not there any more: %s", self._gone)
+            if not self._closing:
+                log.warning("xenstore is not there any more: %s", self._gone)
             for waiting in list(self._waiting.values()):
                 waiting.put((_GONE, b""))
 
