@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
 import struct
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ class Device:
     server: socket.socket
     export: Export
 
+    @property
+    def alive(self) -> bool:
+        # Only a server that hung up has something to say now.
+        return not select.select([self.server], [], [], 0)[0]
+
     def read(self, offset: int, length: int) -> bytes:
         return self._ask(READ, offset, length)
 
@@ -28,7 +35,8 @@ class Device:
         self._ask(FLUSH, 0, 0)
 
     def close(self) -> None:
-        self.server.send(struct.pack(">IHHQQI", REQUEST, 0, HANG_UP, 1, 0, 0), socket.MSG_NOSIGNAL)
+        with contextlib.suppress(BrokenPipeError):
+            self.server.send(struct.pack(">IHHQQI", REQUEST, 0, HANG_UP, 1, 0, 0))
         self.server.close()
 
     def _ask(self, command: int, offset: int, length: int, data: bytes = b"") -> bytes:
@@ -68,6 +76,8 @@ class ClientDevices:
         return Path(name)
 
     def reconnect(self, name: str, server: socket.socket, export: Export) -> None:
+        if self._devices[name].alive:
+            return
         self._devices[name].server.close()
         self._devices[name] = Device(server.dup(), export)
 

@@ -1,20 +1,17 @@
-"""Disks that are open as devices, with QEMU's own storage daemon and, in place of the kernel, a client of the tests."""
+"""Disks are opened, found again and closed."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.backends.datapath.nbd_client import ClientDevices
+from tests.backends.datapath.disk_rig import MIB, Rig
 from tests.backends.domain.hypervisor import lives
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.domain.interface import DiskSpec
@@ -23,49 +20,6 @@ from xapid.backends.storage import qcow2
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
 pytestmark = pytest.mark.libvirt
-
-MIB = 1 << 20
-
-
-class Rig:
-    """What the tests have in hand."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        # Deeper than the path of a socket may be long.
-        self.state = folder / ("d" * 60) / "disks"
-        self.owner = str(uuid4())
-        self.devices = ClientDevices()
-        self.disks = OpenDisks(self.state, self.devices)
-
-    def image(self, backing: Disk | None = None, format: VolumeFormat = VolumeFormat.qcow2) -> Disk:
-        path = self.folder / f"{uuid4()}.{format}"
-        above = ["-b", backing.path, "-F", backing.format.value] if backing else []
-        size = [] if backing else [str(8 * MIB)]
-        subprocess.run(["qemu-img", "create", "-q", "-f", format.value, *above, str(path), *size], check=True)
-        return Disk(str(path), format)
-
-    def drive(self, disk: Disk, **changes: object) -> DiskSpec:
-        return DiskSpec(str(uuid4()), 0, **{"device": "disk", "disk": disk} | changes)  # type: ignore[arg-type]
-
-    def program(self, owner: str = "") -> int:
-        """pid of the program that serves a guest's disks."""
-        folder = os.open(self.state / (owner or self.owner), os.O_PATH)
-        with socket.socket(socket.AF_UNIX) as asking:
-            asking.connect(f"/proc/self/fd/{folder}/nbd")
-            os.close(folder)
-            pid, _, _ = struct.unpack("3i", asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        assert isinstance(pid, int)
-        return pid
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
-    yield rig
-    for owner in rig.disks.owners():
-        rig.disks.close_all(owner)
-    rig.devices.close()
 
 
 @pytest.mark.parametrize("format", VolumeFormat)
@@ -100,8 +54,10 @@ def test_a_disk_that_is_open_stays_as_it_is(rig: Rig) -> None:
     program = rig.program()
 
     # Another object, as after a restart of the daemon.
-    again = OpenDisks(rig.state, rig.devices).open(rig.owner, drive)
+    restarted = OpenDisks(rig.state, rig.devices)
+    again = restarted.open(rig.owner, drive)
 
+    restarted.stop()
     assert (again, rig.program()) == (first, program)
     rig.devices[first].write(0, b"goes on")
 
@@ -231,7 +187,9 @@ def test_a_program_that_does_not_answer_is_ended_all_the_same(rig: Rig) -> None:
     program = rig.program()
     os.kill(program, signal.SIGSTOP)
 
-    OpenDisks(rig.state, rig.devices, patience=0.2).close_all(rig.owner)
+    impatient = OpenDisks(rig.state, rig.devices, patience=0.2)
+    impatient.close_all(rig.owner)
+    impatient.stop()
 
     assert (rig.disks.owners(), lives(program)) == ([], False)
 
@@ -240,7 +198,10 @@ OPENER = """
 import signal, sys
 from pathlib import Path
 from tests.backends.datapath.nbd_client import ClientDevices
+from xapid.backends.datapath import image_nodes
 from xapid.backends.datapath.open_disks import OpenDisks
+from xapid.backends.datapath.qmp import Qmp
+from xapid.backends.datapath.storage_program import StorageProgram
 from xapid.backends.domain.interface import DiskSpec
 from xapid.backends.storage.interface import Disk, VolumeFormat
 

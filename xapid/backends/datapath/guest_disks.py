@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from xapid.backends.datapath import exports, nbd
 from xapid.backends.datapath.nbd_devices import Devices
 from xapid.backends.datapath.qmp import Qmp
 from xapid.backends.datapath.storage_program import NotRunning, StorageProgram
-from xapid.backends.interface import BackendError, Unavailable
+from xapid.backends.domain import preflight
+from xapid.backends.interface import BackendError, NotFound, Unavailable
 from xapid.backends.storage.interface import VolumeFormat
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,7 @@ RECORD = ".json"
 
 @dataclass(frozen=True)
 class Open:
-    """What is written down of an open disk, so that it can be opened again when the program has died."""
+    """A disk as it was opened; written down before it is."""
 
     path: str
     format: VolumeFormat
@@ -36,9 +38,11 @@ class Open:
 class GuestDisks:
     """For one thread at a time. ``folder`` is there as long as anything is open, whoever opened it."""
 
-    def __init__(self, folder: Path, devices: Devices, patience: float) -> None:
+    def __init__(self, folder: Path, devices: Devices, patience: float, watch: Callable[[int], None]) -> None:
+        """``watch``: gets a handle of each program that runs."""
         self._folder = folder
         self._devices = devices
+        self._watch = watch
         self._program = StorageProgram(folder, patience)
 
     def open(self, vbd: str, disk: Open) -> Path:
@@ -61,9 +65,8 @@ class GuestDisks:
 
     def close_all(self) -> None:
         """Also that of which nothing is written down."""
-        for name in self._devices.names():
-            if name.startswith(self._name("")):
-                self._devices.disconnect(name)
+        for name in self._connected():
+            self._devices.disconnect(name)
         self._end()
 
     def files(self) -> dict[str, str]:
@@ -73,18 +76,60 @@ class GuestDisks:
         with self._session() as monitor:
             return exports.files(monitor)
 
+    def switch(self, moves: dict[str, str]) -> None:
+        """Go on in overlays: VBD to path."""
+        if not moves:
+            return
+        with self._session() as monitor:
+            now = exports.files(monitor)
+            known = {vbd: self._served(vbd, now) for vbd in moves}
+            due = {vbd: path for vbd, path in moves.items() if path != now[vbd]}
+            preflight.require_paths(due.values())
+            if due:
+                exports.switch(monitor, {vbd: (Path(path), known[vbd].read_only) for vbd, path in due.items()})
+
+    def resize(self, vbd: str, size: int) -> None:
+        with self._session() as monitor:
+            disk = self._served(vbd, exports.files(monitor))
+            try:
+                exports.resize(monitor, vbd, size, read_only=disk.read_only)
+            finally:
+                self._join_again(vbd)
+
+    def mend(self) -> None:
+        """Go on with what another process of ours has left undone."""
+        if not self._program.runs():
+            self.give_up()
+            return
+        self._watch(self._program.process())
+        for vbd, disk in self._records().items():
+            if self._devices.find(self._name(vbd)) is None:
+                continue
+            try:
+                with self._session() as monitor:
+                    exports.renew(monitor, vbd, read_only=disk.read_only)
+                self._join_again(vbd)
+            except BackendError as error:
+                log.error("the disk %s of %s is not served: %s", vbd, self._folder.name, error.message)
+
+    def give_up(self) -> None:
+        """Where the program has died let the devices go, so that the guest knows it.
+
+        Nothing is opened anew behind its back: with the program some of what was written, and not flushed, is lost,
+        and a flush that succeeds now would say that it is not.
+        """
+        if self._program.runs() or not (names := self._connected()):
+            return
+        log.error("the program that served the disks of %s has died: from now on it gets errors", self._folder.name)
+        for name in names:
+            self._devices.disconnect(name)
+
     # Steps, each of which bears that it was taken already
 
     def _run(self) -> None:
-        """Have the program run, and serve again what it served when it died."""
-        if self._program.runs():
-            return
-        self._program.start()
-        for vbd, disk in self._records().items():
-            try:
-                self._serve_again(vbd, disk)
-            except BackendError as error:
-                log.error("the disk %s of %s cannot be opened again: %s", vbd, self._folder.name, error.message)
+        if not self._program.runs():
+            self._program.start()
+            self._watch(self._program.process())
 
     def _is_served(self, vbd: str, disk: Open) -> bool:
         with self._session() as monitor:
@@ -94,16 +139,22 @@ class GuestDisks:
         self._write(vbd, disk)
         with self._session() as monitor:
             exports.add(monitor, vbd, Path(disk.path), disk.format, read_only=disk.read_only)
-        with self._program.exports() as server:
+        with self._exports() as server:
             return self._devices.connect(self._name(vbd), server, nbd.enter(server, vbd))
 
-    def _serve_again(self, vbd: str, disk: Open) -> None:
-        if self._devices.find(self._name(vbd)) is None:
-            return
-        with self._session() as monitor:
-            exports.add(monitor, vbd, Path(disk.path), disk.format, read_only=disk.read_only)
-        with self._program.exports() as server:
+    def _join_again(self, vbd: str) -> None:
+        """Have the device go on through another connection; nothing happens if its own is alive."""
+        with self._exports() as server:
             self._devices.reconnect(self._name(vbd), server, nbd.enter(server, vbd))
+
+    def _served(self, vbd: str, served: dict[str, str]) -> Open:
+        """What is written down of a disk that is to be open."""
+        disk = self._records().get(vbd)
+        if disk is None:
+            raise NotFound(f"{self._folder.name} has no disk {vbd}", vbd=vbd)
+        if vbd not in served:
+            raise Unavailable(f"the disk {vbd} is not served since its program died: start the machine anew", vbd=vbd)
+        return disk
 
     def _take_away(self, vbd: str) -> None:
         self._devices.disconnect(self._name(vbd))
@@ -118,9 +169,18 @@ class GuestDisks:
 
     @contextmanager
     def _session(self) -> Iterator[Qmp]:
+        with self._running(), self._program.session() as monitor:
+            yield monitor
+
+    @contextmanager
+    def _exports(self) -> Iterator[socket.socket]:
+        with self._running(), self._program.exports() as server:
+            yield server
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
         try:
-            with self._program.session() as monitor:
-                yield monitor
+            yield
         except NotRunning as error:
             raise Unavailable(f"the program that serves the disks of {self._folder.name} has ended") from error
 
@@ -141,6 +201,9 @@ class GuestDisks:
 
     def _record(self, vbd: str) -> Path:
         return self._folder / f"{vbd}{RECORD}"
+
+    def _connected(self) -> list[str]:
+        return [name for name in self._devices.names() if name.startswith(self._name(""))]
 
     def _name(self, vbd: str) -> str:
         """What its device is found by. Another folder is another xapid's."""

@@ -22,18 +22,24 @@ DEEPEST = 256
 
 
 def whole(path: Path, format: VolumeFormat, name: str, *, read_only: bool) -> dict[str, Any]:
-    """Options of a node ``name``, which opens an image with all that it continues (nodes ``NAME.1``, ...)."""
-    chain = _chain(path, format)
-    nodes = _image(*chain[-1], f"{name}.{len(chain) - 1}")
-    for depth, (file, kind) in list(enumerate(chain[:-1]))[::-1]:
-        nodes = _image(file, kind, f"{name}.{depth}") | {"backing": nodes}
-    nodes |= {"node-name": name, "read-only": read_only}
-    return nodes
+    """Options of a node ``name``, which opens an image with all that it continues: nodes ``NAME.1`` and so on."""
+    nodes: dict[str, Any] | None = None
+    for depth, (file, kind) in reversed(list(enumerate(_chain(path, format)))):
+        below, nodes = nodes, _image(file, kind, f"{name}.{depth}" if depth else name)
+        if kind is VolumeFormat.qcow2:
+            nodes["backing"] = below
+    assert nodes is not None
+    return nodes | {"read-only": read_only}
 
 
-def overlay(path: Path, name: str) -> dict[str, Any]:
+def overlay(path: Path, name: str, *, read_only: bool) -> dict[str, Any]:
     """Options of a node that opens an image alone, to be put above an open one."""
-    return _image(path, VolumeFormat.qcow2, name) | {"read-only": False, "backing": None}
+    return _image(path, VolumeFormat.qcow2, name) | {"read-only": read_only, "backing": None}
+
+
+def file_of(name: str) -> str:
+    """The node of the file in which the image of a node is."""
+    return f"{name}.f"
 
 
 def _image(path: Path, format: VolumeFormat, name: str) -> dict[str, Any]:
@@ -43,6 +49,7 @@ def _image(path: Path, format: VolumeFormat, name: str) -> dict[str, Any]:
         "read-only": True,
         "file": {
             "driver": "host_device" if stat.S_ISBLK(path.stat().st_mode) else "file",
+            "node-name": file_of(name),
             "filename": str(path),
             "cache": {"direct": preflight.direct(str(path))},
         },

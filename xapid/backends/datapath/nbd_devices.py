@@ -26,8 +26,9 @@ DEVICES = Path("/dev")
 CONNECT, DISCONNECT, RECONFIGURE = 1, 2, 3
 BLOCK = 512
 """What guests know as a sector. The server takes requests of any size, whatever is below."""
-PATIENCE = 3600
-"""Seconds for which requests wait once the server is gone, until another one is there."""
+PATIENCE = 120
+"""Seconds for which requests wait once the server hung up, until there is another connection: a moment while a disk
+grows, and as long as we take to come back if we are killed just then."""
 RESEND = 3000
 """Milliseconds after which the kernel looks at a request without an answer: what was lost with the connection is sent
 once more through the new one."""
@@ -50,10 +51,10 @@ class _Message(genlmsg):  # type: ignore[misc]
         ("NBD_ATTR_BACKEND_IDENTIFIER", "asciiz"),
     )
 
-    class sockets(nla):  # type: ignore[misc]  # noqa: N801 - named in the map
+    class sockets(nla):  # type: ignore[misc]
         nla_map = (("NBD_SOCK_ITEM_UNSPEC", "none"), ("NBD_SOCK_ITEM", "item"))
 
-        class item(nla):  # type: ignore[misc]  # noqa: N801
+        class item(nla):  # type: ignore[misc]
             nla_map = (("NBD_SOCK_UNSPEC", "none"), ("NBD_SOCK_FD", "uint32"))
 
 

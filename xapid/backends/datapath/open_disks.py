@@ -9,12 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from xapid.backends.datapath.guest_disks import GuestDisks, Open
 from xapid.backends.datapath.nbd_devices import Devices, NbdDevices
+from xapid.backends.datapath.program_watch import ProgramWatch
 from xapid.backends.domain.interface import DiskSpec
 from xapid.backends.interface import NotFound, NotSupported
+from xapid.backends.storage.interface import Disk, VolumeFormat
 
 
 class OpenDisks:
@@ -34,6 +37,13 @@ class OpenDisks:
         self._patience = patience
         self._changing = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
+        self._watch = ProgramWatch(self._ended)
+        for owner in self.owners():
+            self._watch.do(partial(self._found, owner))
+
+    def stop(self) -> None:
+        """Look no more; what is open stays open."""
+        self._watch.stop()
 
     def open(self, owner: str, disk: DiskSpec) -> Path:
         """The device that carries the disk, open for the machine of a uuid. Raises NotFound, Failed, Unavailable."""
@@ -57,12 +67,33 @@ class OpenDisks:
         with self._of(owner) as disks:
             return disks.files()
 
+    def switch(self, owner: str, moves: dict[str, Disk]) -> None:
+        """Go on in overlays of what is open, all at one moment or none: VBD to overlay. Raises NotFound, Failed."""
+        for vbd, disk in moves.items():
+            if disk.format is not VolumeFormat.qcow2:
+                raise NotSupported(f"{disk.path} cannot continue another disk", vbd=vbd)
+        with self._of(owner) as disks:
+            disks.switch({vbd: disk.path for vbd, disk in moves.items()})
+
+    def resize(self, owner: str, vbd: str, size: int) -> None:
+        """Of the image and of the device. Raises NotFound, Failed."""
+        with self._of(owner) as disks:
+            disks.resize(vbd, size)
+
+    def _found(self, owner: str) -> None:
+        with self._of(owner) as disks:
+            disks.mend()
+
+    def _ended(self, owner: str) -> None:
+        with self._of(owner) as disks:
+            disks.give_up()
+
     @contextmanager
     def _of(self, owner: str) -> Iterator[GuestDisks]:
         with self._changing:
             lock = self._locks.setdefault(owner, threading.Lock())
         with lock:
-            yield GuestDisks(self._folder / owner, self._devices, self._patience)
+            yield GuestDisks(self._folder / owner, self._devices, self._patience, partial(self._watch.add, owner))
 
 
 def _open(spec: DiskSpec) -> Open:

@@ -24,13 +24,8 @@ class Qmp:
 
     def execute(self, command: str, **arguments: Any) -> Any:
         """Run a command and return its result; ``_`` in the names of its arguments stands for ``-``."""
-        self._send(command, arguments, [])
+        self._send(command, arguments)
         return self._answer(command)
-
-    def add_fd(self, number: int, fd: int, name: str) -> None:
-        """Let the program open ``/dev/fdset/NUMBER`` by this file, and remember the name."""
-        self._send("add-fd", {"fdset_id": number, "opaque": name}, [fd])
-        self._answer("add-fd")
 
     def wait_for(self, event: str, **data: Any) -> None:
         """Wait until it has happened, in this session, with these data."""
@@ -39,11 +34,11 @@ class Qmp:
             if "event" in message:
                 self._events.append(message)
 
-    def _send(self, command: str, arguments: dict[str, Any], fds: list[int]) -> None:
+    def _send(self, command: str, arguments: dict[str, Any]) -> None:
         named = {name.replace("_", "-"): value for name, value in arguments.items()}
         line = json.dumps({"execute": command, "arguments": named}).encode()
         try:
-            socket.send_fds(self._connection, [line], fds)
+            self._connection.sendall(line)
         except OSError as error:
             raise Unavailable(f"{command}: {error}") from error
 

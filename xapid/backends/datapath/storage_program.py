@@ -18,7 +18,7 @@ from xapid.backends.datapath.qmp import Qmp
 from xapid.backends.interface import Failed, Unavailable
 
 PROGRAM = "qemu-storage-daemon"
-MONITOR, EXPORTS, LOG = "qmp", "nbd", "log"
+MONITOR, EXPORTS, PID, LOG = "qmp", "nbd", "pid", "log"
 """Names in its folder."""
 
 
@@ -42,7 +42,7 @@ class StorageProgram:
             self._listening(EXPORTS) as exports,
             (self._folder / LOG).open("ab") as file,
         ):
-            process = _spawn(monitor.fileno(), exports.fileno(), file.fileno())
+            process = self._spawn(monitor.fileno(), exports.fileno(), file.fileno())
         # A child that nobody waits for would stay as a zombie.
         threading.Thread(target=process.wait, name=f"xapid-{PROGRAM}", daemon=True).start()
         try:
@@ -61,43 +61,93 @@ class StorageProgram:
     def runs(self) -> bool:
         """Whether it is there; it may be too busy to answer."""
         try:
-            self.exports().close()
+            os.close(self.process())
         except NotRunning:
             return False
         return True
 
+    def process(self) -> int:
+        """A handle that tells when it ends, for the caller to close. Raises NotRunning."""
+        # Nothing is asked of the program itself: one that hangs takes no connections once a few wait.
+        try:
+            pid = int((self._folder / PID).read_text())
+            handle = os.pidfd_open(pid)
+        except (FileNotFoundError, ValueError, ProcessLookupError) as error:
+            raise NotRunning(f"no {PROGRAM} runs in {self._folder}") from error
+        if not self._is_ours(pid) or _has_ended(handle, 0):
+            os.close(handle)
+            raise NotRunning(f"no {PROGRAM} runs in {self._folder}")
+        return handle
+
     def exports(self) -> socket.socket:
-        """A connection to its NBD server. Raises NotRunning."""
-        connection = self._connected(EXPORTS)
-        connection.settimeout(self._patience)
-        return connection
+        """A connection to its NBD server. Raises NotRunning, Unavailable."""
+        return self._connected(EXPORTS)
 
     def end(self) -> None:
         """Let it end; one that does not answer is killed. Returns when it is gone."""
         try:
-            with self._connected(MONITOR) as connection, _process(connection) as process:
-                with contextlib.suppress(Unavailable):
-                    Qmp(connection, self._patience).execute("quit")
-                    _wait(process, self._patience)
-                    return
-                with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(process, signal.SIGKILL)
-                _wait(process, self._patience)
+            process = self.process()
         except NotRunning:
             return
+        try:
+            with contextlib.suppress(Unavailable, NotRunning), self.session() as monitor:
+                monitor.execute("quit")
+                if _has_ended(process, self._patience):
+                    return
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            if not _has_ended(process, self._patience):
+                raise Unavailable(f"{PROGRAM} in {self._folder} does not end")
+        finally:
+            os.close(process)
+
+    def _is_ours(self, pid: int) -> bool:
+        """Its number may be another's by now."""
+        try:
+            return str(self._folder / PID).encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return False
 
     def _connected(self, name: str) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
         try:
+            # Of a program that hangs it is the kernel that lets us wait, for room in its queue.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _interval(self._patience))
             with _short(self._folder) as short:
                 connection.connect(str(short / name))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _interval(0))
+            connection.settimeout(self._patience)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             connection.close()
             raise NotRunning(f"no {PROGRAM} runs in {self._folder}") from error
         except OSError as error:
             connection.close()
-            raise Unavailable(f"{PROGRAM} in {self._folder}: {error.strerror}") from error
+            raise Unavailable(f"{PROGRAM} in {self._folder} does not answer: {error.strerror}") from error
         return connection
+
+    def _spawn(self, monitor: int, exports: int, log: int) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603 - an argument list
+                [
+                    PROGRAM,
+                    "--chardev",
+                    f"socket,id=monitor,fd={monitor},server=on,wait=off",
+                    "--monitor",
+                    "chardev=monitor",
+                    "--nbd-server",
+                    f"addr.type=fd,addr.str={exports}",
+                    "--pidfile",
+                    str(self._folder / PID),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(monitor, exports),
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unavailable(f"{PROGRAM} cannot be run: {error.strerror}") from error
 
     @contextmanager
     def _listening(self, name: str) -> Iterator[socket.socket]:
@@ -114,29 +164,6 @@ class StorageProgram:
         return " / ".join(lines[-3:])
 
 
-def _spawn(monitor: int, exports: int, log: int) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(  # noqa: S603 - an argument list
-            [
-                PROGRAM,
-                "--chardev",
-                f"socket,id=monitor,fd={monitor},server=on,wait=off",
-                "--monitor",
-                "chardev=monitor",
-                "--nbd-server",
-                f"addr.type=fd,addr.str={exports}",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=(monitor, exports),
-            cwd="/",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise Unavailable(f"{PROGRAM} cannot be run: {error.strerror}") from error
-
-
 @contextmanager
 def _short(folder: Path) -> Iterator[Path]:
     """The folder by a path that is short: that of a socket must not be longer than 107 bytes."""
@@ -147,27 +174,13 @@ def _short(folder: Path) -> Iterator[Path]:
         os.close(fd)
 
 
-@contextmanager
-def _process(connection: socket.socket) -> Iterator[int]:
-    """A handle of the process at the other end: unlike its number, it is never that of another one."""
-    size = struct.calcsize("3i")
-    # The program itself calls listen() once more, so that it is its number.
-    pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError as error:
-        raise NotRunning(f"process {pid} has ended") from error
-    try:
-        if Path(f"/proc/{pid}/comm").read_text().strip() != PROGRAM[:15]:
-            raise NotRunning(f"process {pid} has ended before it took over its sockets")
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _wait(process: int, seconds: float) -> None:
-    """Raises Unavailable if the process goes on."""
+def _has_ended(process: int, seconds: float) -> bool:
+    """Whether the process of a handle has ended, or ends within this time."""
     waiting = select.poll()
     waiting.register(process, select.POLLIN)
-    if not waiting.poll(seconds * 1000):
-        raise Unavailable(f"{PROGRAM} does not end")
+    return bool(waiting.poll(seconds * 1000))
+
+
+def _interval(seconds: float) -> bytes:
+    """As setsockopt takes it."""
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
