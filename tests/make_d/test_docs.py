@@ -31,7 +31,8 @@ def docs(tmp_path: Path) -> Path:
 
 
 def build(docs: Path, kind: str) -> Path:
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", "read", "-b", kind, "docs", f"out/{kind}"]
+    options = ["-q", "-W", "--keep-going", "-d", "read", "-b", kind]
+    command = [sys.executable, "-m", "sphinx", *options, "docs", f"out/{kind}"]
     done = subprocess.run(command, cwd=docs, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     return docs / "out" / kind

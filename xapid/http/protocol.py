@@ -102,7 +102,8 @@ class HttpProtocol(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._began = self._heard = 0.0
         self._idle_since = monotonic_ns()
-        """When the last reply was over; while nobody works for the client. uvloop's own time stands still for milliseconds."""
+        """When the last reply was over; while nobody works for the client. The loop's own time stands still within a
+        turn, and uvloop's for a millisecond."""
 
     # The transport's calls
 

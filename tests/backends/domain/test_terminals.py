@@ -17,7 +17,11 @@ from tests.rfb_client import RfbClient, bridge_at
 from xapid.backends.domain.interface import DomainKind, DomainSpec
 from xapid.backends.terminal.glyphs import FONT
 
-pytestmark = [pytest.mark.libvirt, pytest.mark.slow, pytest.mark.skipif(not FONT.exists(), reason="no font of terminals")]
+pytestmark = [
+    pytest.mark.libvirt,
+    pytest.mark.slow,
+    pytest.mark.skipif(not FONT.exists(), reason="no font of terminals"),
+]
 
 UP = "xapid demo guest: ready"
 
