@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from xapid.backends.agent import AgentConfig, find_class
 from xapid.backends.domain import embed
-from xapid.hardware import SYSTEM_URI, libvirt_uri
+from xapid.hardware import SYSTEM_URI, XEN_URI, libvirt_uri, real, simulated, xen
+from xapid.runtime.config import Config
 
 NOBODY = 65534
 
@@ -72,3 +75,18 @@ def test_a_libvirtd_that_is_away_is_waited_for(state: Path, libvirtd: Path) -> N
     libvirtd.unlink()
 
     assert libvirt_uri(state, libvirtd) == first == SYSTEM_URI
+
+
+@pytest.mark.parametrize(
+    "drivers",
+    [simulated(Config()), real(Config(), SYSTEM_URI, "tcg"), xen(Config(), XEN_URI)],
+    ids=["sim", "qemu", "xen"],
+)
+def test_each_driver_is_there_and_takes_what_it_is_given(drivers: AgentConfig) -> None:
+    pytest.importorskip("libvirt", reason="an optional extra")
+    made: set[str] = set()
+    for spec in drivers.drivers:
+        inspect.signature(find_class(spec.driver)).bind(**spec.args, **spec.uses)
+
+        assert made >= set(spec.uses.values())
+        made.add(spec.kind)

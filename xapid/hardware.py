@@ -27,6 +27,7 @@ from xapid.runtime.config import Config, Drivers
 log = logging.getLogger(__name__)
 
 SYSTEM_URI = "qemu:///system"
+XEN_URI = "xen:///system"
 USES_LIBVIRTD = "uses-libvirtd"
 """An empty file in the state directory: guests are the system's libvirtd's."""
 SIMULATED_TYPES = ("file", "dummy", "ext", "iso", "udev", "nfs", "lvm", "lvmoiscsi", "smb")
@@ -72,14 +73,16 @@ async def chosen_hardware(config: Config) -> Hardware:
     if config.drivers is Drivers.sim:
         demo = await _demo(config, needed=False)
         return Hardware(LocalBackends(simulated(config), apart=False), True, certificate, demo)
-    if _runs_xen():
-        raise DriverChoiceError("this host runs Xen, whose driver is not there yet; try drivers = sim")
     try:
         import libvirt  # noqa: F401 - an optional extra
     except ImportError as error:
         reason = f"libvirt-python is not installed ({error}): install xapid[libvirt], or choose --drivers sim"
         raise DriverChoiceError(reason) from error
     demo = await _demo(config, needed=True)
+    if _runs_xen():
+        uri = config.libvirt.uri or XEN_URI
+        log.info("drivers: Xen through %s, because this is its control domain", uri)
+        return Hardware(LocalBackends(xen(config, uri), apart=True), False, certificate, demo)
     accel, why = await _acceleration(config, demo)
     uri = config.libvirt.uri or libvirt_uri(config.state_dir.resolve())
     log.info("drivers: QEMU (%s) through %s, because %s", accel, uri, why)
@@ -112,15 +115,32 @@ def simulated(config: Config) -> AgentConfig:
 
 
 def real(config: Config, uri: str, accel: str) -> AgentConfig:
-    """This host's own, in an agent process."""
+    """QEMU and what else this host has, in an agent process."""
+    state = str(config.state_dir.resolve())
+    libvirt = "xapid.backends.domain.libvirt_driver:LibvirtDomains"
+    return _with_this_hosts(
+        config,
+        DriverSpec("domain", libvirt, {"uri": uri, "folder": state, "accel": accel}),
+        DriverSpec("datapath", "xapid.backends.datapath.qemu:QemuDatapath", uses={"domains": "domain"}),
+    )
+
+
+def xen(config: Config, uri: str) -> AgentConfig:
+    """Xen and what else this host has, in an agent process."""
+    state = config.state_dir.resolve()
+    libxl = "xapid.backends.domain.xen_driver:XenDomains"
+    return _with_this_hosts(
+        config,
+        DriverSpec("disks", "xapid.backends.datapath.open_disks:OpenDisks", {"folder": str(state / "disks")}),
+        DriverSpec("domain", libxl, {"uri": uri, "folder": str(state)}, uses={"disks": "disks"}),
+        DriverSpec("datapath", "xapid.backends.datapath.xen:XenDatapath", uses={"domains": "domain", "disks": "disks"}),
+    )
+
+
+def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
     state = config.state_dir.resolve()
     drivers = [
-        DriverSpec(
-            "domain",
-            "xapid.backends.domain.libvirt_driver:LibvirtDomains",
-            {"uri": uri, "folder": str(state), "accel": accel},
-        ),
-        DriverSpec("datapath", "xapid.backends.datapath.qemu:QemuDatapath", uses={"domains": "domain"}),
+        *hypervisor,
         DriverSpec("network", "xapid.backends.network.bridge:Bridges"),
         DriverSpec("host", "xapid.backends.host.linux:Linux", {"traces": str(config.traces.resolve())}),
         _programs(config),

@@ -12,13 +12,11 @@ import pytest
 
 from tests.backends.domain.hypervisor import Events, Hypervisor
 from tests.demo_guest import CACHE, demo_guest
-from tests.lab_loops import Loops
 from tests.qemu_daemon import end_emulators
 from xapid.backends.datapath.sim import SimDatapath
 from xapid.backends.domain.embed import closed_to_others
 from xapid.backends.domain.interface import DomainKind
 from xapid.backends.domain.sim import SimDomains
-from xapid.backends.storage.interface import VolumeFormat
 
 if TYPE_CHECKING:
     from libvirt import virConnect
@@ -95,14 +93,17 @@ def libvirt_connection(real: Hypervisor, libvirt_folder: Path) -> Iterator[virCo
 @pytest.fixture(scope="session")
 def whole_xen(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
     """The Xen of this host."""
+    from xapid.backends.datapath.open_disks import OpenDisks
+    from xapid.backends.datapath.xen import XenDatapath
     from xapid.backends.domain.xen_driver import XenDomains
 
-    disks = Loops()
+    disks = OpenDisks(libvirt_folder / "disks")
     driver = XenDomains("xen:///system", libvirt_folder, disks)
     events = Events()
     driver.watch(events)
-    yield Hypervisor(driver, disks, libvirt_folder, events, demo_guest(), bridge, format=VolumeFormat.raw)
+    yield Hypervisor(driver, XenDatapath(driver, disks), libvirt_folder, events, demo_guest(), bridge)
     driver.close()
+    disks.stop()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ import msgspec
 
 from xapid.backends import framing, process
 from xapid.backends.certificates.interface import CertificateDriver
-from xapid.backends.datapath.interface import DatapathDriver
+from xapid.backends.datapath.interface import DatapathDriver, OpenDiskDriver
 from xapid.backends.domain.interface import DomainDriver, DomainEvent, DomainEventKind
 from xapid.backends.faults import SimFaults
 from xapid.backends.host.interface import HostDriver
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 INTERFACES: dict[str, type] = {
     "domain": DomainDriver,
     "datapath": DatapathDriver,
+    "disks": OpenDiskDriver,
     "storage": StorageDriver,
     "network": NetworkDriver,
     "host": HostDriver,
@@ -59,7 +60,7 @@ class DriverSpec:
     """A driver and how its calls are run."""
 
     kind: str
-    """domain, datapath, network, host, programs, certificates, or storage:TYPE"""
+    """domain, datapath, disks, network, host, programs, certificates, or storage:TYPE"""
     driver: str
     """``module:Class``"""
     args: dict[str, str | int | float | bool | list[str] | None] = field(default_factory=dict)

@@ -216,8 +216,8 @@ class Config:
     )
     drivers: Drivers = setting(
         Drivers.auto,
-        "Either auto, what this host has: QEMU through libvirt, with KVM where a guest boots on it, else emulating (a "
-        "host that runs Xen is refused as yet); or libvirt, the same; or sim, which only pretends, in memory.",
+        "Either auto, what this host has: Xen in its control domain, else QEMU, with KVM where a guest boots on it and "
+        "else emulating, both through libvirt; or libvirt, the same; or sim, which only pretends, in memory.",
         flag="auto|libvirt|sim",
     )
     password_file: Path | None = setting(

@@ -119,8 +119,6 @@ class Hypervisor:
     bridge: str = "xenbr0"
     kind: DomainKind | None = None
     """Of all its machines; None: each does."""
-    format: VolumeFormat = VolumeFormat.qcow2
-    """Of their disks."""
     started: list[str] = field(default_factory=list)
     lines: list[SerialLine] = field(default_factory=list)
 
@@ -178,13 +176,13 @@ class Hypervisor:
         return DiskSpec(**values | changes)
 
     def disk(self, size: int = 16 * MIB, backing: Disk | None = None) -> Disk:
-        """A fresh file, maybe on top of another."""
-        path = self.folder / f"{uuid4()}.{self.format}"
+        """A fresh qcow2 file, maybe on top of another."""
+        path = self.folder / f"{uuid4()}.qcow2"
         if not self.simulated:
             above = ["-b", backing.path, "-F", backing.format.value] if backing else []
             whole = [] if backing else [str(size)]
-            subprocess.run(["qemu-img", "create", "-q", "-f", self.format, *above, str(path), *whole], check=True)
-        return Disk(str(path), self.format)
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *above, str(path), *whole], check=True)
+        return Disk(str(path), VolumeFormat.qcow2)
 
     def size(self, drive: DiskSpec) -> int:
         """Bytes that a guest sees of a disk that it has open."""

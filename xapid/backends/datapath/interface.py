@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
+from xapid.backends.domain.interface import DiskSpec
 from xapid.backends.interface import DriverInfo
 from xapid.backends.storage.interface import Disk
 
@@ -28,3 +30,18 @@ class DatapathDriver(Protocol):
 
     def resize(self, domain: str, vbd: str, size: int) -> None:
         """Tell guest and block layer of the new size in bytes; the file grows with it."""
+
+
+class OpenDiskDriver(Protocol):
+    """Makes a block device of this host of any disk, for guests whose hypervisor takes nothing else.
+
+    Each call can be repeated.
+    """
+
+    def open(self, owner: str, disk: DiskSpec) -> Path:
+        """The device that carries the disk, open for the machine of a uuid. Raises NotFound, Failed, Unavailable."""
+
+    def close(self, owner: str, vbd: str) -> None: ...
+    def close_all(self, owner: str) -> None: ...
+    def owners(self) -> list[str]:
+        """uuids of the machines for which something is open."""

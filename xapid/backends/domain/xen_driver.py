@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 from xml.etree import ElementTree
 
 import libvirt
 
+from xapid.backends.datapath.interface import OpenDiskDriver
 from xapid.backends.domain import preflight, save_image, vm_data, xen_image, xen_xml
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
@@ -55,22 +55,10 @@ SHUTDOWN = libvirt.VIR_DOMAIN_SHUTDOWN_PARAVIRT | libvirt.VIR_DOMAIN_SHUTDOWN_AC
 GUEST_FEATURES = frozenset({Feature.suspend, Feature.clean_shutdown, Feature.hotplug_disk, Feature.hotplug_nic})
 
 
-class Disks(Protocol):
-    """Makes a block device in the control domain of any disk. Each call can be repeated."""
-
-    def open(self, owner: str, disk: DiskSpec) -> Path:
-        """The device that carries the disk, open for the machine of a uuid."""
-
-    def close(self, owner: str, vbd: str) -> None: ...
-    def close_all(self, owner: str) -> None: ...
-    def owners(self) -> list[str]:
-        """uuids of the machines for which something is open."""
-
-
 class XenDomains(LibvirtMachines):
     """Machines of the Xen of this host."""
 
-    def __init__(self, uri: str, folder: Path, disks: Disks) -> None:
+    def __init__(self, uri: str, folder: Path, disks: OpenDiskDriver) -> None:
         """``folder``: below it guests have their lines while they run. Raises Unavailable, BadConfig."""
         self.info = DriverInfo("xen", f"Xen through libvirt ({uri})", GUEST_FEATURES | {Feature.xen})
         self._disks = disks
@@ -212,13 +200,12 @@ class XenDomains(LibvirtMachines):
             return
         if disk is not None:
             preflight.require_paths([disk.path])
-            opened = self._disks.open(uuid, DiskSpec(vbd, 0, "cdrom", disk, read_only=True))
-            disk = Disk(str(opened), VolumeFormat.raw, kind="block", read_only=disk.read_only)
-        xen_xml.put_medium(drive, disk)
         with told(f"changing the medium of {vbd} in {uuid}"):
-            domain.updateDeviceFlags(ElementTree.tostring(drive, encoding="unicode"), libvirt.VIR_DOMAIN_AFFECT_LIVE)
-        if disk is None:
+            _put_medium(domain, drive, None)
             self._disks.close(uuid, vbd)
+            if disk is not None:
+                opened = self._opened(uuid, DiskSpec(vbd, 0, "cdrom", disk, read_only=True))
+                _put_medium(domain, drive, opened.disk)
 
     def attach_nic(self, uuid: str, nic: NicSpec) -> None:
         domain = self.running(uuid)
@@ -396,6 +383,11 @@ def _bootloader(spec: DomainSpec) -> str:
 def _hosting(spec: DomainSpec) -> Hosting:
     uefi = UEFI if Path(UEFI).exists() else ""
     return Hosting(int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi)
+
+
+def _put_medium(domain: libvirt.virDomain, drive: ElementTree.Element, medium: Disk | None) -> None:
+    xen_xml.put_medium(drive, medium)
+    domain.updateDeviceFlags(ElementTree.tostring(drive, encoding="unicode"), libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def _kind(description: Description) -> DomainKind:
