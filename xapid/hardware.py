@@ -142,7 +142,11 @@ def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
     drivers = [
         *hypervisor,
         DriverSpec("network", "xapid.backends.network.bridge:Bridges"),
-        DriverSpec("host", "xapid.backends.host.linux:Linux", {"traces": str(config.traces.resolve())}),
+        DriverSpec(
+            "host",
+            "xapid.backends.host.linux:Linux",
+            {"traces": str(config.traces.resolve()), "login": str(state / "login")},
+        ),
         _programs(config),
         _certificates(config),
         *(

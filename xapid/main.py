@@ -53,6 +53,7 @@ from xapid.http.system_status import LogsHandler, SystemStatusHandler, Writing
 from xapid.observe.anti_affinity import AntiAffinityWatch
 from xapid.observe.certificate_expiry import CertificateExpiry
 from xapid.observe.certificate_files import CertificateFiles
+from xapid.observe.console_endpoints import ConsoleEndpoints
 from xapid.observe.domains import DomainWatch
 from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.first_start.installation import first_start, needed
@@ -417,7 +418,7 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
     return build_service(
         runtime.store,
         authentication,
-        watch.endpoint,
+        ConsoleEndpoints(runtime, watch).find,
         Endpoint(dispatcher),
         bounds,
         audit,

@@ -273,7 +273,7 @@ HTTP_ACTIONS: tuple[HttpAction, ...] = (
         "get_vncsnapshot",
         "GET",
         "/vncsnapshot",
-        "Meant to take a picture of the screen of a machine. Not built yet: it answers 501.",
+        "Take a picture (JPEG) of the screen of a machine.",
         VM_OPERATOR,
         (("uuid", "string"),),
         sub_actions={"host_console": POOL_ADMIN},

@@ -12,9 +12,11 @@ from xapid.auth.audit import AuditLog
 from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.http.audit import AuditLogHandler
 from xapid.http.authentication import Authentication
-from xapid.http.console import ConsoleHandler, FindEndpoint, WebSocketConsoleHandler
+from xapid.http.console import ConsoleHandler, WebSocketConsoleHandler
+from xapid.http.meeting import FindEndpoint, Meetings
 from xapid.http.metrics import MetricsHandler
 from xapid.http.routes import METRICS, Handlers, standard_routes
+from xapid.http.screenshot import ScreenshotHandler
 from xapid.http.service import Direct, Limits, Service
 from xapid.http.static import FileServer
 from xapid.http.traced import TracedHandlers
@@ -40,10 +42,11 @@ def build_service(
     tracer: Tracer,
 ) -> Service:
     """The application with its direct path for calls."""
-    turns = Turns()
+    turns, meetings = Turns(), Meetings(store, authentication, endpoint)
     handlers: dict[str, ASGIApp] = {
-        "connect_console": ConsoleHandler(store, authentication, endpoint),
-        "connect_console_ws": WebSocketConsoleHandler(store, authentication, endpoint),
+        "connect_console": ConsoleHandler(store, authentication, meetings),
+        "connect_console_ws": WebSocketConsoleHandler(store, authentication, meetings),
+        "get_vncsnapshot": ScreenshotHandler(authentication, meetings),
         "get_root": FileServer(None),
         "get_audit_log": AuditLogHandler(authentication, audit),
         "get_system_status": system_status,

@@ -6,20 +6,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from xapid.auth.audit import Meant
 from xapid.auth.sessions import SessionState
-from xapid.backends.domain.interface import Endpoint
-from xapid.datamodel import VM, Console, Host
+from xapid.datamodel import VM, Host
 from xapid.datamodel.console import ConsoleProtocol
-from xapid.datamodel.types import Object
-from xapid.datamodel.vm import VmPowerState
 from xapid.http.authentication import Authentication, Parameters, Refused
 from xapid.http.exchange import RAW
+from xapid.http.meeting import Meeting, Meetings
 from xapid.http.raw import RawStream
 from xapid.http.reply import error_page
 from xapid.http.websocket import WebSocket
@@ -33,9 +30,6 @@ HEAD = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nCache-Control: no-cache, n
 BLOCK = 65536
 IDLE_CHECKED = 5.0
 """Seconds between two looks at how long a viewer has done nothing."""
-
-FindEndpoint = Callable[[str], Endpoint | None]
-"""Where the console of a reference is served on this host."""
 
 
 class ByteStream(Protocol):
@@ -92,15 +86,6 @@ class Viewers:
                 del self._by_machine[vm]
 
 
-@dataclass(frozen=True)
-class Meeting:
-    """What a client asked to be joined with."""
-
-    vm: VM
-    console: Console
-    endpoint: Endpoint
-
-
 class Idleness:
     """For how long a viewer has done nothing. What a program sends for as long as it is open does not count."""
 
@@ -133,17 +118,17 @@ class _Consoles:
     OF_HOST: str
     """The part of it that is about the consoles of hosts."""
 
-    def __init__(self, store: Store, authentication: Authentication, endpoint: FindEndpoint) -> None:
+    def __init__(self, store: Store, authentication: Authentication, meetings: Meetings) -> None:
         self._store = store
         self._authentication = authentication
-        self._endpoint = endpoint
+        self._meetings = meetings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = Parameters(scope)
         async with self._authentication.session(scope, parameters, self.ACTION) as session:
-            meeting = self._find(session, parameters)
+            meeting = await self._meetings.find(session, parameters, self.ACTION, self.OF_HOST)
             with self._admitted(session, meeting.vm, parameters):
-                reader, writer = await _opened(meeting.endpoint)
+                reader, writer = await meeting.opened()
                 self._authentication.used(session, self.ACTION, about=(Meant("vm", meeting.vm),))
                 try:
                     client = self._client(scope["extensions"][RAW](), parameters)
@@ -158,36 +143,6 @@ class _Consoles:
     def _client(self, stream: RawStream, parameters: Parameters) -> ByteStream:
         """Who is joined, in the way he speaks."""
         raise NotImplementedError
-
-    def _find(self, session: SessionState, parameters: Parameters) -> Meeting:
-        console = self._console(parameters)
-        vm = self._store.find(VM, console.VM) if console is not None else None
-        if console is None or vm is None:
-            raise Refused(error_page(500))
-        self._authentication.permit(session, self.ACTION)
-        if vm.is_control_domain:
-            self._authentication.permit(session, f"{self.ACTION}/{self.OF_HOST}")
-        if vm.power_state is not VmPowerState.Running and vm.power_state is not VmPowerState.Paused:
-            raise Refused(error_page(500))
-        if not console.location:
-            raise Refused(error_page(404))
-        endpoint = self._endpoint(console.ref)
-        if endpoint is None:
-            raise Refused(error_page(500))
-        return Meeting(vm, console, endpoint)
-
-    def _console(self, parameters: Parameters) -> Console | None:
-        found: Object | None = None
-        if (uuid := parameters.get("uuid")) is not None:
-            found = self._store.find_uuid(Console, uuid) or self._store.find_uuid(VM, uuid)
-        elif (ref := parameters.get("ref")) is not None:
-            found = self._store.find_any(ref) or self._store.find_uuid(Console, ref) or self._store.find_uuid(VM, ref)
-        if isinstance(found, VM):
-            screens = (
-                each for each in self._store.where(Console, VM=found.ref) if each.protocol is ConsoleProtocol.rfb
-            )
-            found = next(screens, None)
-        return found if isinstance(found, Console) else None
 
     def _limited(self) -> bool:
         """Whether a machine has one viewer at most."""
@@ -214,8 +169,8 @@ class ConsoleHandler(_Consoles):
     ACTION = "connect_console"
     OF_HOST = "host_console"
 
-    def __init__(self, store: Store, authentication: Authentication, endpoint: FindEndpoint) -> None:
-        super().__init__(store, authentication, endpoint)
+    def __init__(self, store: Store, authentication: Authentication, meetings: Meetings) -> None:
+        super().__init__(store, authentication, meetings)
         self._viewers = Viewers()
 
     def _admitted(self, session: SessionState, vm: VM, parameters: Parameters) -> AbstractContextManager[None]:
@@ -262,14 +217,6 @@ def _taken(by: tuple[str, ...]) -> str:
         f"Connection Limit Exceeded. Connected is: {', '.join(by)}. "
         "The pool allows one viewer of each machine's consoles (pool.limit_console_sessions)."
     )
-
-
-async def _opened(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    try:
-        return await asyncio.open_unix_connection(endpoint.path)
-    except OSError as error:
-        log.warning("the console at %s does not answer: %s", endpoint.path, error.strerror)
-        raise Refused(error_page(500)) from error
 
 
 async def carry(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from xapid.backends.domain.interface import Endpoint
 from xapid.backends.interface import DriverInfo
 
 UNKNOWN_XEN = "(unknown)"
@@ -227,6 +228,15 @@ class HostDriver(Protocol):
 
     def console_text(self) -> str:
         """What the hypervisor has printed, as much of it as is kept."""
+
+    def login(self, name: str) -> tuple[Endpoint, ...]:
+        """Where the console of the machine itself is served, which is a login; it begins if there is none.
+
+        ``name``: as viewers are told it. Raises NotSupported where nobody can log in this way.
+        """
+
+    def close(self) -> None:
+        """End that login."""
 
     def send_debug_keys(self, keys: str) -> None:
         """Have the hypervisor do what each key is for. Raises NotSupported where it knows none."""

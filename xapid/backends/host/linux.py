@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from xapid.backends import process
+from xapid.backends.domain.interface import Endpoint
 from xapid.backends.host import crashes, kept_logs, pci, processors, report, sending, uefi, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
 from xapid.backends.host.firewall import set_ports
@@ -28,6 +29,7 @@ from xapid.backends.host.interface import (
     UsbDevice,
 )
 from xapid.backends.host.log import send_log_to
+from xapid.backends.host.login_line import LoginLine
 from xapid.backends.host.logins import Logins
 from xapid.backends.host.packs import packs
 from xapid.backends.host.sleep import set_max_cstate
@@ -61,13 +63,20 @@ class Linux:
 
     info = DriverInfo("linux", "The machine by /proc and /sys")
 
-    def __init__(self, root: Path = Path("/"), run: Run = process.run, traces: str = "/var/lib/xapid/traces") -> None:
-        """``traces``: the folder of files with traces of calls."""
+    def __init__(
+        self,
+        root: Path = Path("/"),
+        run: Run = process.run,
+        traces: str = "/var/lib/xapid/traces",
+        login: str = "/var/lib/xapid/login",
+    ) -> None:
+        """``traces``: the folder of files with traces of calls; ``login``: of the sockets of the machine's console."""
         self._traces = Path(traces)
         self._tree = Tree(root)
         self._run = run
         self._clock = Clock(self._tree, run)
         self._logins = Logins(self._tree, run)
+        self._login = LoginLine(Path(login))
 
     def facts(self) -> HostFacts:
         tree = self._tree
@@ -115,6 +124,12 @@ class Linux:
     def console_text(self) -> str:
         """Where the kernel is the hypervisor, its own."""
         return self._run(["xl", "dmesg"] if _runs_xen(self._tree) else ["dmesg"])
+
+    def login(self, name: str) -> tuple[Endpoint, ...]:
+        return self._login.endpoints(name)
+
+    def close(self) -> None:
+        self._login.close()
 
     def send_debug_keys(self, keys: str) -> None:
         if not _runs_xen(self._tree):

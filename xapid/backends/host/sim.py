@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 
+from xapid.backends.domain.interface import Endpoint
+from xapid.backends.domain.sim_console import SimConsoles
 from xapid.backends.faults import SimFaults
 from xapid.backends.host import report, uefi
 from xapid.backends.host.clock import moment, zones
@@ -44,6 +46,7 @@ class Sim:
 
     def __init__(self) -> None:
         self.faults = SimFaults()
+        self._consoles = SimConsoles(None)
         self._started = time.time()
         self.boot_id = str(uuid.uuid4())
         self.debug_keys = ""
@@ -126,6 +129,13 @@ class Sim:
 
     def console_text(self) -> str:
         return "Xen simulator"
+
+    def login(self, name: str) -> tuple[Endpoint, ...]:
+        """As good a login as the consoles of simulated guests are screens."""
+        return self._consoles.endpoints()
+
+    def close(self) -> None:
+        self._consoles.close()
 
     def send_debug_keys(self, keys: str) -> None:
         self.debug_keys += keys

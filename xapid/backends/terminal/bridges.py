@@ -53,6 +53,11 @@ class Line:
     also: tuple[int, ...] = ()
     """More to close here."""
 
+    def close(self) -> None:
+        for fd in (self.fd, self.until, *self.also):
+            if fd >= 0:
+                os.close(fd)
+
 
 @dataclass
 class _Kept:
@@ -185,9 +190,9 @@ class Bridges:
         except OSError as error:
             raise Failed(f"the terminal of {key} cannot be started: {error.strerror}") from error
         finally:
-            for fd in (line.fd, line.until, *line.also, printed):
-                if fd >= 0:
-                    os.close(fd)
+            line.close()
+            if printed >= 0:
+                os.close(printed)
             for each in listeners:
                 each.close()
         kept.pidfd, kept.since = os.pidfd_open(pid), time.monotonic()
