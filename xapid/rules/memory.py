@@ -196,10 +196,13 @@ def for_guests(store: Store, host: Host, guests: Iterable[VM]) -> int:
     return total - host.memory_overhead - sum(vm.memory_overhead for vm in guests)
 
 
-def free_memory(store: Store, host: Host, leaving_out: str = NULL) -> int:
-    """What a host has left for guests, in bytes, not counting one VM by its reference. May be negative."""
+def free_memory(store: Store, host: Host, leaving_out: str = NULL, counted: Counted | None = None) -> int:
+    """What a host has left for guests, in bytes, not counting one VM by its reference. May be negative.
+
+    ``counted``: what each counts for, if not what it counts for on this host.
+    """
     guests = [vm for vm in guests_of(store, host).values() if vm.ref != leaving_out]
-    counted = counted_on(host)
+    counted = counted or counted_on(host)
     return for_guests(store, host, guests) - sum(main_memory(vm, counted) for vm in guests)
 
 

@@ -75,7 +75,7 @@ class Balloons:
 
         Raises HOST_NOT_ENOUGH_FREE_MEMORY if they do not.
         """
-        if memory.counted_on(host) is Counted.static_max:
+        if memory.counted_on(host) is Counted.static_max or self._fit_in_full(vm, host):
             return min(vm.memory_dynamic_max, vm.memory_static_max)
         while True:
             taken = await self._step(ctx, host, vm)
@@ -154,6 +154,11 @@ class Balloons:
             else:
                 available -= self._holds(vm)
         return available, holders
+
+    def _fit_in_full(self, vm: VM, host: Host) -> bool:
+        """Whether nobody has to give anything back, which is seen sooner than who could."""
+        others = memory.free_memory(self._runtime.store, host, vm.ref, Counted.static_max)
+        return memory.start_memory(vm, Counted.static_max) <= others
 
     def _obeys(self, vm: VM) -> bool:
         """Whether a guest can be told another target now."""
