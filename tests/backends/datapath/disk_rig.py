@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from tests.backends.datapath.kernel_devices import KernelDevices
 from tests.backends.datapath.nbd_client import ClientDevices
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.datapath.qmp import Qmp
@@ -21,12 +22,12 @@ MIB = 1 << 20
 class Rig:
     """What the tests have in hand."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, devices: type[ClientDevices] | type[KernelDevices]) -> None:
         self.folder = folder
         # Deeper than the path of a socket may be long.
         self.state = folder / ("d" * 60) / "disks"
         self.owner = str(uuid4())
-        self.devices = ClientDevices()
+        self.devices = devices()
         self.disks = OpenDisks(self.state, self.devices)
 
     def image(self, backing: Disk | None = None, format: VolumeFormat = VolumeFormat.qcow2) -> Disk:

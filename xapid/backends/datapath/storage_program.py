@@ -20,6 +20,8 @@ from xapid.backends.interface import Failed, Unavailable
 PROGRAM = "qemu-storage-daemon"
 MONITOR, EXPORTS, PID, LOG = "qmp", "nbd", "pid", "log"
 """Names in its folder."""
+KILLED = 60.0
+"""Seconds in which one that was killed is gone, unless the kernel cannot let go of it: a storage that hangs."""
 
 
 class NotRunning(Exception):
@@ -96,7 +98,7 @@ class StorageProgram:
                     return
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(process, signal.SIGKILL)
-            if not _has_ended(process, self._patience):
+            if not _has_ended(process, KILLED):
                 raise Unavailable(f"{PROGRAM} in {self._folder} does not end")
         finally:
             os.close(process)
