@@ -101,7 +101,15 @@ def whole_xen(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
     driver = XenDomains("xen:///system", libvirt_folder, disks)
     events = Events()
     driver.watch(events)
-    yield Hypervisor(driver, XenDatapath(driver, disks), libvirt_folder, events, demo_guest(), bridge)
+    yield Hypervisor(
+        driver,
+        XenDatapath(driver, disks),
+        libvirt_folder,
+        events,
+        demo_guest(),
+        bridge,
+        vcpus=min(2, os.cpu_count() or 1),
+    )
     driver.close()
     disks.stop()
 

@@ -6,29 +6,23 @@ import os
 import re
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.console_client import serial_line
-from tests.daemon import ROOT, Client
-from tests.demo_guest import demo_guest
-from tests.lab_host import LabHost, lab_host
+from tests.daemon import ROOT
+from tests.lab_install import BOOT_LIMIT, Installed, installed_host, stage
 from tests.qemu_daemon import new_guest
 from xapid import __version__
 from xapid.demo.build import READY
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
 
-DEBIANS_PYTHON = "/usr/bin/python3"
 LASTING = ("uuid", "domid", "resident_on", "VBDs", "VIFs", "consoles", "metrics")
 """Fields of a machine that a restart of the daemon changes nothing about."""
-BOOT_LIMIT = 600.0
-"""Seconds for a guest emulated on a host that is emulated, or for systemd to have the daemon back."""
 ASK_EACH_PORT = """
 import ssl
 from urllib.request import urlopen
@@ -44,23 +38,11 @@ for place in "http://127.0.0.1", "http://[::1]", "https://127.0.0.1", "https://[
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree that it makes, with the Python that Debian's hosts have."""
-    tree = tmp_path_factory.mktemp("staged")
-    subprocess.run(["make.d/prepare.sh", "packages", "venv"], cwd=ROOT, check=True)
-    subprocess.run(
-        ["make", "install-host", f"DESTDIR={tree}"], cwd=ROOT, check=True, env={**os.environ, "PYTHON": DEBIANS_PYTHON}
-    )
-    return tree
+    return stage(tmp_path_factory.mktemp("staged"))
 
 
-@dataclass(frozen=True)
-class Installed:
-    """A host on which it was installed and started."""
-
-    host: LabHost
-    socket: Path
-
-    def client(self) -> Client:
-        return Client(self.socket)
+class Watched(Installed):
+    """Its processes, too."""
 
     @property
     def daemon(self) -> int:
@@ -72,16 +54,11 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def installed(staged: Path) -> Iterator[Installed]:
-    guest = demo_guest().kernel.parent
-    with lab_host("--plain", "--memory", "2048") as host, tempfile.TemporaryDirectory(prefix="xl-", dir="/tmp") as here:
-        host.overlay(staged)
-        # It cannot be made there: no mirror can be reached.
-        host.push(guest, "/var/lib/xapid/demo")
-        host.run("systemctl daemon-reload; systemctl start xapid")
-        socket = Path(here, "xapi")
-        host.forward(socket, "/var/xapi/xapi")
-        yield Installed(host, socket)
+def installed(staged: Path) -> Iterator[Watched]:
+    with installed_host(staged, "--plain", "--memory", "2048") as made:
+        host = Watched(made.host, made.socket)
+        host.start()
+        yield host
 
 
 def test_all_that_a_database_is_made_of_is_installed(staged: Path) -> None:
@@ -125,7 +102,7 @@ def test_what_ends_guests_is_where_programs_look_for_it(staged: Path) -> None:
 
 
 @pytest.mark.lab
-def test_systemd_finds_no_fault_with_the_unit(installed: Installed) -> None:
+def test_systemd_finds_no_fault_with_the_unit(installed: Watched) -> None:
     units = "xapid.service xapid-autostart.service xapid-guests.service"
 
     # The host has no man; that the pages are installed is seen above.
@@ -133,12 +110,12 @@ def test_systemd_finds_no_fault_with_the_unit(installed: Installed) -> None:
 
 
 @pytest.mark.lab
-def test_the_command_runs_from_where_it_was_installed(installed: Installed) -> None:
+def test_the_command_runs_from_where_it_was_installed(installed: Watched) -> None:
     assert installed.host.run("/opt/xapid/bin/xapid --version") == f"xapid {__version__}"
 
 
 @pytest.mark.lab
-def test_a_start_returns_when_the_daemon_answers(installed: Installed) -> None:
+def test_a_start_returns_when_the_daemon_answers(installed: Watched) -> None:
     # In one line with the start, so that nothing gives the daemon a moment more.
     ask = f"/usr/bin/python3 -c {shlex.quote(ASK_EACH_PORT)}"
     answers = installed.host.run(f"systemctl restart xapid && ss -Hltn 'sport = 80 or sport = 443' && {ask}")
@@ -157,7 +134,7 @@ def test_a_start_returns_when_the_daemon_answers(installed: Installed) -> None:
 
 
 @pytest.mark.lab
-def test_a_guest_boots_and_outlives_a_restart_and_a_kill_of_its_daemon(installed: Installed) -> None:
+def test_a_guest_boots_and_outlives_a_restart_and_a_kill_of_its_daemon(installed: Watched) -> None:
     with closing(installed.client()) as client:
         vm = new_guest(client, "survivor")
         client.call("VM.start", vm, False, False)

@@ -119,6 +119,8 @@ class Hypervisor:
     bridge: str = "xenbr0"
     kind: DomainKind | None = None
     """Of all its machines; None: each does."""
+    vcpus: int = 2
+    """That a machine may have. libvirt gives one of Xen that runs no more than the host has itself."""
     started: list[str] = field(default_factory=list)
     lines: list[SerialLine] = field(default_factory=list)
 

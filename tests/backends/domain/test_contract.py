@@ -267,14 +267,14 @@ def test_memory_and_processors_follow_within_their_limits(hypervisor: Hypervisor
     hypervisor.booted(spec)
 
     hypervisor.driver.set_memory(spec.uuid, 96 * MIB)
-    hypervisor.driver.set_vcpus(spec.uuid, 2)
+    hypervisor.driver.set_vcpus(spec.uuid, hypervisor.vcpus)
     with pytest.raises(BackendError):
         hypervisor.driver.set_memory(spec.uuid, 1024 * MIB)
     with pytest.raises(BackendError):
         hypervisor.driver.set_vcpus(spec.uuid, 3)
 
     domain = hypervisor.driver.find(spec.uuid)
-    assert domain is not None and domain.vcpus == 2
+    assert domain is not None and domain.vcpus == hypervisor.vcpus
 
 
 def test_what_the_driver_offers_its_guests_can_do(hypervisor: Hypervisor) -> None:

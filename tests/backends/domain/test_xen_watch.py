@@ -12,6 +12,7 @@ from xapid.backends.domain.interface import DomainEventKind
 
 libvirt: Any = pytest.importorskip("libvirt", reason="an optional extra")
 
+from xapid.backends.domain.xen_states import Standing  # noqa: E402
 from xapid.backends.domain.xen_watch import XenWatch  # noqa: E402 -- needs libvirt
 
 GUEST = "5d1f9a3e-0000-4000-8000-000000000001"
@@ -88,3 +89,72 @@ def test_a_reset_that_fails_is_told_as_the_end(watch: XenWatch, events: Events) 
         raise RuntimeError("no memory")
 
     assert events.wait(GUEST, DomainEventKind.stopped).reason == "failed"
+
+
+SUSPENDED, RESUMED = (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, 0), (libvirt.VIR_DOMAIN_EVENT_RESUMED, 0)
+
+
+def test_one_that_somebody_else_pauses_and_lets_go_on_is_told(watch: XenWatch, events: Events) -> None:
+    watch.runs_as(GUEST, 3)
+    seen_first = watch.differ({0: False, 3: False})
+    seen_paused = watch.differ({0: False, 3: True})
+    watch.stand({0: False, 3: True})
+
+    assert (seen_first, seen_paused) == (False, True)
+    assert events.wait(GUEST, DomainEventKind.paused).id == 3
+    assert watch.still(GUEST) is True
+    watch.stand({3: True})
+    watch.stand({3: False})
+    events.wait(GUEST, DomainEventKind.resumed)
+    assert events.of(GUEST) == []
+    assert watch.still(GUEST) is False
+
+
+def test_what_is_seen_before_libvirt_tells_it_is_told_once(watch: XenWatch, events: Events) -> None:
+    watch.runs_as(GUEST, 3)
+    watch.differ({3: False})
+    watch.stand({3: True})
+
+    watch.lifecycle(GUEST, 3, *SUSPENDED)
+    watch.lifecycle(GUEST, 3, *RESUMED)
+
+    events.wait(GUEST, DomainEventKind.paused)
+    events.wait(GUEST, DomainEventKind.resumed)
+    assert events.of(GUEST) == []
+    assert watch.still(GUEST) is None
+
+
+def test_what_libvirt_told_is_no_news(watch: XenWatch, events: Events) -> None:
+    watch.lifecycle(GUEST, 3, *STARTED)
+    watch.lifecycle(GUEST, 3, *SUSPENDED)
+
+    assert not watch.differ({3: True})
+
+
+def test_another_life_begins_as_it_is_found(watch: XenWatch, events: Events) -> None:
+    watch.lifecycle(GUEST, 3, *STARTED)
+    watch.differ({3: True})
+    watch.lifecycle(GUEST, 4, *STARTED)
+
+    assert not watch.differ({4: False})
+
+
+class Xen:
+    """Its states, one after another; the last one stays."""
+
+    def __init__(self, *states: dict[int, bool]) -> None:
+        self._states = list(states)
+
+    def __call__(self) -> dict[int, bool]:
+        return self._states.pop(0) if len(self._states) > 1 else self._states[0]
+
+
+def test_a_state_is_told_once_it_lasts(watch: XenWatch, events: Events) -> None:
+    watch.runs_as(GUEST, 3)
+    running, paused = {3: False}, {3: True}
+    standing = Standing(Xen(running, paused, running, paused, paused), watch.differ, watch.stand)
+
+    events.wait(GUEST, DomainEventKind.paused)
+    standing.close()
+
+    assert events.of(GUEST) == []

@@ -78,7 +78,9 @@ class _Roots:
 class Connection:
     """One libvirt, for as long as this process lives: when its daemon goes, it is looked for until it is back."""
 
-    def __init__(self, uri: str, listener: Listener, returned: Callable[[], None]) -> None:
+    def __init__(
+        self, uri: str, listener: Listener, returned: Callable[[], None], keepalive_missed: int = KEEPALIVE_MISSED
+    ) -> None:
         """``returned`` is called when libvirt answers again: events may have been missed.
 
         Raises Unavailable, InUse (another process has that root folder), BadConfig.
@@ -86,6 +88,7 @@ class Connection:
         self.uri = uri
         self.root = embed.root_of(uri)
         """Of an embedded libvirt."""
+        self._keepalive_missed = keepalive_missed
         self._listener = listener
         self._returned = returned
         self._lost = threading.Event()
@@ -119,7 +122,7 @@ class Connection:
                 connection = libvirt.open(self.uri)
                 if self.root is None:
                     connection.registerCloseCallback(self._closed, None)
-                    connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSED)
+                    connection.setKeepAlive(KEEPALIVE_SECONDS, self._keepalive_missed)
                 self._register(connection)
         except InUse as error:
             raise InUse(f"{self.root} belongs to another process as long as that runs", path=str(self.root)) from error

@@ -26,6 +26,7 @@ from xapid.backends.domain.interface import (
     Domain,
     DomainKind,
     DomainSpec,
+    DomainState,
     Endpoint,
     Feature,
     GuestReport,
@@ -35,10 +36,12 @@ from xapid.backends.domain.interface import (
 from xapid.backends.domain.libvirt_errors import backend_error, told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines
 from xapid.backends.domain.watch import Tell
+from xapid.backends.domain.xen_states import Standing, XenStates
 from xapid.backends.domain.xen_watch import XenWatch
 from xapid.backends.domain.xen_xml import Hosting
 from xapid.backends.domain.xenstore_guests import XenstoreGuests
 from xapid.backends.interface import AlreadyExists, BackendError, DriverInfo, Failed, NotFound, NotSupported
+from xapid.backends.process import run
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,9 @@ log = logging.getLogger(__name__)
 BOOTLOADERS = ("/usr/lib/xen-4.17/bin", "/usr/lib/xen/bin", "/usr/libexec/xen/bin", "/usr/bin")
 """Folders in which Xen's packages put theirs."""
 UEFI = "/usr/share/ovmf/OVMF.fd"
+KEEPALIVE_MISSED = 12
+"""libxl can hold up libvirt's daemon for longer than QEMU does."""
+CONTROL_DOMAIN = "Domain-0"
 PIPE = "image"
 """In the folder of a guest: through this its image is read."""
 
@@ -68,8 +74,10 @@ class XenDomains(LibvirtMachines):
         self._lines: dict[str, GuestLine] = {}
         self._changing_lines = threading.Lock()
         self._watch = XenWatch(self._stopped, self._begun_anew, self._folders.shorten_logs)
-        self._connection = Connection(uri, self._watch, self._returned)
+        self._connection = Connection(uri, self._watch, self._returned, KEEPALIVE_MISSED)
         self._watch.start()
+        self._states = XenStates()
+        self._standing = Standing(self._states, self._watch.differ, self._watch.stand)
         try:
             self._look_anew()
         except BaseException:
@@ -80,6 +88,7 @@ class XenDomains(LibvirtMachines):
         self._watch.add(tell)
 
     def close(self) -> None:
+        self._standing.close()
         self._connection.close()
         self._watch.stop()
         with self._changing_lines:
@@ -90,6 +99,9 @@ class XenDomains(LibvirtMachines):
 
     def guest_report(self, uuid: str) -> GuestReport | None:
         return self._guests.report(uuid)
+
+    def foreign(self) -> list[str]:
+        return [name for name in super().foreign() if name != CONTROL_DOMAIN]
 
     # What outlives a domain: libxl keeps neither variables of firmware nor a TPM
 
@@ -112,6 +124,20 @@ class XenDomains(LibvirtMachines):
             domain = self._connection.get().createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
             self._settle(domain, spec, paused)
         return self._begun(spec.uuid)
+
+    def pause(self, uuid: str) -> None:
+        super().pause(uuid)
+        self._let_stand(uuid, True)
+
+    def unpause(self, uuid: str) -> None:
+        super().unpause(uuid)
+        self._let_stand(uuid, False)
+
+    def _let_stand(self, uuid: str, still: bool) -> None:
+        """libvirt does nothing where it believes that a machine stands already, or runs: others went past it."""
+        number = self.running(uuid).ID()
+        if self._states().get(number, still) is not still:
+            run(["xl", "pause" if still else "unpause", str(number)])
 
     def request_shutdown(self, uuid: str) -> None:
         with told(f"asking {uuid} to shut down"):
@@ -298,8 +324,10 @@ class XenDomains(LibvirtMachines):
         found = super()._ours(domain)
         if found is None:
             return None
+        still = self._watch.still(found.uuid)
         return replace(
             found,
+            state=found.state if still is None else DomainState.paused if still else DomainState.running,
             consoles=self._line(found.uuid),
             xenstore_data=vm_data.shared(self._store, found.id),
         )

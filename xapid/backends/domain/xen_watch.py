@@ -10,6 +10,8 @@ import libvirt
 from xapid.backends.domain.interface import DomainEvent, DomainEventKind
 from xapid.backends.domain.watch import Watch
 
+STILL = {libvirt.VIR_DOMAIN_EVENT_SUSPENDED: True, libvirt.VIR_DOMAIN_EVENT_RESUMED: False}
+
 
 class XenWatch(Watch):
     """Knows the numbers of domains, by which it tells the lives of a machine apart."""
@@ -20,11 +22,41 @@ class XenWatch(Watch):
         self._begun = begun
         self._numbers: dict[str, int] = {}
         self._resetting: set[str] = set()
+        self._still: dict[str, bool] = {}
+        """Whether a machine stands still, as of what was told last."""
+        self._by_others: dict[str, bool] = {}
+        """The same, of those that libvirt did not hear of."""
 
     def runs_as(self, uuid: str, id: int) -> None:
         """A machine of ours runs already, as the domain of a number."""
         self.own(uuid)
         self._numbers[uuid] = id
+
+    def still(self, uuid: str) -> bool | None:
+        """Whether a machine stands still, where somebody went past libvirt; None: libvirt knows."""
+        return self._by_others.get(uuid)
+
+    def differ(self, states: dict[int, bool]) -> bool:
+        """Whether what Xen says is new. What is seen for the first time is as it should be."""
+        for uuid, number in list(self._numbers.items()):
+            if number in states:
+                self._still.setdefault(uuid, states[number])
+        return bool(self._new(states))
+
+    def stand(self, states: dict[int, bool]) -> None:
+        """What stands still, by the numbers of domains: tell what nobody told."""
+        for uuid in self._new(states):
+            number = self._numbers[uuid]
+            self._still[uuid] = self._by_others[uuid] = states[number]
+            kind = DomainEventKind.paused if states[number] else DomainEventKind.resumed
+            self._events.put(DomainEvent(uuid, kind, "", number))
+
+    def _new(self, states: dict[int, bool]) -> list[str]:
+        return [
+            uuid
+            for uuid, number in list(self._numbers.items())
+            if uuid not in self._resetting and states.get(number, self._still.get(uuid)) is not self._still.get(uuid)
+        ]
 
     @contextmanager
     def resetting(self, uuid: str) -> Iterator[None]:
@@ -33,7 +65,7 @@ class XenWatch(Watch):
         try:
             yield
         except BaseException:
-            self._numbers.pop(uuid, None)
+            self._end(uuid)
             self._events.put(DomainEvent(uuid, DomainEventKind.stopped, "failed"))
             raise
         finally:
@@ -43,15 +75,26 @@ class XenWatch(Watch):
         if uuid not in self._ours:
             return
         if event == libvirt.VIR_DOMAIN_EVENT_STARTED:
-            before, self._numbers[uuid] = self._numbers.get(uuid), id
+            before = self._numbers.get(uuid)
+            self._end(uuid)
+            self._numbers[uuid] = id
             if before is not None and before != id:
                 self._events.put(DomainEvent(uuid, DomainEventKind.rebooted, "", id))
                 return
         elif event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
             if uuid in self._resetting or (id > 0 and self._numbers.get(uuid, id) != id):
                 return
-            self._numbers.pop(uuid, None)
+            self._end(uuid)
+        elif event in STILL:
+            self._still[uuid] = STILL[event]
+            if self._by_others.pop(uuid, None) is STILL[event]:
+                return  # Seen before libvirt told it.
         super().lifecycle(uuid, id, event, detail)
+
+    def _end(self, uuid: str) -> None:
+        """That life is over."""
+        for known in (self._numbers, self._still, self._by_others):
+            known.pop(uuid, None)
 
     def _before_telling(self, event: DomainEvent) -> None:
         super()._before_telling(event)
