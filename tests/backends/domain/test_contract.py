@@ -21,7 +21,8 @@ def test_a_started_machine_runs_and_is_found(hypervisor: Hypervisor) -> None:
 
     assert (domain.uuid, domain.name, domain.kind) == (spec.uuid, spec.name, kind)
     assert (domain.state, domain.vcpus) == (DomainState.running, 1)
-    assert 64 * MIB <= domain.memory <= 128 * MIB
+    # Xen counts a few pages of its own with it.
+    assert 64 * MIB <= domain.memory <= 129 * MIB
     assert domain.start_time > 1_600_000_000
     assert (domain.disks, domain.nics) == ((drive.vbd,), (nic.vif,))
     assert {each.protocol for each in domain.consoles} == ({"rfb", "vt100"} if hypervisor.screens else {"vt100"})
