@@ -111,7 +111,7 @@ def whole_xen(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
         vcpus=min(2, os.cpu_count() or 1),
     )
     driver.close()
-    disks.stop()
+    disks.close()
 
 
 @pytest.fixture

@@ -20,6 +20,6 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     rig = Rig(tmp_path, request.param)
     yield rig
     for owner in rig.disks.owners():
-        rig.disks.close_all(owner)
-    rig.disks.stop()
+        rig.disks.release_all(owner)
+    rig.disks.close()
     rig.devices.close()

@@ -59,7 +59,7 @@ def test_a_disk_can_move_many_times_and_be_closed(rig: Rig) -> None:
         # As after a move that the daemon did not live to see.
         rig.disks.switch(rig.owner, {drive.vbd: now})
 
-    rig.disks.close(rig.owner, drive.vbd)
+    rig.disks.release(rig.owner, drive.vbd)
 
     assert rig.devices[rig.disks.open(rig.owner, last)].read(0, 12) == bytes(range(12))
 
@@ -121,7 +121,7 @@ def test_who_was_killed_while_a_disk_grew_goes_on_with_it(rig: Rig) -> None:
         monitor.wait_for("BLOCK_EXPORT_DELETED")
         monitor.execute("block_resize", node_name=rig.node(monitor, drive), size=24 * MIB)
 
-    OpenDisks(rig.state, rig.devices).stop()
+    OpenDisks(rig.state, rig.devices).close()
 
     assert rig.devices[path].export.size == 24 * MIB
     assert rig.devices[path].read(0, 6) == bytes(6)
@@ -157,18 +157,18 @@ def test_when_the_program_is_killed_its_guest_and_the_log_are_told(rig: Rig, cap
         with pytest.raises(Unavailable, match=rig.owner):
             call()
     # The machine is ended, and started anew.
-    rig.disks.close_all(rig.owner)
+    rig.disks.release_all(rig.owner)
     assert rig.disks.owners() == []
     rig.devices[rig.disks.open(rig.owner, drive)].write(0, b"goes on")
 
 
 def test_a_program_that_died_meanwhile_is_noticed_at_the_start(rig: Rig) -> None:
     rig.disks.open(rig.owner, rig.drive(rig.image()))
-    rig.disks.stop()
+    rig.disks.close()
     program = rig.program()
     os.kill(program, signal.SIGKILL)
     assert within(10, lambda: not lives(program))
 
-    OpenDisks(rig.state, rig.devices).stop()
+    OpenDisks(rig.state, rig.devices).close()
 
     assert rig.devices.names() == []

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.backends.datapath.disk_rig import MIB, Rig
 from tests.backends.domain.hypervisor import lives
+from xapid.backends.agent import Backend, DriverSpec
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.domain.interface import DiskSpec
 from xapid.backends.interface import BackendError, Failed, NotFound, NotSupported
@@ -31,7 +33,7 @@ def test_what_is_written_to_the_device_is_in_the_image(rig: Rig, format: VolumeF
 
     assert device.export.size == 8 * MIB
     assert rig.disks.open_files(rig.owner) == {drive.vbd: drive.disk and drive.disk.path}
-    rig.disks.close(rig.owner, drive.vbd)
+    rig.disks.release(rig.owner, drive.vbd)
     again = rig.devices[rig.disks.open(rig.owner, drive)]
     assert again.read(MIB, 4096) == b"x" * 4096
 
@@ -40,7 +42,7 @@ def test_what_an_image_continues_is_seen_through_it(rig: Rig) -> None:
     base = rig.image()
     drive = rig.drive(base)
     rig.devices[rig.disks.open(rig.owner, drive)].write(0, b"below" * 100)
-    rig.disks.close(rig.owner, drive.vbd)
+    rig.disks.release(rig.owner, drive.vbd)
 
     above = rig.drive(rig.image(backing=rig.image(backing=base)))
     device = rig.devices[rig.disks.open(rig.owner, above)]
@@ -57,7 +59,7 @@ def test_a_disk_that_is_open_stays_as_it_is(rig: Rig) -> None:
     restarted = OpenDisks(rig.state, rig.devices)
     again = restarted.open(rig.owner, drive)
 
-    restarted.stop()
+    restarted.close()
     assert (again, rig.program()) == (first, program)
     rig.devices[first].write(0, b"goes on")
 
@@ -91,13 +93,13 @@ def test_after_the_last_disk_nothing_is_left(rig: Rig) -> None:
         rig.disks.open(rig.owner, drive)
     program = rig.program()
 
-    rig.disks.close(rig.owner, drives[0].vbd)
+    rig.disks.release(rig.owner, drives[0].vbd)
     assert list(rig.disks.open_files(rig.owner)) == [drives[1].vbd]
     assert len(rig.devices.names()) == 1
-    rig.disks.close(rig.owner, drives[1].vbd)
+    rig.disks.release(rig.owner, drives[1].vbd)
 
     assert (rig.disks.owners(), rig.devices.names(), lives(program)) == ([], [], False)
-    rig.disks.close(rig.owner, drives[1].vbd)
+    rig.disks.release(rig.owner, drives[1].vbd)
 
 
 def test_all_of_one_guest_are_closed_and_those_of_others_not(rig: Rig) -> None:
@@ -108,7 +110,7 @@ def test_all_of_one_guest_are_closed_and_those_of_others_not(rig: Rig) -> None:
     program = rig.program()
 
     for _ in range(2):
-        rig.disks.close_all(rig.owner)
+        rig.disks.release_all(rig.owner)
 
     assert rig.disks.owners() == [owner]
     assert not lives(program)
@@ -178,7 +180,7 @@ def test_when_the_opener_is_killed_the_disks_work_on_and_are_found(rig: Rig) -> 
     assert rig.disks.open_files(rig.owner) == {drive.vbd: drive.disk and drive.disk.path}
     rig.devices[rig.disks.open(rig.owner, drive)].write(0, b"goes on")
     assert rig.program() == program
-    rig.disks.close_all(rig.owner)
+    rig.disks.release_all(rig.owner)
     assert (rig.disks.owners(), lives(program)) == ([], False)
 
 
@@ -188,10 +190,22 @@ def test_a_program_that_does_not_answer_is_ended_all_the_same(rig: Rig) -> None:
     os.kill(program, signal.SIGSTOP)
 
     impatient = OpenDisks(rig.state, rig.devices, patience=0.2)
-    impatient.close_all(rig.owner)
-    impatient.stop()
+    impatient.release_all(rig.owner)
+    impatient.close()
 
     assert (rig.disks.owners(), lives(program)) == ([], False)
+
+
+def test_when_its_agent_ends_nothing_of_it_is_left_but_what_is_open(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    spec = DriverSpec("disks", "xapid.backends.datapath.open_disks:OpenDisks", {"folder": str(tmp_path)})
+    agents = Backend(spec, {}, lambda *_: None)
+    agents.driver()
+    assert set(threading.enumerate()) > before
+
+    agents.close()
+
+    assert set(threading.enumerate()) == before
 
 
 OPENER = """

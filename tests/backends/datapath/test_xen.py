@@ -34,8 +34,8 @@ def disks(tmp_path: Path) -> Iterator[OpenDisks]:
     devices = ClientDevices()
     disks = OpenDisks(tmp_path / "disks", devices)
     yield disks
-    disks.close_all(MACHINE)
-    disks.stop()
+    disks.release_all(MACHINE)
+    disks.close()
     devices.close()
 
 

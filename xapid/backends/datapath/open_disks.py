@@ -41,8 +41,8 @@ class OpenDisks:
         for owner in self.owners():
             self._watch.do(partial(self._found, owner))
 
-    def stop(self) -> None:
-        """Look no more; what is open stays open."""
+    def close(self) -> None:
+        """Look after nothing any more; what is open stays open."""
         self._watch.stop()
 
     def open(self, owner: str, disk: DiskSpec) -> Path:
@@ -50,11 +50,11 @@ class OpenDisks:
         with self._of(owner) as disks:
             return disks.open(disk.vbd, _open(disk))
 
-    def close(self, owner: str, vbd: str) -> None:
+    def release(self, owner: str, vbd: str) -> None:
         with self._of(owner) as disks:
             disks.close(vbd)
 
-    def close_all(self, owner: str) -> None:
+    def release_all(self, owner: str) -> None:
         with self._of(owner) as disks:
             disks.close_all()
 

@@ -205,13 +205,13 @@ class XenDomains(LibvirtMachines):
             with told(f"plugging the disk {disk.vbd} into {uuid}"):
                 domain.attachDeviceFlags(xen_xml.disk(opened, _kind(description)), libvirt.VIR_DOMAIN_AFFECT_LIVE)
         except BaseException:
-            self._disks.close(uuid, disk.vbd)
+            self._disks.release(uuid, disk.vbd)
             raise
 
     def detach_disk(self, uuid: str, vbd: str, force: bool) -> None:
         # libxl waits for the guest for some seconds, and takes the disk away then, so force makes no difference.
         self._detach(uuid, vbd, self.described(self.running(uuid)).disks)
-        self._disks.close(uuid, vbd)
+        self._disks.release(uuid, vbd)
 
     def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None:
         domain = self.running(uuid)
@@ -228,7 +228,7 @@ class XenDomains(LibvirtMachines):
             preflight.require_paths([disk.path])
         with told(f"changing the medium of {vbd} in {uuid}"):
             _put_medium(domain, drive, None)
-            self._disks.close(uuid, vbd)
+            self._disks.release(uuid, vbd)
             if disk is not None:
                 opened = self._opened(uuid, DiskSpec(vbd, 0, "cdrom", disk, read_only=True))
                 _put_medium(domain, drive, opened.disk)
@@ -369,7 +369,7 @@ class XenDomains(LibvirtMachines):
         self._guests.ended(uuid)
         self._serve_line(uuid)
         self._folders.remove(uuid, self._runs)
-        self._disks.close_all(uuid)
+        self._disks.release_all(uuid)
 
     def _begun_anew(self, uuid: str) -> None:
         """After a reboot its domain is another one."""
@@ -386,7 +386,7 @@ class XenDomains(LibvirtMachines):
         self._folders.sweep(self._runs)
         for owner in self._disks.owners():
             if not self._runs(owner):
-                self._disks.close_all(owner)
+                self._disks.release_all(owner)
 
     def _returned(self) -> None:
         try:
