@@ -10,6 +10,7 @@ from typing import Any
 from tests.fuzz.connection import connection
 from tests.fuzz.engine import Target, Wrong
 from tests.fuzz.messages import messages
+from tests.fuzz.screens import escapes, picture, terminal, viewer
 from xapid.datamodel import VM, Network
 from xapid.datamodel.errors import EVENT_FROM_TOKEN_PARSE_FAILURE, ApiError
 from xapid.datamodel.types import CLASSES, RecordType
@@ -236,5 +237,9 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "token": token,
     "query": expression,
     "messages": messages,
+    "escapes": escapes,
+    "terminal": terminal,
+    "viewer": viewer,
+    "picture": picture,
 }
 """Each made where it is attacked: some hold a loop."""

@@ -10,8 +10,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-LONGEST = 64
-"""Characters of a sequence; longer ones are none."""
 LONGEST_TEXT = 4096
 """Characters of what a sequence with a text of its own, such as a title, may swallow before it is taken for text."""
 
@@ -23,15 +21,15 @@ _PIECES = re.compile(
         | \x1b [()] [0-9A-Za-z]
         | \x1b [78cDEHM>=Z]
       )
+    | (?P<begun> \x1b (?: \[ [0-?]{0,60} [ -/]{0,4} | \] (?: P [0-9A-Fa-f]{0,6} )? | [ -/]{0,4} )? \Z )
+    | (?P<palette> \x1b \] (?: R | P [0-9A-Fa-f]{7} ) )
     | (?P<told> \x1b [\]PX^_] )
-    | (?P<other> \x1b \[ [0-?]{0,60} [ -/]{0,4} [@-~] | \x1b [ -/]{1,4} [0-~] | \x1b [0-~] )
-    | (?P<begun> \x1b (?: \[ [0-?]{0,60} [ -/]{0,4} | [ -/]{0,4} )? \Z )
+    | (?P<other> \x1b \[ [0-?]{0,60} [ -/]{0,4} [@-~]? | \x1b [ -/]{1,4} [0-~] | \x1b [0-~] )
     | (?P<nothing> . )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_PALETTE = re.compile(r"\x1b\](?:R|P[0-9A-Fa-f]{7})")
-"""Of Linux, and without an end."""
+"""What is cut off; the palette of Linux looks like what is told, and has no end."""
 _END_OF_TOLD = re.compile(r"[\x07\x18\x1a\x9c]|\x1b\\|(?=\x1b[^\\])")
 
 
@@ -55,20 +53,16 @@ class Pieces:
                 continue
             match = _PIECES.match(text, at)
             assert match is not None, "anything is one of them"
-            if match.lastgroup == "begun" and len(match[0]) < LONGEST:
+            if match.lastgroup == "begun":
                 self._held = match[0]
                 return
-            if match.lastgroup == "told":
-                palette = _PALETTE.match(text, at)
-                if palette is None:
-                    self._swallowed = 0
-                at = (palette or match).end()
-                continue
             at = match.end()
             if match.lastgroup == "text":
                 yield from _drawable(match[0])
             elif match.lastgroup == "whole":
                 yield match[0]
+            elif match.lastgroup == "told":
+                self._swallowed = 0
 
     def _swallow(self, text: str, at: int) -> int:
         """Pass over the text of a sequence. Returns where to go on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import pyte
 from pyte.screens import Char
 
 from xapid.backends.terminal.escapes import Pieces
-from xapid.backends.terminal.glyphs import BLANK, Glyphs, Shape, is_wide, underlined
+from xapid.backends.terminal.glyphs import BLANK, KEPT, Glyphs, Shape, is_wide, underlined
 from xapid.wire.rfb import Colour
 
 COLUMNS, LINES = 80, 24
@@ -145,26 +146,12 @@ class Terminal:
         cells: list[Cell] = []
         for column in range(self.columns):
             char = row[column]
-            cells.append(self._cell(char, row[column - 1] if not char.data and column else None))
+            cells.append(_cell(self._glyphs, char, row[column - 1] if not char.data and column else None))
         cursor_line, column = self._cursor
         if cursor_line == line:
             shape, ink, paper = cells[column]
             cells[column] = Cell(shape, paper, ink)
         return tuple(cells)
-
-    def _cell(self, char: Char, left: Char | None) -> Cell:
-        """``left``: the character whose right half this is."""
-        if left is not None:
-            shape = self._glyphs.halves(left.data[:1])[1] if left.data and is_wide(left.data[:1]) else BLANK
-        elif is_wide(char.data[:1] or " "):
-            shape = self._glyphs.halves(char.data[:1])[0]
-        else:
-            shape = self._glyphs.of(char.data[:1] or " ")
-        if char.underscore:
-            shape = underlined(shape)
-        ink = f"bright{char.fg}" if char.bold and char.fg in _NAMES else char.fg
-        colours = (_colour(ink, GREY if not char.bold else (255, 255, 255)), _colour(char.bg, BLACK))
-        return Cell(shape, *(colours[::-1] if char.reverse else colours))
 
     def redrawn(self) -> bytes:
         """What makes another terminal show the same text, for one that comes to it later."""
@@ -186,6 +173,22 @@ class Terminal:
             # Without a character of its own it is the right half of one, or of one that is no more.
             text += row[column].data or ("" if is_wide(text[-1:] or " ") else " ")
         return text
+
+
+@lru_cache(KEPT)
+def _cell(glyphs: Glyphs, char: Char, left: Char | None) -> Cell:
+    """``left``: the character whose right half this is."""
+    if left is not None:
+        shape = glyphs.halves(left.data[:1])[1] if left.data and is_wide(left.data[:1]) else BLANK
+    elif is_wide(char.data[:1] or " "):
+        shape = glyphs.halves(char.data[:1])[0]
+    else:
+        shape = glyphs.of(char.data[:1] or " ")
+    if char.underscore:
+        shape = underlined(shape)
+    ink = f"bright{char.fg}" if char.bold and char.fg in _NAMES else char.fg
+    colours = (_colour(ink, GREY if not char.bold else (255, 255, 255)), _colour(char.bg, BLACK))
+    return Cell(shape, *(colours[::-1] if char.reverse else colours))
 
 
 def _colour(name: str, default: Colour) -> Colour:
