@@ -216,8 +216,25 @@ def test_a_usb_device_has_to_be_plugged_into_the_host(world: World) -> None:
     world.make(VUSB, VM=vm.ref, USB_group=group.ref)
     assert obstacle(world, vm)[0] == "OPERATION_NOT_ALLOWED"
 
-    world.make(PUSB, USB_group=group.ref, host=world.host.ref)
+    device = world.make(PUSB, USB_group=group.ref, host=world.host.ref)
+    assert obstacle(world, vm)[0] == "OPERATION_NOT_ALLOWED"
+
+    world.set(device, passthrough_enabled=True)
     assert obstacle(world, vm) == []
+
+
+@pytest.mark.parametrize("how", [{"currently_attached": True}, {"current_operations": {"OpaqueRef:task": "attach"}}])
+def test_a_usb_device_that_another_machine_has_is_not_free(world: World, how: dict[str, Any]) -> None:
+    group = world.make(USB_group)
+    world.make(PUSB, USB_group=group.ref, host=world.host.ref, passthrough_enabled=True)
+    vm, other = machine(world), machine(world)
+    vusb = world.make(VUSB, VM=vm.ref, USB_group=group.ref, currently_attached=True)
+    assert obstacle(world, vm) == []
+
+    world.make(VUSB, VM=other.ref, USB_group=group.ref, **how)
+
+    text = f"VUSB {vusb.ref} is not available on Host {world.host.ref}"
+    assert obstacle(world, vm) == ["OPERATION_NOT_ALLOWED", text]
 
 
 @pytest.mark.parametrize("kind, needs_hvm", [("hvm", True), ("pvh", True), ("pv_in_pvh", True), ("pv", False)])
@@ -331,7 +348,10 @@ def test_the_first_obstacle_is_told(world: World) -> None:
         ("VM_REQUIRES_NETWORK", lambda: world.set(pif, host=world.host.ref)),
         ("VM_REQUIRES_IOMMU", lambda: world.set(world.host, chipset_info={"iommu": "true"})),
         ("VM_REQUIRES_GPU", lambda: processor(world, group, kind, 1)),
-        ("OPERATION_NOT_ALLOWED", lambda: world.make(PUSB, USB_group=usb.ref, host=world.host.ref)),
+        (
+            "OPERATION_NOT_ALLOWED",
+            lambda: world.make(PUSB, USB_group=usb.ref, host=world.host.ref, passthrough_enabled=True),
+        ),
         ("VM_HVM_REQUIRED", lambda: world.set(world.host, capabilities=("hvm-3.0-x86_64",))),
         ("HOST_NOT_ENOUGH_FREE_MEMORY", lambda: world.set(metrics, memory_total=GIB)),
         ("HOST_NOT_ENOUGH_PCPUS", lambda: world.set(vm, VCPUs_max=1)),

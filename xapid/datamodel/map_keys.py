@@ -691,6 +691,14 @@ PARENT = MapKey(
     "The volume that the disk continues, for whatever format; written by the server.",
     late=True,
 )
+USB_PATH = MapKey(
+    "VDI",
+    "sm_config",
+    "usb_path",
+    Text("bus and port, such as 1-1.4"),
+    "",
+    "The USB port that a removable disk is plugged into; written by the server.",
+)
 VM_HINT = MapKey("VDI", "sm_config", "vmhint", Text("a uuid"), "", "The machine that the disk was made for.")
 ON_BOOT = MapKey(
     "VDI",

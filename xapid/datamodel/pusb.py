@@ -37,7 +37,7 @@ class PUSB(Object, roles=POOL_ADMIN, since="inverness"):
         Param("host", ref("host"), "The host to look at."),
     )
     set_passthrough_enabled = message(
-        "Say whether machines may be given the device. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Say whether machines may be given the device.",
         Param("self", ref("PUSB"), "The USB device."),
         Param("value", BOOL, "True if they may."),
     )

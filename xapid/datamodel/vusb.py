@@ -38,17 +38,17 @@ class VUSB(Object, roles=POOL_ADMIN, since="inverness"):
     currently_attached: bool = dynamic(False, "Whether the machine has the device plugged in.", since="rio")
 
     create = message(
-        "Give a machine a device of a group from its next start on. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Give a machine a device of a group from its next start on.",
         Param("VM", ref("VM"), "The machine."),
         Param("USB_group", ref("USB_group"), "The group of which it gets a device."),
         Param("other_config", STRING_MAP, "Free keys of clients.", default={}),
         result=ref("VUSB"),
     )
     unplug = message(
-        "Take the device from the running machine. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Take the device from the running machine.",
         Param("self", ref("VUSB"), "The virtual USB device."),
     )
     destroy = message(
-        "Destroy the virtual device, which must not be attached. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Destroy the virtual device, which must not be attached.",
         Param("self", ref("VUSB"), "The virtual USB device."),
     )

@@ -39,6 +39,7 @@ MODULES: dict[str, str] = {
     "PVS_cache_storage": "xapid.ops.pvs_cache_storage",
     "SDN_controller": "xapid.ops.sdn_controller",
     "PUSB": "xapid.ops.pusb",
+    "VUSB": "xapid.ops.vusb",
     "crashdump": "xapid.ops.crashdump",
     "host_crashdump": "xapid.ops.host_crashdump",
     "Host_driver": "xapid.ops.host_driver",

@@ -6,10 +6,10 @@ from collections.abc import Container
 from dataclasses import replace
 
 from xapid.backends.storage.interface import SrFigures, SrScan, Volume
-from xapid.datamodel import SR, VDI
+from xapid.datamodel import PBD, SR, VDI
 from xapid.datamodel.map_keys import DIRTY
 from xapid.datamodel.vdi import VdiType
-from xapid.rules import volume_spec
+from xapid.rules import usb, volume_spec
 from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -36,7 +36,10 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan, began: int, 
     by_uuid = {vdi.uuid: vdi for vdi in rows.values()}
     by_location = {vdi.location: vdi for vdi in rows.values()}
     uuid_of = {volume.key: volume.uuid for volume in found.volumes}
+    given = usb.given_ports(store, {pbd.host for pbd in store.where(PBD, SR=sr.ref)})
     for volume in found.volumes:
+        if volume.usb_port in given:
+            continue
         parent = uuid_of.get(volume.parent, "")
         row = by_uuid.get(volume.uuid) or by_location.get(volume.key)
         if row is None:

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, EfiVariable, NicSpec, Tpm
+from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, EfiVariable, NicSpec, Tpm, UsbSpec
 from xapid.backends.storage.interface import Disk
-from xapid.datamodel import VBD, VIF, VM, Network
+from xapid.datamodel import PUSB, VBD, VIF, VM, VUSB, Network
 from xapid.datamodel.errors import (
     INVALID_VALUE,
     NOT_IMPLEMENTED,
@@ -220,6 +220,10 @@ def mtu_of(vif: VIF, network: Network) -> int:
 def nic_spec(store: Store, vif: VIF) -> NicSpec:
     network = store.get(Network, vif.network)
     return NicSpec(vif.uuid, int(vif.device), vif.MAC, network.bridge, mtu_of(vif, network))
+
+
+def usb_spec(vusb: VUSB, device: PUSB) -> UsbSpec:
+    return UsbSpec(vusb.uuid, device.path, device.vendor_id, device.product_id)
 
 
 def domain_spec(

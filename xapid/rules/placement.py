@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from xapid.datamodel import PUSB, VBD, VDI, VGPU, VIF, VM, VUSB, Host, Network, VM_group
+from xapid.datamodel import VBD, VDI, VGPU, VIF, VM, VUSB, Host, Network, VM_group
 from xapid.datamodel.errors import (
     HOST_DISABLED,
     HOST_EVACUATE_IN_PROGRESS,
@@ -28,7 +28,7 @@ from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour
 from xapid.datamodel.vm import VmPowerState as State
 from xapid.datamodel.vm_group import PlacementPolicy
-from xapid.rules import gpu, memory, vcpus
+from xapid.rules import gpu, memory, usb, vcpus
 from xapid.rules.features import the_pool
 from xapid.rules.host import is_live
 from xapid.rules.memory import MIB
@@ -134,8 +134,7 @@ def _networks(on: Candidacy) -> None:
 
 def _usb(on: Candidacy) -> None:
     for vusb in on.store.where(VUSB, VM=on.vm.ref):
-        if not on.store.where(PUSB, USB_group=vusb.USB_group, host=on.host.ref):
-            raise OPERATION_NOT_ALLOWED(f"VUSB {vusb.ref} is not available on Host {on.host.ref}")
+        usb.device_for(on.store, vusb, on.host)
 
 
 def _hvm(on: Candidacy) -> None:

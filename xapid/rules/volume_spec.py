@@ -6,7 +6,7 @@ from typing import Any
 
 from xapid.backends.storage.interface import Branch, NewVolume, Sr, Volume, VolumeFormat
 from xapid.datamodel import PBD, SR, VDI, Host, Pool
-from xapid.datamodel.map_keys import IMAGE_FORMAT, PARENT
+from xapid.datamodel.map_keys import IMAGE_FORMAT, PARENT, USB_PATH
 from xapid.store.kept_apart import revealed
 from xapid.store.store import Store
 
@@ -60,6 +60,8 @@ def facts(made: Volume, sm_config: dict[str, str], parent: str = "") -> dict[str
     config[IMAGE_FORMAT.name] = str(made.format)
     if parent:
         config[PARENT.name] = parent
+    if made.usb_port:
+        config[USB_PATH.name] = made.usb_port
     return {
         "location": made.key,
         "virtual_size": made.size,

@@ -8,6 +8,7 @@ from pathlib import Path
 from xapid.backends.domain import qemu_xml
 from xapid.backends.domain.domain_xml import GuestFolder
 from xapid.backends.domain.firmware import Firmware
+from xapid.backends.domain.host_devices import UsbPlace
 from xapid.backends.domain.interface import (
     DiskSpec,
     DomainKind,
@@ -19,6 +20,7 @@ from xapid.backends.domain.interface import (
     Scheduling,
     Screen,
     Tpm,
+    UsbSpec,
 )
 from xapid.backends.domain.qemu_xml import Accel, Hosting
 from xapid.backends.storage.interface import Disk, VolumeFormat
@@ -126,6 +128,17 @@ SEALED = replace(
 MODERN = replace(DEMO, uuid="5d1f9a3e-0000-4000-8000-000000000006", name="modern", firmware="uefi", kernel="")
 """With UEFI, and not more than that."""
 
+STICK = UsbSpec("5d1f9a3e-0000-4000-8000-0000000000e1", "1-1.4", "0781", "5581")
+CAMERA = UsbSpec("5d1f9a3e-0000-4000-8000-0000000000e2", "2-3", "046d", "0825")
+
+GIVEN = replace(TUNED, uuid="5d1f9a3e-0000-4000-8000-000000000007", name="given", usbs=(STICK, CAMERA))
+"""Has devices of the host, and a pointer of its own on USB."""
+
+GIVEN_MODERN = replace(MODERN, uuid="5d1f9a3e-0000-4000-8000-000000000008", name="given-modern", usbs=(STICK,))
+"""Has nothing else on USB."""
+
+USB_PLACES = {STICK.vusb: UsbPlace(1, 7), CAMERA.vusb: UsbPlace(2, 3)}
+
 
 def hosting(spec: DomainSpec, accel: Accel = Accel.tcg) -> Hosting:
     """On a host of four processors whose ISOs and nothing else cannot bypass the page cache."""
@@ -140,6 +153,7 @@ def hosting(spec: DomainSpec, accel: Accel = Accel.tcg) -> Hosting:
         flash=Path("/var/lib/xapid/kept") / spec.uuid / "flash",
         processors=4,
         ordinary_shares=1024,
+        usb=USB_PLACES,
     )
 
 
@@ -153,6 +167,8 @@ DOMAINS = {
     "sealed": qemu_xml.domain(SEALED, hosting(SEALED)),
     "sealed-kvm": qemu_xml.domain(SEALED, hosting(SEALED, Accel.kvm)),
     "modern": qemu_xml.domain(MODERN, hosting(MODERN)),
+    "given": qemu_xml.domain(GIVEN, hosting(GIVEN)),
+    "given-modern": qemu_xml.domain(GIVEN_MODERN, hosting(GIVEN_MODERN)),
     "bare": qemu_xml.domain(BARE, hosting(BARE)),
     "bare-kvm": qemu_xml.domain(BARE, hosting(BARE, Accel.kvm)),
 }

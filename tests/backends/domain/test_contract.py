@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from tests.backends.domain.hypervisor import MIB, Hypervisor
-from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainState, Feature
+from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainState, Feature, UsbSpec
+from xapid.backends.domain.sim import SimDomains
 from xapid.backends.interface import AlreadyExists, BackendError, NotFound, NotSupported
 from xapid.backends.storage.interface import VolumeFormat
 
@@ -261,6 +263,33 @@ def test_an_interface_moves_only_to_where_there_is_one(hypervisor: Hypervisor) -
 
     domain = hypervisor.driver.find(spec.uuid)
     assert domain is not None and domain.nics == (nic.vif,)
+
+
+def test_a_machine_has_usb_devices_of_the_host_until_they_are_taken(hypervisor: Hypervisor) -> None:
+    if not isinstance(hypervisor.driver, SimDomains):
+        pytest.skip("nothing is plugged into the ports of this host that could be given away")
+    stick, camera = UsbSpec(str(uuid4()), "1-1.4", "0781", "5581"), UsbSpec(str(uuid4()), "1-2", "046d", "0825")
+    spec = hypervisor.spec(usbs=(stick, camera))
+    domain = hypervisor.driver.start(spec, paused=False)
+
+    for _ in range(2):
+        hypervisor.driver.detach_usb(spec.uuid, stick.vusb)
+
+    left = hypervisor.driver.find(spec.uuid)
+    assert domain.usbs == (stick.vusb, camera.vusb)
+    assert left is not None and left.usbs == (camera.vusb,)
+
+
+def test_a_usb_device_that_is_not_there_lets_no_machine_start(hypervisor: Hypervisor) -> None:
+    if isinstance(hypervisor.driver, SimDomains):
+        hypervisor.driver.empty_ports.add("99-9.9")
+    spec = hypervisor.spec(usbs=(UsbSpec(str(uuid4()), "99-9.9", "0781", "5581"),))
+
+    with pytest.raises(NotFound) as error:
+        hypervisor.driver.start(spec, paused=False)
+
+    assert error.value.facts["vusb"] == spec.usbs[0].vusb
+    assert hypervisor.driver.find(spec.uuid) is None
 
 
 def test_memory_and_processors_follow_within_their_limits(hypervisor: Hypervisor) -> None:

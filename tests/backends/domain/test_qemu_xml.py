@@ -63,6 +63,7 @@ def test_libvirt_accepts_each_machine(libvirt_connection: virConnect, name: str)
     assert understood.consoles == given.consoles
     assert understood.disks.keys() == given.disks.keys()
     assert understood.interfaces.keys() == given.interfaces.keys()
+    assert understood.usbs.keys() == given.usbs.keys()
 
 
 def test_what_is_written_can_be_read_back() -> None:
@@ -142,6 +143,8 @@ def test_a_board_without_slots_has_ports_for_what_it_has_and_gets() -> None:
 
     ports = root.findall("devices/controller[@model='pcie-root-port']")
     assert len(ports) == 2 + 4 + 8
+    given = ElementTree.fromstring(DOMAINS["given-modern"])
+    assert len(given.findall("devices/controller[@model='pcie-root-port']")) == len(ports) + 1
 
 
 def test_a_resumed_machine_has_its_variables_where_they_are_now() -> None:

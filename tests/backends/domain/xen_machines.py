@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.backends.domain.machines import BARE, DATA_DEVICE, DEMO, INSTALLED, SYSTEM_DISK, TUNED
+from tests.backends.domain.machines import BARE, DATA_DEVICE, DEMO, GIVEN, INSTALLED, SYSTEM_DISK, TUNED, USB_PLACES
 from xapid.backends.domain import xen_xml
 from xapid.backends.domain.interface import DomainKind, DomainSpec, Hardware
 from xapid.backends.domain.xen_xml import Hosting
 
 HOSTING = Hosting(
-    1_700_000_000, processors=2, bootloader="/usr/lib/xen-4.17/bin/pygrub", uefi="/usr/share/ovmf/OVMF.fd"
+    1_700_000_000,
+    processors=2,
+    bootloader="/usr/lib/xen-4.17/bin/pygrub",
+    uefi="/usr/share/ovmf/OVMF.fd",
+    usb=USB_PLACES,
 )
 """A host of two processors."""
 
@@ -33,6 +37,7 @@ MACHINES = {
     "hvm-uefi": numbered(5, replace(LOCAL, firmware="uefi")),
     "hvm-tuned": numbered(6, TUNED),
     "hvm-bare": numbered(7, BARE),
+    "hvm-given": numbered(8, GIVEN),
 }
 DOMAINS = {name: xen_xml.domain(spec, HOSTING) for name, spec in MACHINES.items()}
 DEVICES = {

@@ -179,3 +179,16 @@ def test_a_device_that_is_pulled_out_while_they_are_counted_hides_no_other(tmp_p
     (tmp_path / "sdc" / "removable").write_text("1")
 
     assert [volume.key for volume in driver.scan(sr).volumes] == ["sdb"]
+
+
+def test_a_disk_on_usb_says_in_which_port_it_is(tmp_path: Path) -> None:
+    driver, sr = host(tmp_path, "block")
+    (plain,) = driver.scan(sr).volumes
+    real = tmp_path / "devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.4/1-1.4:1.0/host6/target6:0:0/6:0:0:0/block/sdb"
+    real.parent.mkdir(parents=True)
+    (tmp_path / "sdb").rename(real)
+    (tmp_path / "sdb").symlink_to(real)
+
+    (stick,) = driver.scan(sr).volumes
+
+    assert (plain.usb_port, stick.usb_port) == ("", "1-1.4")

@@ -80,6 +80,11 @@ class Description:
         return self._named("devices/interface")
 
     @property
+    def usbs(self) -> dict[str, Element]:
+        """USB devices of the host by the uuid of their VUSB."""
+        return self._named("devices/hostdev[@type='usb']")
+
+    @property
     def consoles(self) -> tuple[Endpoint, ...]:
         """Screen and serial line, as far as they are Unix sockets."""
         found: list[Endpoint] = []

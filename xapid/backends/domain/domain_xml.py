@@ -16,7 +16,7 @@ NAMESPACE = "urn:xapid:machine:1"
 ElementTree.register_namespace("xapid", NAMESPACE)
 
 ALIAS = "ua-"
-"""A device is called this and the uuid of its VBD or VIF; libvirt leaves such names to its users."""
+"""A device is called this and the uuid of its VBD, VIF or VUSB; libvirt leaves such names to its users."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_BREAKS = re.compile(r"\s+")

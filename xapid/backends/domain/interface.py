@@ -21,6 +21,7 @@ from xapid.backends.domain.spec import NicSpec as NicSpec
 from xapid.backends.domain.spec import Scheduling as Scheduling
 from xapid.backends.domain.spec import Screen as Screen
 from xapid.backends.domain.spec import Tpm as Tpm
+from xapid.backends.domain.spec import UsbSpec as UsbSpec
 from xapid.backends.interface import DriverInfo
 from xapid.backends.storage.interface import Disk
 
@@ -79,6 +80,8 @@ class Domain:
     """uuids of the VBDs it has attached"""
     nics: tuple[str, ...] = ()
     """uuids of the VIFs it has attached"""
+    usbs: tuple[str, ...] = ()
+    """uuids of the VUSBs it has attached"""
     features: frozenset[str] = frozenset()
     """What can be done with this very guest (names of Feature)."""
     xenstore_data: dict[str, str] | None = None
@@ -163,7 +166,7 @@ class DomainDriver(Protocol):
     # Life, in the order a machine lives it
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
-        """Raises AlreadyExists, NotFound (a kernel, a disk: fact ``path``), Failed."""
+        """Raises AlreadyExists, NotFound (a kernel, a disk: fact ``path``; a USB device: ``vusb``), Failed."""
 
     def pause(self, uuid: str) -> None: ...
     def unpause(self, uuid: str) -> None: ...
@@ -194,6 +197,9 @@ class DomainDriver(Protocol):
     def detach_nic(self, uuid: str, vif: str) -> None: ...
     def move_nic(self, uuid: str, nic: NicSpec) -> None:
         """Join an interface to the bridge of ``nic``; the guest keeps it, drivers or none."""
+
+    def detach_usb(self, uuid: str, vusb: str) -> None:
+        """Give a USB device back to the host; nobody is asked."""
 
     def set_memory(self, uuid: str, target: int) -> None: ...
     def set_vcpus(self, uuid: str, count: int) -> None: ...

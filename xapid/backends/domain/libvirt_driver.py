@@ -22,6 +22,7 @@ from xapid.backends.domain import (
     control_groups,
     embed,
     firmware,
+    host_devices,
     preflight,
     qemu_agent,
     qemu_board,
@@ -279,6 +280,11 @@ class LibvirtDomains(LibvirtMachines):
                 ElementTree.tostring(interface, encoding="unicode"), libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE
             )
 
+    def detach_usb(self, uuid: str, vusb: str) -> None:
+        domain = self.running(uuid)
+        if vusb in self.described(domain).usbs:
+            self._detach(domain, uuid, vusb)
+
     def _last_words(self, uuid: str) -> str:
         path = embed.qemu_log(self._connection.root, uuid)
         try:
@@ -307,6 +313,7 @@ class LibvirtDomains(LibvirtMachines):
             flash=self._belongings.flash(spec.uuid),
             processors=os.cpu_count() or 0,
             ordinary_shares=control_groups.ordinary_shares(),
+            usb=host_devices.usb_places(spec.usbs),
         )
 
     @contextmanager

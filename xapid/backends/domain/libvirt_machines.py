@@ -108,6 +108,7 @@ class LibvirtMachines:
                 consoles=self._consoles(domain.UUIDString(), description),
                 disks=tuple(description.disks),
                 nics=tuple(description.interfaces),
+                usbs=tuple(description.usbs),
                 features=self._features(description),
             )
         except libvirt.libvirtError as error:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from xapid.backends.domain import domain_xml
 from xapid.backends.domain.domain_xml import GuestFolder, add
 from xapid.backends.domain.firmware import Firmware
+from xapid.backends.domain.host_devices import UsbPlace
 from xapid.backends.domain.interface import DomainKind, DomainSpec
 
 MACHINE = "pc"
@@ -87,6 +88,8 @@ class Hosting:
     """Where such a machine has the variables of its firmware."""
     ordinary_shares: int = 0
     """The number by which its control groups know an ordinary part of the processors; 0: it has none to say it with."""
+    usb: Mapping[str, UsbPlace] = field(default_factory=dict)
+    """Where its USB devices are, by the uuids of the VUSBs."""
 
 
 # --- How it boots ------------------------------------------------------------------------------------

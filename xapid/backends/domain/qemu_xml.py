@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
-from xapid.backends.domain import domain_xml, qemu_board
+from xapid.backends.domain import domain_xml, hostdev_xml, qemu_board
 from xapid.backends.domain.domain_facts import Description, target_of
 from xapid.backends.domain.domain_xml import GuestFolder, add
 from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, NicSpec
@@ -20,6 +20,9 @@ IDE_PLACES = 4
 FLOPPY_PLACES = 2
 USB_CONTROLLER = "piix3-uhci"
 UEFI_USB_CONTROLLER = "qemu-xhci"
+USB_DEVICES_CONTROLLER = "qemu-xhci"
+"""Of devices of the host, whatever their speed; the guest's own pointer stays where old systems find it."""
+USB_PORTS = 8
 PLACES_TO_PLUG = 8
 """Ports for disks and interfaces that a machine with UEFI may get while it runs: its board has none of its own."""
 OTHERS_IN_PORTS = 4
@@ -236,8 +239,7 @@ def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None
     that it crashed.
     """
     has = spec.hardware
-    usb = UEFI_USB_CONTROLLER if spec.has_uefi else USB_CONTROLLER
-    add(devices, "controller", type="usb", model=usb if has.usb else "none")
+    _usb(devices, spec, hosting)
     if spec.has_uefi:
         _ports(devices, spec)
     if spec.tpm is not None:
@@ -263,9 +265,26 @@ def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None
         add(devices, "panic", model="hyperv")
 
 
+def _usb(devices: Element, spec: DomainSpec, hosting: Hosting) -> None:
+    """What the guest has of USB by itself, and beside it a controller of their own for devices of the host."""
+    has_own = spec.hardware.usb
+    if has_own:
+        add(devices, "controller", type="usb", model=UEFI_USB_CONTROLLER if spec.has_uefi else USB_CONTROLLER)
+    elif not spec.usbs:
+        add(devices, "controller", type="usb", model="none")
+    if not spec.usbs:
+        return
+    bus = "1" if has_own else "0"
+    add(devices, "controller", type="usb", index=bus, model=USB_DEVICES_CONTROLLER, ports=str(USB_PORTS))
+    for port, each in enumerate(spec.usbs, 1):
+        element = hostdev_xml.usb(each, hosting.usb[each.vusb])
+        add(element, "address", type="usb", bus=bus, port=str(port))
+        devices.append(element)
+
+
 def _ports(devices: Element, spec: DomainSpec) -> None:
     """Of a board without slots: one for whatever needs one, and those that are to stay free."""
-    taken = sum(each.device == "disk" for each in spec.disks) + len(spec.nics) + OTHERS_IN_PORTS
+    taken = sum(each.device == "disk" for each in spec.disks) + len(spec.nics) + OTHERS_IN_PORTS + bool(spec.usbs)
     add(devices, "controller", type="pci", model="pcie-root")
     for _ in range(taken + PLACES_TO_PLUG):
         add(devices, "controller", type="pci", model="pcie-root-port")

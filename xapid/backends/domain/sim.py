@@ -24,6 +24,7 @@ from xapid.backends.domain.interface import (
     GuestReport,
     Kept,
     NicSpec,
+    UsbSpec,
 )
 from xapid.backends.domain.sim_console import SimConsoles
 from xapid.backends.faults import SimFaults
@@ -65,6 +66,7 @@ class Guest:
     disks: dict[str, Disk | None] = field(default_factory=dict)
     """What is in the drives, by the uuid of the VBD."""
     nics: dict[str, NicSpec] = field(default_factory=dict)
+    usbs: dict[str, UsbSpec] = field(default_factory=dict)
     report: GuestReport | None = None
     balloons: bool = True
     """Whether it gives memory back, and takes it, when it is told to."""
@@ -89,6 +91,8 @@ class SimDomains:
         self.faults = SimFaults()
         self.foreign_machines: list[str] = []
         """Names of machines that somebody else runs."""
+        self.empty_ports: set[str] = set()
+        """USB ports out of which somebody pulled the device."""
         self._guests: dict[str, Guest] = {}
         self._kept: dict[str, Kept] = {}
         self._ids = itertools.count(1)
@@ -129,6 +133,9 @@ class SimDomains:
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
         preflight.require_bootloader(spec)
+        for usb in spec.usbs:
+            if usb.port in self.empty_ports:
+                raise NotFound(f"in the USB port {usb.port} is nothing", vusb=usb.vusb)
         return self._begin(spec, paused, "booted")
 
     def pause(self, uuid: str) -> None:
@@ -211,6 +218,9 @@ class SimDomains:
             raise NotFound(f"{uuid} has no interface {nic.vif}", vif=nic.vif)
         nics[nic.vif] = nic
 
+    def detach_usb(self, uuid: str, vusb: str) -> None:
+        self.guest(uuid).usbs.pop(vusb, None)
+
     def set_memory(self, uuid: str, target: int) -> None:
         guest = self.guest(uuid)
         if target > guest.spec.memory_static_max:
@@ -291,6 +301,7 @@ class SimDomains:
                 time.time(),
                 {disk.vbd: disk.disk for disk in spec.disks},
                 {nic.vif: nic for nic in spec.nics},
+                {usb.vusb: usb for usb in spec.usbs},
             )
             self._guests[spec.uuid] = guest
             self._kept.pop(spec.uuid, None)
@@ -347,6 +358,7 @@ class SimDomains:
             consoles=self._consoles_of(spec) if full else (),
             disks=tuple(guest.disks),
             nics=tuple(guest.nics),
+            usbs=tuple(guest.usbs),
             features=GUEST_FEATURES if full else NO_FEATURES,
             xenstore_data=shared_data(spec) if full else {},
         )

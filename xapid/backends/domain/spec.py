@@ -68,6 +68,19 @@ class NicSpec:
     mtu: int = 1500
 
 
+@dataclass(frozen=True)
+class UsbSpec:
+    """One USB device of the host that a machine has."""
+
+    vusb: str
+    """uuid of the VUSB."""
+    port: str
+    """Where it is plugged in, as the kernel names it: 1-1.4. Its number on the bus is looked up when it is given."""
+    vendor: str
+    product: str
+    """Numbers in hexadecimal digits: another device in the same port is another device."""
+
+
 # --- Parts of a machine ------------------------------------------------------------------------------
 
 
@@ -186,6 +199,7 @@ class DomainSpec:
     """Arguments of the kernel that a boot loader of old is given."""
     disks: tuple[DiskSpec, ...] = ()
     nics: tuple[NicSpec, ...] = ()
+    usbs: tuple[UsbSpec, ...] = ()
     screen: Screen = Screen()
     line_as_screen: bool = True
     """One that has a line and no screen: whoever wants to look at it sees its line."""

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import libvirt
 
 from xapid.backends.datapath.interface import OpenDiskDriver
-from xapid.backends.domain import preflight, save_image, vm_data, xen_image, xen_xml
+from xapid.backends.domain import host_devices, preflight, save_image, vm_data, xen_image, xen_xml
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.guest_folders import GuestFolders
@@ -253,6 +253,9 @@ class XenDomains(LibvirtMachines):
         self.detach_nic(uuid, nic.vif)
         self.attach_nic(uuid, nic)
 
+    def detach_usb(self, uuid: str, vusb: str) -> None:
+        self._detach(uuid, vusb, self.described(self.running(uuid)).usbs)
+
     # Acting
 
     def _require_absent(self, uuid: str) -> None:
@@ -410,7 +413,8 @@ def _bootloader(spec: DomainSpec) -> str:
 
 def _hosting(spec: DomainSpec) -> Hosting:
     uefi = UEFI if Path(UEFI).exists() else ""
-    return Hosting(int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi)
+    usb = host_devices.usb_places(spec.usbs)
+    return Hosting(int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi, usb)
 
 
 def _put_medium(domain: libvirt.virDomain, drive: ElementTree.Element, medium: Disk | None) -> None:

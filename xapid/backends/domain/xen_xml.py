@@ -6,12 +6,13 @@ its strings say), and refused where it cannot. Weight and cap are told to the sc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from xapid.backends.domain import domain_xml
+from xapid.backends.domain import domain_xml, hostdev_xml
 from xapid.backends.domain.domain_xml import add
+from xapid.backends.domain.host_devices import UsbPlace
 from xapid.backends.domain.interface import DiskSpec, DomainKind, DomainSpec, NicSpec
 from xapid.backends.interface import NotSupported
 from xapid.backends.storage.interface import Disk
@@ -43,6 +44,8 @@ class Hosting:
     """Path of what the spec's boot loader is here."""
     uefi: str = ""
     """Path of UEFI firmware that Xen can start; empty: there is none."""
+    usb: Mapping[str, UsbPlace] = field(default_factory=dict)
+    """Where its USB devices are, by the uuids of the VUSBs."""
 
 
 def domain(spec: DomainSpec, hosting: Hosting) -> str:
@@ -63,6 +66,8 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
             devices.append(_disk(each, spec.kind))
     for nic in sorted(spec.nics, key=lambda each: each.position):
         devices.append(_interface(nic, spec.kind))
+    for usb in spec.usbs:
+        devices.append(hostdev_xml.usb(usb, hosting.usb[usb.vusb]))
     _lines(devices, spec)
     if spec.kind is DomainKind.hvm:
         _screen(devices, spec)
@@ -109,6 +114,8 @@ def target(spec: DiskSpec, kind: DomainKind) -> tuple[str, str]:
 def _require_possible(spec: DomainSpec, hosting: Hosting) -> None:
     if spec.tpm is not None:
         raise NotSupported("libxl has no TPM for guests", tpm="missing")
+    if spec.usbs and spec.kind is not DomainKind.hvm:
+        raise NotSupported("without a device model a guest has no USB devices", kind=spec.kind.value)
     if spec.secure_boot:
         raise NotSupported("libxl keeps no keys for secure boot", firmware=spec.firmware)
     if spec.has_uefi and not hosting.uefi:

@@ -79,6 +79,8 @@ class Volume:
     """An inner node of the tree that no client made (``managed=false``)."""
     name: str = ""
     read_only: bool = False
+    usb_port: str = ""
+    """Where a removable disk is plugged in, as the kernel names it: 1-1.4."""
 
 
 @dataclass(frozen=True)

@@ -218,11 +218,13 @@ class Sim:
             self._read_discs(world)
         return SrScan(tuple(world.volumes.values()), self._figures(world))
 
-    def insert_disc(self, sr: str, drive: str, size: int) -> None:
+    def insert_disc(self, sr: str, drive: str, size: int, usb_port: str = "") -> None:
         """What somebody does at the machine: a disc of so many bytes is put into a drive of a repository."""
         world = self._worlds[sr]
         identity = str(uuids.uuid5(uuids.NAMESPACE_URL, f"{sr}/{drive}"))
-        world.volumes[drive] = Volume(world.sr, drive, identity, size, VolumeFormat.raw, read_only=True)
+        world.volumes[drive] = Volume(
+            world.sr, drive, identity, size, VolumeFormat.raw, read_only=True, usb_port=usb_port
+        )
 
     def figures(self, sr: Sr) -> SrFigures:
         return self._figures(self._world(sr))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from xapid.backends.interface import DriverInfo, NotFound
 from xapid.backends.storage.discs import Discs
-from xapid.backends.storage.interface import Feature, Sr
+from xapid.backends.storage.interface import Feature, Sr, Volume
 
 BLOCK = Path("/sys/block")
 SECTOR = 512
+USB_DEVICE = re.compile(r"[0-9]+-[0-9.]+")
+"""A part of the path by which the kernel reaches a disk; the last of this form is the device that the disk is in."""
 
 
 class Udev(Discs):
@@ -39,6 +43,13 @@ class Udev(Discs):
             return int((self._block / path.name / "size").read_text()) * SECTOR
         except (OSError, ValueError) as error:
             raise NotFound(f"{path} is no device any more") from error
+
+    def _volume(self, sr: Sr, path: Path) -> Volume:
+        return replace(super()._volume(sr, path), usb_port=_usb_port(self._block / path.name))
+
+
+def _usb_port(device: Path) -> str:
+    return next((part for part in reversed(device.resolve().parts) if USB_DEVICE.fullmatch(part)), "")
 
 
 def _is_removable(device: Path) -> bool:

@@ -139,4 +139,4 @@ def _is_wrong(ctx: Context, vm: VM) -> bool:
         return False
     if vm.power_state in LIVE:
         return ctx.store.find(Host, vm.resident_on) is None
-    return any(row.currently_attached for field in ("VBDs", "VIFs") for row in ctx.store.rows_of(vm, field))
+    return any(row.currently_attached for field in ("VBDs", "VIFs", "VUSBs") for row in ctx.store.rows_of(vm, field))

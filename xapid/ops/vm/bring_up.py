@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec
+from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec, UsbSpec
 from xapid.backends.interface import NotFound
 from xapid.backends.storage.interface import Disk
-from xapid.datamodel import VBD, VIF, VM, Host
+from xapid.datamodel import VBD, VIF, VM, VUSB, Host
 from xapid.datamodel.errors import (
     BOOTLOADER_FAILED,
     HANDLE_INVALID,
@@ -27,7 +27,7 @@ from xapid.ops.vm import record
 from xapid.ops.vm.balloons import Balloons
 from xapid.ops.vm.change import domain_events
 from xapid.ops.vm.keeping import keep_what_was_left
-from xapid.rules import memory
+from xapid.rules import memory, usb
 from xapid.rules.domain_spec import (
     BootSettings,
     boot_settings,
@@ -36,6 +36,7 @@ from xapid.rules.domain_spec import (
     drives_at_start,
     is_hvm,
     nic_spec,
+    usb_spec,
 )
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
@@ -54,6 +55,12 @@ class Place:
     host: Host
     drives: list[VBD]
     nics: list[VIF]
+    usbs: list[VUSB]
+
+    @property
+    def devices(self) -> list[Object]:
+        """All that it is to come up with."""
+        return [*self.drives, *self.nics, *self.usbs]
 
 
 async def bring_up(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Host:
@@ -62,9 +69,10 @@ async def bring_up(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Hos
         vm = ctx.now(vm)
         boot = _boot(ctx, vm)
         spec = await _prepared(ctx, undo, vm, place, boot)
+        spec = replace(spec, usbs=tuple(_usb_specs(ctx, place)))
         channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
-        domain = await _started(channel, vm, spec, paused)
+        domain = await _started(ctx, channel, vm, spec, place.host, paused)
         record_started(ctx, vm, place.host, domain, boot)
     return place.host
 
@@ -106,11 +114,23 @@ async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSe
     return domain_spec(vm, boot, size, specs, nics, vtpm.tpm_of(ctx.store, vm))
 
 
-async def _started(channel: Channel, vm: VM, spec: DomainSpec, paused: bool) -> Domain:
-    return await channel.saying(NotFound, partial(_nothing_to_boot, vm, spec)).call(DomainDriver.start, spec, paused)
+def _usb_specs(ctx: Context, place: Place) -> Iterator[UsbSpec]:
+    """Devices of the host that it gets. Raises OPERATION_NOT_ALLOWED for one that is not free."""
+    for vusb in place.usbs:
+        latest = ctx.store.find(VUSB, vusb.ref)
+        if latest is not None:  # Else its device was pulled out just now.
+            yield usb_spec(latest, usb.device_for(ctx.store, latest, place.host))
 
 
-def _nothing_to_boot(vm: VM, spec: DomainSpec, error: NotFound) -> ApiError | None:
+async def _started(ctx: Context, channel: Channel, vm: VM, spec: DomainSpec, host: Host, paused: bool) -> Domain:
+    saying = channel.saying(NotFound, partial(_not_there, ctx, vm, spec, host))
+    return await saying.call(DomainDriver.start, spec, paused)
+
+
+def _not_there(ctx: Context, vm: VM, spec: DomainSpec, host: Host, error: NotFound) -> ApiError | None:
+    vusb = ctx.store.find_uuid(VUSB, error.facts.get("vusb", ""))
+    if vusb is not None:
+        return usb.not_available(vusb, host)
     if "bootloader" in error.facts:
         return BOOTLOADER_FAILED(vm.ref, error.message)
     path = error.facts.get("path", "")
@@ -136,7 +156,7 @@ def record_started(ctx: Context, vm: VM, host: Host, domain: Domain, boot: BootS
 
 def record_found(ctx: Context, vm: VM, host: Host, domain: Domain, *, booted: bool) -> None:
     """Write down that a machine runs with what its hypervisor says it has. ``booted``: its guest began anew."""
-    started = record.Started(host, domain, frozenset(domain.disks), frozenset(domain.nics), booted)
+    started = record.Started(host, domain, booted)
     with ctx.write() as tx:
         endpoints = record.running(tx, ctx.store, ctx.now(vm), started, ctx.clock.date())
     domain_events(ctx).know_consoles(endpoints)
@@ -216,12 +236,13 @@ async def _reserve(ctx: Context, vm: VM, choose: Choice) -> Place:
     guard, task = ctx.runtime.guard, ctx.task.ref
     while True:
         drives_, nics = list(ctx.store.where(VBD, VM=vm.ref)), list(ctx.store.where(VIF, VM=vm.ref))
+        usbs = list(ctx.store.where(VUSB, VM=vm.ref))
         blocked: Object = vm
         try:
             with ctx.store.write() as tx:
                 # At each try anew: while this one waited others took the memory that it was to have.
                 host = choose(ctx.now(vm))
-                for blocked in (*drives_, *nics):
+                for blocked in (*drives_, *nics, *usbs):
                     guard.check(blocked, VbdOperations.attach)
                     guard.mark(blocked, VbdOperations.attach, task)
                 tx.set(ctx.now(vm), scheduled_to_be_resident_on=host.ref)
@@ -229,7 +250,7 @@ async def _reserve(ctx: Context, vm: VM, choose: Choice) -> Place:
             # Nothing is marked now. Wait for the turn on this one, then try all of them again.
             await _wait_for(ctx, blocked)
         else:
-            return Place(host, drives_, nics)
+            return Place(host, drives_, nics, usbs)
 
 
 async def _wait_for(ctx: Context, device: Object) -> None:
@@ -242,14 +263,13 @@ async def _wait_for(ctx: Context, device: Object) -> None:
 
 def _give_back(ctx: Context, vm: VM, place: Place) -> None:
     task, latest = ctx.task.ref, ctx.store.find(VM, vm.ref)
-    devices: list[Object] = [*place.drives, *place.nics]
     with ctx.store.write() as tx:
-        for device in devices:
+        for device in place.devices:
             row = ctx.store.find(type(device), device.ref)
             if row is not None:
                 current = row.__dict__["current_operations"]
                 tx.set(row, current_operations={key: value for key, value in current.items() if key != task})
         if latest is not None:
             tx.set(latest, scheduled_to_be_resident_on=NULL)
-    for device in devices:
+    for device in place.devices:
         ctx.runtime.guard.released(device)

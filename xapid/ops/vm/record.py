@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xapid.backends.domain.interface import Domain, DomainKind, DomainState, Endpoint
-from xapid.datamodel import VBD, VIF, VM, Console, Host, VM_guest_metrics, VM_metrics
+from xapid.datamodel import VBD, VIF, VM, VUSB, Console, Host, VM_guest_metrics, VM_metrics
 from xapid.datamodel.console import ConsoleProtocol
 from xapid.datamodel.map_keys import NESTED_VIRT, NOMIGRATE
 from xapid.datamodel.types import NULL, DateTime
@@ -28,10 +28,6 @@ class Started:
 
     host: Host
     domain: Domain
-    drives: frozenset[str]
-    """uuids of the VBDs it has"""
-    nics: frozenset[str]
-    """uuids of the VIFs it has"""
     booted: bool
     """Its guest began anew: what that said before is no longer true."""
 
@@ -53,11 +49,13 @@ def running(tx: Transaction, store: Store, vm: VM, started: Started, now: DateTi
         xenstore_data=vm.xenstore_data if domain.xenstore_data is None else domain.xenstore_data,
     )
     for vbd in store.where(VBD, VM=vm.ref):
-        attached = vbd.uuid in started.drives
+        attached = vbd.uuid in domain.disks
         device = devices.place(vbd.userdevice, device_model=is_hvm(vm)).name if attached else ""
         tx.set(vbd, currently_attached=attached, device=device)
     for vif in store.where(VIF, VM=vm.ref):
-        tx.set(vif, currently_attached=vif.uuid in started.nics)
+        tx.set(vif, currently_attached=vif.uuid in domain.nics)
+    for vusb in store.where(VUSB, VM=vm.ref):
+        tx.set(vusb, currently_attached=vusb.uuid in domain.usbs)
     _metrics(tx, store, vm, domain, now)
     _guest_metrics(tx, store, vm, started, now)
     return consoles(tx, store, vm, started.host, domain.consoles)
@@ -144,6 +142,8 @@ def halted(tx: Transaction, store: Store, vm: VM) -> None:
         tx.set(vbd, currently_attached=False, device="")
     for vif in store.where(VIF, VM=vm.ref):
         tx.set(vif, currently_attached=False)
+    for vusb in store.where(VUSB, VM=vm.ref):
+        tx.set(vusb, currently_attached=False)
 
 
 def suspended(tx: Transaction, store: Store, vm: VM) -> None:
