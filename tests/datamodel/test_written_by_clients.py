@@ -104,6 +104,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VDI.sm_config:type": ("raw", "vhd", ""),
     "VDI.sm_config:image-format": ("vhd", "qcow2", "raw", ""),
     "VDI.sm_config:vhd-parent": ("5c1f4a3e-0000-4000-8000-000000000001", ""),
+    "VDI.sm_config:usb_path": ("1-1.4", ""),
     "VDI.sm_config:vmhint": ("5c1f4a3e-0000-4000-8000-000000000001", ""),
     "VDI.sm_config:on_boot": ("reset", "persist", ""),
     "VDI.sm_config:caching": PLATFORM,
