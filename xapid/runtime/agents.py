@@ -192,9 +192,10 @@ def _as_it_is(value: T) -> T:
 class ProcessAgent(Agent):
     """A driver in an agent process, which may hang or die without harm to this one."""
 
-    def __init__(self, spec: DriverSpec, agent: AgentProcess, kill_point: KillPoint) -> None:
+    def __init__(self, spec: DriverSpec, agent: AgentProcess, kill_point: KillPoint, agent_kill: KillPoint) -> None:
         super().__init__(spec, kill_point)
         self._agent = agent
+        self._agent_kill = agent_kill
         self._interface = interface_of(spec.kind)
 
     async def info(self) -> DriverInfo:
@@ -209,6 +210,13 @@ class ProcessAgent(Agent):
 
     def watch(self, callback: Callable[[Any], None]) -> None:
         self._agent.watch(self.spec.kind, callback)
+
+    async def _perform(self, method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        last = self._agent_kill.before()
+        result = await super()._perform(method, args, kwargs)
+        if last:
+            self._agent_kill.after()
+        return result
 
     async def _begin(
         self, method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], limit: float | None
@@ -240,7 +248,10 @@ class LocalBackends:
         self._agents: dict[str, Agent]
         if apart:
             self._process = AgentProcess(config, restarts)
-            self._agents = {spec.kind: ProcessAgent(spec, self._process, kill_point) for spec in config.drivers}
+            agent_kill = KillPoint.calls_of(lambda: self.pid)
+            self._agents = {
+                spec.kind: ProcessAgent(spec, self._process, kill_point, agent_kill) for spec in config.drivers
+            }
         else:
             self._backends = backends(config, self._tell)
             self._agents = {
