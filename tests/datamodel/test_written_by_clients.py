@@ -47,6 +47,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VM.other_config:auto_poweroff": YES,
     "VM.other_config:last_shutdown_time": ("20260131T12:00:00Z", ""),
     "VM.other_config:mac_seed": ("5c1f4a3e-0000-4000-8000-000000000001", "any words", ""),
+    "VM.other_config:pci": ("0/0000:03:00.0", "0/0000:03:00.0,1/0000:04:00.1", "garbage", ""),
     "VM.other_config:disks": ("<provision/>", "garbage", ""),
     "VM.other_config:postinstall": ("/opt/xensource/packages/post-install-scripts/debian-etch", ""),
     "VM.platform:nomigrate": PLATFORM,

@@ -176,7 +176,7 @@ async def test_a_machine_does_not_start_without_its_device(workshop: Workshop, v
 async def test_a_device_that_was_pulled_out_unseen_lets_no_machine_start(
     workshop: Workshop, vm: str, vusb: str, host: str
 ) -> None:
-    workshop.domains.empty_ports.add(STICK.path)
+    workshop.domains.empty.add(STICK.path)
 
     with pytest.raises(OPERATION_NOT_ALLOWED) as error:
         await workshop.xapi.VM.start(vm, False, False)

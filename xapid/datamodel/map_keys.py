@@ -122,6 +122,24 @@ class Pattern:
 
 
 @dataclass(frozen=True)
+class PciAddresses:
+    """Addresses of PCI devices, each behind a number and a slash, which say nothing here."""
+
+    words = "addresses of PCI devices with commas between, such as 0/0000:03:00.0,0/0000:03:00.1"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        found = [
+            re.fullmatch(r"[0-9]+/([0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])", each.strip(), re.I | re.ASCII)
+            for each in text.split(",")
+            if text
+        ]
+        addresses = tuple(each[1].lower() for each in found if each is not None)
+        if len(addresses) < len(found):
+            raise ValueError(text)
+        return addresses
+
+
+@dataclass(frozen=True)
 class Presence:
     """Set or not; the value says nothing."""
 
@@ -353,6 +371,15 @@ MAC_SEED = MapKey(
     Text("any text; the server makes it a uuid"),
     "",
     "What the hardware addresses of interfaces are made from that are given none.",
+)
+PASSED_THROUGH = MapKey(
+    "VM",
+    "other_config",
+    "pci",
+    PciAddresses(),
+    (),
+    "PCI devices of its host that the machine gets for itself while it runs, from its next start on.",
+    late=True,
 )
 PROVISION_DISKS = MapKey(
     "VM",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from xapid.datamodel import PGPU, VGPU, VM, Host, VGPU_type
-from xapid.datamodel.errors import VGPU_TYPE_NO_LONGER_SUPPORTED, VM_REQUIRES_GPU, VM_REQUIRES_IOMMU, VM_REQUIRES_VGPU
+from xapid.datamodel.errors import VGPU_TYPE_NO_LONGER_SUPPORTED, VM_REQUIRES_GPU, VM_REQUIRES_VGPU
 from xapid.datamodel.host import HostDisplay
 from xapid.datamodel.pci import PciDom0Access
 from xapid.datamodel.types import Ref
 from xapid.datamodel.vgpu_type import VgpuTypeImplementation
+from xapid.rules import pci
 from xapid.store.store import Store
 
 
@@ -20,11 +21,11 @@ def check_supported(store: Store, vm: VM) -> None:
 
 
 def check_iommu(store: Store, vm: VM, host: Host) -> None:
-    """Whether a host can pass through the GPUs of a VM whole. Raises VM_REQUIRES_IOMMU."""
+    """Whether a host can give devices to a VM, GPUs or others, if that gets any whole. Raises VM_REQUIRES_IOMMU."""
     kinds = (store.find(VGPU_type, vgpu.type) for vgpu in store.where(VGPU, VM=vm.ref))
     whole = any(kind is not None and kind.implementation == VgpuTypeImplementation.passthrough for kind in kinds)
-    if whole and host.chipset_info.get("iommu") != "true":
-        raise VM_REQUIRES_IOMMU(host.ref)
+    if whole or pci.wanted(store, vm):
+        pci.check_iommu(host)
 
 
 def can_be_given_whole(display: HostDisplay, access: PciDom0Access, *, shows_console: bool) -> bool:

@@ -28,7 +28,7 @@ from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour
 from xapid.datamodel.vm import VmPowerState as State
 from xapid.datamodel.vm_group import PlacementPolicy
-from xapid.rules import gpu, memory, usb, vcpus
+from xapid.rules import gpu, memory, pci, usb, vcpus
 from xapid.rules.features import the_pool
 from xapid.rules.host import is_live
 from xapid.rules.memory import MIB
@@ -162,6 +162,7 @@ CHECKS: tuple[Callable[[Candidacy], None], ...] = (
     _storage,
     _networks,
     lambda on: gpu.check_iommu(on.store, on.vm, on.host),
+    lambda on: pci.check_free(on.store, on.vm, on.host),
     lambda on: gpu.check_available(on.store, on.vm, on.host),
     _usb,
     _hvm,

@@ -17,6 +17,7 @@ from xapid.backends.domain.interface import (
     IoClass,
     IoPriority,
     NicSpec,
+    PciSpec,
     Scheduling,
     Screen,
     Tpm,
@@ -131,10 +132,17 @@ MODERN = replace(DEMO, uuid="5d1f9a3e-0000-4000-8000-000000000006", name="modern
 STICK = UsbSpec("5d1f9a3e-0000-4000-8000-0000000000e1", "1-1.4", "0781", "5581")
 CAMERA = UsbSpec("5d1f9a3e-0000-4000-8000-0000000000e2", "2-3", "046d", "0825")
 
-GIVEN = replace(TUNED, uuid="5d1f9a3e-0000-4000-8000-000000000007", name="given", usbs=(STICK, CAMERA))
+CARD = PciSpec("0000:03:00.0")
+SOUND = PciSpec("000a:f3:1d.7")
+
+GIVEN = replace(
+    TUNED, uuid="5d1f9a3e-0000-4000-8000-000000000007", name="given", usbs=(STICK, CAMERA), pcis=(CARD, SOUND)
+)
 """Has devices of the host, and a pointer of its own on USB."""
 
-GIVEN_MODERN = replace(MODERN, uuid="5d1f9a3e-0000-4000-8000-000000000008", name="given-modern", usbs=(STICK,))
+GIVEN_MODERN = replace(
+    MODERN, uuid="5d1f9a3e-0000-4000-8000-000000000008", name="given-modern", usbs=(STICK,), pcis=(CARD,)
+)
 """Has nothing else on USB."""
 
 USB_PLACES = {STICK.vusb: UsbPlace(1, 7), CAMERA.vusb: UsbPlace(2, 3)}

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from tests.backends.domain.hypervisor import MIB, Hypervisor
-from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainState, Feature, UsbSpec
+from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainState, Feature, PciSpec, UsbSpec
 from xapid.backends.domain.sim import SimDomains
-from xapid.backends.interface import AlreadyExists, BackendError, NotFound, NotSupported
+from xapid.backends.interface import AlreadyExists, BackendError, InUse, NotFound, NotSupported
 from xapid.backends.storage.interface import VolumeFormat
 
 
@@ -282,7 +282,7 @@ def test_a_machine_has_usb_devices_of_the_host_until_they_are_taken(hypervisor: 
 
 def test_a_usb_device_that_is_not_there_lets_no_machine_start(hypervisor: Hypervisor) -> None:
     if isinstance(hypervisor.driver, SimDomains):
-        hypervisor.driver.empty_ports.add("99-9.9")
+        hypervisor.driver.empty.add("99-9.9")
     spec = hypervisor.spec(usbs=(UsbSpec(str(uuid4()), "99-9.9", "0781", "5581"),))
 
     with pytest.raises(NotFound) as error:
@@ -290,6 +290,33 @@ def test_a_usb_device_that_is_not_there_lets_no_machine_start(hypervisor: Hyperv
 
     assert error.value.facts["vusb"] == spec.usbs[0].vusb
     assert hypervisor.driver.find(spec.uuid) is None
+
+
+def test_a_pci_device_that_is_not_there_lets_no_machine_start(hypervisor: Hypervisor) -> None:
+    if isinstance(hypervisor.driver, SimDomains):
+        hypervisor.driver.empty.add("ffff:ff:1f.7")
+    spec = hypervisor.spec(pcis=(PciSpec("ffff:ff:1f.7"),))
+
+    with pytest.raises(NotFound) as error:
+        hypervisor.driver.start(spec, paused=False)
+
+    assert error.value.facts["pci"] == "ffff:ff:1f.7"
+    assert hypervisor.driver.find(spec.uuid) is None
+
+
+def test_a_pci_device_is_one_machines(hypervisor: Hypervisor) -> None:
+    if not isinstance(hypervisor.driver, SimDomains):
+        pytest.skip("this host has no device that could be given away")
+    spec = hypervisor.spec(pcis=(PciSpec("0000:03:00.0"),))
+    domain = hypervisor.driver.start(spec, paused=False)
+    rival = hypervisor.spec(pcis=spec.pcis)
+
+    with pytest.raises(InUse):
+        hypervisor.driver.start(rival, paused=False)
+    hypervisor.driver.destroy(spec.uuid)
+
+    assert domain.pcis == ("0000:03:00.0",)
+    assert hypervisor.driver.start(rival, paused=False).pcis == domain.pcis
 
 
 def test_memory_and_processors_follow_within_their_limits(hypervisor: Hypervisor) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.domain.machines import CAMERA, STICK
-from xapid.backends.domain.host_devices import UsbPlace, usb_places
+from tests.backends.domain.machines import CAMERA, CARD, SOUND, STICK
+from xapid.backends.domain.host_devices import UsbPlace, require_pcis, usb_places
 from xapid.backends.domain.interface import UsbSpec
 from xapid.backends.interface import NotFound
 
@@ -33,3 +33,13 @@ def test_an_empty_port_and_one_with_another_device_are_told(tmp_path: Path) -> N
         with pytest.raises(NotFound) as error:
             usb_places([each], tmp_path)
         assert error.value.facts == {"vusb": each.vusb}
+
+
+def test_a_pci_device_has_to_be_in_the_host(tmp_path: Path) -> None:
+    (tmp_path / CARD.address).mkdir()
+
+    require_pcis([CARD], tmp_path)
+    with pytest.raises(NotFound) as error:
+        require_pcis([CARD, SOUND], tmp_path)
+
+    assert error.value.facts == {"pci": SOUND.address}

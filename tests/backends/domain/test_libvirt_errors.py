@@ -42,6 +42,7 @@ def error(code: str, message: str, domain: int = 10) -> Exception:
         (error("OPERATION_FAILED", "domain 'x' already exists with uuid y"), AlreadyExists),
         (error("OPERATION_INVALID", "domain is already active as 'x'"), AlreadyExists),
         (error("INTERNAL_ERROR", 'process exited: Failed to get "write" lock'), InUse),
+        (error("OPERATION_INVALID", "PCI device 0000:03:00.0 is in use by driver QEMU, domain x"), InUse),
         (error("SYSTEM_ERROR", "unable to write: No space left on device"), NoSpace),
         (error("INTERNAL_ERROR", "client socket is closed", libvirt.VIR_FROM_RPC), Unavailable),
         (error("NO_CONNECT", "no connection driver"), Unavailable),

@@ -11,7 +11,18 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.backends.domain.golden_files import looked_at
-from tests.backends.domain.machines import CD, DEMO, DEVICES, DOMAINS, INSTALLED, SEALED, SYSTEM_DISK, TUNED, hosting
+from tests.backends.domain.machines import (
+    CD,
+    DEMO,
+    DEVICES,
+    DOMAINS,
+    GIVEN,
+    INSTALLED,
+    SEALED,
+    SYSTEM_DISK,
+    TUNED,
+    hosting,
+)
 from xapid.backends.domain import qemu_board, qemu_xml
 from xapid.backends.domain.domain_facts import Description, source_of
 from xapid.backends.domain.interface import DiskSpec, Endpoint
@@ -63,7 +74,7 @@ def test_libvirt_accepts_each_machine(libvirt_connection: virConnect, name: str)
     assert understood.consoles == given.consoles
     assert understood.disks.keys() == given.disks.keys()
     assert understood.interfaces.keys() == given.interfaces.keys()
-    assert understood.usbs.keys() == given.usbs.keys()
+    assert (understood.usbs.keys(), understood.pcis) == (given.usbs.keys(), given.pcis)
 
 
 def test_what_is_written_can_be_read_back() -> None:
@@ -85,6 +96,13 @@ def test_what_is_written_can_be_read_back() -> None:
         each.vbd: each.disk.path if each.disk else "" for each in INSTALLED.disks
     }
     assert description.interfaces.keys() == {nic.vif for nic in INSTALLED.nics}
+
+
+def test_devices_of_the_host_are_known_by_what_they_are_on_the_host() -> None:
+    description = Description(DOMAINS["given"])
+
+    assert list(description.usbs) == [each.vusb for each in GIVEN.usbs]
+    assert description.pcis == tuple(each.address for each in GIVEN.pcis)
 
 
 def test_a_machine_without_our_mark_is_not_ours() -> None:
@@ -144,7 +162,7 @@ def test_a_board_without_slots_has_ports_for_what_it_has_and_gets() -> None:
     ports = root.findall("devices/controller[@model='pcie-root-port']")
     assert len(ports) == 2 + 4 + 8
     given = ElementTree.fromstring(DOMAINS["given-modern"])
-    assert len(given.findall("devices/controller[@model='pcie-root-port']")) == len(ports) + 1
+    assert len(given.findall("devices/controller[@model='pcie-root-port']")) == len(ports) + 2
 
 
 def test_a_resumed_machine_has_its_variables_where_they_are_now() -> None:

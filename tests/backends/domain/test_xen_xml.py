@@ -46,6 +46,7 @@ def test_libvirt_accepts_each_machine(name: str) -> None:
     assert understood.label == Description(DOMAINS[name]).label
     assert understood.disks.keys() == {each.vbd for each in MACHINES[name].disks}
     assert understood.usbs.keys() == {each.vusb for each in MACHINES[name].usbs}
+    assert understood.pcis == tuple(each.address for each in MACHINES[name].pcis)
 
 
 @pytest.mark.lab

@@ -85,6 +85,13 @@ class Description:
         return self._named("devices/hostdev[@type='usb']")
 
     @property
+    def pcis(self) -> tuple[str, ...]:
+        """Addresses of the PCI devices of the host that it has."""
+        places = self.root.iterfind("devices/hostdev[@type='pci']/source/address")
+        numbers = ([int(place.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function")] for place in places)
+        return tuple("{:04x}:{:02x}:{:02x}.{:x}".format(*each) for each in numbers)
+
+    @property
     def consoles(self) -> tuple[Endpoint, ...]:
         """Screen and serial line, as far as they are Unix sockets."""
         found: list[Endpoint] = []

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from xapid.backends.domain.interface import UsbSpec
+from xapid.backends.domain.interface import PciSpec, UsbSpec
 from xapid.backends.interface import NotFound
 
 USB = Path("/sys/bus/usb/devices")
+PCI = Path("/sys/bus/pci/devices")
 
 
 class UsbPlace(NamedTuple):
@@ -32,3 +33,10 @@ def _usb_place(usb: UsbSpec, folder: Path) -> UsbPlace:
         return UsbPlace(int((folder / "busnum").read_text()), int((folder / "devnum").read_text()))
     except OSError as error:
         raise NotFound(f"in the USB port {usb.port} is nothing: {error.strerror}", vusb=usb.vusb) from error
+
+
+def require_pcis(pcis: Iterable[PciSpec], tree: Path = PCI) -> None:
+    """Raises NotFound (fact ``pci``) for the first that is not there."""
+    for each in pcis:
+        if not (tree / each.address).exists():
+            raise NotFound(f"there is no PCI device {each.address}", pci=each.address)

@@ -18,6 +18,7 @@ from xapid.backends.domain.spec import Hardware as Hardware
 from xapid.backends.domain.spec import IoClass as IoClass
 from xapid.backends.domain.spec import IoPriority as IoPriority
 from xapid.backends.domain.spec import NicSpec as NicSpec
+from xapid.backends.domain.spec import PciSpec as PciSpec
 from xapid.backends.domain.spec import Scheduling as Scheduling
 from xapid.backends.domain.spec import Screen as Screen
 from xapid.backends.domain.spec import Tpm as Tpm
@@ -82,6 +83,8 @@ class Domain:
     """uuids of the VIFs it has attached"""
     usbs: tuple[str, ...] = ()
     """uuids of the VUSBs it has attached"""
+    pcis: tuple[str, ...] = ()
+    """addresses of the PCI devices of the host that it has"""
     features: frozenset[str] = frozenset()
     """What can be done with this very guest (names of Feature)."""
     xenstore_data: dict[str, str] | None = None
@@ -166,7 +169,9 @@ class DomainDriver(Protocol):
     # Life, in the order a machine lives it
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
-        """Raises AlreadyExists, NotFound (a kernel, a disk: fact ``path``; a USB device: ``vusb``), Failed."""
+        """Raises AlreadyExists, NotFound (a kernel, a disk: fact ``path``; devices of the host: ``vusb``, ``pci``), Failed,
+        InUse for a device of the host that another machine has.
+        """
 
     def pause(self, uuid: str) -> None: ...
     def unpause(self, uuid: str) -> None: ...

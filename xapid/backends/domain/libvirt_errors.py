@@ -41,6 +41,7 @@ BY_WORDS: tuple[tuple[str, type[BackendError]], ...] = (
     ('Failed to get shared "write" lock', InUse),
     ("No space left on device", NoSpace),
     ("Failed to acquire pid file", InUse),
+    ("is in use by driver", InUse),
 )
 """Where the code says no more than that something failed."""
 

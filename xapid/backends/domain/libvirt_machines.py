@@ -109,6 +109,7 @@ class LibvirtMachines:
                 disks=tuple(description.disks),
                 nics=tuple(description.interfaces),
                 usbs=tuple(description.usbs),
+                pcis=description.pcis,
                 features=self._features(description),
             )
         except libvirt.libvirtError as error:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from xapid.backends.domain import host_devices
 from xapid.backends.domain.belongings import require_tpm
 from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
 from xapid.backends.interface import NotFound
@@ -16,13 +17,16 @@ BOOTLOADERS = frozenset({"", "pygrub"})
 
 
 def require(spec: DomainSpec) -> None:
-    """Raises NotFound with the fact ``path`` (kernel, ramdisk, disk), ``bridge`` or ``bootloader``; NotSupported."""
+    """Raises NotFound with the fact ``path`` (kernel, ramdisk, disk), ``bridge``, ``bootloader`` or ``pci``;
+    NotSupported.
+    """
     require_bootloader(spec)
     if spec.tpm is not None:
         require_tpm()
     require_paths(path for path in (spec.kernel, spec.ramdisk) if path)
     require_disks(spec.disks)
     require_bridges(spec.nics)
+    host_devices.require_pcis(spec.pcis)
 
 
 def require_bootloader(spec: DomainSpec) -> None:

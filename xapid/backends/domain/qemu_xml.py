@@ -240,6 +240,8 @@ def _fixed_devices(devices: Element, spec: DomainSpec, hosting: Hosting) -> None
     """
     has = spec.hardware
     _usb(devices, spec, hosting)
+    for pci in spec.pcis:
+        devices.append(hostdev_xml.pci(pci))
     if spec.has_uefi:
         _ports(devices, spec)
     if spec.tpm is not None:
@@ -284,7 +286,8 @@ def _usb(devices: Element, spec: DomainSpec, hosting: Hosting) -> None:
 
 def _ports(devices: Element, spec: DomainSpec) -> None:
     """Of a board without slots: one for whatever needs one, and those that are to stay free."""
-    taken = sum(each.device == "disk" for each in spec.disks) + len(spec.nics) + OTHERS_IN_PORTS + bool(spec.usbs)
+    taken = sum(each.device == "disk" for each in spec.disks) + len(spec.nics) + OTHERS_IN_PORTS
+    taken += bool(spec.usbs) + len(spec.pcis)
     add(devices, "controller", type="pci", model="pcie-root")
     for _ in range(taken + PLACES_TO_PLUG):
         add(devices, "controller", type="pci", model="pcie-root-port")

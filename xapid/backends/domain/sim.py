@@ -28,7 +28,7 @@ from xapid.backends.domain.interface import (
 )
 from xapid.backends.domain.sim_console import SimConsoles
 from xapid.backends.faults import SimFaults
-from xapid.backends.interface import AlreadyExists, BadConfig, DriverInfo, NotFound, NotSupported
+from xapid.backends.interface import AlreadyExists, BadConfig, DriverInfo, InUse, NotFound, NotSupported
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
 GUEST_KEY = "sim-guest"
@@ -91,8 +91,8 @@ class SimDomains:
         self.faults = SimFaults()
         self.foreign_machines: list[str] = []
         """Names of machines that somebody else runs."""
-        self.empty_ports: set[str] = set()
-        """USB ports out of which somebody pulled the device."""
+        self.empty: set[str] = set()
+        """USB ports and PCI addresses of the host where there is nothing any more."""
         self._guests: dict[str, Guest] = {}
         self._kept: dict[str, Kept] = {}
         self._ids = itertools.count(1)
@@ -133,9 +133,7 @@ class SimDomains:
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
         preflight.require_bootloader(spec)
-        for usb in spec.usbs:
-            if usb.port in self.empty_ports:
-                raise NotFound(f"in the USB port {usb.port} is nothing", vusb=usb.vusb)
+        self._require_devices(spec)
         return self._begin(spec, paused, "booted")
 
     def pause(self, uuid: str) -> None:
@@ -313,6 +311,19 @@ class SimDomains:
                 self._tell(guest, DomainEventKind.paused, "paused")
             return self._domain(guest)
 
+    def _require_devices(self, spec: DomainSpec) -> None:
+        """Raises NotFound, InUse."""
+        for usb in spec.usbs:
+            if usb.port in self.empty:
+                raise NotFound(f"in the USB port {usb.port} is nothing", vusb=usb.vusb)
+        for pci in spec.pcis:
+            if pci.address in self.empty:
+                raise NotFound(f"there is no PCI device {pci.address}", pci=pci.address)
+        for guest in list(self._guests.values()):
+            ports = {usb.port for usb in guest.usbs.values()} & {usb.port for usb in spec.usbs}
+            if taken := ports | {pci.address for pci in {*guest.spec.pcis} & {*spec.pcis}}:
+                raise InUse(f"{guest.spec.uuid} has {', '.join(sorted(taken))}")
+
     def _end(self, guest: Guest, kind: DomainEventKind, reason: str) -> None:
         del self._guests[guest.spec.uuid]
         self._tell(guest, kind, reason)
@@ -359,6 +370,7 @@ class SimDomains:
             disks=tuple(guest.disks),
             nics=tuple(guest.nics),
             usbs=tuple(guest.usbs),
+            pcis=tuple(each.address for each in spec.pcis),
             features=GUEST_FEATURES if full else NO_FEATURES,
             xenstore_data=shared_data(spec) if full else {},
         )

@@ -81,6 +81,14 @@ class UsbSpec:
     """Numbers in hexadecimal digits: another device in the same port is another device."""
 
 
+@dataclass(frozen=True)
+class PciSpec:
+    """One PCI device of the host that a machine has for itself."""
+
+    address: str
+    """0000:03:00.0"""
+
+
 # --- Parts of a machine ------------------------------------------------------------------------------
 
 
@@ -200,6 +208,7 @@ class DomainSpec:
     disks: tuple[DiskSpec, ...] = ()
     nics: tuple[NicSpec, ...] = ()
     usbs: tuple[UsbSpec, ...] = ()
+    pcis: tuple[PciSpec, ...] = ()
     screen: Screen = Screen()
     line_as_screen: bool = True
     """One that has a line and no screen: whoever wants to look at it sees its line."""

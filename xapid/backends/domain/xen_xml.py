@@ -68,6 +68,8 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
         devices.append(_interface(nic, spec.kind))
     for usb in spec.usbs:
         devices.append(hostdev_xml.usb(usb, hosting.usb[usb.vusb]))
+    for pci in spec.pcis:
+        devices.append(hostdev_xml.pci(pci))
     _lines(devices, spec)
     if spec.kind is DomainKind.hvm:
         _screen(devices, spec)

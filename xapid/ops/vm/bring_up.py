@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec, UsbSpec
+from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec, PciSpec, UsbSpec
 from xapid.backends.interface import NotFound
 from xapid.backends.storage.interface import Disk
 from xapid.datamodel import VBD, VIF, VM, VUSB, Host
@@ -27,7 +27,7 @@ from xapid.ops.vm import record
 from xapid.ops.vm.balloons import Balloons
 from xapid.ops.vm.change import domain_events
 from xapid.ops.vm.keeping import keep_what_was_left
-from xapid.rules import memory, usb
+from xapid.rules import memory, pci, usb
 from xapid.rules.domain_spec import (
     BootSettings,
     boot_settings,
@@ -69,7 +69,7 @@ async def bring_up(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Hos
         vm = ctx.now(vm)
         boot = _boot(ctx, vm)
         spec = await _prepared(ctx, undo, vm, place, boot)
-        spec = replace(spec, usbs=tuple(_usb_specs(ctx, place)))
+        spec = replace(spec, usbs=tuple(_usb_specs(ctx, place)), pcis=tuple(_pci_specs(ctx, vm, place.host)))
         channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
         domain = await _started(ctx, channel, vm, spec, place.host, paused)
@@ -122,6 +122,12 @@ def _usb_specs(ctx: Context, place: Place) -> Iterator[UsbSpec]:
             yield usb_spec(latest, usb.device_for(ctx.store, latest, place.host))
 
 
+def _pci_specs(ctx: Context, vm: VM, host: Host) -> Iterator[PciSpec]:
+    latest = ctx.now(vm)
+    pci.check_free(ctx.store, latest, host)
+    return (PciSpec(address) for address in pci.wanted(ctx.store, latest))
+
+
 async def _started(ctx: Context, channel: Channel, vm: VM, spec: DomainSpec, host: Host, paused: bool) -> Domain:
     saying = channel.saying(NotFound, partial(_not_there, ctx, vm, spec, host))
     return await saying.call(DomainDriver.start, spec, paused)
@@ -131,6 +137,8 @@ def _not_there(ctx: Context, vm: VM, spec: DomainSpec, host: Host, error: NotFou
     vusb = ctx.store.find_uuid(VUSB, error.facts.get("vusb", ""))
     if vusb is not None:
         return usb.not_available(vusb, host)
+    if "pci" in error.facts:
+        return pci.not_available(error.facts["pci"], host)
     if "bootloader" in error.facts:
         return BOOTLOADER_FAILED(vm.ref, error.message)
     path = error.facts.get("path", "")

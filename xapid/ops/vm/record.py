@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xapid.backends.domain.interface import Domain, DomainKind, DomainState, Endpoint
-from xapid.datamodel import VBD, VIF, VM, VUSB, Console, Host, VM_guest_metrics, VM_metrics
+from xapid.datamodel import PCI, VBD, VIF, VM, VUSB, Console, Host, VM_guest_metrics, VM_metrics
 from xapid.datamodel.console import ConsoleProtocol
 from xapid.datamodel.map_keys import NESTED_VIRT, NOMIGRATE
 from xapid.datamodel.types import NULL, DateTime
@@ -46,6 +46,7 @@ def running(tx: Transaction, store: Store, vm: VM, started: Started, now: DateTi
         resident_on=started.host.ref,
         scheduled_to_be_resident_on=NULL,
         domid=domain.id,
+        attached_PCIs=tuple(pci.ref for pci in store.where(PCI, host=started.host.ref) if pci.pci_id in domain.pcis),
         xenstore_data=vm.xenstore_data if domain.xenstore_data is None else domain.xenstore_data,
     )
     for vbd in store.where(VBD, VM=vm.ref):
