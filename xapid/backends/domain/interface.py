@@ -169,7 +169,7 @@ class DomainDriver(Protocol):
     # Life, in the order a machine lives it
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
-        """Raises AlreadyExists, NotFound (a kernel, a disk: fact ``path``; devices of the host: ``vusb``, ``pci``), Failed,
+        """Raises AlreadyExists, NotFound (a kernel, a disk: fact ``path``; host devices: ``vusb``, ``pci``), Failed,
         InUse for a device of the host that another machine has.
         """
 
