@@ -55,7 +55,10 @@ class GuestDisks:
             self._take_away(vbd)
             return self._serve(vbd, disk)
         except BaseException:
-            self.close(vbd)
+            try:
+                self.close(vbd)
+            except BackendError as error:
+                log.warning("what is left of the disk %s of %s stays: %s", vbd, self._folder.name, error.message)
             raise
 
     def close(self, vbd: str) -> None:

@@ -18,6 +18,7 @@ from xapid.backends.datapath.qmp import Qmp
 from xapid.backends.interface import Failed, Unavailable
 
 PROGRAM = "qemu-storage-daemon"
+PACKAGE = "qemu-system-common"
 MONITOR, EXPORTS, PID, LOG = "qmp", "nbd", "pid", "log"
 """Names in its folder."""
 KILLED = 60.0
@@ -149,7 +150,7 @@ class StorageProgram:
                 start_new_session=True,
             )
         except OSError as error:
-            raise Unavailable(f"{PROGRAM} cannot be run: {error.strerror}") from error
+            raise Unavailable(f"{PROGRAM} (package {PACKAGE}) cannot be run: {error.strerror}") from error
 
     @contextmanager
     def _listening(self, name: str) -> Iterator[socket.socket]:
