@@ -6,12 +6,18 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.backends.domain.hypervisor import within
+from tests.rfb_client import RfbClient
+from xapid.backends.domain.domain_facts import Label
 from xapid.backends.domain.guest_lines import GuestLine
+from xapid.backends.domain.interface import DomainKind, Endpoint
+from xapid.backends.domain.terminals import Terminals
+from xapid.backends.terminal.glyphs import FONT
 
 
 @pytest.fixture
@@ -117,3 +123,52 @@ def test_a_line_outlives_its_terminal(folder: Path) -> None:
     line.close()
     os.close(other_end)
     os.close(rebooted)
+
+
+@pytest.fixture
+def terminals(folder: Path) -> Iterator[Terminals]:
+    terminals = Terminals(folder / "tty")
+    yield terminals
+    terminals.end("guest")
+    terminals.close()
+
+
+def of(folder: Path) -> tuple[Endpoint, ...]:
+    return (Endpoint("vt100", str(folder / "serial"), str(folder / "serial.log")),)
+
+
+@pytest.mark.skipif(not FONT.exists(), reason="the font of terminals is not installed")
+@pytest.mark.parametrize("kind", [DomainKind.pv, DomainKind.pvh])
+def test_a_line_without_a_screen_is_shown_as_one(
+    line: GuestLine, guest: tuple[int, str], folder: Path, terminals: Terminals, kind: DomainKind
+) -> None:
+    os.write(guest[0], b"before\r\n")
+    assert within(10, lambda: (folder / "serial.log").read_bytes() == b"before\r\n")
+    label = Label("guest", kind, 0.0, line_as_screen=True)
+
+    terminals.begin("guest", label, of(folder), "its name")
+
+    screen, text = terminals.consoles("guest", label, of(folder))
+    assert (screen.protocol, text.protocol) == ("rfb", "vt100")
+    with closing(RfbClient.at(screen.path)) as seen:
+        os.write(guest[0], b"after")
+        seen.until("before", 0)
+        seen.until("after", 1)
+        seen.key(ord("k"))
+        assert os.read(guest[0], 10) == b"k"
+        assert seen.name == "its name"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        Label("guest", DomainKind.hvm, 0.0, line_as_screen=True),
+        Label("guest", DomainKind.pv, 0.0, line_as_screen=False),
+        None,
+    ],
+)
+def test_other_lines_are_served_as_they_are(folder: Path, terminals: Terminals, label: Label | None) -> None:
+    terminals.begin("guest", label, of(folder), "its name")
+
+    assert terminals.consoles("guest", label, of(folder)) == of(folder)
+    assert not (folder / "tty" / "guest").exists()

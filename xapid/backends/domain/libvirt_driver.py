@@ -352,10 +352,13 @@ class LibvirtDomains(LibvirtMachines):
     def _show(self, uuid: str) -> None:
         """Have somebody look after the consoles of a guest that runs."""
         if (domain := self._active(uuid)) is not None:
-            self._terminals.begin(uuid, self.described(domain))
+            self._begin_terminal(uuid, self.described(domain))
+
+    def _begin_terminal(self, uuid: str, description: Description) -> None:
+        self._terminals.begin(uuid, description.label, description.consoles, description.title)
 
     def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
-        return self._terminals.consoles(uuid, description)
+        return self._terminals.consoles(uuid, description.label, description.consoles)
 
     def _detach(self, domain: libvirt.virDomain, uuid: str, device: str) -> None:
         """Ask the guest to let go of a device, and wait until it did. Raises InUse when it does not."""
@@ -390,7 +393,7 @@ class LibvirtDomains(LibvirtMachines):
                 # It may have been set while nobody heard.
                 description = self.described(found)
                 self._watch.clocks[domain.uuid] = description.clock_offset
-                self._terminals.begin(domain.uuid, description)
+                self._begin_terminal(domain.uuid, description)
                 if description.has_agent:
                     self._agents.came(domain.uuid)
         with ThreadPoolExecutor(SETTLING_AT_ONCE, "xapid-settling") as pool:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from xapid.backends.domain.domain_facts import Description
-from xapid.backends.domain.interface import Endpoint
+from xapid.backends.domain.domain_facts import Label
+from xapid.backends.domain.interface import DomainKind, Endpoint
 from xapid.backends.interface import BackendError, Failed, NotSupported
 from xapid.backends.terminal import glyphs
 from xapid.backends.terminal.bridges import Bridges, Line
@@ -30,21 +30,21 @@ class Terminals:
             self._lacking = error.message
             log.warning("guests without a screen have none by VNC either: %s", error.message)
 
-    def consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
-        """Where those of a guest are."""
-        line = self._line(description)
+    def consoles(self, uuid: str, label: Label | None, own: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        """Where those of a guest are. ``own``: those that its hypervisor serves."""
+        line = self._line(label, own)
         if line is None:
-            return description.consoles
+            return own
         bridges = self._bridges
         return Endpoint("rfb", str(bridges.rfb(uuid))), Endpoint("vt100", str(bridges.vt100(uuid)), line.log)
 
-    def begin(self, uuid: str, description: Description) -> None:
+    def begin(self, uuid: str, label: Label | None, own: tuple[Endpoint, ...], name: str) -> None:
         """Of a guest that runs: have its bridge, if it needs one."""
-        line = self._line(description)
+        line = self._line(label, own)
         if line is None:
             return
         try:
-            self._bridges.begin(uuid, partial(_open, line, description.title or uuid))
+            self._bridges.begin(uuid, partial(_open, line, name or uuid))
         except BackendError as error:
             # It runs all the same, and may have ended just now.
             log.warning("nobody can look at %s: %s", uuid, error.message)
@@ -59,12 +59,11 @@ class Terminals:
     def close(self) -> None:
         self._bridges.close()
 
-    def _line(self, description: Description) -> Endpoint | None:
+    def _line(self, label: Label | None, own: tuple[Endpoint, ...]) -> Endpoint | None:
         """What a bridge is for; None: this guest needs none."""
-        label, consoles = description.label, description.consoles
-        if self._lacking or label is None or not label.line_as_screen:
+        if self._lacking or label is None or label.kind is DomainKind.hvm or not label.line_as_screen:
             return None
-        by_protocol = {each.protocol: each for each in consoles}
+        by_protocol = {each.protocol: each for each in own}
         return None if "rfb" in by_protocol else by_protocol.get("vt100")
 
 

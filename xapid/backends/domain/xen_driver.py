@@ -35,6 +35,7 @@ from xapid.backends.domain.interface import (
 )
 from xapid.backends.domain.libvirt_errors import backend_error, told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines
+from xapid.backends.domain.terminals import Terminals
 from xapid.backends.domain.watch import Tell
 from xapid.backends.domain.xen_states import Standing, XenStates
 from xapid.backends.domain.xen_watch import XenWatch
@@ -71,6 +72,7 @@ class XenDomains(LibvirtMachines):
         self._guests = XenstoreGuests(lambda uuid: self._watch.changed(uuid))
         self._store = self._guests.store
         self._folders = GuestFolders(folder / "run", lambda: None)
+        self._terminals = Terminals(folder / "tty")
         self._lines: dict[str, GuestLine] = {}
         self._changing_lines = threading.Lock()
         self._watch = XenWatch(self._stopped, self._begun_anew, self._folders.shorten_logs)
@@ -89,6 +91,7 @@ class XenDomains(LibvirtMachines):
 
     def close(self) -> None:
         self._standing.close()
+        self._terminals.close()
         self._connection.close()
         self._watch.stop()
         with self._changing_lines:
@@ -331,9 +334,11 @@ class XenDomains(LibvirtMachines):
         return replace(
             found,
             state=found.state if still is None else DomainState.paused if still else DomainState.running,
-            consoles=self._line(found.uuid),
             xenstore_data=vm_data.shared(self._store, found.id),
         )
+
+    def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
+        return self._terminals.consoles(uuid, description.label, self._line(uuid))
 
     def _line(self, uuid: str) -> tuple[Endpoint, ...]:
         folder = self._folders.of(uuid)
@@ -345,7 +350,8 @@ class XenDomains(LibvirtMachines):
     def _serve_line(self, uuid: str) -> None:
         """Serve the line of a machine as it is now."""
         domain = self._active(uuid)
-        terminal = "" if domain is None else _terminal(self.described(domain))
+        description = None if domain is None else self.described(domain)
+        terminal = "" if description is None else _terminal(description)
         with self._changing_lines:
             line = self._lines.get(uuid)
             try:
@@ -358,6 +364,10 @@ class XenDomains(LibvirtMachines):
                     self._lines[uuid] = GuestLine(terminal, folder.serial, folder.serial_log)
             except OSError as error:
                 log.warning("the line of %s cannot be served: %s", uuid, error)
+        if description is None:
+            self._terminals.end(uuid)
+        else:
+            self._terminals.begin(uuid, description.label, self._line(uuid), description.title)
 
     def _end_line(self, uuid: str) -> None:
         line = self._lines.pop(uuid, None)
@@ -387,6 +397,7 @@ class XenDomains(LibvirtMachines):
             self._guests.began(domain.uuid, domain.id)
             self._serve_line(domain.uuid)
         self._folders.sweep(self._runs)
+        self._terminals.sweep(self._runs)
         for owner in self._disks.owners():
             if not self._runs(owner):
                 self._disks.release_all(owner)
