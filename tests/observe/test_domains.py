@@ -354,6 +354,20 @@ async def test_attachments_of_machines_that_are_off_are_struck_out(workshop: Wor
     assert (workshop.row(vbd).currently_attached, workshop.row(vbd).device) == (False, "")
 
 
+async def test_a_disk_that_was_unplugged_while_the_daemon_died_is_closed(workshop: Workshop, sr: str, vm: str) -> None:
+    disk = await workshop.disk(sr)
+    vbd = await workshop.drive(vm, disk)
+    await workshop.xapi.VBD.plug(vbd)
+    held = workshop.leases(sr)
+    del workshop.guest(vm).disks[workshop.row(vbd).uuid]
+
+    await workshop.fresh.watch.reconcile()
+
+    assert workshop.row(disk).uuid in held
+    assert workshop.row(disk).uuid not in workshop.leases(sr)
+    assert not workshop.row(vbd).currently_attached
+
+
 async def test_a_suspension_whose_record_is_missing_is_made_up_for(workshop: Workshop, sr: str, vm: str) -> None:
     await workshop.xapi.VM.set_suspend_SR(vm, sr)
     await workshop.xapi.VM.suspend(vm)

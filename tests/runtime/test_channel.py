@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import FreshHost
 from xapid.backends.host.interface import HostDriver
-from xapid.backends.interface import BackendError, BadConfig, Busy, Failed, InUse, NotFound
+from xapid.backends.interface import GONE, BackendError, BadConfig, Busy, Failed, InUse, NotFound, Unavailable
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, OPERATION_NOT_ALLOWED
 from xapid.runtime.channel import Channel
@@ -91,3 +91,25 @@ async def test_what_must_be_on_disk_first_is_waited_for_by_sayings_made_before(
     await saying.call(HostDriver.set_timezone, "UTC")
 
     assert fresh.store.sink.durable == ahead
+
+
+async def test_what_may_be_done_twice_is_when_the_agent_dies_before_it_answers(
+    fresh: FreshHost, machine: Channel
+) -> None:
+    fresh.driver("host").faults.fail("set_timezone", Unavailable("it died", agent=GONE), done=True)
+
+    await machine.repeatable(HostDriver.set_timezone, "Europe/Vaduz")
+
+    assert (await machine.call(HostDriver.facts)).timezone == "Europe/Vaduz"
+
+
+@pytest.mark.parametrize("error", [Unavailable("it died again", agent=GONE), Unavailable("too slow"), Failed("no")])
+async def test_it_is_not_done_again_and_again_nor_for_other_reasons(
+    fresh: FreshHost, machine: Channel, error: BackendError
+) -> None:
+    fresh.driver("host").faults.fail("set_timezone", error, times=2)
+
+    with pytest.raises(type(error)) as caught:
+        await machine.letting_through(BackendError).repeatable(HostDriver.set_timezone, "UTC")
+
+    assert caught.value is error

@@ -60,6 +60,10 @@ class BadConfig(BackendError):
     """The configuration given is wrong; the fact ``key`` names what."""
 
 
+GONE = "gone"
+"""The fact ``agent`` of Unavailable when the agent died before it answered."""
+
+
 class Unavailable(BackendError):
     """The system behind the driver does not answer, or the agent that talks to it is gone."""
 

@@ -270,7 +270,7 @@ async def _give_back(undo: Undo, held: Sequence[_Lease]) -> None:
     try:
         for lease in held:
             try:
-                await lease.channel.call(StorageDriver.detach, lease.volume, lease.owner)
+                await lease.channel.repeatable(StorageDriver.detach, lease.volume, lease.owner)
             except ApiError as error:
                 log.error("the lease of %s cannot be given back: %s", lease.volume.uuid, error)
     except asyncio.CancelledError:

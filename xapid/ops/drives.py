@@ -57,7 +57,7 @@ async def close_volumes(ctx: Context, host: Host, vbds: Sequence[VBD]) -> None:
 async def _close(ctx: Context, host: Host, vbd: VBD, vdi: VDI) -> None:
     try:
         repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host)
-        await repository.channel.call(StorageDriver.detach, repository.volume(vdi), vbd.uuid)
+        await repository.channel.repeatable(StorageDriver.detach, repository.volume(vdi), vbd.uuid)
     except ApiError as error:
         log.error("VDI %s cannot be closed for VBD %s: %s", vdi.uuid, vbd.uuid, error)
 

@@ -81,7 +81,7 @@ async def release_bridges(ctx: Context, host: Host, networks: Iterable[str]) -> 
 async def remove_bridge(ctx: Context, host: Host, bridge: str) -> None:
     """Remove a bridge unless something is joined to it after all. What goes wrong is logged."""
     try:
-        await ctx.network(host).letting_through(BackendError).call(NetworkDriver.remove_bridge, bridge)
+        await ctx.network(host).letting_through(BackendError).repeatable(NetworkDriver.remove_bridge, bridge)
     except InUse:
         log.info("bridge %s is still in use", bridge)
     except BackendError as error:

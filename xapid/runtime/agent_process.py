@@ -18,7 +18,7 @@ import msgspec
 from xapid.backends import framing
 from xapid.backends.agent import AgentConfig, interface_of
 from xapid.backends.domain import libvirt_log
-from xapid.backends.interface import ERRORS, Failed, Unavailable
+from xapid.backends.interface import ERRORS, GONE, Failed, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ class _Link(asyncio.Protocol):
         """Whoever still waits hears that the agent is gone."""
         for pending in self._pending.values():
             if not pending.done():
-                pending.set_exception(Unavailable(f"the agent is gone: {reason}"))
+                pending.set_exception(Unavailable(f"the agent is gone: {reason}", agent=GONE))
         self._pending.clear()
 
     # asyncio.Protocol

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from xapid.backends.interface import BackendError
+from xapid.backends.interface import GONE, BackendError, Unavailable
 from xapid.rules.observer import component_of
 from xapid.runtime.agents import subject
 from xapid.runtime.tracing.span import COMMIT, part
@@ -80,6 +80,16 @@ class Channel:
                 if said is error:
                     raise
                 raise said from error
+
+    async def repeatable(self, method: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a method that may be called twice: once more, of another agent, if one dies before it answers."""
+        try:
+            return await self.call(method, *args, **kwargs)
+        except Exception as error:
+            cause = error if isinstance(error, BackendError) else error.__cause__
+            if not isinstance(cause, Unavailable) or cause.facts.get("agent") != GONE:
+                raise
+        return await self.call(method, *args, **kwargs)
 
     def translated(self, error: BackendError) -> Exception:
         """What an error of the back end is in the API."""

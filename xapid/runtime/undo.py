@@ -85,7 +85,7 @@ class Undo:
         while self._steps:
             step = self._steps.pop()
             try:
-                await step.channel.letting_through(BackendError).call(step.method, *step.args)
+                await step.channel.letting_through(BackendError).repeatable(step.method, *step.args)
             except NotFound as error:
                 log.debug("undo step %s found nothing: %s", step.method.__qualname__, error)
             except (ApiError, BackendError) as error:

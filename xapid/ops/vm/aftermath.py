@@ -6,14 +6,14 @@ import logging
 from functools import partial
 
 from xapid.backends.domain.interface import Domain, DomainEvent, DomainEventKind
-from xapid.datamodel import VDI, VM, Host
+from xapid.datamodel import VBD, VDI, VM, Host
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import OnCrashBehaviour, OnNormalExit, VmOperations, VmPowerState
-from xapid.ops import alerts, wires
+from xapid.ops import alerts, drives, wires
 from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import bring_up, note_shutdown, record_found, release_networks, take_down
+from xapid.ops.vm.bring_up import attached_drives, bring_up, note_shutdown, record_found, release_networks, take_down
 from xapid.ops.vm.change import changing
 from xapid.ops.vm.keeping import keep_all
 from xapid.ops.vm.suspend import SAVED, discard_image, fall_asleep
@@ -61,7 +61,9 @@ async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain, event: Dom
     image = ctx.store.find(VDI, vm.suspend_VDI)
     rebooted = event is not None and event.kind is DomainEventKind.rebooted
     another = vm.domid != domain.id and vm.power_state is not VmPowerState.Suspended
+    attached = attached_drives(ctx, vm)
     record_found(ctx, vm, host, domain, booted=rebooted or another)
+    await _close_unplugged(ctx, host, [vbd for vbd in attached if vbd.uuid not in domain.disks])
     if rebooted:
         note_shutdown(ctx, vm)
     if event is not None and event.reason == PANICKED and vm.actions_after_crash is OnCrashBehaviour.preserve:
@@ -71,6 +73,14 @@ async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain, event: Dom
         with ctx.write() as tx:
             tx.set(vm, suspend_VDI=NULL)
         await discard_image(ctx, image)
+
+
+async def _close_unplugged(ctx: Context, host: Host, vbds: list[VBD]) -> None:
+    """The disks of drives that were unplugged when the daemon, or its agent, died. Who unplugs one now closes it."""
+    left = [vbd for vbd in vbds if not vbd.current_operations]
+    async with drives.held(ctx, left):
+        found = [ctx.store.find(VBD, vbd.ref) for vbd in left]
+        await drives.close_volumes(ctx, host, [vbd for vbd in found if vbd is not None and not vbd.currently_attached])
 
 
 async def _is_gone(ctx: Context, vm: VM, host: Host, event: DomainEvent | None) -> None:
