@@ -44,7 +44,7 @@ class VGPU(Object, roles=POOL_OPERATOR, since="boston"):
     )
 
     create = message(
-        "Give a machine, which must be off, a virtual GPU. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Give a machine, which must be off, a virtual GPU, which is a whole physical one while it runs.",
         Param("VM", ref("VM"), "The machine."),
         Param("GPU_group", ref("GPU_group"), "The group out of which a physical GPU is chosen."),
         Param("device", STRING, "Number of its place, 0 to 20; 0 takes the first free one.", default="0"),
@@ -59,7 +59,7 @@ class VGPU(Object, roles=POOL_OPERATOR, since="boston"):
         result=ref("VGPU"),
     )
     destroy = message(
-        "Destroy the virtual GPU; its machine must not run. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Destroy the virtual GPU; its machine must not run.",
         Param("self", ref("VGPU"), "The virtual GPU."),
     )
     atomic_set_resident_on = message(

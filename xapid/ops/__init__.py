@@ -31,6 +31,7 @@ MODULES: dict[str, str] = {
     "message": "xapid.ops.message",
     "secret": "xapid.ops.secret",
     "PGPU": "xapid.ops.pgpu",
+    "VGPU": "xapid.ops.vgpu",
     "GPU_group": "xapid.ops.gpu_group",
     "PCI": "xapid.ops.pci",
     "PVS_site": "xapid.ops.pvs_site",

@@ -67,15 +67,15 @@ def _kinds(store: Store, tx: Transaction, host: Host, card: Graphics) -> tuple[R
     """The kinds of virtual GPUs that a card could serve: the whole of it, unless the host needs it."""
     if not gpu.can_be_given_whole(host.display, card.access, shows_console=card.shows_console):
         return ()
-    kind = next((each for each in store.all(VGPU_type) if each.identifier == WHOLE), None)
-    if kind is None:
-        kind = tx.create(
-            VGPU_type,
-            model_name="passthrough",
-            identifier=WHOLE,
-            implementation=VgpuTypeImplementation.passthrough,
-        )
-    return (kind.ref,)
+    return (whole_kind(store, tx).ref,)
+
+
+def whole_kind(store: Store, tx: Transaction) -> VGPU_type:
+    """The kind of virtual GPU that is a whole physical one."""
+    found = next((each for each in store.all(VGPU_type) if each.identifier == WHOLE), None)
+    return found or tx.create(
+        VGPU_type, model_name="passthrough", identifier=WHOLE, implementation=VgpuTypeImplementation.passthrough
+    )
 
 
 def _group(store: Store, tx: Transaction, pci: PCI) -> Ref[GPU_group]:

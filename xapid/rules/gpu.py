@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from xapid.datamodel import PGPU, VGPU, VM, Host, VGPU_type
-from xapid.datamodel.errors import VGPU_TYPE_NO_LONGER_SUPPORTED, VM_REQUIRES_GPU, VM_REQUIRES_VGPU
+from xapid.datamodel import PCI, PGPU, VGPU, VM, GPU_group, Host, VGPU_type
+from xapid.datamodel.errors import (
+    OPERATION_NOT_ALLOWED,
+    VGPU_TYPE_NO_LONGER_SUPPORTED,
+    VM_REQUIRES_GPU,
+    VM_REQUIRES_VGPU,
+)
+from xapid.datamodel.gpu_group import AllocationAlgorithm
 from xapid.datamodel.host import HostDisplay
 from xapid.datamodel.pci import PciDom0Access
 from xapid.datamodel.types import Ref
@@ -45,6 +51,30 @@ def remaining_capacity(store: Store, pgpu: PGPU, kind: Ref[VGPU_type]) -> int:
     if any(vgpu.type != kind for vgpu in served):
         return 0
     return max(0, pgpu.supported_VGPU_max_capacities.get(kind, 0) - len(served))
+
+
+def card_for(store: Store, vgpu: VGPU, host: Host) -> PGPU:
+    """The processor that serves a virtual GPU on a host, out of those with room as its group chooses.
+
+    Raises OPERATION_NOT_ALLOWED for a type that is not served here, VM_REQUIRES_VGPU.
+    """
+    kind = store.find(VGPU_type, vgpu.type)
+    if kind is None or kind.implementation != VgpuTypeImplementation.passthrough:
+        name = vgpu.type if kind is None else f"{kind.vendor_name} {kind.model_name}".strip()
+        raise OPERATION_NOT_ALLOWED(f"Virtual GPUs of type {name} need a driver that hosts do not have here")
+    now = store.find(PGPU, vgpu.resident_on)
+    if now is not None and now.host == host.ref:
+        return now
+    others = pci.taken(store, host, but_by=store.get(VM, vgpu.VM))
+    free = [
+        (remaining_capacity(store, card, vgpu.type), store.get(PCI, card.PCI).pci_id, card)
+        for card in store.where(PGPU, host=host.ref, GPU_group=vgpu.GPU_group)
+    ]
+    free = [each for each in free if each[0] > 0 and each[1] not in others]
+    if not free:
+        raise VM_REQUIRES_VGPU(vgpu.VM, vgpu.GPU_group, vgpu.type)
+    spread = store.get(GPU_group, vgpu.GPU_group).allocation_algorithm is AllocationAlgorithm.breadth_first
+    return min(free, key=lambda each: (-each[0] if spread else each[0], each[1]))[2]
 
 
 def group_capacity(store: Store, vgpu: VGPU, host: Host) -> int:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from xapid.datamodel import PCI, VM, Host
+from collections.abc import Iterator
+
+from xapid.datamodel import PCI, PGPU, VGPU, VM, Host
 from xapid.datamodel.errors import INVALID_VALUE, OPERATION_NOT_ALLOWED, VM_REQUIRES_IOMMU, ApiError
 from xapid.datamodel.map_keys import PASSED_THROUGH
 from xapid.store.store import Store
 
 
 def wanted(store: Store, vm: VM) -> tuple[str, ...]:
-    """Addresses of those that a machine is to start with. Raises INVALID_VALUE."""
-    return tuple(dict.fromkeys(PASSED_THROUGH.of(vm)))
+    """Addresses of those that a machine is to start with: what its settings name, and graphics cards that were chosen
+    for it, each with what sits on it. Raises INVALID_VALUE.
+    """
+    return tuple(dict.fromkeys((*PASSED_THROUGH.of(vm), *_cards(store, vm))))
+
+
+def _cards(store: Store, vm: VM) -> Iterator[str]:
+    for vgpu in store.where(VGPU, VM=vm.ref):
+        card = store.find(PGPU, vgpu.scheduled_to_be_resident_on)
+        device = None if card is None else store.find(PCI, card.PCI)
+        if device is not None:
+            yield device.pci_id
+            yield from (other.pci_id for ref in device.dependencies if (other := store.find(PCI, ref)) is not None)
 
 
 def taken(store: Store, host: Host, but_by: VM) -> set[str]:

@@ -136,7 +136,7 @@ async def tidy(ctx: Context, host: Host) -> None:
     with ctx.write() as tx:
         for vm in [vm for vm in ctx.store.all(VM) if not vm.current_operations]:
             if vm.scheduled_to_be_resident_on != NULL:
-                tx.set(vm, scheduled_to_be_resident_on=NULL)
+                record.unscheduled(tx, ctx.store, vm)
             if _is_wrong(ctx, vm):
                 record.halted(tx, ctx.store, vm)
     await wires.remove_unused(ctx, host)
@@ -149,4 +149,6 @@ def _is_wrong(ctx: Context, vm: VM) -> bool:
         return False
     if vm.power_state in LIVE:
         return ctx.store.find(Host, vm.resident_on) is None
-    return any(row.currently_attached for field in ("VBDs", "VIFs", "VUSBs") for row in ctx.store.rows_of(vm, field))
+    return any(
+        row.currently_attached for field in ("VBDs", "VIFs", "VUSBs", "VGPUs") for row in ctx.store.rows_of(vm, field)
+    )

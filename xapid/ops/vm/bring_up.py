@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec, PciSpec, UsbSpec
 from xapid.backends.interface import NotFound
 from xapid.backends.storage.interface import Disk
-from xapid.datamodel import VBD, VIF, VM, VUSB, Host
+from xapid.datamodel import VBD, VGPU, VIF, VM, VUSB, Host
 from xapid.datamodel.errors import (
     BOOTLOADER_FAILED,
     HANDLE_INVALID,
@@ -20,14 +20,14 @@ from xapid.datamodel.errors import (
     ApiError,
 )
 from xapid.datamodel.map_keys import LAST_SHUTDOWN_TIME
-from xapid.datamodel.types import NULL, Object
+from xapid.datamodel.types import Object
 from xapid.datamodel.vbd import VbdOperations
 from xapid.ops import drives, secure_boot, vtpm, wires
 from xapid.ops.vm import record
 from xapid.ops.vm.balloons import Balloons
 from xapid.ops.vm.change import domain_events
 from xapid.ops.vm.keeping import keep_what_was_left
-from xapid.rules import memory, pci, usb
+from xapid.rules import gpu, memory, pci, usb
 from xapid.rules.domain_spec import (
     BootSettings,
     boot_settings,
@@ -254,6 +254,8 @@ async def _reserve(ctx: Context, vm: VM, choose: Choice) -> Place:
                     guard.check(blocked, VbdOperations.attach)
                     guard.mark(blocked, VbdOperations.attach, task)
                 tx.set(ctx.now(vm), scheduled_to_be_resident_on=host.ref)
+                for vgpu in ctx.store.where(VGPU, VM=vm.ref):
+                    tx.set(vgpu, scheduled_to_be_resident_on=gpu.card_for(ctx.store, vgpu, host).ref)
         except OTHER_OPERATION_IN_PROGRESS:
             # Nothing is marked now. Wait for the turn on this one, then try all of them again.
             await _wait_for(ctx, blocked)
@@ -278,6 +280,6 @@ def _give_back(ctx: Context, vm: VM, place: Place) -> None:
                 current = row.__dict__["current_operations"]
                 tx.set(row, current_operations={key: value for key, value in current.items() if key != task})
         if latest is not None:
-            tx.set(latest, scheduled_to_be_resident_on=NULL)
+            record.unscheduled(tx, ctx.store, latest)
     for device in place.devices:
         ctx.runtime.guard.released(device)

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from xapid.datamodel import VBD, VIF, VM, VTPM, VUSB, Blob, Console, Pool, VIF_metrics, VM_guest_metrics, VM_metrics
+from xapid.datamodel import (
+    VBD,
+    VGPU,
+    VIF,
+    VM,
+    VTPM,
+    VUSB,
+    Blob,
+    Console,
+    Pool,
+    VIF_metrics,
+    VM_guest_metrics,
+    VM_metrics,
+)
 from xapid.datamodel.errors import (
     HANDLE_INVALID,
     VM_BAD_POWER_STATE,
@@ -91,11 +104,13 @@ def remove(tx: Transaction, store: Store, vm: VM) -> None:
 
 
 def remove_devices(tx: Transaction, store: Store, vm: VM) -> None:
-    """Those that a snapshot keeps a copy of: drives, interfaces, and places for USB devices."""
+    """Those that a snapshot keeps a copy of: drives, interfaces, virtual GPUs; and places for USB devices."""
     for vbd in store.where(VBD, VM=vm.ref):
         remove_drive(tx, store, vbd)
     for vif in store.where(VIF, VM=vm.ref):
         remove_nic(tx, store, vif)
+    for vgpu in store.where(VGPU, VM=vm.ref):
+        tx.delete(vgpu)
     for vusb in store.where(VUSB, VM=vm.ref):
         tx.delete(vusb)
 

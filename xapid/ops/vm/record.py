@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xapid.backends.domain.interface import Domain, DomainKind, DomainState, Endpoint
-from xapid.datamodel import PCI, VBD, VIF, VM, VUSB, Console, Host, VM_guest_metrics, VM_metrics
+from xapid.datamodel import PCI, PGPU, VBD, VGPU, VIF, VM, VUSB, Console, Host, VM_guest_metrics, VM_metrics
 from xapid.datamodel.console import ConsoleProtocol
 from xapid.datamodel.map_keys import NESTED_VIRT, NOMIGRATE
 from xapid.datamodel.types import NULL, DateTime
@@ -57,9 +57,32 @@ def running(tx: Transaction, store: Store, vm: VM, started: Started, now: DateTi
         tx.set(vif, currently_attached=vif.uuid in domain.nics)
     for vusb in store.where(VUSB, VM=vm.ref):
         tx.set(vusb, currently_attached=vusb.uuid in domain.usbs)
+    _graphics(tx, store, vm, started)
     _metrics(tx, store, vm, domain, now)
     _guest_metrics(tx, store, vm, started, now)
     return consoles(tx, store, vm, started.host, domain.consoles)
+
+
+def _graphics(tx: Transaction, store: Store, vm: VM, started: Started) -> None:
+    """Which processor serves each of its virtual GPUs: the one that was chosen, if the machine has that."""
+    had = {
+        card.ref: card
+        for card in store.where(PGPU, host=started.host.ref)
+        if (device := store.find(PCI, card.PCI)) is not None and device.pci_id in started.domain.pcis
+    }
+    for vgpu in sorted(store.where(VGPU, VM=vm.ref), key=lambda each: (len(each.device), each.device)):
+        chosen = had.pop(vgpu.scheduled_to_be_resident_on, None) or had.pop(vgpu.resident_on, None)
+        if chosen is None:
+            # Nobody recorded the choice, but there it is.
+            chosen = next((card for card in had.values() if card.GPU_group == vgpu.GPU_group), None)
+            had.pop(chosen.ref if chosen is not None else NULL, None)
+        tx.set(
+            vgpu,
+            currently_attached=chosen is not None,
+            resident_on=NULL if chosen is None else chosen.ref,
+            scheduled_to_be_resident_on=NULL,
+            PCI=NULL if chosen is None else chosen.PCI,
+        )
 
 
 def _metrics(tx: Transaction, store: Store, vm: VM, domain: Domain, now: DateTime) -> None:
@@ -145,6 +168,8 @@ def halted(tx: Transaction, store: Store, vm: VM) -> None:
         tx.set(vif, currently_attached=False)
     for vusb in store.where(VUSB, VM=vm.ref):
         tx.set(vusb, currently_attached=False)
+    for vgpu in store.where(VGPU, VM=vm.ref):
+        tx.set(vgpu, currently_attached=False)
 
 
 def suspended(tx: Transaction, store: Store, vm: VM) -> None:
@@ -159,4 +184,14 @@ def _nowhere(tx: Transaction, store: Store, vm: VM) -> None:
     known = guest.metrics_of(store, vm)
     if known is not None:
         tx.set(known, live=False)
-    tx.set(vm, resident_on=NULL, scheduled_to_be_resident_on=NULL, domid=-1, attached_PCIs=())
+    tx.set(vm, resident_on=NULL, domid=-1, attached_PCIs=())
+    unscheduled(tx, store, vm)
+    for vgpu in store.where(VGPU, VM=vm.ref):
+        tx.set(vgpu, resident_on=NULL, PCI=NULL)
+
+
+def unscheduled(tx: Transaction, store: Store, vm: VM) -> None:
+    """The machine is not on its way to a host, nor its virtual GPUs to processors there."""
+    tx.set(vm, scheduled_to_be_resident_on=NULL)
+    for vgpu in store.where(VGPU, VM=vm.ref):
+        tx.set(vgpu, scheduled_to_be_resident_on=NULL)

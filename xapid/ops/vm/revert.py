@@ -100,6 +100,7 @@ def _write(ctx: Context, tx: Transaction, vm: VM, snapshot: VM, made: Mapping[st
     vm = tx.set(vm, **values)
     copier.drives(tx, snapshot, vm, made, leave_out=())
     copier.nics(tx, snapshot, vm)
+    copier.graphics(tx, snapshot, vm)
     for tpm in store.where(VTPM, VM=vm.ref):
         vtpm.remove(tx, store, tpm)
     vtpm.copy_all(tx, store, snapshot.ref, vm.ref)
