@@ -27,7 +27,6 @@ from xapid.datamodel.errors import (
     VM_REQUIRES_GPU,
     VM_REQUIRES_VGPU,
 )
-from xapid.datamodel.types import Ref
 
 UNSERVED = {"currently_attached": False, "resident_on": NULL, "scheduled_to_be_resident_on": NULL, "PCI": NULL}
 
@@ -288,9 +287,8 @@ async def test_a_daemon_that_starts_anew_knows_who_has_a_card(
     """The records are those of before a start that was not recorded."""
     await workshop.started(vm)
     before = await served(workshop, vgpu)
-    none: Ref[object] = NULL
     with workshop.fresh.store.write() as tx:
-        tx.set(workshop.row(vgpu), currently_attached=False, resident_on=none, PCI=none)
+        tx.set(workshop.row(vgpu), currently_attached=False, resident_on=NULL, PCI=NULL)
 
     await workshop.fresh.watch.settle(workshop.row(vm).uuid)
 
