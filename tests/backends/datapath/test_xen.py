@@ -45,6 +45,11 @@ def test_a_machine_without_disks_has_none_open(disks: OpenDisks) -> None:
     datapath.switch(MACHINE, {})
 
     assert datapath.open_files(MACHINE) == {}
+    with pytest.raises(NotFound) as moved:
+        datapath.switch(MACHINE, {VBD: Disk("/nowhere", VolumeFormat.qcow2)})
+    with pytest.raises(NotFound) as grown:
+        datapath.resize(MACHINE, VBD, 1 << 20)
+    assert moved.value.facts == grown.value.facts == {"vbd": VBD}
 
 
 def test_of_a_machine_that_does_not_run_nothing_is_known(disks: OpenDisks) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,19 +81,20 @@ class GuestDisks:
 
     def switch(self, moves: dict[str, str]) -> None:
         """Go on in overlays: VBD to path."""
-        if not moves:
+        known = {vbd: self._known(vbd) for vbd in moves}
+        if not known:
             return
         with self._session() as monitor:
-            now = exports.files(monitor)
-            known = {vbd: self._served(vbd, now) for vbd in moves}
+            now = self._served(monitor, known)
             due = {vbd: path for vbd, path in moves.items() if path != now[vbd]}
             preflight.require_paths(due.values())
             if due:
                 exports.switch(monitor, {vbd: (Path(path), known[vbd].read_only) for vbd, path in due.items()})
 
     def resize(self, vbd: str, size: int) -> None:
+        disk = self._known(vbd)
         with self._session() as monitor:
-            disk = self._served(vbd, exports.files(monitor))
+            self._served(monitor, [vbd])
             try:
                 exports.resize(monitor, vbd, size, read_only=disk.read_only)
             finally:
@@ -150,14 +151,22 @@ class GuestDisks:
         with self._exports() as server:
             self._devices.reconnect(self._name(vbd), server, nbd.enter(server, vbd))
 
-    def _served(self, vbd: str, served: dict[str, str]) -> Open:
-        """What is written down of a disk that is to be open."""
+    def _known(self, vbd: str) -> Open:
+        """What is written down of a disk."""
         disk = self._records().get(vbd)
         if disk is None:
             raise NotFound(f"{self._folder.name} has no disk {vbd}", vbd=vbd)
-        if vbd not in served:
-            raise Unavailable(f"the disk {vbd} is not served since its program died: start the machine anew", vbd=vbd)
         return disk
+
+    def _served(self, monitor: Qmp, vbds: Iterable[str]) -> dict[str, str]:
+        """Where disks are that are to be open."""
+        now = exports.files(monitor)
+        for vbd in vbds:
+            if vbd not in now:
+                raise Unavailable(
+                    f"the disk {vbd} is not served since its program died: start the machine anew", vbd=vbd
+                )
+        return now
 
     def _take_away(self, vbd: str) -> None:
         self._devices.disconnect(self._name(vbd))
