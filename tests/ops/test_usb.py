@@ -397,3 +397,19 @@ async def test_a_device_that_is_pulled_out_of_a_stubborn_machine_is_forgotten_to
     assert await plugged(workshop, host) == []
 
     assert not workshop.is_there(vusb)
+
+
+async def test_nobody_waits_for_a_start_to_look_what_is_plugged_in(
+    workshop: Workshop, vm: str, vusb: str, host: str
+) -> None:
+    workshop.domains.empty.add(STICK.path)
+
+    async with workshop.waiting(vm, workshop.xapi.VM.start(vm, False, False)) as start:
+        workshop.fresh.runtime.guard.mark(workshop.row(vusb), "attach", SOMEBODY)
+        async with asyncio.timeout(5):
+            assert await plugged(workshop, host) == []
+
+    assert not workshop.is_there(vusb)
+    assert await start == ""
+    assert workshop.guest(vm).usbs == {}
+    assert workshop.idle()

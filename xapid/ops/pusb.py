@@ -11,6 +11,7 @@ from xapid.datamodel.map_keys import USB_PATH
 from xapid.ops import sr, vusb
 from xapid.rules import usb, volume_spec
 from xapid.runtime.context import Context
+from xapid.runtime.guard import AT_ONCE
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
@@ -51,7 +52,8 @@ async def _take_back(ctx: Context, row: PUSB) -> None:
     """A machine does not go on with a device that was pulled out."""
     for each in usb.holders(ctx.store, row.USB_group):
         try:
-            await vusb.unplug(ctx, each)
+            # A start that is under way finds out by itself.
+            await vusb.take_back(ctx, each, AT_ONCE)
         except ApiError as error:
             log.info("the USB device %s was pulled out of its machine: %s", row.uuid, error)
 

@@ -17,6 +17,7 @@ from xapid.ops.vm.change import host_of
 from xapid.ops.vm.record import PROTECTED
 from xapid.rules.features import restricted
 from xapid.runtime.context import Context
+from xapid.runtime.guard import STANDARD
 
 MOST = 6
 """Of one machine."""
@@ -38,18 +39,18 @@ def create(ctx: Context, vm: VM, group: USB_group, other_config: dict[str, str])
 
 async def unplug(ctx: Context, self: VUSB) -> None:
     """Take the device from the running machine; it has it again when it is started anew."""
-    async with ctx.operation(self, VusbOperations.unplug):
-        await release(ctx, ctx.now(self))
+    await take_back(ctx, self, STANDARD)
+
+
+async def take_back(ctx: Context, vusb: VUSB, patience: float) -> None:
+    """The same. ``patience``: seconds for which it waits for what else goes on with the device."""
+    async with ctx.operation(vusb, VusbOperations.unplug, patience=patience):
+        vm = ctx.store.get(VM, vusb.VM)
+        domains = ctx.domains(host_of(ctx, vm))
+        domains = domains.saying((Busy, InUse), lambda _: DEVICE_DETACH_REJECTED("VUSB", vusb.ref, ""))
+        await domains.call(DomainDriver.detach_usb, vm.uuid, vusb.uuid)
         with ctx.write() as tx:
-            tx.set(self, currently_attached=False)
-
-
-async def release(ctx: Context, vusb: VUSB) -> None:
-    """Have the hypervisor give the device back."""
-    vm = ctx.store.get(VM, vusb.VM)
-    domains = ctx.domains(host_of(ctx, vm))
-    domains = domains.saying((Busy, InUse), lambda _: DEVICE_DETACH_REJECTED("VUSB", vusb.ref, ""))
-    await domains.call(DomainDriver.detach_usb, vm.uuid, vusb.uuid)
+            tx.set(vusb, currently_attached=False)
 
 
 def destroy(ctx: Context, self: VUSB) -> None:
