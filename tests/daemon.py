@@ -19,29 +19,35 @@ START_LIMIT = 60.0
 """Seconds for a start: the first one makes a database and a certificate."""
 
 
+PATIENCE = 60.0
+"""Seconds that an answer may take."""
+
+
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=60)
+    def __init__(self, path: str, patience: float = PATIENCE) -> None:
+        super().__init__("localhost", timeout=patience)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(60)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
 
 class UnixTransport(xmlrpc.client.Transport):
     """XML-RPC over a Unix socket."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, patience: float = PATIENCE) -> None:
+        """``patience``: seconds that each answer may take."""
         super().__init__()
         self._path = path
+        self._patience = patience
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         if self._connection[1] is None:
-            self._connection = host, UnixConnection(self._path)
+            self._connection = host, UnixConnection(self._path, self._patience)
         connection: http.client.HTTPConnection = self._connection[1]
         return connection
 

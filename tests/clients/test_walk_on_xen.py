@@ -28,7 +28,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
 
 @pytest.fixture(scope="module")
 def xapi(installed: Installed) -> Iterator[Any]:
-    session = XenAPI.Session("http://localhost", transport=UnixTransport(str(installed.socket)))
+    session = XenAPI.Session("http://localhost", transport=UnixTransport(str(installed.socket), BOOT_LIMIT))
     session.xenapi.login_with_password("root", "", "1.0", "walk")
     yield session.xenapi
     session.xenapi.session.logout()

@@ -158,10 +158,15 @@ class Backend:
             raise Failed(f"{type(error).__name__}: {error}") from error
 
 
+_importing = threading.Lock()
+"""Libraries whose modules import each other in a circle are seen half made by another thread that imports them too."""
+
+
 def find_class(path: str) -> type:
     """The class that ``module:Class`` names."""
     module, _, name = path.partition(":")
-    found: type = getattr(importlib.import_module(module), name)
+    with _importing:
+        found: type = getattr(importlib.import_module(module), name)
     return found
 
 
