@@ -19,6 +19,8 @@ from tests.lab_host import LabHost, lab_host
 DEBIANS_PYTHON = "/usr/bin/python3"
 BOOT_LIMIT = 600.0
 """Seconds for a guest emulated on a host that is emulated, or for systemd to have the daemon back."""
+SCRIPTS = Path(__file__).with_name("lab_scripts")
+XENS_SCRIPTS = "/etc/xen/scripts"
 TESTS = "/root/tests"
 PYTEST = ("pytest", "pytest-asyncio", "pluggy", "iniconfig", "packaging", "pygments", "XenAPI")
 """What tests need there beside xapid. It is Python alone, so that Debian's takes it."""
@@ -79,5 +81,6 @@ def installed_host(staged: Path, *options: str) -> Iterator[Installed]:
         host.overlay(staged)
         # It cannot be made there: no mirror can be reached.
         host.push(guest, "/var/lib/xapid/demo")
-        host.run("systemctl daemon-reload")
+        host.push(SCRIPTS, "/root")
+        host.run(f"[ ! -d {XENS_SCRIPTS} ] || cp /root/{SCRIPTS.name}/* {XENS_SCRIPTS}; systemctl daemon-reload")
         yield Installed(host, Path(here, "xapi"))

@@ -15,6 +15,7 @@ HOSTING = Hosting(
     bootloader="/usr/lib/xen-4.17/bin/pygrub",
     uefi="/usr/share/ovmf/OVMF.fd",
     usb=USB_PLACES,
+    screen="/run/xapid/guests/screen",
 )
 """A host of two processors."""
 

@@ -123,7 +123,7 @@ class XenDomains(LibvirtMachines):
         self._require_absent(spec.uuid)
         _require(spec)
         with self._beginning(spec) as opened:
-            xml = xen_xml.domain(opened, _hosting(spec))
+            xml = xen_xml.domain(opened, self._hosting(spec))
             domain = self._connection.get().createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
             self._settle(domain, spec, paused)
         return self._begun(spec.uuid)
@@ -187,7 +187,7 @@ class XenDomains(LibvirtMachines):
         _require(spec)
         path = _image_path(image)
         with self._beginning(spec) as opened:
-            xml = xen_xml.domain(opened, _hosting(spec))
+            xml = xen_xml.domain(opened, self._hosting(spec))
             with xen_image.with_xml(path, xml, self._folders.of(spec.uuid).path / PIPE) as pipe:
                 self._connection.get().restoreFlags(str(pipe), None, libvirt.VIR_DOMAIN_SAVE_PAUSED)
             self._settle(self.running(spec.uuid), spec, paused)
@@ -277,6 +277,12 @@ class XenDomains(LibvirtMachines):
             self._end(spec.uuid)
             raise
 
+    def _hosting(self, spec: DomainSpec) -> Hosting:
+        uefi = UEFI if Path(UEFI).exists() else ""
+        screen = str(self._folders.of(spec.uuid).vnc)
+        usb = host_devices.usb_places(spec.usbs)
+        return Hosting(int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi, usb, screen)
+
     def _opened(self, uuid: str, disk: DiskSpec) -> DiskSpec:
         if disk.disk is None:
             return disk
@@ -338,14 +344,18 @@ class XenDomains(LibvirtMachines):
         )
 
     def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
-        return self._terminals.consoles(uuid, description.label, self._line(uuid))
+        return self._terminals.consoles(uuid, description.label, self._own_consoles(uuid))
 
-    def _line(self, uuid: str) -> tuple[Endpoint, ...]:
+    def _own_consoles(self, uuid: str) -> tuple[Endpoint, ...]:
+        """Of which libvirt knows nothing: its words for them are a terminal and an address."""
         folder = self._folders.of(uuid)
         line = self._lines.get(uuid)
-        if line is None or not line.open:
-            return ()
-        return (Endpoint("vt100", str(folder.serial), str(folder.serial_log)),)
+        found = []
+        if folder.vnc.exists():
+            found.append(Endpoint("rfb", str(folder.vnc)))
+        if line is not None and line.open:
+            found.append(Endpoint("vt100", str(folder.serial), str(folder.serial_log)))
+        return tuple(found)
 
     def _serve_line(self, uuid: str) -> None:
         """Serve the line of a machine as it is now."""
@@ -367,7 +377,7 @@ class XenDomains(LibvirtMachines):
         if description is None:
             self._terminals.end(uuid)
         else:
-            self._terminals.begin(uuid, description.label, self._line(uuid), description.title)
+            self._terminals.begin(uuid, description.label, self._own_consoles(uuid), description.title)
 
     def _end_line(self, uuid: str) -> None:
         line = self._lines.pop(uuid, None)
@@ -420,12 +430,6 @@ def _require(spec: DomainSpec) -> None:
 def _bootloader(spec: DomainSpec) -> str:
     name = Path(spec.bootloader).name
     return next((str(Path(folder, name)) for folder in BOOTLOADERS if name and Path(folder, name).exists()), "")
-
-
-def _hosting(spec: DomainSpec) -> Hosting:
-    uefi = UEFI if Path(UEFI).exists() else ""
-    usb = host_devices.usb_places(spec.usbs)
-    return Hosting(int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi, usb)
 
 
 def _put_medium(domain: libvirt.virDomain, drive: ElementTree.Element, medium: Disk | None) -> None:

@@ -29,7 +29,6 @@ TSC_MODES = {1: "emulate", 2: "native", 3: "paravirt"}
 IDE_PLACES = 4
 EMULATED_NIC = "rtl8139"
 """Beside which each guest finds the interface of its own kind."""
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ class Hosting:
     """Path of UEFI firmware that Xen can start; empty: there is none."""
     usb: Mapping[str, UsbPlace] = field(default_factory=dict)
     """Where its USB devices are, by the uuids of the VUSBs."""
+    screen: str = ""
+    """Path of the socket at which the screen is seen."""
 
 
 def domain(spec: DomainSpec, hosting: Hosting) -> str:
@@ -72,7 +73,7 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
         devices.append(hostdev_xml.pci(pci))
     _lines(devices, spec)
     if spec.kind is DomainKind.hvm:
-        _screen(devices, spec)
+        _screen(devices, spec, hosting)
     return domain_xml.render(root)
 
 
@@ -228,12 +229,12 @@ def _lines(devices: Element, spec: DomainSpec) -> None:
         add(add(devices, "serial", type="pty"), "target", port="0")
 
 
-def _screen(devices: Element, spec: DomainSpec) -> None:
-    """Reached from this host alone: libxl's server of screens listens on no Unix socket."""
+def _screen(devices: Element, spec: DomainSpec, hosting: Hosting) -> None:
     if spec.hardware.usb and spec.hardware.tablet:
         add(devices, "input", type="tablet", bus="usb")
+    # libxl hands an address with a colon to QEMU as it is; neither it nor libvirt has a word for a socket.
     graphics = add(devices, "graphics", type="vnc", port="-1", autoport="yes")
     if spec.screen.keymap:
         graphics.set("keymap", spec.screen.keymap)
-    add(graphics, "listen", type="address", address=LOOPBACK)
+    add(graphics, "listen", type="address", address=f"unix:{hosting.screen}")
     domain_xml.video(devices, spec.screen)
