@@ -27,6 +27,8 @@ BOOT_DEVICES = {"c": "hd", "d": "cdrom", "n": "network"}
 TSC_MODES = {1: "emulate", 2: "native", 3: "paravirt"}
 """The first of Xen's modes is what it does when nothing is said."""
 IDE_PLACES = 4
+FIRST_PORT = "5900"
+"""Of VNC. Nobody listens there."""
 EMULATED_NIC = "rtl8139"
 """Beside which each guest finds the interface of its own kind."""
 
@@ -232,8 +234,8 @@ def _lines(devices: Element, spec: DomainSpec) -> None:
 def _screen(devices: Element, spec: DomainSpec, hosting: Hosting) -> None:
     if spec.hardware.usb and spec.hardware.tablet:
         add(devices, "input", type="tablet", bus="usb")
-    # libxl hands an address with a colon to QEMU as it is; neither it nor libvirt has a word for a socket.
-    graphics = add(devices, "graphics", type="vnc", port="-1", autoport="yes")
+    # libxl hands an address with a colon to QEMU as it is, if the port is the first: neither has a word for a socket.
+    graphics = add(devices, "graphics", type="vnc", port=FIRST_PORT, autoport="no")
     if spec.screen.keymap:
         graphics.set("keymap", spec.screen.keymap)
     add(graphics, "listen", type="address", address=f"unix:{hosting.screen}")
