@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.5
 """Seconds between two looks."""
-PAUSE_SHARE = 20
+PAUSE_SHARE = 4
 """And so many times as long as a look takes."""
 SETTLED = 0.2
 """Seconds for which a state that nobody told of must last: who changed it may be about to tell."""
