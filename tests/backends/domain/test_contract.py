@@ -27,7 +27,8 @@ def test_a_started_machine_runs_and_is_found(hypervisor: Hypervisor) -> None:
     assert 64 * MIB <= domain.memory <= 129 * MIB
     assert domain.start_time > 1_600_000_000
     assert (domain.disks, domain.nics) == ((drive.vbd,), (nic.vif,))
-    assert {each.protocol for each in domain.consoles} == ({"rfb", "vt100"} if hypervisor.screens else {"vt100"})
+    # One without a screen has its line as one, where the host has what that needs.
+    assert {each.protocol for each in domain.consoles} >= ({"rfb", "vt100"} if hypervisor.screens else {"vt100"})
     found = hypervisor.driver.find(spec.uuid)
     assert found is not None
     assert replace(found, memory=domain.memory) == domain
