@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import socket
 import threading
@@ -13,6 +14,11 @@ from tests.daemon import Client
 
 LIMIT = 120.0
 """Seconds for each thing to happen: an emulated guest boots slowly on a busy machine."""
+
+
+TRIES = 12
+"""How often a command is typed."""
+_commands = itertools.count(1)
 
 
 class Reader:
@@ -39,12 +45,16 @@ class Reader:
         with self._news:
             assert self._news.wait_for(lambda: text in self.said[after:], self._limit), f"no {text!r} in:\n{self.said}"
 
+    def match(self, pattern: str, seconds: float, after: int = 0) -> re.Match[str] | None:
+        """The first place that an expression fits, waited for for so long."""
+        with self._news:
+            return self._news.wait_for(lambda: re.search(pattern, self.said[after:]), seconds)
+
     def wait_for_match(self, pattern: str, after: int = 0) -> re.Match[str]:
         """The first place that the expression fits; waits until there is one."""
-        with self._news:
-            found = self._news.wait_for(lambda: re.search(pattern, self.said[after:]), self._limit)
-            assert found is not None, f"no {pattern!r} in:\n{self.said}"
-            return found
+        found = self.match(pattern, self._limit, after)
+        assert found is not None, f"no {pattern!r} in:\n{self.said}"
+        return found
 
     def wait_for_end(self) -> None:
         """Wait until the other side closed the stream."""
@@ -63,11 +73,16 @@ class Line(Reader):
         super().__init__(lambda: sock.recv(65536), limit)
 
     def run(self, command: str) -> list[str]:
-        """The words that a command prints in the guest's shell."""
-        before = len(self.said)
-        self._sock.sendall(f'echo "<$({command})>"\n'.encode())
-        # Its echo has a dollar there.
-        return self.wait_for_match(r"<([\w\s]*)>", before)[1].split()
+        """The words that a command prints in the guest's shell. It is typed again where nobody heard it, such as in a
+        guest that boots; what was on the screen before is shown to each viewer anew, and is no answer.
+        """
+        for _ in range(TRIES):
+            number = next(_commands)
+            self._sock.sendall(f'echo "<{number}:$({command})>"\n'.encode())
+            # Its echo has a dollar there.
+            if (found := self.match(rf"<{number}:([\w\s]*)>", self._limit / TRIES)) is not None:
+                return found[1].split()
+        raise AssertionError(f"no answer to {command!r} in:\n{self.said}")
 
 
 @contextmanager
