@@ -75,6 +75,8 @@ class XenDomains(LibvirtMachines):
         self._terminals = Terminals(folder / "tty")
         self._lines: dict[str, GuestLine] = {}
         self._changing_lines = threading.Lock()
+        self._coming: set[str] = set()
+        """Machines whose disks are open for a domain that is not there yet."""
         self._watch = XenWatch(self._stopped, self._begun_anew, self._folders.shorten_logs)
         self._connection = Connection(uri, self._watch, self._returned, KEEPALIVE_MISSED)
         self._watch.start()
@@ -269,6 +271,7 @@ class XenDomains(LibvirtMachines):
     def _beginning(self, spec: DomainSpec) -> Iterator[DomainSpec]:
         """For letting a machine come to be, with devices in place of its disks; nothing is left if it does not."""
         self._watch.own(spec.uuid)
+        self._coming.add(spec.uuid)
         try:
             with self._folders.opened(spec.uuid) as folder, told(f"starting {spec.uuid}"):
                 folder.data.write_text(json.dumps(spec.xenstore_data))
@@ -276,6 +279,8 @@ class XenDomains(LibvirtMachines):
         except BaseException:
             self._end(spec.uuid)
             raise
+        finally:
+            self._coming.discard(spec.uuid)
 
     def _hosting(self, spec: DomainSpec) -> Hosting:
         uefi = UEFI if Path(UEFI).exists() else ""
@@ -409,7 +414,7 @@ class XenDomains(LibvirtMachines):
         self._folders.sweep(self._runs)
         self._terminals.sweep(self._runs)
         for owner in self._disks.owners():
-            if not self._runs(owner):
+            if owner not in self._coming and not self._runs(owner):
                 self._disks.release_all(owner)
 
     def _returned(self) -> None:
