@@ -14,8 +14,10 @@ import pytest
 from tests.conftest import FreshHost
 from tests.machines import Workshop
 from tests.xapi import Xapi
+from xapid.datamodel import Network
 from xapid.datamodel.errors import EVENTS_LOST, ApiError
 from xapid.ops.event import collect
+from xapid.ops.event.subscription import Subscription, Token
 
 CLASSES = ("network", "VM", "VM_metrics", "VIF", "VBD", "pool", "host", "task")
 STEPS = 60
@@ -197,3 +199,23 @@ async def test_what_happens_while_much_is_collected_is_not_lost(
 
     there = await shown(fresh.xapi)
     assert {cls: poller.copy.get(cls, {}) for cls in there} == there
+
+
+async def test_what_comes_while_much_is_collected_and_goes_at_once_is_not_left_behind(
+    fresh: FreshHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("SLICE", 1), ("TURN", -1.0)):
+        monkeypatch.setattr(collect, name, value)
+    everything = Subscription(("*",))
+
+    looking = asyncio.ensure_future(collect.collected_in_slices(fresh.store, everything, Token(0, 0)))
+    await asyncio.sleep(0)
+    with fresh.store.write() as tx:
+        ref = tx.create(Network, name_label="short-lived").ref
+    assert not looking.done()
+    events, token = await looking
+    with fresh.store.write() as tx:
+        tx.delete(fresh.store.get(Network, ref))
+    later, _ = collect.collected(fresh.store, everything, token)
+
+    assert [each.operation for each in (*events, *later) if each.ref == ref] == []

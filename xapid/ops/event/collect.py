@@ -103,8 +103,9 @@ def _steps(store: Store, wanted: Subscription, since: Token) -> Generator[None, 
         deleted += [EventOut(each.generation, NEVER, told, "del", each.ref, None) for each in gone]
         for number, ref in enumerate(list(feed.changed_since(since.objects) if only is None else only), 1):
             row = rows.get(ref)
-            # One that is gone by now is told of the next time.
-            if row is not None and row._gen > since.objects:
+            # One that is gone by now is told of the next time; so is one that has come since the beginning, for of its
+            # end nobody is told who knows all up to the token.
+            if row is not None and row._gen > since.objects and row._created <= reached:
                 operation, into = ("add", added) if row._created > since.objects else ("mod", changed)
                 into.append(EventOut(row._gen, NEVER, told, operation, ref, row))
             if number % SLICE == 0:
