@@ -94,7 +94,8 @@ async def _begin(ctx: Context, host: Host, operation: Literal["shutdown", "reboo
     """Answer once it is certain that it will be done. A task of its own says how far it is."""
     ctx.check(host, operation)
     tasks, guard = ctx.runtime.tasks, ctx.runtime.guard
-    task = tasks.create(label, label, session=ctx.task.session, parent=ctx.task.ref)
+    with ctx.write():
+        task = tasks.create(label, label, session=ctx.task.session, parent=ctx.task.ref)
     try:
         await guard.enter(host, operation, task, STANDARD)
     except BaseException as error:
