@@ -91,8 +91,8 @@ def test_it_tells_of_its_devices_and_ticks(machine: Machine) -> None:
 
 def test_a_key_on_its_keyboard_shows_on_the_serial_line_and_a_shell_answers_there(machine: Machine) -> None:
     machine.wait_for("built-in shell")
-    # Said once it has its address, beside the shell.
-    machine.wait_for("xapid demo guest: nic eth0")
+    # Said beside the shell.
+    machine.wait_for("xapid demo guest: address eth0")
 
     machine.ask("send-key", keys=[{"type": "qcode", "data": "a"}])
     machine.type_on_serial("ip -o address show eth0; echo forty-$((40+2))")

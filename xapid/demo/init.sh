@@ -136,6 +136,13 @@ button=$(input_called "Power Button")
 keyboard=$(input_called "*[Kk]eyboard*")
 [ -n "$button" ] && exec 3<"$button"
 [ -n "$keyboard" ] && exec 4<"$keyboard"
+# Held open from now on: what is typed before a shell reads would be thrown away with the last who has a console open.
+held=5
+for console in $consoles; do
+    [ "$console" = tty0 ] && console=tty1
+    eval "exec $held<>/dev/$console"
+    held=$((held + 1))
+done
 say "ready ${address:-none}"
 [ -n "$button" ] && { next_key <&3 >/dev/null && /sbin/poweroff; } &
 [ -n "$keyboard" ] && say_keys <&4 &
