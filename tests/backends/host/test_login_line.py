@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,10 @@ def test_one_that_ended_begins_anew(line: LoginLine) -> None:
         viewer.until("login:")
 
 
-def test_it_ends_with_whom_it_belongs_to(folder: Path) -> None:
+@pytest.mark.parametrize("hangup", [signal.SIG_DFL, signal.SIG_IGN])
+def test_it_ends_with_whom_it_belongs_to(folder: Path, hangup: signal.Handlers, request: pytest.FixtureRequest) -> None:
+    # nohup has it ignored, and whoever is started inherits that.
+    request.addfinalizer(partial(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, hangup)))
     line = LoginLine(folder)
     screen = path_of(line.endpoints(NAME), "rfb")
     RfbClient.at(screen).close()

@@ -77,9 +77,10 @@ class LoginLine:
         """Start the login at its end of the terminal."""
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", LINES, COLUMNS, 0, 0))
         tty = os.ttyname(theirs).removeprefix("/dev/")
-        # It makes the terminal its own, as leader of its session, and ends when that is hung up.
+        # It makes the terminal its own, as leader of its session, and ends when that is hung up: also where the daemon
+        # was started by nohup.
         self._getty = subprocess.Popen(  # noqa: S603 - what the system has
-            [getty, "--noclear", tty, TERM],
+            ["/usr/bin/env", "--default-signal=HUP", getty, "--noclear", tty, TERM],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
