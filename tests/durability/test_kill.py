@@ -12,7 +12,7 @@ import pytest
 from tests.daemon import Client, Daemon
 
 WRITERS = 32
-ROUNDS = 50 if os.environ.get("XAPID_ALL_KILL_POINTS") else 20
+ROUNDS = 50 if os.environ.get("XAPID_ALL_KILL_POINTS") else 10
 pytestmark = pytest.mark.slow
 
 

@@ -1,7 +1,7 @@
 """kill -9 before and after every driver call and every commit of an operation, on QEMU: the records are true then.
 
 The places are numbered, not hit by chance: an operation is begun again and again, each time with the daemon dying one
-step later, until it gets to its end. They are many: a run tries the first two and a fifth of the others, which changes
+step later, until it gets to its end. They are many: a run tries the first two and a tenth of the others, which changes
 from run to run, and with XAPID_ALL_KILL_POINTS=1 each of them.
 """
 
@@ -295,9 +295,9 @@ def places() -> Iterator[str]:
 
 
 def some(places: Iterator[str]) -> Iterator[str]:
-    """The first two, and each fifth of the others; a failure names its place."""
+    """The first two, and each tenth of the others; a failure names its place."""
     yield from itertools.islice(places, 2)
-    yield from places if ALL else itertools.islice(places, random.randrange(5), None, 5)
+    yield from places if ALL else itertools.islice(places, random.randrange(10), None, 10)
 
 
 def whole(daemon: QemuDaemon, operation: Operation) -> dict[str, int]:

@@ -133,7 +133,8 @@ def test_nobody_stays_logged_in_when_the_agent_is_killed(folder: Path) -> None:
     agent.wait()
     agent.stdout.close()
 
-    assert within(PATIENCE, lambda: not command(bridge) and not command(login))
+    # agetty waits for ten seconds before it gives up a terminal that goes just when it makes it its own.
+    assert within(2 * PATIENCE, lambda: not command(bridge) and not command(login))
     line = LoginLine(folder)
     try:
         with closing(RfbClient.at(path_of(line.endpoints(NAME), "rfb"))) as viewer:
