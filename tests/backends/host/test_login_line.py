@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -53,8 +53,11 @@ def path_of(endpoints: tuple[Endpoint, ...], protocol: str) -> str:
 
 def logins(pid: int) -> list[int]:
     """The logins that a process started."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        # Threads come to their ends meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            children += map(int, (task / "children").read_text().split())
     return [child for child in children if "getty" in command(child) or "login" in command(child)]
 
 

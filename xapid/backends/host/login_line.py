@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shutil
@@ -90,10 +89,13 @@ class LoginLine:
         )
 
     def _bury(self) -> None:
-        """Wait for the login that ended with its terminal."""
+        """Wait for the login that ended with its terminal; end one that had not made that its own yet."""
         if self._getty is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 self._getty.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                self._getty.kill()
+                self._getty.wait()
             self._getty = None
 
 
