@@ -48,13 +48,12 @@ from xapid.backends.domain.interface import (
     NicSpec,
 )
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
-from xapid.backends.domain.libvirt_machines import LibvirtMachines
+from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path
 from xapid.backends.domain.qemu_agent import Silent
 from xapid.backends.domain.qemu_xml import Accel, Hosting
 from xapid.backends.domain.terminals import Terminals
 from xapid.backends.domain.watch import Tell, Watch
 from xapid.backends.interface import (
-    AlreadyExists,
     BackendError,
     BadConfig,
     DriverInfo,
@@ -63,7 +62,7 @@ from xapid.backends.interface import (
     NotFound,
     NotSupported,
 )
-from xapid.backends.storage.interface import Disk, VolumeFormat
+from xapid.backends.storage.interface import Disk
 
 log = logging.getLogger(__name__)
 
@@ -190,30 +189,10 @@ class LibvirtDomains(LibvirtMachines):
             domain.reset()
         return self._begun(uuid)
 
-    def destroy(self, uuid: str) -> None:
-        domain = self._active(uuid)
-        if domain is not None:
-            try:
-                domain.destroy()
-            except libvirt.libvirtError as error:
-                # It may have ended by itself just now.
-                if self._runs(uuid):
-                    raise backend_error(error, f"destroying {uuid}") from error
-        self._stopped(uuid)
-
-    def suspend(self, uuid: str, image: Disk) -> None:
-        domain = self.running(uuid)
-        path = _image_path(image)
-        file = save_image.ImageFile(path)
-        with told(f"suspending {uuid}"):
-            domain.saveFlags(str(path))
-        file.settle()
-        self._stopped(uuid)
-
     def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
         self._require_absent(spec.uuid)
         preflight.require(spec)
-        path = _image_path(image)
+        path = image_path(image)
         saved = self._saved(path)
         if (old := saved.root.findtext("uuid", spec.uuid)) != spec.uuid:
             save_image.rename(path, old, spec.uuid)
@@ -298,10 +277,6 @@ class LibvirtDomains(LibvirtMachines):
             return Description(self._connection.get().saveImageGetXMLDesc(str(path)))
 
     # Acting
-
-    def _require_absent(self, uuid: str) -> None:
-        if self._runs(uuid):
-            raise AlreadyExists(f"{uuid} runs already", uuid=uuid)
 
     def _hosting(self, spec: DomainSpec) -> Hosting:
         return Hosting(
@@ -444,10 +419,3 @@ class LibvirtDomains(LibvirtMachines):
 def _firmware(spec: DomainSpec) -> Firmware | None:
     """What boots a machine, if it is no BIOS. Raises NotSupported where there is none."""
     return firmware.find(spec.secure_boot) if spec.has_uefi else None
-
-
-def _image_path(image: Disk) -> Path:
-    if image.format is not VolumeFormat.raw or image.kind not in ("file", "block"):
-        raise NotSupported(f"an image must be a raw file or device: {image.path}", path=image.path)
-    preflight.require_paths([image.path])
-    return Path(image.path)

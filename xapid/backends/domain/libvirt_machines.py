@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import libvirt
 
+from xapid.backends.domain import preflight, save_image
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.domain_xml import NAMESPACE
 from xapid.backends.domain.interface import Domain, DomainState, Endpoint, Feature
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
-from xapid.backends.interface import DriverInfo, NotFound
+from xapid.backends.interface import AlreadyExists, DriverInfo, NotFound, NotSupported
+from xapid.backends.storage.interface import Disk, VolumeFormat
 
 STATES = {
     libvirt.VIR_DOMAIN_PAUSED: DomainState.paused,
@@ -59,6 +63,36 @@ class LibvirtMachines:
     def set_vcpus(self, uuid: str, count: int) -> None:
         with told(f"setting the processors of {uuid}"):
             self.running(uuid).setVcpusFlags(count, libvirt.VIR_DOMAIN_VCPU_LIVE)
+
+    # The end of a domain
+
+    def destroy(self, uuid: str) -> None:
+        domain = self._active(uuid)
+        if domain is not None:
+            try:
+                domain.destroy()
+            except libvirt.libvirtError as error:
+                # It may have ended by itself just now.
+                if self._runs(uuid):
+                    raise backend_error(error, f"destroying {uuid}") from error
+        self._stopped(uuid)
+
+    def suspend(self, uuid: str, image: Disk) -> None:
+        domain = self.running(uuid)
+        path = image_path(image)
+        file = save_image.ImageFile(path)
+        with told(f"suspending {uuid}"):
+            domain.saveFlags(str(path))
+        file.settle()
+        self._stopped(uuid)
+
+    def _require_absent(self, uuid: str) -> None:
+        if self._runs(uuid):
+            raise AlreadyExists(f"{uuid} runs already", uuid=uuid)
+
+    def _stopped(self, uuid: str) -> None:
+        """Let go of what a machine had, unless it runs after all."""
+        raise NotImplementedError
 
     # For the datapath, which works on the same machines
 
@@ -146,3 +180,11 @@ def _is_foreign(domain: libvirt.virDomain) -> bool:
         if is_gone(error):
             return False
         raise
+
+
+def image_path(image: Disk) -> Path:
+    """Where a suspended machine is saved. Raises NotSupported, NotFound."""
+    if image.format is not VolumeFormat.raw or image.kind not in ("file", "block"):
+        raise NotSupported(f"an image must be a raw file or device: {image.path}", path=image.path)
+    preflight.require_paths([image.path])
+    return Path(image.path)

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import libvirt
 
 from xapid.backends.datapath.interface import OpenDiskDriver
-from xapid.backends.domain import host_devices, preflight, save_image, vm_data, xen_image, xen_xml
+from xapid.backends.domain import host_devices, preflight, vm_data, xen_image, xen_xml
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.guest_folders import GuestFolders
@@ -33,15 +33,15 @@ from xapid.backends.domain.interface import (
     Kept,
     NicSpec,
 )
-from xapid.backends.domain.libvirt_errors import backend_error, told
-from xapid.backends.domain.libvirt_machines import LibvirtMachines
+from xapid.backends.domain.libvirt_errors import told
+from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path
 from xapid.backends.domain.terminals import Terminals
 from xapid.backends.domain.watch import Tell
 from xapid.backends.domain.xen_states import Standing, XenStates
 from xapid.backends.domain.xen_watch import XenWatch
 from xapid.backends.domain.xen_xml import Hosting
 from xapid.backends.domain.xenstore_guests import XenstoreGuests
-from xapid.backends.interface import AlreadyExists, BackendError, DriverInfo, Failed, NotFound, NotSupported
+from xapid.backends.interface import BackendError, DriverInfo, Failed, NotFound, NotSupported
 from xapid.backends.process import run
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
@@ -164,30 +164,10 @@ class XenDomains(LibvirtMachines):
         self._serve_line(uuid)
         return self._begun(uuid)
 
-    def destroy(self, uuid: str) -> None:
-        domain = self._active(uuid)
-        if domain is not None:
-            try:
-                domain.destroy()
-            except libvirt.libvirtError as error:
-                # It may have ended by itself just now.
-                if self._runs(uuid):
-                    raise backend_error(error, f"destroying {uuid}") from error
-        self._stopped(uuid)
-
-    def suspend(self, uuid: str, image: Disk) -> None:
-        domain = self.running(uuid)
-        path = _image_path(image)
-        file = save_image.ImageFile(path)
-        with told(f"suspending {uuid}"):
-            domain.saveFlags(str(path))
-        file.settle()
-        self._stopped(uuid)
-
     def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
         self._require_absent(spec.uuid)
         _require(spec)
-        path = _image_path(image)
+        path = image_path(image)
         with self._beginning(spec) as opened:
             xml = xen_xml.domain(opened, self._hosting(spec))
             with xen_image.with_xml(path, xml, self._folders.of(spec.uuid).path / PIPE) as pipe:
@@ -262,10 +242,6 @@ class XenDomains(LibvirtMachines):
         self._detach(uuid, vusb, self.described(self.running(uuid)).usbs)
 
     # Acting
-
-    def _require_absent(self, uuid: str) -> None:
-        if self._runs(uuid):
-            raise AlreadyExists(f"{uuid} runs already", uuid=uuid)
 
     @contextmanager
     def _beginning(self, spec: DomainSpec) -> Iterator[DomainSpec]:
@@ -453,10 +429,3 @@ def _terminal(description: Description) -> str:
         if source is not None and (terminal := source.get("path")):
             return terminal
     return ""
-
-
-def _image_path(image: Disk) -> Path:
-    if image.format is not VolumeFormat.raw or image.kind not in ("file", "block"):
-        raise NotSupported(f"an image must be a raw file or device: {image.path}", path=image.path)
-    preflight.require_paths([image.path])
-    return Path(image.path)
