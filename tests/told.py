@@ -31,5 +31,10 @@ def ended(pid: int, patience: float = PATIENCE) -> bool:
         os.close(handle)
 
 
+def lives(pid: int) -> bool:
+    """Whether a process runs. A zombie does not: an orphan stays one where no init buries it."""
+    return not ended(pid, 0)
+
+
 def _is_ready(handle: int, patience: float = PATIENCE) -> bool:
     return bool(select.select([handle], [], [], patience)[0])

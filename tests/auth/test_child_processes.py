@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from tests.told import ended, told
+from tests.told import ended, lives, told
 from xapid.auth.child_processes import HelperFailed, HelperProcesses
 
 MODULE = """
@@ -51,13 +51,6 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
 
 
-def is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def opened(pid: int, number: int) -> Path:
     return Path(f"/proc/{pid}/fd/{number}").readlink()
 
@@ -69,7 +62,7 @@ async def gone(pid: int) -> bool:
 async def test_what_a_module_starts_hears_no_questions_and_ends_with_the_process() -> None:
     helpers = HelperProcesses("answering")
     child = (await helpers.ask({"ask": "child"}))["child"]
-    assert is_there(child)
+    assert lives(child)
     assert opened(child, 0) == Path(os.devnull)
     assert opened(child, 1) == opened(os.getpid(), 2)
     assert (await helpers.ask({"ask": "a secret"}))["pid"]
@@ -139,7 +132,7 @@ def test_who_hangs_does_not_outlive_the_daemon(tmp_path: Path) -> None:
         daemon.kill()
         daemon.wait()
     assert [asyncio.run(gone(int(each))) for each in children] == [True] * len(children)
-    if is_there(child):
+    if lives(child):
         os.kill(child, signal.SIGKILL)
 
 

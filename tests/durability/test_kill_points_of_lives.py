@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from tests.backends.domain.hypervisor import lives
 from tests.durability.killed_operations import ACTS, PENDING, Act, Site, Things
 from tests.forked_daemon import ForkedQemuDaemon
 from tests.own_network import own_network
 from tests.qemu_daemon import QemuDaemon, agent_of, started_on_qemu
+from tests.told import lives
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.backends.domain.hypervisor import lives, within
+from tests.backends.domain.hypervisor import within
 from tests.console_client import LIMIT, connect, console, serial_line
 from tests.daemon import Client, UnixConnection
 from tests.qemu_daemon import QemuDaemon, agent_of, new_guest, processes, qemu_daemon
 from tests.rfb_client import RfbClient
+from tests.told import lives
 from xapid.backends.terminal.bridges import PROGRAM
 from xapid.backends.terminal.glyphs import HEIGHT, WIDTH
 from xapid.backends.terminal.screen import COLUMNS, LINES

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from tests.backends.datapath.disk_rig import MIB, Rig, in_use
-from tests.backends.domain.hypervisor import lives, within
+from tests.backends.domain.hypervisor import within
+from tests.told import lives
 from xapid.backends.datapath import image_nodes
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.interface import Failed, NotFound, Unavailable

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.backends.datapath.disk_rig import MIB, Rig
-from tests.backends.domain.hypervisor import lives
+from tests.told import lives
 from xapid.backends.agent import Backend, DriverSpec
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.domain.interface import DiskSpec
@@ -212,6 +212,7 @@ OPENER = """
 import signal, sys
 from pathlib import Path
 from tests.backends.datapath import kernel_devices, nbd_client
+from tests.told import lives
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.domain.interface import DiskSpec
 from xapid.backends.storage.interface import Disk, VolumeFormat

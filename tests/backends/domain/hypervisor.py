@@ -257,15 +257,6 @@ def user_of(pid: int) -> str:
     return pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
 
 
-def lives(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
 def links(bridge: str) -> set[str]:
     """Names of the network interfaces on a bridge. Those of other tests that run meanwhile are not among them."""
     return {path.name for path in Path("/sys/class/net", bridge, "brif").iterdir()}

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tests.backends.domain.child import Child
-from tests.backends.domain.hypervisor import PATIENCE, Hypervisor, lives, process_of, within
+from tests.backends.domain.hypervisor import PATIENCE, Hypervisor, process_of, within
 from tests.qemu_daemon import end_emulators
+from tests.told import lives
 from xapid.backends.domain.interface import DomainEventKind, DomainSpec, DomainState
 from xapid.backends.interface import Failed, InUse
 from xapid.backends.storage.interface import Disk

@@ -18,12 +18,12 @@ from tests.backends.domain.hypervisor import (
     Hypervisor,
     SerialLine,
     links,
-    lives,
     process_of,
     screen,
     serial,
     user_of,
 )
+from tests.told import lives
 from xapid.backends.domain import embed
 from xapid.backends.domain.interface import (
     DomainDriver,

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.domain.hypervisor import PATIENCE, Hypervisor, lives, process_of, screen, serial, within
+from tests.backends.domain.hypervisor import PATIENCE, Hypervisor, process_of, screen, serial, within
 from tests.backends.domain.test_kill import Drivers
 from tests.backends.domain.test_kill import drivers as drivers
 from tests.rfb_client import RfbClient, bridge_at
+from tests.told import lives
 from xapid.backends.domain.interface import DomainKind, DomainSpec
 from xapid.backends.terminal.glyphs import FONT
 

@@ -17,6 +17,7 @@ import pytest
 
 from tests.backends.domain.hypervisor import within
 from tests.rfb_client import PATIENCE, RfbClient, bridge_at
+from tests.told import lives
 from xapid.backends.domain.interface import Endpoint
 from xapid.backends.host.login_line import LoginLine
 
@@ -118,7 +119,7 @@ def test_it_ends_with_whom_it_belongs_to(folder: Path, hangup: signal.Handlers, 
 
     line.close()
 
-    assert within(PATIENCE, lambda: not command(bridge))
+    assert within(PATIENCE, lambda: not lives(bridge))
     assert not logins(os.getpid())
     assert not Path(screen).exists()
 
@@ -137,7 +138,7 @@ def test_nobody_stays_logged_in_when_the_agent_is_killed(folder: Path) -> None:
     agent.stdout.close()
 
     # agetty waits for ten seconds before it gives up a terminal that goes just when it makes it its own.
-    assert within(2 * PATIENCE, lambda: not command(bridge) and not command(login))
+    assert within(2 * PATIENCE, lambda: not lives(bridge) and not lives(login))
     line = LoginLine(folder)
     try:
         with closing(RfbClient.at(path_of(line.endpoints(NAME), "rfb"))) as viewer:

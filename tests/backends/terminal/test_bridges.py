@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.rfb_client import PATIENCE, RfbClient, bridge_at
+from tests.told import ended
 from xapid.backends.interface import Failed
 from xapid.backends.terminal import bridges as module
 from xapid.backends.terminal.bridges import Bridges, Line
@@ -95,13 +96,6 @@ def status(pid: int) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def has_ended(pid: int) -> bool:
-    try:
-        return status(pid)["State"].startswith("Z")
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 def test_a_bridge_has_nothing_that_it_does_not_need(bridges: Bridges, lines: Lines, tmp_path: Path) -> None:
     bridges.begin(KEY, lines.open)
     pid = ready(bridges)
@@ -129,7 +123,7 @@ def test_it_ends_with_its_line(bridges: Bridges, lines: Lines) -> None:
     lines.refusal = Failed("the guest has stopped")
     lines.latest.close()
 
-    wait_for(lambda: has_ended(pid))
+    assert ended(pid)
     bridges.end(KEY)
     assert not bridges.rfb(KEY).parent.exists()
 
@@ -164,7 +158,7 @@ def test_one_whose_line_does_not_open_again_is_tried_later(bridges: Bridges, lin
 
     lines.refusal = Failed("not now")
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: has_ended(pid))
+    assert ended(pid)
     lines.refusal = None
 
     assert ready(bridges) != pid
@@ -211,7 +205,7 @@ def test_one_that_does_not_end_with_its_line_is_ended(
 
     bridges.end(KEY)
 
-    wait_for(lambda: has_ended(pid))
+    assert ended(pid)
 
 
 def test_a_bridge_whose_line_does_not_open_is_not_there(bridges: Bridges, lines: Lines) -> None:
