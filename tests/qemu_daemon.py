@@ -12,11 +12,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from tests import known_qemu
 from tests.console_client import LIMIT, serial_line
 from tests.daemon import Client, Daemon
 from tests.demo_guest import CACHE, demo_guest
 from tests.own_network import own_network
 from tests.told import ended
+from xapid.backends.domain import embed
 from xapid.demo.build import READY
 
 
@@ -127,6 +129,7 @@ def started_on_qemu(kind: type[D], network: tuple[str, ...]) -> Iterator[D]:
     folder = Path(tempfile.mkdtemp(prefix="xq-", dir="/tmp"))
     (folder / "state").mkdir(mode=0o700)
     (folder / "state" / "demo").symlink_to(CACHE)
+    known_qemu.hand_over(embed.root_below(folder / "state"))
     daemon = kind(folder, "--drivers", "libvirt", within=network)
     try:
         daemon.start()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import known_qemu
 from tests.backends.domain.hypervisor import Events, Hypervisor
 from tests.demo_guest import CACHE, demo_guest
 from tests.qemu_daemon import end_emulators
@@ -59,12 +60,13 @@ def libvirt_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def whole_run(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
-    """One libvirt for all tests: it looks at QEMU for seconds when it begins."""
+    """One libvirt for all tests."""
     from xapid.backends.datapath.qemu import QemuDatapath
     from xapid.backends.domain import embed
     from xapid.backends.domain.libvirt_driver import LibvirtDomains
     from xapid.backends.domain.qemu_xml import Accel
 
+    known_qemu.hand_over(libvirt_folder / "root")
     driver = LibvirtDomains(embed.uri(libvirt_folder / "root"), libvirt_folder, Accel.tcg)
     events = Events()
     driver.watch(events)

@@ -16,8 +16,9 @@ from xapid.backends.interface import BackendError
 class Child:
     """The test's side: a driver, on a root and a run directory below a folder, that can be killed."""
 
-    def __init__(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "tests.backends.domain.child", str(folder)]
+    def __init__(self, folder: Path, within: tuple[str, ...] = ()) -> None:
+        """``within``: words before the command."""
+        command = [*within, sys.executable, "-m", "tests.backends.domain.child", str(folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, method: str, *args: Any) -> Any:

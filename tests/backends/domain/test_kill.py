@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import known_qemu
 from tests.backends.domain.child import Child
 from tests.backends.domain.hypervisor import PATIENCE, Hypervisor, process_of, within
 from tests.qemu_daemon import end_emulators
@@ -45,8 +45,7 @@ class Drivers:
 def drivers(real: Hypervisor) -> Iterator[Drivers]:
     with tempfile.TemporaryDirectory(prefix="xd-") as name:
         folder = Path(name)
-        # What is known of QEMU, which takes seconds to find out.
-        shutil.copytree(real.folder / "root" / "cache", folder / "root" / "cache")
+        known_qemu.hand_over(folder / "root")
         drivers = Drivers(folder)
         yield drivers
         drivers.current.kill()
