@@ -80,9 +80,9 @@ def real(whole_run: Hypervisor) -> Iterator[Hypervisor]:
     whole_run.tidy()
 
 
-@pytest.fixture
-def libvirt_connection(real: Hypervisor, libvirt_folder: Path) -> Iterator[virConnect]:
-    """The same libvirt, past the driver."""
+@pytest.fixture(scope="session")
+def libvirt_connection(whole_run: Hypervisor, libvirt_folder: Path) -> Iterator[virConnect]:
+    """The same libvirt, past the driver. Opened once: a process may open one without a daemon some twenty times."""
     import libvirt
 
     from xapid.backends.domain import embed

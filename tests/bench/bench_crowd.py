@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import crypt
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import Process
 from pathlib import Path
+from typing import Any
+from xmlrpc.client import ServerProxy
 
 from tests.bench.bench_api import json_request, transactions
 from tests.bench.load import drive, request_bytes
 from tests.bench.report import at_least, at_most, load_average, middle, quick, say
-from tests.bench.servers import daemon, uvicorn
+from tests.bench.servers import Server, daemon, uvicorn
+from tests.daemon import Daemon
+from xapid.auth.pam import is_described
 from xapid.auth.passwords import PasswordFile
 
 ROUNDS, SECONDS = (3, 0.5) if quick() else (7, 1.0)
@@ -40,15 +47,39 @@ def writers(directory: Path) -> None:
     say(f"writes to a sync, {WRITERS} clients", group, "", at_least(8))
 
 
-def logins(directory: Path) -> None:
+@contextmanager
+def by_file(directory: Path) -> Iterator[tuple[Daemon, Server]]:
+    """A daemon that has root's password in its own file."""
+    with daemon(directory / "file", 10) as (started, server):
+        PasswordFile(directory / "file" / "state" / "passwords").set("root", PASSWORD)
+        yield started, server
+
+
+@contextmanager
+def by_pam(directory: Path) -> Iterator[tuple[Daemon, Server]]:
+    """A daemon that asks PAM, which looks into a file of shadow passwords that nobody else sees."""
+    (directory / "pam.d").mkdir()
+    (directory / "pam.d" / "xapi").write_text("auth required pam_unix.so\naccount required pam_permit.so\n")
+    hashed = crypt.crypt(PASSWORD, "$y$j9T$" + "saltsaltsaltsalt")
+    (directory / "shadow").write_text(f"root:{hashed}:19000:0:99999:7:::\n")
+    mounts = f"mount --bind {directory}/pam.d /etc/pam.d; mount --bind {directory}/shadow /etc/shadow"
+    within = ("unshare", "--mount", "sh", "-ec", f'{mounts}; exec "$@"', "sh")
+    with daemon(directory / "pam", 10, within) as (started, server):
+        yield started, server
+
+
+def logins(how: str, begun: AbstractContextManager[tuple[Daemon, Server]]) -> None:
     """What one client waits for at most while others log in with a password, again and again."""
-    with daemon(directory / "logins", 10) as (started, server):
-        PasswordFile(directory / "logins" / "state" / "passwords").set("root", PASSWORD)
+    with begun as (started, server):
         asked = [json_request(started.client(), "pool.get_all")]
         body = (
             '{"jsonrpc":"2.0","method":"session.login_with_password","id":1,'
             f'"params":["root","{PASSWORD}","1.0","bench {os.getpid()}"]}}'
         )
+        host, port = server.address
+        proxy: Any = ServerProxy(f"http://{host}:{port}")
+        # Or refusals are measured.
+        assert proxy.session.login_with_password("root", PASSWORD)["Status"] == "Success"
         login = [request_bytes("/jsonrpc", body.encode(), "application/json")]
 
         def slowest() -> float:
@@ -62,14 +93,24 @@ def logins(directory: Path) -> None:
         beside = slowest()
         crowd.join()
     figures = f"{beside * 1e6:.0f} us against {alone * 1e6:.0f}"
-    say(f"p99 of one client beside {LOGINS} that log in", beside / alone, "x that of one alone", at_most(2), figures)
+    say(
+        f"p99 of one client beside {LOGINS} that log in by {how}",
+        beside / alone,
+        "x that of one alone",
+        at_most(2),
+        figures,
+    )
 
 
 def main() -> None:
     print(f"Crowds ({load_average()})")
     with tempfile.TemporaryDirectory(prefix="xapid-bench-") as name:
         writers(Path(name))
-        logins(Path(name))
+        logins("the password file", by_file(Path(name)))
+        if os.geteuid() == 0 and is_described("login"):
+            logins("PAM", by_pam(Path(name)))
+        else:
+            print("logins by PAM: left out, for they need root and PAM")
 
 
 if __name__ == "__main__":

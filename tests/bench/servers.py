@@ -57,11 +57,14 @@ def uvicorn(application: str, http: str) -> Iterator[Server]:
 
 
 @contextmanager
-def daemon(directory: Path, machines: int = 0) -> Iterator[tuple[Daemon, Server]]:
-    """``xapid serve`` with its store on disk, with so many machines in it, of ten objects each."""
+def daemon(directory: Path, machines: int = 0, within: tuple[str, ...] = ()) -> Iterator[tuple[Daemon, Server]]:
+    """``xapid serve`` with its store on disk, with so many machines in it, of ten objects each.
+
+    ``within``: words before the command.
+    """
     directory.mkdir()
     port = free_port()
-    server = Daemon(directory, "--http", f"127.0.0.1:{port}")
+    server = Daemon(directory, "--http", f"127.0.0.1:{port}", within=within)
     server.start()
     try:
         if machines:
