@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.backends.storage.rig import Rig, repository
+from tests.backends.storage.loop_device import loop_device
+from tests.backends.storage.rig import MIB, Rig, fresh, repository
+from xapid.backends.interface import BackendError
+from xapid.backends.storage import block_devices
+from xapid.backends.storage.ext import Ext
 from xapid.backends.storage.file import File
-from xapid.backends.storage.interface import StorageDriver
+from xapid.backends.storage.interface import Sr
+from xapid.backends.storage.mounts import Mounts
 from xapid.backends.storage.sim import Sim
 
 
-def made(name: str) -> StorageDriver:
-    return Sim("file") if name == "sim" else File()
+@contextmanager
+def made(name: str, folder: Path) -> Iterator[Rig]:
+    """A repository of a driver, with all of it below a folder."""
+    match name:
+        case "sim":
+            yield repository(Sim("file"), folder / "sr")
+        case "file":
+            yield repository(File(), folder / "sr")
+        case "ext":
+            with loop_device(folder / "disk", 256 * MIB) as device:
+                driver = Ext(mounts=Mounts(folder / "mounts"))
+                sr = Sr(fresh(), "ext", {"device": str(device)})
+                driver.create_sr(sr, 0)
+                driver.attach_sr(sr)
+                try:
+                    yield Rig(driver, sr, "device", "/dev/nowhere", "91", partial(block_devices.signature, device))
+                finally:
+                    with suppress(BackendError):  # Of tests that made no more of it.
+                        driver.detach_sr(sr)
 
 
-@pytest.fixture(params=["sim", "file"])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    return repository(made(request.param), tmp_path / "sr")
+EXT = pytest.param("ext", marks=pytest.mark.root)
+"""It mounts."""
 
 
-@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt)])
-def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
+@pytest.fixture(params=["sim", "file", EXT])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    with made(request.param, tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT])
+def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """The same for calls in which a driver runs qemu-img."""
-    return repository(made(request.param), tmp_path / "sr")
+    with made(request.param, tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture(params=["file", EXT])
+def real_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """Those whose places are real."""
+    with made(request.param, tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture
+def ext_rig(tmp_path: Path) -> Iterator[Rig]:
+    with made("ext", tmp_path) as rig:
+        yield rig
 
 
 @pytest.fixture

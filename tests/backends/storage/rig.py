@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,14 @@ class Rig:
 
     driver: StorageDriver
     sr: Sr
+    key: str = "location"
+    """The key of device_config that says where it lies."""
+    away: str = "/nowhere/at/all"
+    """Where there is none, though there could be."""
+    code: str = "47"
+    """What is said of that place."""
+    leftover: Callable[[], bool] = lambda: False
+    """Whether anything is left of a repository that was destroyed."""
 
     def new(self, size: int = 4 * MIB, format: VolumeFormat | None = None, purpose: str = "user") -> NewVolume:
         return NewVolume(fresh(), size, "a disk", format, purpose)
@@ -66,4 +75,4 @@ def repository(driver: StorageDriver, directory: Path) -> Rig:
     sr = Sr(fresh(), "file", {"location": str(directory)})
     driver.create_sr(sr, 0)
     driver.attach_sr(sr)
-    return Rig(driver, sr)
+    return Rig(driver, sr, leftover=directory.exists)

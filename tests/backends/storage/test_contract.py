@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,12 +13,14 @@ from xapid.backends.storage.interface import Branch, Progress, Sr, Volume, Volum
 # Repository
 
 
-@pytest.mark.parametrize("config", [{}, {"location": ""}, {"location": "relative/path"}])
-def test_a_repository_needs_a_place(rig: Rig, config: dict[str, str]) -> None:
-    with pytest.raises(BadConfig) as error:
-        rig.driver.create_sr(Sr(fresh(), "file", config), 0)
+@pytest.mark.parametrize("place", [None, "", "relative/path", "/a/../b", "/a\nb"])
+def test_a_repository_needs_a_place(rig: Rig, place: str | None) -> None:
+    config = {} if place is None else {rig.key: place}
 
-    assert error.value.facts["key"] == "location"
+    with pytest.raises(BadConfig) as error:
+        rig.driver.create_sr(Sr(fresh(), rig.sr.type, config), 0)
+
+    assert error.value.facts["key"] == rig.key
 
 
 def test_a_new_repository_is_empty_and_says_how_large_it_is(rig: Rig) -> None:
@@ -30,11 +31,25 @@ def test_a_new_repository_is_empty_and_says_how_large_it_is(rig: Rig) -> None:
     assert scan.figures.virtual_allocation == 0
 
 
-def test_a_repository_whose_place_is_away_cannot_be_attached(rig: Rig, tmp_path: Path) -> None:
+def test_a_repository_whose_place_is_away_cannot_be_attached(rig: Rig) -> None:
     with pytest.raises(NotFound) as error:
-        rig.driver.attach_sr(Sr(fresh(), "file", {"location": str(tmp_path / "nowhere")}))
+        rig.driver.attach_sr(Sr(fresh(), rig.sr.type, {rig.key: rig.away}))
+
+    assert error.value.facts["code"] == rig.code
+
+
+def test_a_place_with_another_repository_is_not_taken_for_it(real_rig: Rig) -> None:
+    with pytest.raises(NotFound) as error:
+        real_rig.driver.attach_sr(Sr(fresh(), real_rig.sr.type, real_rig.sr.device_config))
 
     assert error.value.facts["code"] == "47"
+
+
+def test_no_second_repository_is_made_where_there_is_one(real_rig: Rig) -> None:
+    with pytest.raises(AlreadyExists) as error:
+        real_rig.driver.create_sr(Sr(fresh(), real_rig.sr.type, real_rig.sr.device_config), 0)
+
+    assert error.value.facts["code"] == "42"
 
 
 def test_making_and_attaching_a_repository_again_changes_nothing(rig: Rig) -> None:
@@ -55,13 +70,13 @@ def test_a_repository_with_volumes_is_not_destroyed(rig: Rig) -> None:
     assert error.value.facts["code"] == "39"
 
 
-def test_destroying_a_repository_leaves_nothing_and_can_be_repeated(rig: Rig, tmp_path: Path) -> None:
+def test_destroying_a_repository_leaves_nothing_and_can_be_repeated(rig: Rig) -> None:
     rig.driver.detach_sr(rig.sr)
     rig.driver.destroy_sr(rig.sr)
 
     rig.driver.destroy_sr(rig.sr)
 
-    assert not (tmp_path / "sr").exists()
+    assert not rig.leftover()
 
 
 def test_what_is_in_a_repository_outlives_its_detachment(rig: Rig) -> None:

@@ -36,6 +36,9 @@ KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OWN = frozenset({"children", "tmp", "lock", "pending.json"})
 """What a repository consists of before it is one."""
 
+FOREIGN = frozenset({"lost+found", ".snapshot"})
+"""What file systems have at their root by themselves."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -84,7 +87,7 @@ class Folder:
         """Make the directory a repository. Raises AlreadyExists if it holds something else."""
         made = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
-        there = {name for name in _names(self.path) if not _unfinished(name)} - OWN
+        there = {name for name in _names(self.path) if not _unfinished(name)} - OWN - FOREIGN
         mine = "sr.json" in there and self.identity().uuid == uuid
         if there and not mine:
             raise AlreadyExists(f"{self.path} is not empty", code="42")

@@ -1,0 +1,108 @@
+"""Where repositories' file systems are mounted: each below one folder, by the uuid of its repository."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from xapid.backends.interface import Failed, InUse
+from xapid.backends.process import Run, run
+
+PLACE = Path("/run/sr-mount")
+"""Where the original mounts them, and scripts of others look for them."""
+TABLE = Path("/proc/self/mountinfo")
+ALWAYS = ("nosuid", "nodev")
+"""Options of each mount: on what is mounted here no file is a program of root's, and none is a device."""
+OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """What is mounted at a place."""
+
+    target: str
+    kind: str
+    """ext4, nfs4, cifs, ..."""
+    source: str
+    """A device, or what a server exports."""
+    number: str
+    """Of the device, as ``major:minor``; one of the kernel's own for a network's file system."""
+
+
+class Mounts:
+    """The file systems that are mounted for repositories. What is mounted outlives this process."""
+
+    def __init__(self, place: Path = PLACE, command: Run = run) -> None:
+        self._place = place
+        self._run = command
+
+    def folder(self, uuid: str) -> Path:
+        """Where the file system of a repository is, or would be. The folder is there only while one is mounted."""
+        return self._place / uuid
+
+    def at(self, uuid: str) -> Mount | None:
+        """What is mounted for a repository."""
+        return at(self.folder(uuid))
+
+    def mount(self, uuid: str, kind: str, source: str, options: tuple[str, ...] = ()) -> Path:
+        """Mount the file system of a repository, unless one is mounted there. Raises what the command does.
+
+        Whose it is the caller finds out from what is in it.
+        """
+        folder = self.folder(uuid)
+        if self.at(uuid) is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            wanted = ",".join((*ALWAYS, *options))
+            try:
+                self._run(["mount", "-t", kind, "-o", wanted, "--", source, str(folder)])
+            except BaseException:
+                _remove(folder)
+                raise
+        return folder
+
+    def unmount(self, uuid: str) -> None:
+        """Unmount it, unless that was done. Raises InUse while somebody has a file of it open."""
+        folder = self.folder(uuid)
+        if self.at(uuid) is not None:
+            try:
+                self._run(["umount", "--", str(folder)])
+            except Failed as error:
+                if "busy" not in error.message:
+                    raise
+                raise InUse(f"files below {folder} are open", path=str(folder), code="16") from error
+        _remove(folder)
+
+
+def at(folder: Path) -> Mount | None:
+    """What is mounted at a folder; where several are, one over the other, the one that is seen."""
+    return next((each for each in reversed(mounts()) if each.target == str(folder)), None)
+
+
+def mounts() -> list[Mount]:
+    """All that is mounted, in the order in which it was."""
+    return [_mount(line) for line in TABLE.read_text().splitlines()]
+
+
+def _mount(line: str) -> Mount:
+    # 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+    fields, _, file_system = line.partition(" - ")
+    _, _, number, _, target, *_ = fields.split(" ")
+    kind, source, *_ = file_system.split(" ")
+    return Mount(_plain(target), kind, _plain(source), number)
+
+
+def _plain(text: str) -> str:
+    """Blanks and the like are written as three octal digits."""
+    return os.fsdecode(OCTAL.sub(lambda found: chr(int(found[1], 8)), text).encode("utf-8", "surrogateescape"))
+
+
+def _remove(folder: Path) -> None:
+    """Nothing may be written where the file system ought to be and is not."""
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Failed(f"{folder} cannot be removed: {error.strerror}", path=str(folder)) from error
