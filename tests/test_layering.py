@@ -24,7 +24,7 @@ def _room(name: str, rooms: str, packages: str | None = None) -> Room:
     return Room(name, frozenset(rooms.split()), frozenset(packages.split()) if packages is not None else None)
 
 
-VALUES = "datamodel wire wire.rfb store backends demo rules"
+VALUES = "datamodel wire wire.rfb store formats backends demo rules"
 """What a room that runs things may use of those that do not."""
 
 ROOMS = {
@@ -35,7 +35,9 @@ ROOMS = {
         _room("store", "datamodel", packages="sqlalchemy alembic orjson"),
         # What viewers of screens speak, which some drivers answer themselves.
         _room("wire.rfb", "", packages=""),
-        _room("backends", "wire.rfb", packages="libvirt libvirt_qemu pyroute2 msgspec pyte PIL"),
+        # Of streams and open files only: whoever has those may use it.
+        _room("formats", "", packages=""),
+        _room("backends", "wire.rfb formats", packages="libvirt libvirt_qemu pyroute2 msgspec pyte PIL"),
         _room("demo", "backends", packages=""),
         _room("rules", "datamodel store backends", packages=""),
         _room("runtime", VALUES),

@@ -1,4 +1,4 @@
-"""What is attacked: readers of what clients send, the connection, and every message with odd parameters."""
+"""What is attacked: readers of what clients send, the connection, every message with odd parameters, files of disks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.fuzz.connection import connection
+from tests.fuzz.disks import vhd
 from tests.fuzz.engine import Target, Wrong
 from tests.fuzz.messages import messages
 from tests.fuzz.screens import escapes, picture, terminal, viewer
@@ -241,5 +242,6 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "terminal": terminal,
     "viewer": viewer,
     "picture": picture,
+    "vhd": vhd,
 }
 """Each made where it is attacked: some hold a loop."""
