@@ -11,6 +11,7 @@ import pytest
 from tests.backends.domain.hypervisor import within
 from tests.backends.domain.xenstored import PATIENCE, Daemon
 from xapid.backends.domain.xenstore_guests import FOLDERS, XenstoreGuests
+from xapid.backends.interface import Unavailable
 
 REST = 0.2
 GUEST, OTHER = "5d1f9a3e-0000-4000-8000-000000000001", "5d1f9a3e-0000-4000-8000-000000000002"
@@ -174,3 +175,38 @@ def test_a_xenstore_that_goes_ends_nothing(begin: Begin, daemon: Daemon, news: q
     guests.ended(GUEST)
 
     assert guests.report(GUEST) is None
+
+
+def test_a_xenstore_that_comes_back_is_listened_to_again(
+    begin: Begin, daemon: Daemon, news: queue.SimpleQueue[str]
+) -> None:
+    guests = begin()
+    guests.began(GUEST, 5)
+    news.get(timeout=PATIENCE)
+
+    daemon.hang_up()
+    daemon.write_quietly("/local/domain/5/data/os_name", "second")
+
+    assert within(PATIENCE, lambda: name(guests, GUEST) == "second")
+    assert within(PATIENCE, lambda: len(daemon.watches) == len(FOLDERS))
+    daemon.write("/local/domain/5/data/os_name", "third")
+    assert within(PATIENCE, lambda: name(guests, GUEST) == "third")
+    assert guests.store.read("/local/domain/5/data/os_name") == "third"
+
+
+def test_one_that_is_away_for_longer_is_looked_for_until_it_is_there(
+    begin: Begin, daemon: Daemon, tmp_path: Path
+) -> None:
+    guests = begin()
+    guests.began(GUEST, 5)
+    daemon.close()
+    (tmp_path / "socket").unlink()
+    guests.began(OTHER, 6)
+    with pytest.raises(Unavailable):
+        guests.store.read("/local/domain/5/data/os_name")
+
+    following = Daemon(tmp_path / "socket", {"/local/domain/6/data/os_name": "here"})
+
+    assert within(PATIENCE, lambda: name(guests, OTHER) == "here")
+    assert within(PATIENCE, lambda: name(guests, GUEST) is None)
+    following.close()

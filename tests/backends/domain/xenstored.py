@@ -1,4 +1,4 @@
-"""A xenstored with keys in memory, which speaks to one client as the real one does."""
+"""A xenstored with keys in memory, which speaks to one client after the other as the real one does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEADER = struct.Struct("<IIII")
 
 
 class Daemon:
-    """A xenstored with keys in memory and one client."""
+    """A xenstored with keys in memory and one client at a time."""
 
     def __init__(self, path: Path, keys: dict[str, str]) -> None:
         self.keys: dict[str, str] = {}
@@ -52,9 +52,11 @@ class Daemon:
                 self._client.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        with suppress(OSError):  # It may be closed.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self.hang_up()
-        self._listener.close()
         self._thread.join(PATIENCE)
+        self._listener.close()
 
     def _send(self, kind: int, number: int, body: bytes) -> None:
         assert self._client is not None
@@ -62,14 +64,19 @@ class Daemon:
             self._client.sendall(HEADER.pack(kind, number, 0, len(body)) + body)
 
     def _serve(self) -> None:
-        self._client, _ = self._listener.accept()
-        with self._client.makefile("rb") as stream:
+        with suppress(OSError):  # Nobody is listened to any more.
+            while True:
+                self._client, _ = self._listener.accept()
+                self._serve_client(self._client)
+
+    def _serve_client(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as stream, suppress(ConnectionError):
             while len(head := stream.read(HEADER.size)) == HEADER.size:
                 kind, number, _, length = HEADER.unpack(head)
                 words = stream.read(length).decode().split("\0")
                 self.asked.append(words[0])
                 self._answer(kind, number, words)
-        self._client.close()
+        self.watches.clear()
 
     def _answer(self, kind: int, number: int, words: list[str]) -> None:
         path = words[0]

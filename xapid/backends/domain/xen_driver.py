@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from xapid.backends.domain import host_devices, preflight, vm_data, xen_image, x
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.guest_folders import GuestFolders
-from xapid.backends.domain.guest_lines import GuestLine
 from xapid.backends.domain.interface import (
     DiskSpec,
     Domain,
@@ -35,8 +33,8 @@ from xapid.backends.domain.interface import (
 )
 from xapid.backends.domain.libvirt_errors import told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path
-from xapid.backends.domain.terminals import Terminals
 from xapid.backends.domain.watch import Tell
+from xapid.backends.domain.xen_lines import XenLines
 from xapid.backends.domain.xen_states import Standing, XenStates
 from xapid.backends.domain.xen_watch import XenWatch
 from xapid.backends.domain.xen_xml import Hosting
@@ -72,9 +70,7 @@ class XenDomains(LibvirtMachines):
         self._guests = XenstoreGuests(lambda uuid: self._watch.changed(uuid))
         self._store = self._guests.store
         self._folders = GuestFolders(folder / "run", lambda: None)
-        self._terminals = Terminals(folder / "tty")
-        self._lines: dict[str, GuestLine] = {}
-        self._changing_lines = threading.Lock()
+        self._lines = XenLines(self._folders, folder / "tty")
         self._coming: set[str] = set()
         """Machines whose disks are open for a domain that is not there yet."""
         self._watch = XenWatch(self._stopped, self._begun_anew, self._folders.shorten_logs)
@@ -93,13 +89,9 @@ class XenDomains(LibvirtMachines):
 
     def close(self) -> None:
         self._standing.close()
-        self._terminals.close()
         self._connection.close()
         self._watch.stop()
-        with self._changing_lines:
-            for line in self._lines.values():
-                line.close()
-            self._lines.clear()
+        self._lines.close()
         self._guests.close()
 
     def guest_report(self, uuid: str) -> GuestReport | None:
@@ -325,45 +317,13 @@ class XenDomains(LibvirtMachines):
         )
 
     def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
-        return self._terminals.consoles(uuid, description.label, self._own_consoles(uuid))
-
-    def _own_consoles(self, uuid: str) -> tuple[Endpoint, ...]:
-        """Of which libvirt knows nothing: its words for them are a terminal and an address."""
-        folder = self._folders.of(uuid)
-        line = self._lines.get(uuid)
-        found = []
-        if folder.vnc.exists():
-            found.append(Endpoint("rfb", str(folder.vnc)))
-        if line is not None and line.open:
-            found.append(Endpoint("vt100", str(folder.serial), str(folder.serial_log)))
-        return tuple(found)
+        # libvirt's words for them are a terminal and an address.
+        return self._lines.consoles(uuid, description)
 
     def _serve_line(self, uuid: str) -> None:
         """Serve the line of a machine as it is now."""
         domain = self._active(uuid)
-        description = None if domain is None else self.described(domain)
-        terminal = "" if description is None else _terminal(description)
-        with self._changing_lines:
-            line = self._lines.get(uuid)
-            try:
-                if not terminal:
-                    self._end_line(uuid)
-                elif line is not None and line.open:
-                    line.carry(terminal)
-                else:
-                    folder = self._folders.of(uuid)
-                    self._lines[uuid] = GuestLine(terminal, folder.serial, folder.serial_log)
-            except OSError as error:
-                log.warning("the line of %s cannot be served: %s", uuid, error)
-        if description is None:
-            self._terminals.end(uuid)
-        else:
-            self._terminals.begin(uuid, description.label, self._own_consoles(uuid), description.title)
-
-    def _end_line(self, uuid: str) -> None:
-        line = self._lines.pop(uuid, None)
-        if line is not None:
-            line.close()
+        self._lines.serve(uuid, None if domain is None else self.described(domain))
 
     # Of its own accord
 
@@ -388,7 +348,7 @@ class XenDomains(LibvirtMachines):
             self._guests.began(domain.uuid, domain.id)
             self._serve_line(domain.uuid)
         self._folders.sweep(self._runs)
-        self._terminals.sweep(self._runs)
+        self._lines.sweep(self._runs)
         for owner in self._disks.owners():
             if owner not in self._coming and not self._runs(owner):
                 self._disks.release_all(owner)
@@ -420,12 +380,3 @@ def _put_medium(domain: libvirt.virDomain, drive: ElementTree.Element, medium: D
 
 def _kind(description: Description) -> DomainKind:
     return DomainKind.hvm if description.label is None else description.label.kind
-
-
-def _terminal(description: Description) -> str:
-    """Path of the terminal that carries a guest's line; empty: it has none."""
-    for path in ("devices/console/source", "devices/serial/source"):
-        source = description.root.find(path)
-        if source is not None and (terminal := source.get("path")):
-            return terminal
-    return ""

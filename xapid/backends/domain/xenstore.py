@@ -8,10 +8,11 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from xapid.backends.interface import BadConfig, Failed, NotFound, Unavailable
+from xapid.backends.interface import AlreadyExists, BadConfig, Failed, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,9 @@ _HEADER = struct.Struct("<IIII")
 """Kind, number of the question, transaction, length of what follows."""
 _DIRECTORY, _READ, _WATCH, _UNWATCH, _WRITE, _SET_PERMS, _EVENT, _ERROR = 1, 2, 4, 5, 11, 14, 15, 16
 _GONE = -1
-"""In place of a kind: no answer comes any more."""
+"""In place of a kind: no answer comes any more, for the reason that follows."""
+_ERRORS = {"ENOENT": NotFound, "EEXIST": AlreadyExists}
+"""Those that are told apart."""
 _LONGEST = 64 * 1024
 _LONGEST_QUESTION = 4096
 
@@ -39,11 +42,15 @@ Changed = Callable[[str], None]
 class Xenstore:
     """One connection. Watches are told on its own thread, which must not be made to wait."""
 
-    def __init__(self, changed: Changed, path: Path | None = None) -> None:
-        """``changed`` gets the token of a watch below which something changed. Raises Unavailable."""
+    def __init__(self, changed: Changed, path: Path | None = None, lost: Callable[[], None] | None = None) -> None:
+        """``changed`` gets the token of a watch below which something changed; ``lost`` is told when the connection
+        ended, on the same thread. Raises Unavailable.
+        """
         self._changed = changed
-        self._file = _opened(path or (SOCKET if SOCKET.exists() else DEVICE))
+        self._path = path
+        self._lost = lost
         self._sending = threading.Lock()
+        self._opening = threading.Lock()
         self._gone = ""
         """Why the connection ended; empty: it did not."""
         self._numbers = 0
@@ -51,8 +58,20 @@ class Xenstore:
         self._closing = False
         self._first: set[str] = set()
         """Tokens of watches whose first event, which tells nothing, did not come yet."""
-        self._thread = threading.Thread(target=self._read_on, name="xapid-xenstore", daemon=True)
-        self._thread.start()
+        self._file, self._thread = self._begun()
+
+    def reconnect(self) -> None:
+        """After the connection ended: open it anew. Nothing is watched then. Raises Unavailable."""
+        self._thread.join()
+        with self._opening:
+            if self._closing:
+                raise Unavailable("nobody asks xenstore any more")
+            with suppress(OSError):
+                self._file.close()
+            self._first.clear()
+            with self._sending:
+                self._file, self._thread = self._begun()
+                self._gone = ""
 
     def read(self, path: str) -> str:
         """Raises NotFound, Unavailable."""
@@ -74,11 +93,17 @@ class Xenstore:
         self._ask(_SET_PERMS, path, f"n{domain}")
 
     def watch(self, path: str, token: str) -> None:
+        """Be told of changes at a key and below it, if that is not so already."""
         self._first.add(token)
-        self._ask(_WATCH, path, token)
+        try:
+            self._ask(_WATCH, path, token)
+        except AlreadyExists:
+            self._first.discard(token)
 
     def unwatch(self, path: str, token: str) -> None:
-        self._ask(_UNWATCH, path, token)
+        """The end of that, if it was so."""
+        with suppress(NotFound):
+            self._ask(_UNWATCH, path, token)
 
     def tree(self, domain: str, folders: Iterable[str]) -> dict[str, str]:
         """Keys and values below folders of a domain's own, as many as are read of any guest. Raises Unavailable."""
@@ -99,8 +124,10 @@ class Xenstore:
         return found
 
     def close(self) -> None:
-        self._closing = True
-        self._file.close()
+        with self._opening:
+            self._closing = True
+            with suppress(OSError):
+                self._file.close()
         self._thread.join(ANSWER_SECONDS)
 
     def _ask(self, kind: int, *words: str) -> bytes:
@@ -125,10 +152,10 @@ class Xenstore:
         finally:
             self._waiting.pop(number, None)
         if said == _GONE:
-            self._require_there()
+            raise Unavailable(f"xenstore is not there any more: {value.decode()}")
         if said == _ERROR:
             word = value.rstrip(b"\0").decode("ascii", "replace")
-            raise NotFound(f"{about} is not in xenstore") if word == "ENOENT" else Failed(f"{about}: {word}")
+            raise _ERRORS.get(word, Failed)(f"xenstore says {word} of {about}")
         return value
 
     def _require_there(self) -> None:
@@ -137,23 +164,36 @@ class Xenstore:
 
     # The thread that reads
 
-    def _read_on(self) -> None:
+    def _begun(self) -> tuple[_File, threading.Thread]:
+        file = _opened(self._path or (SOCKET if SOCKET.exists() else DEVICE))
+        thread = threading.Thread(target=self._read_on, args=(file,), name="xapid-xenstore", daemon=True)
+        thread.start()
+        return file, thread
+
+    def _read_on(self, file: _File) -> None:
         try:
             while True:
-                kind, number, _, length = _HEADER.unpack(self._file.receive(_HEADER.size))
+                kind, number, _, length = _HEADER.unpack(file.receive(_HEADER.size))
                 if length > _LONGEST:
                     raise EOFError(f"an answer of {length} bytes")
-                body = self._file.receive(length)
+                body = file.receive(length)
                 if kind == _EVENT:
                     self._told(body)
                 elif (waiting := self._waiting.get(number)) is not None:
                     waiting.put((kind, body))
         except (OSError, EOFError) as error:
-            self._gone = str(error) or type(error).__name__
-            if not self._closing:
-                log.warning("xenstore is not there any more: %s", self._gone)
-            for waiting in list(self._waiting.values()):
-                waiting.put((_GONE, b""))
+            self._end(str(error) or type(error).__name__)
+
+    def _end(self, reason: str) -> None:
+        with self._sending:
+            self._gone = reason
+            waiting = list(self._waiting.values())
+        for each in waiting:
+            each.put((_GONE, reason.encode()))
+        if not self._closing:
+            log.warning("xenstore is not there any more: %s", reason)
+            if self._lost is not None:
+                self._lost()
 
     def _told(self, body: bytes) -> None:
         _, _, rest = body.partition(b"\0")
@@ -189,8 +229,7 @@ class _File:
 def _opened(path: Path) -> _File:
     try:
         if path.is_socket():
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.connect(str(path))
+            connection = _connected(path)
             return _File(connection.sendall, connection.recv, lambda: _shut(connection))
         device = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         return _File(
@@ -198,6 +237,16 @@ def _opened(path: Path) -> _File:
         )
     except OSError as error:
         raise Unavailable(f"xenstore cannot be opened: {error}") from error
+
+
+def _connected(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _shut(connection: socket.socket) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from xapid.backends.domain import vm_data, xenstore_facts
 from xapid.backends.domain.guest_report import GuestReport
 from xapid.backends.domain.xenstore import Xenstore
-from xapid.backends.interface import BackendError
+from xapid.backends.interface import BackendError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ FOLDERS = (*xenstore_facts.FOLDERS, vm_data.FOLDER, MEMORY_TARGET)
 """Below a guest's own: a change there is news."""
 REST = 5.0
 """Seconds after a guest wrote something in which nobody listens to it."""
+RECONNECT_PAUSE = 1.0
+"""Seconds between two tries to have xenstore back."""
 REST_SHARE = 20
 """It is left alone for so many times as long as reading it took at least: one that says much holds up nobody."""
 
@@ -61,7 +63,9 @@ class XenstoreGuests:
         """Those that are still watched."""
         self._changed = threading.Condition()
         self._stopping = False
-        self.store = Xenstore(self._wrote, path)
+        self._lost = False
+        """Whether the connection to xenstore ended."""
+        self.store = Xenstore(self._wrote, path, self._went)
         self._thread = threading.Thread(target=self._run, name="xapid-xenstore-guests", daemon=True)
         self._thread.start()
 
@@ -105,27 +109,56 @@ class XenstoreGuests:
                 guest.due = 0.0
                 self._changed.notify()
 
+    def _went(self) -> None:
+        """On the thread of xenstore."""
+        with self._changed:
+            self._lost = True
+            self._changed.notify()
+
     # The thread
 
     def _run(self) -> None:
-        while (work := self._next()) is not None:
-            guest, here = work
-            try:
-                if here:
-                    self._look_at(guest)
-                elif guest.watched:
-                    self._listen(guest, listen=False)
-            except BackendError as error:
-                if not self._stopping:
-                    log.warning("what the guest of %s says cannot be read: %s", guest.uuid, error.message)
-            except Exception:
-                # Whatever a guest wrote, the others must still be read.
-                log.exception("what the guest of %s says was not read", guest.uuid)
+        while not self._stopping:
+            if self._lost:
+                self._reconnect()
+            elif (work := self._next()) is not None:
+                self._see_to(*work)
+
+    def _reconnect(self) -> None:
+        """Have xenstore back, and read everybody anew, for nobody is watched there any more."""
+        self._lost = False
+        try:
+            self.store.reconnect()
+        except Unavailable:
+            with self._changed:
+                self._lost = True
+                self._changed.wait_for(lambda: self._stopping, RECONNECT_PAUSE)
+            return
+        log.warning("xenstore is there again")
+        with self._changed:
+            self._gone.clear()
+            for guest in self._guests.values():
+                guest.watched, guest.due = False, 0.0
+
+    def _see_to(self, guest: _Guest, here: bool) -> None:
+        try:
+            if here:
+                self._look_at(guest)
+            elif guest.watched:
+                self._listen(guest, listen=False)
+        except BackendError as error:
+            if not self._stopping:
+                log.warning("what the guest of %s says cannot be read: %s", guest.uuid, error.message)
+            with self._changed:
+                guest.due = time.monotonic() + self._rest
+        except Exception:
+            # Whatever a guest wrote, the others must still be read.
+            log.exception("what the guest of %s says was not read", guest.uuid)
 
     def _next(self) -> tuple[_Guest, bool] | None:
-        """Who is to be looked at, and whether it is still there."""
+        """Who is to be looked at, and whether it is still there; None: something else is to be done first."""
         with self._changed:
-            while not self._stopping:
+            while not self._stopping and not self._lost:
                 if self._gone:
                     return self._gone.pop(), False
                 due, guest = min(
