@@ -103,6 +103,40 @@ def test_several_disks_are_plugged_and_snapshotted_and_let_go(patient: Patient) 
     assert not any(path.exists() for path in (*old, *new))
 
 
+def test_a_disk_moves_to_another_repository_under_the_guest(patient: Patient, tmp_path: Path) -> None:
+    host, elsewhere = patient.call("host.get_all")[0], tmp_path / "elsewhere"
+    other = patient.call(
+        "SR.create", host, {"location": str(elsewhere)}, "0", "elsewhere", "", "file", "user", False, {}
+    )
+    vdi = patient.disk(21 * MIB + 1)
+    vbd, before = patient.drive(vdi), patient.said()
+    patient.call("VBD.plug", vbd)
+    patient.line.wait_for("22 MiB", before)
+    (name,) = patient.line.run(f"cd /sys/block; grep -l '^{22 * MIB // 512}$' */size | cut -d / -f 1")
+    device = f"/dev/{name}"
+    snapshot, old = patient.call("VDI.snapshot", vdi, {}), patient.image(vdi)
+    patient.line.run(f"echo before | dd of={device} conv=fsync; echo done")
+
+    moved = patient.call("VDI.pool_migrate", vdi, other, {})
+
+    assert patient.line.run(f"echo 3 >/proc/sys/vm/drop_caches; head -n 1 {device}") == ["before"]
+    patient.line.run(f"echo after | dd of={device} conv=fsync; echo done")
+    assert patient.call("VBD.get_VDI", vbd) == moved
+    assert patient.call("VDI.get_snapshot_of", snapshot) == moved
+    assert not old.exists()
+    assert patient.image(moved).parent == elsewhere
+    patient.call("VBD.unplug", vbd)
+    assert b"after" in patient.image(moved).read_bytes()
+    copy = patient.call("VDI.copy", moved, NULL, NULL, patient.disk(22 * MIB))
+    assert b"after" in patient.image(copy).read_bytes()
+    for each in (copy, snapshot, moved):
+        patient.call("VDI.destroy", each)
+    (pbd,) = patient.call("SR.get_PBDs", other)
+    patient.call("PBD.unplug", pbd)
+    patient.call("SR.destroy", other)
+    assert not elsewhere.exists()
+
+
 def test_a_disk_grows_under_the_guest(patient: Patient) -> None:
     vdi = patient.disk(20 * MIB)
     vbd = patient.drive(vdi)

@@ -15,13 +15,14 @@ from xapid.backends.storage.interface import SrScan
 from xapid.datamodel import VDI
 from xapid.datamodel.errors import (
     HANDLE_INVALID,
-    NOT_IMPLEMENTED,
     SR_HAS_NO_PBDS,
     SR_OPERATION_NOT_SUPPORTED,
     VDI_IN_USE,
     VDI_INCOMPATIBLE_TYPE,
     VDI_IS_SHARABLE,
     VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION,
+    VDI_READONLY,
+    VDI_TOO_SMALL,
     ApiError,
     OtherError,
 )
@@ -284,9 +285,89 @@ async def test_a_copy_needs_a_place_to_go(workshop: Workshop, xapi: Xapi, vdi: s
     assert (nowhere.value.args, unplugged.value.args) == (("SR", NULL), (other,))
 
 
-async def test_a_copy_of_what_changed_is_not_there_yet(xapi: Xapi, sr: str, vdi: str) -> None:
-    with pytest.raises(NOT_IMPLEMENTED):
-        await xapi.VDI.copy(vdi, sr, vdi)
+async def test_a_copy_goes_into_a_repository_of_another_type(workshop: Workshop, xapi: Xapi, sr: str, vdi: str) -> None:
+    other = await workshop.sr("ext")
+
+    copy = await xapi.VDI.copy(vdi, other)
+
+    row = workshop.row(copy)
+    assert (row.SR, row.name_label, row.tags) == (other, "root", ("t",))
+    assert workshop.volumes(other) == {row.uuid}
+    assert workshop.leases(sr) == workshop.leases(other) == {}
+    assert workshop.idle()
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["refused", "done"])
+@pytest.mark.parametrize("type, method", [("ext", "create"), ("ext", "fill"), ("file", "attach"), ("file", "detach")])
+async def test_such_a_copy_that_fails_leaves_nothing_behind(
+    workshop: Workshop, xapi: Xapi, sr: str, vdi: str, type: str, method: str, done: bool
+) -> None:
+    other = await workshop.sr("ext")
+    before = as_it_is(workshop, other)
+    workshop.faults(f"storage:{type}").fail(method, NoSpace("full"), done=done)
+
+    with pytest.raises(OtherError):
+        await xapi.VDI.copy(vdi, other)
+
+    assert as_it_is(workshop, other) == before
+    assert workshop.idle()
+
+
+@pytest.mark.parametrize("based", [False, True])
+async def test_a_copy_is_written_over_a_disk_that_is_there(
+    workshop: Workshop, xapi: Xapi, sr: str, vdi: str, based: bool
+) -> None:
+    into = await workshop.disk(await workshop.sr("ext"), virtual_size=6 * MIB, name_label="kept")
+    base = await xapi.VDI.snapshot(vdi, {}) if based else NULL
+
+    copy = await xapi.VDI.copy(vdi, NULL, base, into)
+
+    assert copy == into
+    assert (workshop.row(into).name_label, workshop.row(into).virtual_size) == ("kept", 6 * MIB)
+    assert workshop.idle()
+
+
+async def test_a_new_copy_may_hold_only_what_changed(workshop: Workshop, xapi: Xapi, sr: str, vdi: str) -> None:
+    snapshot = await xapi.VDI.snapshot(vdi, {})
+    workshop.faults("storage:file").fail("copy", Failed("it would have everything"))
+
+    copy = await xapi.VDI.copy(vdi, sr, snapshot)
+
+    assert workshop.row(copy).uuid in workshop.volumes(sr)
+
+
+async def test_what_cannot_take_a_copy_is_left_alone(workshop: Workshop, xapi: Xapi, sr: str, vdi: str) -> None:
+    small, read_only = await workshop.disk(sr, virtual_size=MIB), await workshop.disk(sr, read_only=True)
+    used = await workshop.disk(sr)
+    await written_by_a_guest(workshop, used)
+
+    with pytest.raises(VDI_TOO_SMALL) as size:
+        await xapi.VDI.copy(vdi, NULL, NULL, small)
+    with pytest.raises(VDI_READONLY) as read:
+        await xapi.VDI.copy(vdi, NULL, NULL, read_only)
+    with pytest.raises(VDI_IN_USE) as open_:
+        await xapi.VDI.copy(vdi, NULL, NULL, used)
+    with pytest.raises(HANDLE_INVALID) as gone:
+        await xapi.VDI.copy(vdi, sr, "OpaqueRef:gone")
+
+    assert (size.value.args, read.value.args) == ((small, str(4 * MIB)), (read_only,))
+    assert (open_.value.args, gone.value.args) == ((used, "copy"), ("VDI", "OpaqueRef:gone"))
+    assert workshop.idle()
+
+
+async def test_a_disk_that_is_written_over_is_not_attached_meanwhile(
+    workshop: Workshop, xapi: Xapi, sr: str, vdi: str
+) -> None:
+    into, vm = await workshop.disk(sr), await workshop.started(await workshop.vm())
+    vbd = await workshop.drive(vm, into)
+    workshop.faults("storage:file").delay("fill", 0.05)
+    copying = asyncio.ensure_future(xapi.VDI.copy(vdi, NULL, NULL, into))
+    await workshop.until(lambda: bool(workshop.row(into).current_operations))
+
+    await xapi.VBD.plug(vbd)
+
+    assert copying.done()
+    assert workshop.row(vbd).currently_attached
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["refused", "done"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import xmlrpc.client
 from typing import Any
 
 import pytest
@@ -427,6 +428,82 @@ async def test_what_is_written_may_be_forgotten_at_the_next_start(workshop: Work
     assert await xapi.VDI.get_on_boot(vdi) == "reset"
 
 
+async def begins_anew(workshop: Workshop, sr: str) -> str:
+    """A disk that forgets at each start what was written to it."""
+    vdi = await workshop.disk(sr)
+    await workshop.xapi.VDI.set_on_boot(vdi, "reset")
+    return vdi
+
+
+def written(workshop: Workshop, sr: str, vdi: str) -> bool:
+    """Whether somebody may have written to a simulated disk since it was as it shall be."""
+    world = workshop.fresh.driver("storage:ext")._worlds[workshop.row(sr).uuid]
+    return workshop.row(vdi).location in world.written
+
+
+async def test_what_a_disk_holds_then_is_laid_beneath_it(workshop: Workshop, xapi: Xapi) -> None:
+    sr = await workshop.sr("ext")
+    vdi = await begins_anew(workshop, sr)
+
+    (base,) = [row for row in workshop.fresh.store.all(VDI) if not row.managed]
+    assert workshop.row(vdi).sm_config["vhd-parent"] == base.uuid
+    assert workshop.volumes(sr) == {base.uuid, workshop.row(vdi).uuid}
+    # Said twice it is true once.
+    await xapi.VDI.set_on_boot(vdi, "reset")
+    assert workshop.volumes(sr) == {base.uuid, workshop.row(vdi).uuid}
+    assert workshop.idle()
+
+
+async def test_such_a_disk_begins_anew_with_each_start(workshop: Workshop, xapi: Xapi) -> None:
+    sr = await workshop.sr("ext")
+    vdi, vm = await begins_anew(workshop, sr), await workshop.vm()
+    await workshop.drive(vm, vdi)
+    before = written(workshop, sr, vdi)
+    await workshop.started(vm)
+    during = written(workshop, sr, vdi)
+    await xapi.VM.hard_shutdown(vm)
+    after = written(workshop, sr, vdi)
+    workshop.faults("storage:ext").afterwards("rewind", lambda: seen.append(written(workshop, sr, vdi)))
+    seen: list[bool] = []
+
+    await workshop.started(vm)
+    await xapi.VM.hard_reboot(vm)
+
+    assert (before, during, after) == (False, True, True)
+    assert seen == [False]
+
+
+async def test_a_machine_that_wakes_finds_what_it_wrote(workshop: Workshop, xapi: Xapi) -> None:
+    sr = await workshop.sr("ext")
+    vdi, vm = await begins_anew(workshop, sr), await workshop.vm(suspend_SR=sr)
+    await workshop.drive(vm, vdi)
+    await workshop.started(vm)
+    await xapi.VM.suspend(vm)
+    workshop.faults("storage:ext").fail("rewind", Failed("it would be lost"))
+
+    await xapi.VM.resume(vm, False, False)
+
+    assert written(workshop, sr, vdi)
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["refused", "done"])
+@pytest.mark.parametrize("method", ["clone", "destroy"])
+async def test_what_cannot_be_laid_beneath_a_disk_leaves_it_as_it_was(
+    workshop: Workshop, xapi: Xapi, method: str, done: bool
+) -> None:
+    sr = await workshop.sr("ext")
+    vdi = await workshop.disk(sr)
+    before = workshop.row(vdi).sm_config, workshop.volumes(sr)
+    workshop.faults("storage:ext").fail(method, NoSpace("full"), done=done)
+
+    with pytest.raises(OtherError):
+        await xapi.VDI.set_on_boot(vdi, "reset")
+
+    assert (workshop.row(vdi).sm_config, workshop.volumes(sr)) == before
+    assert workshop.row(vdi).on_boot == "persist"
+    assert workshop.idle()
+
+
 async def test_that_is_not_changed_while_a_machine_runs(workshop: Workshop, xapi: Xapi) -> None:
     vdi, vm = await workshop.disk(await workshop.sr("ext")), await workshop.vm()
     await workshop.drive(vm, vdi)
@@ -457,6 +534,24 @@ async def test_what_storage_plugins_say_of_a_disk_is_not_for_clients(
 
     assert error.value.args == ("",)
     assert await xapi.VDI.get_record(vdi) == before
+
+
+async def test_how_a_disk_is_attached_without_the_toolstack_is_told(
+    workshop: Workshop, xapi: Xapi, host: str, sr: str, vdi: str
+) -> None:
+    text = await xapi.call("VDI.generate_config", host, vdi)
+
+    (call,), method = xmlrpc.client.loads(text)
+    assert method == call["command"] == "vdi_attach_from_config"
+    assert (call["sr_uuid"], call["vdi_uuid"]) == (workshop.row(sr).uuid, workshop.row(vdi).uuid)
+    assert call["device_config"]["location"] == str(workshop.directory / "sr-file")
+
+
+async def test_a_database_is_on_no_ordinary_disk(xapi: Xapi, vdi: str) -> None:
+    with pytest.raises(VDI_INCOMPATIBLE_TYPE) as error:
+        await xapi.VDI.open_database(vdi)
+
+    assert error.value.args == (vdi, "User")
 
 
 async def test_what_is_not_offered_says_so(xapi: Xapi, sr: str, vdi: str) -> None:

@@ -79,9 +79,8 @@ WITHOUT_CBT = (
     "changed blocks",
     *(f"changed blocks where the driver cannot #{step}" for step in (4, 5, 6, 7)),
     "allowed operations while attached #17",
-    *(f"on_boot, caching, revert on file #{step}" for step in (13, 15)),
 )
-"""About changed blocks, the configuration of disks for offline use, and databases on disks."""
+"""About changed blocks."""
 
 PLUGGED = ("introduce, plug, configure, forget", "VLANs")
 """About interfaces of the host that are plugged and given addresses, and VLANs on them."""

@@ -12,6 +12,7 @@ from xapid.backends.agent import AgentConfig, DriverSpec
 from xapid.backends.domain.interface import Domain, DomainEvent, DomainEventKind, DomainSpec, DomainState
 from xapid.backends.faults import SimFaults
 from xapid.backends.interface import DriverInfo, NoSpace
+from xapid.backends.storage.interface import Progress, Sr
 
 
 def config(folder: Path, driver: str = "FakeDomains", **changes: Any) -> AgentConfig:
@@ -72,3 +73,22 @@ class Broken:
 
     def __init__(self) -> None:
         raise RuntimeError("no hypervisor here")
+
+
+class HangingRepositories:
+    """Storage of which ``attach_sr`` hangs until somebody writes into the pipe that is named."""
+
+    info = DriverInfo("slow", "A driver for tests")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def watch(self, tell: Callable[[Progress], None]) -> None:
+        """Nothing is told."""
+
+    def attach_sr(self, sr: Sr) -> None:
+        with (self._folder / sr.device_config["pipe"]).open("rb") as pipe:
+            pipe.read()
+
+    def detach_sr(self, sr: Sr) -> None:
+        """At once."""

@@ -18,7 +18,7 @@ import pytest
 
 from tests.runtime.agent_fakes import config
 from tests.told import ended
-from xapid.backends.agent import AgentConfig
+from xapid.backends.agent import AgentConfig, DriverSpec
 from xapid.backends.domain.interface import (
     DiskSpec,
     Domain,
@@ -40,7 +40,7 @@ from xapid.backends.interface import (
     NotSupported,
     Unavailable,
 )
-from xapid.backends.storage.interface import Branch, Disk, Sr, Volume, VolumeFormat
+from xapid.backends.storage.interface import Branch, Disk, Sr, StorageDriver, Volume, VolumeFormat
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER
 from xapid.runtime.agent_process import Restarts
 from xapid.runtime.agents import Agent, LocalBackends, subject, to_api_error
@@ -277,6 +277,35 @@ async def test_a_back_end_that_hangs_with_hundreds_of_calls_takes_nothing_from_a
         for each in held:
             os.close(each)
         await asyncio.gather(*calls)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["threads", "process"])
+async def test_a_repository_that_hangs_takes_nothing_from_another_of_its_type_and_is_known(
+    tmp_path: Path, apart: bool
+) -> None:
+    spec = DriverSpec("storage:slow", "tests.runtime.agent_fakes:HangingRepositories", {"folder": str(tmp_path)})
+    backends = LocalBackends(AgentConfig((spec,)), apart=apart)
+    pipes = [Pipe(tmp_path, f"p{number}") for number in range(spec.threads)]
+    await backends.start()
+    try:
+        agent = backends.agent("host", "storage:slow")
+        hanging = [Sr("dead", "slow", {"pipe": pipe.path.name}) for pipe in pipes]
+        calls = [asyncio.create_task(agent.call(StorageDriver.attach_sr, sr)) for sr in hanging]
+        held = [await pipe.until_reached() for pipe in pipes]
+        # These wait for a thread.
+        calls += [asyncio.create_task(agent.call(StorageDriver.detach_sr, hanging[0])) for _ in range(50)]
+
+        for number in range(30):
+            await asyncio.wait_for(agent.call(StorageDriver.detach_sr, Sr(f"living{number % 2}", "slow")), 5)
+
+        assert not any(call.done() for call in calls)
+        assert (agent.held_up(0.0), agent.held_up(3600.0)) == ({"dead"}, frozenset())
+        for each in held:
+            os.close(each)
+        await asyncio.gather(*calls)
+        assert agent.held_up(0.0) == frozenset()
+    finally:
+        await backends.stop()
 
 
 async def test_a_caller_gives_up_after_a_while_and_hears_why(impatient: Agent, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from xapid.backends.network.interface import NetworkDriver
 from xapid.backends.process import Cancellation
 from xapid.backends.programs.interface import ProgramDriver
 from xapid.backends.storage.interface import StorageDriver
+from xapid.backends.threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class DriverSpec:
     uses: dict[str, str] = field(default_factory=dict)
     """Named arguments that are other drivers of the agent: name to kind."""
     threads: int = 8
-    """How many of its calls run at the same time."""
+    """How many of its calls run at the same time; of a storage driver, of those about one repository."""
     timeout: float = 300.0
     """Seconds after which a caller gives up."""
     immediate: bool = False
@@ -93,12 +94,17 @@ class Backend:
     def __init__(self, spec: DriverSpec, others: Mapping[str, Backend], tell: Callable[[str, Any], None]) -> None:
         self.spec = spec
         self.interface = interface_of(spec.kind)
-        self.pool = ThreadPoolExecutor(spec.threads, f"xapid-{spec.kind}")
+        self._threads = Threads(f"xapid-{spec.kind}", spec.threads)
         self._others = others
         self._tell = tell
         self._making = threading.Lock()
         self._driver: Any = None
         self.faults: SimFaults | None = None
+
+    def submit(self, about: str, call: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Have a call made on a thread. ``about``: the uuid of a repository, a domain, ...: what it works on."""
+        # One process of libvirt serves all domains, but each repository may be a server of its own.
+        return self._threads.submit(about if self.interface is StorageDriver else "", call, *args)
 
     def driver(self) -> Any:
         """The driver. Raises Unavailable with the reason if it cannot be made now; the next call tries again."""
@@ -130,6 +136,7 @@ class Backend:
 
     def close(self) -> None:
         """Let go of what a driver keeps open, if it was made; guests and volumes stay as they are."""
+        self._threads.close()
         if self._driver is not None and hasattr(self.interface, "close"):
             self._driver.close()
 
@@ -225,7 +232,7 @@ class Server:
             case framing.Call():
                 backend = self._backends[message.kind]
                 self._running[message.id] = cancellation = Cancellation()
-                backend.pool.submit(contextvars.Context().run, self._work, backend, message, cancellation)
+                backend.submit(message.about, contextvars.Context().run, self._work, backend, message, cancellation)
             case framing.Cancel():
                 cancellation = self._running.get(message.id, Cancellation())
                 cancellation.cancel()
@@ -234,7 +241,7 @@ class Server:
         self._backends = backends(config, self._happened)
         for backend in self._backends.values():
             # At once, since what happens is told only by a driver that is there. A failure is told to each caller.
-            backend.pool.submit(backend.driver)
+            backend.submit("", backend.driver)
 
     def _work(self, backend: Backend, call: framing.Call, cancellation: Cancellation) -> None:
         process.current.set(cancellation)

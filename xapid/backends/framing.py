@@ -31,6 +31,8 @@ class Call(msgspec.Struct, tag="call", array_like=True, frozen=True):
     deadline: float
     """By the monotonic clock, which all processes of a machine share: after it the call must not begin any more."""
     arguments: msgspec.Raw
+    about: str = ""
+    """What it works on: calls about one repository hold up none about another."""
 
 
 class Cancel(msgspec.Struct, tag="cancel", array_like=True, frozen=True):

@@ -321,21 +321,21 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="symc",
     )
     copy = message(
-        "Make a full copy of the disk, in the same or another repository; progress shows in the task. With base_vdi or "
-        "into_vdi it is not built yet.",
+        "Make a full copy of the disk, in the same or another repository, or over a disk that is there; progress shows in "
+        "the task.",
         Param("vdi", ref("VDI"), "The disk to be copied."),
         Param("sr", ref("SR"), "The repository for the copy.", default="OpaqueRef:NULL", late=True),
         Param(
             "base_vdi",
             ref("VDI"),
-            "A disk from which only differences would be copied; must be NULL so far.",
+            "A disk: nothing is written but what differs from it; NULL for all.",
             default="OpaqueRef:NULL",
             late=True,
         ),
         Param(
             "into_vdi",
             ref("VDI"),
-            "An existing disk to be written over; must be NULL so far.",
+            "An existing disk to be written over, which is not smaller; NULL for a new one.",
             default="OpaqueRef:NULL",
             late=True,
         ),
@@ -424,13 +424,15 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         "Describe the disk.", Param("self", ref("VDI"), "The disk."), Param("value", STRING, "The new description.")
     )
     generate_config = message(
-        "Meant to tell how to attach the disk without the toolstack. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Tell, as XML, how a driver attaches the disk on a host while there is no toolstack.",
         Param("host", ref("host"), "The host that would attach it."),
         Param("vdi", ref("VDI"), "The disk."),
+        result=STRING,
         hidden=True,
     )
     set_on_boot = message(
-        "Say whether the disk keeps what a machine wrote to it; no running machine may have it open.",
+        "Say whether the disk keeps what a machine wrote to it, or is at each start of the machine as it is now; no "
+        "running machine may have it open.",
         Param("self", ref("VDI"), "The disk."),
         Param("value", enum_of(OnBoot), "Reset to forget it at each start, persist to keep it."),
         since="cowley",
@@ -464,10 +466,11 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="boston",
     )
     pool_migrate = message(
-        "Meant to move the disk of a running machine to another repository; refused so far.",
+        "Move the disk of a running machine to another repository while the guest reads and writes. What it is then has "
+        "another reference and uuid; snapshots stay where they are.",
         Param("vdi", ref("VDI"), "The disk.", late=True),
         Param("sr", ref("SR"), "The repository to move it to.", late=True),
-        Param("options", STRING_MAP, "Further options, such as dest-img-format."),
+        Param("options", STRING_MAP, "Further options: dest-img-format, the format of the image there."),
         result=ref("VDI"),
         roles=VM_POWER_ADMIN,
         since="tampa",

@@ -200,8 +200,18 @@ def open_in_guests(store: Store, vdi: VDI) -> list[tuple[VM, VBD]]:
 _LIVE = (VmPowerState.Running, VmPowerState.Paused)
 
 
-def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
-    """Rows of one branch: the inner node, the disk that goes on, the new one."""
+async def leave_beneath(ctx: Context, undo: Undo, vdi: VDI) -> Twig:
+    """Let a disk that no guest has open continue an inner node with all that it holds, which nothing else continues.
+
+    Nothing is recorded yet. The caller holds the marks on the disk and its SR.
+    """
+    (twig,) = await grow(ctx, undo, [vdi], snapshot=False)
+    await twig.repository.channel.call(StorageDriver.destroy, twig.made.new)
+    return twig
+
+
+def record_source(tx: Transaction, store: Store, twig: Twig) -> str:
+    """Rows of what a branch leaves: the inner node, and the disk that goes on. Returns the uuid of the node."""
     source, made = store.get(VDI, twig.source.ref), twig.made
     parent = PARENT.of(source)
     if made.base is not None:
@@ -217,6 +227,13 @@ def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
         )
         parent = made.base.uuid
     tx.set(source, **volume_spec.facts(made.active, source.sm_config, parent))
+    return parent
+
+
+def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
+    """Rows of one branch: the inner node, the disk that goes on, the new one."""
+    parent = record_source(tx, store, twig)
+    source, made = store.get(VDI, twig.source.ref), twig.made
     return tx.create(
         VDI,
         **new_disk(store, source, made.new, parent),

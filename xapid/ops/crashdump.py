@@ -6,7 +6,7 @@ import logging
 
 from xapid.datamodel import VDI, Crashdump
 from xapid.datamodel.errors import ApiError
-from xapid.ops import vdi
+from xapid.ops.vdi import disks
 from xapid.runtime.context import Context
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ async def destroy(ctx: Context, self: Crashdump) -> None:
     disk = ctx.store.find(VDI, self.VDI)
     try:
         if disk is not None:
-            await vdi.destroy(ctx, disk)
+            await disks.destroy(ctx, disk)
     except ApiError as error:
         log.warning("the disk of crash dump %s stays: %s", self.uuid, error)
     finally:

@@ -13,6 +13,7 @@ from xapid.backends.storage.interface import Disk, StorageDriver
 from xapid.datamodel import SR, VBD, VDI, Host
 from xapid.datamodel.errors import VDI_IN_USE, ApiError
 from xapid.datamodel.vbd import VbdMode
+from xapid.datamodel.vdi import OnBoot
 from xapid.ops import repositories
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
@@ -39,6 +40,18 @@ async def open_volume(ctx: Context, undo: Undo, host: Host, vbd: VBD, vdi: VDI) 
     return await channel.call(StorageDriver.attach, volume, vbd.uuid, write)
 
 
+async def rewind_volumes(ctx: Context, host: Host, vbds: Sequence[VBD]) -> None:
+    """Forget what was written to those of the disks in these drives that are to begin anew with each start."""
+    filled = [(vbd, ctx.store.get(VDI, vbd.VDI)) for vbd in vbds if not vbd.empty and vbd.mode is VbdMode.RW]
+    await all_of([_rewind(ctx, host, vdi) for _, vdi in filled if vdi.on_boot is OnBoot.reset])
+
+
+async def _rewind(ctx: Context, host: Host, vdi: VDI) -> None:
+    repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host)
+    channel = repository.channel.saying(InUse, lambda _: VDI_IN_USE(vdi.ref))
+    await channel.call(StorageDriver.rewind, repository.volume(vdi))
+
+
 def held(ctx: Context, vbds: Sequence[VBD]) -> AbstractAsyncContextManager[None]:
     """For closing the disks of these drives, and recording that: within the block nobody opens them anew for a guest.
 
@@ -49,7 +62,9 @@ def held(ctx: Context, vbds: Sequence[VBD]) -> AbstractAsyncContextManager[None]
 
 async def close_volumes(ctx: Context, host: Host, vbds: Sequence[VBD]) -> None:
     """Close what these drives have open. What cannot be closed is logged: the guest is gone all the same."""
-    filled = [(vbd, vdi) for vbd in vbds if (vdi := ctx.store.find(VDI, vbd.VDI)) is not None]
+    # As they are now: a disk may have moved to another repository since the caller looked.
+    latest = [ctx.store.find(VBD, vbd.ref) or vbd for vbd in vbds]
+    filled = [(vbd, vdi) for vbd in latest if (vdi := ctx.store.find(VDI, vbd.VDI)) is not None]
     if filled:
         await all_of([_close(ctx, host, vbd, vdi) for vbd, vdi in filled])
 

@@ -14,6 +14,8 @@ from xapid.rules import volume_spec
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
+from xapid.store.store import Store
+from xapid.store.transaction import Transaction
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ def of_unplugged(ctx: Context, sr: SR) -> Repository:
 def on(ctx: Context, sr: SR, host: Host) -> Repository:
     """The repository as one host sees it, for opening volumes there. Raises SR_HAS_NO_PBDS."""
     return _through(ctx, sr, volume_spec.plugged(ctx.store, sr, host))
+
+
+def host_seeing(ctx: Context, sr: SR, other: SR) -> Host:
+    """The host on which two repositories are worked on at once: whichever sees both, the coordinator first; if none
+    does, that which works on the other. Raises SR_HAS_NO_PBDS for one that nobody sees.
+    """
+    hosts = [of(ctx, sr).host, of(ctx, other).host, *ctx.store.all(Host)]
+    seeing = (host for host in hosts if all(volume_spec.plugged(ctx.store, each, host) for each in (sr, other)))
+    return next(seeing, hosts[1])
 
 
 def by_pbd(ctx: Context, pbd: PBD) -> Repository:
@@ -75,3 +86,13 @@ def expect(ctx: Context, undo: Undo, new: NewVolume) -> None:
     """A volume is about to be made whose repository is not marked: scans meanwhile leave it alone."""
     undo.unborn.add(new.uuid)
     ctx.runtime.unborn.add(new.uuid)
+
+
+def add_to_figures(tx: Transaction, store: Store, sr: SR, virtual: int, physical: int) -> None:
+    """Keep what an SR says of its space near the truth; a scan makes it exact."""
+    latest = store.get(SR, sr.ref)
+    tx.set(
+        latest,
+        virtual_allocation=max(latest.virtual_allocation + virtual, 0),
+        physical_utilisation=max(latest.physical_utilisation + physical, 0),
+    )

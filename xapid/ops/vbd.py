@@ -25,7 +25,7 @@ from xapid.datamodel.vbd import VbdMode, VbdOperations, VbdType
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import repositories
 from xapid.ops.drives import close_volumes, held, open_volume, open_volumes
-from xapid.ops.vdi import remove_drive
+from xapid.ops.vdi.disks import remove_drive
 from xapid.ops.vm.change import assert_same_domain, host_of
 from xapid.rules import devices
 from xapid.rules.domain_spec import disk_spec, is_hvm

@@ -82,13 +82,15 @@ class AgentProcess:
         except TimeoutError as error:
             raise Unavailable(f"the agent is not there: {self._reason}") from error
 
-    def submit(self, kind: str, method: str, arguments: msgspec.Raw, limit: float | None) -> tuple[int, Pending]:
-        """Send a call that must begin within ``limit`` seconds. Only while the agent is there."""
+    def submit(
+        self, kind: str, method: str, arguments: msgspec.Raw, limit: float | None, about: str = ""
+    ) -> tuple[int, Pending]:
+        """Send a call ``about`` something that must begin within ``limit`` seconds. Only while the agent is there."""
         link = self._link
         if link is None:
             raise Unavailable(f"the agent is not there: {self._reason}")
         self._number += 1
-        return self._number, link.call(self._number, kind, method, arguments, limit)
+        return self._number, link.call(self._number, kind, method, arguments, limit, about)
 
     def cancel(self, number: int) -> None:
         """Nobody waits for this call any more."""
@@ -179,10 +181,12 @@ class _Link(asyncio.Protocol):
         self._pending: dict[int, Pending] = {}
         self._transport: asyncio.WriteTransport | None = None
 
-    def call(self, number: int, kind: str, method: str, arguments: msgspec.Raw, limit: float | None) -> Pending:
+    def call(
+        self, number: int, kind: str, method: str, arguments: msgspec.Raw, limit: float | None, about: str
+    ) -> Pending:
         loop = asyncio.get_running_loop()
         deadline = float("inf") if limit is None else time.monotonic() + limit
-        self.send(framing.Call(number, kind, method, deadline, arguments))
+        self.send(framing.Call(number, kind, method, deadline, arguments, about))
         self._pending[number] = pending = loop.create_future()
         return pending
 

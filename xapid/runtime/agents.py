@@ -32,6 +32,7 @@ T = TypeVar("T")
 ENDLESS: frozenset[Callable[..., Any]] = frozenset(
     {
         StorageDriver.copy,
+        StorageDriver.fill,
         DomainDriver.suspend,
         DomainDriver.resume,
         ProgramDriver.run,
@@ -62,6 +63,8 @@ class Agent(ABC):
         self._kill_point = kill_point
         self._left_running: dict[str, set[asyncio.Future[Any]]] = {}
         """What callers gave up that still runs, by what it works on."""
+        self._under_way: dict[asyncio.Future[Any], tuple[str, float]] = {}
+        """What has begun and not ended, with what it works on and since when; without what may take long."""
 
     @property
     def ephemeral(self) -> bool:
@@ -95,6 +98,9 @@ class Agent(ABC):
             with part("queue: back end"):
                 await self._wait_for_left(name, key)
         running = await self._begin(method, args, kwargs, limit)
+        if limit is not None and key:
+            self._under_way[running.outcome] = key, asyncio.get_running_loop().time()
+            running.outcome.add_done_callback(self._under_way.pop)
         try:
             done, _ = await asyncio.wait({running.outcome}, timeout=limit)
         except asyncio.CancelledError:
@@ -104,6 +110,11 @@ class Agent(ABC):
             self._leave(key, running)
             raise Unavailable(f"{self.spec.kind}: {name} took longer than {limit:g} s")
         return running.read(running.outcome.result())
+
+    def held_up(self, seconds: float) -> frozenset[str]:
+        """What calls work on that began longer ago and have not ended, whether their callers still wait or not."""
+        before = asyncio.get_running_loop().time() - seconds
+        return frozenset(key for key, since in self._under_way.values() if since < before)
 
     @abstractmethod
     async def _begin(
@@ -179,9 +190,8 @@ class InProcessAgent(Agent):
         cancellation = Cancellation()
         context = contextvars.Context()
         context.run(process.current.set, cancellation)
-        outcome = asyncio.get_running_loop().run_in_executor(
-            self._backend.pool, context.run, self._backend.work, method.__name__, args, kwargs
-        )
+        work = self._backend.submit(subject(args), context.run, self._backend.work, method.__name__, args, kwargs)
+        outcome = asyncio.wrap_future(work)
         return Running(outcome, _as_it_is, cancellation.cancel)
 
 
@@ -224,7 +234,7 @@ class ProcessAgent(Agent):
         signature = framing.signature(self._interface, method.__name__)
         arguments = signature.pack(args, kwargs)
         await self._agent.ready()
-        number, pending = self._agent.submit(self.spec.kind, method.__name__, arguments, limit)
+        number, pending = self._agent.submit(self.spec.kind, method.__name__, arguments, limit, subject(args))
         return Running(pending, signature.result, lambda: self._agent.cancel(number))
 
 
@@ -279,14 +289,13 @@ class LocalBackends:
             if backend.spec.immediate:
                 backend.driver()
             else:
-                backend.pool.submit(backend.driver)
+                backend.submit("", backend.driver)
 
     async def stop(self) -> None:
         """Let go of the drivers. Guests and volumes stay as they are."""
         if self._process:
             await self._process.stop()
         for backend in self._backends.values():
-            backend.pool.shutdown(wait=False, cancel_futures=True)
             backend.close()
 
     def agent(self, host: str, kind: str) -> Agent:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from tests.backends.domain.hypervisor import MIB, Hypervisor
-from xapid.backends.domain.interface import Feature
-from xapid.backends.interface import NotFound
+from tests.backends.domain.hypervisor import MIB, PATIENCE, Hypervisor, within
+from xapid.backends.domain.interface import DiskSpec, Feature
+from xapid.backends.interface import Failed, NotFound
 
 
 def test_the_disks_of_a_guest_move_to_other_files_together(hypervisor: Hypervisor) -> None:
@@ -95,4 +97,86 @@ def test_a_machine_that_is_gone_has_no_disks(hypervisor: Hypervisor) -> None:
 
 
 def test_what_can_be_done_is_said(hypervisor: Hypervisor) -> None:
-    assert hypervisor.datapath.info.features == {Feature.live_snapshot, Feature.live_resize}
+    assert hypervisor.datapath.info.features - {Feature.live_mirror} == {Feature.live_snapshot, Feature.live_resize}
+
+
+# Moving to another volume
+
+
+def machine_with_a_disk(hypervisor: Hypervisor) -> tuple[str, DiskSpec]:
+    """A machine that runs; skipped where disks cannot move."""
+    if Feature.live_mirror not in hypervisor.datapath.info.features:
+        pytest.skip("disks do not move here")
+    drive = hypervisor.drive()
+    spec = hypervisor.spec(disks=(drive,))
+    hypervisor.driver.start(spec, paused=False)
+    return spec.uuid, drive
+
+
+def in_step(hypervisor: Hypervisor, uuid: str, drive: DiskSpec) -> bool:
+    return within(PATIENCE, lambda: hypervisor.datapath.mirrored(uuid, drive.vbd).in_step)
+
+
+def test_a_disk_moves_to_another_volume_while_its_guest_runs(hypervisor: Hypervisor) -> None:
+    uuid, drive = machine_with_a_disk(hypervisor)
+    target = hypervisor.disk()
+
+    for _ in range(2):
+        hypervisor.datapath.mirror(uuid, drive.vbd, target)
+    assert in_step(hypervisor, uuid, drive)
+    assert drive.disk is not None
+    assert hypervisor.datapath.open_files(uuid) == {drive.vbd: drive.disk.path}
+    for _ in range(2):
+        hypervisor.datapath.move(uuid, drive.vbd, target)
+
+    assert hypervisor.datapath.open_files(uuid) == {drive.vbd: target.path}
+    assert hypervisor.driver.find(uuid) is not None
+
+
+def test_a_disk_that_continues_others_moves_with_all_that_it_holds(hypervisor: Hypervisor) -> None:
+    uuid, drive = machine_with_a_disk(hypervisor)
+    hypervisor.datapath.switch(uuid, {drive.vbd: hypervisor.disk(backing=drive.disk)})
+    target = hypervisor.disk()
+
+    hypervisor.datapath.mirror(uuid, drive.vbd, target)
+    assert in_step(hypervisor, uuid, drive)
+    hypervisor.datapath.move(uuid, drive.vbd, target)
+
+    # It can be snapshotted there as any other.
+    overlay = hypervisor.disk(backing=target)
+    hypervisor.datapath.switch(uuid, {drive.vbd: overlay})
+    assert hypervisor.datapath.open_files(uuid) == {drive.vbd: overlay.path}
+
+
+def test_a_mirror_that_is_taken_away_leaves_the_disk_where_it_was(hypervisor: Hypervisor) -> None:
+    uuid, drive = machine_with_a_disk(hypervisor)
+    target = hypervisor.disk()
+    hypervisor.datapath.mirror(uuid, drive.vbd, target)
+
+    for _ in range(2):
+        hypervisor.datapath.unmirror(uuid, drive.vbd)
+
+    assert drive.disk is not None
+    assert hypervisor.datapath.open_files(uuid) == {drive.vbd: drive.disk.path}
+    with pytest.raises(Failed):
+        hypervisor.datapath.mirrored(uuid, drive.vbd)
+    with pytest.raises(Failed):
+        hypervisor.datapath.move(uuid, drive.vbd, target)
+    # The volume is free for others, and the disk may move anew.
+    hypervisor.datapath.mirror(uuid, drive.vbd, target)
+
+
+def test_only_what_is_there_moves(hypervisor: Hypervisor) -> None:
+    uuid, _ = machine_with_a_disk(hypervisor)
+    gone, target, datapath = hypervisor.spec().uuid, hypervisor.disk(), hypervisor.datapath
+
+    for machine, named in ((uuid, "vbd"), (gone, "domain")):
+        for asked in (
+            partial(datapath.mirror, machine, "unknown", target),
+            partial(datapath.mirrored, machine, "unknown"),
+            partial(datapath.move, machine, "unknown", target),
+            partial(datapath.unmirror, machine, "unknown"),
+        ):
+            with pytest.raises(NotFound) as error:
+                asked()
+            assert named in error.value.facts

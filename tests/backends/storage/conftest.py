@@ -71,6 +71,16 @@ def ext_rig(tmp_path: Path) -> Iterator[Rig]:
         yield rig
 
 
+@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT])
+def rewinding_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """The same of types whose disks can begin anew with each start."""
+    if request.param == "sim":
+        yield repository(Sim("ext"), tmp_path / "sr", device="/dev/sdz")
+        return
+    with made(request.param, tmp_path) as rig:
+        yield rig
+
+
 @pytest.fixture
 def file_rig(tmp_path: Path) -> Rig:
     return repository(File(), tmp_path / "sr")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from xapid.backends.storage.interface import Branch, NewVolume, Sr, StorageDriver, Volume, VolumeFormat
+from xapid.backends.storage.interface import Branch, Disk, NewVolume, Sr, StorageDriver, Volume, VolumeFormat
 
 MIB = 1024 * 1024
 
@@ -60,6 +62,15 @@ class Rig:
         self.driver.detach(volume, owner)
         return self.driver.stat(volume)
 
+    def written(self, volume: Volume, *parts: tuple[int, bytes]) -> Volume:
+        """The same by QEMU: these bytes at these places."""
+        owner = fresh()
+        disk = self.driver.attach(volume, owner, True)
+        if Path(disk.path).exists():
+            write(disk, *parts)
+        self.driver.detach(volume, owner)
+        return self.driver.stat(volume)
+
     def volumes(self) -> dict[str, Volume]:
         return by_key(*self.driver.scan(self.sr).volumes)
 
@@ -70,9 +81,37 @@ class Rig:
         return {volume.uuid for volume in self.driver.scan(self.sr).volumes if not volume.hidden}
 
 
-def repository(driver: StorageDriver, directory: Path) -> Rig:
+def write(disk: Disk, *parts: tuple[int, bytes]) -> None:
+    """Write bytes at places of an image."""
+    for place, data in parts:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            words = f"write -s {file.name} {place} {len(data)}"
+            subprocess.run(
+                ["qemu-io", "-f", disk.format, "-c", words, disk.path], check=True, stdout=subprocess.DEVNULL
+            )
+
+
+def whole(disk: Disk) -> bytes:
+    """All that an image holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        subprocess.run(["qemu-img", "convert", "-f", disk.format, "-O", "raw", disk.path, str(raw)], check=True)
+        return raw.read_bytes()
+
+
+def image(folder: Path, size: int, *parts: tuple[int, bytes]) -> Disk:
+    """An image outside of any repository."""
+    disk = Disk(str(folder / f"{fresh()}.qcow2"), VolumeFormat.qcow2)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk.path, str(size)], check=True)
+    write(disk, *parts)
+    return disk
+
+
+def repository(driver: StorageDriver, directory: Path, **config: str) -> Rig:
     """A new repository in a directory that is not there yet, attached."""
-    sr = Sr(fresh(), "file", {"location": str(directory)})
+    sr = Sr(fresh(), driver.info.name, {"location": str(directory)} | config)
     driver.create_sr(sr, 0)
     driver.attach_sr(sr)
     return Rig(driver, sr, leftover=directory.exists)

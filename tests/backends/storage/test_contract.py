@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.backends.storage.rig import MIB, Rig, by_key, fresh
-from xapid.backends.interface import AlreadyExists, BackendError, BadConfig, Failed, InUse, NotFound
-from xapid.backends.storage.interface import Branch, Progress, Sr, Volume, VolumeFormat
+from tests.backends.storage.rig import MIB, Rig, by_key, fresh, image, whole
+from xapid.backends.interface import AlreadyExists, BackendError, BadConfig, Failed, InUse, NotFound, NotSupported
+from xapid.backends.storage.interface import Branch, Disk, Progress, Sr, Volume, VolumeFormat
 
 # Repository
 
@@ -392,3 +394,88 @@ def test_a_copy_stands_on_its_own_and_tells_how_far_it_is(rig_with_tools: Rig) -
     assert (copy.size, copy.parent) == (6 * MIB, "")
     assert told[-1] == Progress("the copy", 1.0)
     assert copy in rig.driver.scan(rig.sr).volumes
+
+
+def contents(rig: Rig, volume: Volume) -> bytes:
+    """What a guest reads of a volume; of a simulated one nothing is known."""
+    disk = rig.driver.attach(volume, "reader", False)
+    return whole(disk) if Path(disk.path).exists() else b""
+
+
+def holding(rig: Rig, *parts: tuple[int, bytes], **of: Any) -> Volume:
+    """A volume to which a guest has written, at these places."""
+    return rig.written(rig.volume(**of), *parts)
+
+
+@pytest.mark.parametrize("format", [VolumeFormat.qcow2, VolumeFormat.raw])
+def test_a_volume_is_written_over_with_what_another_disk_holds(
+    rig_with_tools: Rig, tmp_path: Path, format: VolumeFormat
+) -> None:
+    rig = rig_with_tools
+    told: list[Progress] = []
+    rig.driver.watch(told.append)
+    target = holding(rig, (0, b"old"), (5 * MIB, b"behind"), size=6 * MIB, format=format)
+    disk = image(tmp_path, 4 * MIB, (MIB, b"new"))
+
+    filled = rig.driver.fill(target, disk, None, "the copy")
+
+    assert (filled.key, filled.size) == (target.key, 6 * MIB)
+    assert told[-1] == Progress("the copy", 1.0)
+    if (found := contents(rig, filled)) != b"":
+        assert (found[:3], found[MIB : MIB + 3], found[5 * MIB : 5 * MIB + 6]) == (bytes(3), b"new", b"behind")
+
+
+def test_only_what_differs_from_another_disk_is_written(rig_with_tools: Rig, tmp_path: Path) -> None:
+    rig = rig_with_tools
+    target = holding(rig, (0, b"as it was"), (2 * MIB, b"goes"))
+    base = image(tmp_path, 4 * MIB, (0, b"the same"), (2 * MIB, b"older"))
+    disk = image(tmp_path, 4 * MIB, (0, b"the same"), (3 * MIB, b"newer"))
+
+    filled = rig.driver.fill(target, disk, base)
+
+    if (found := contents(rig, filled)) != b"":
+        assert found[:9] == b"as it was"
+        assert (found[2 * MIB : 2 * MIB + 5], found[3 * MIB : 3 * MIB + 5]) == (bytes(5), b"newer")
+
+
+@pytest.mark.parametrize("why", ["written", "continued"])
+def test_what_others_need_is_not_written_over(rig: Rig, tmp_path: Path, why: str) -> None:
+    volume = rig.volume()
+    if why == "written":
+        rig.driver.attach(volume, "guest", True)
+    else:
+        base = rig.snapshot(volume).base
+        assert base
+        volume = base
+
+    with pytest.raises(InUse):
+        rig.driver.fill(volume, Disk(str(tmp_path / "none"), VolumeFormat.raw))
+
+
+def test_a_volume_goes_back_to_what_it_was_branched_with(rewinding_rig: Rig) -> None:
+    rig = rewinding_rig
+    branch = rig.clone(holding(rig, (0, b"as it was")))
+    rig.written(branch.active, (0, b"forgotten"))
+
+    for _ in range(2):
+        rewound = rig.driver.rewind(branch.active)
+
+    assert (rewound.key, rewound.size, rewound.parent) == (branch.active.key, 4 * MIB, branch.active.parent)
+    assert rig.driver.scan(rig.sr).damaged == ()
+    assert contents(rig, rewound)[:9] in (b"as it was", b"")
+    # As one that was never written to: the next branch is laid beside it.
+    assert rig.clone(rewound).base is None
+
+
+def test_a_volume_that_continues_nothing_has_nothing_to_go_back_to(rewinding_rig: Rig) -> None:
+    with pytest.raises(NotSupported):
+        rewinding_rig.driver.rewind(rewinding_rig.volume())
+
+
+def test_a_volume_that_is_written_does_not_go_back(rewinding_rig: Rig) -> None:
+    rig = rewinding_rig
+    active = rig.clone(rig.volume()).active
+    rig.driver.attach(active, "guest", True)
+
+    with pytest.raises(InUse):
+        rig.driver.rewind(active)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from xapid.backends.domain.interface import DiskSpec
 from xapid.backends.interface import DriverInfo
 from xapid.backends.storage.interface import Disk
+
+
+@dataclass(frozen=True)
+class MirrorState:
+    """How far a mirror is."""
+
+    fraction: float
+    """of what the disk holds, 0 to 1"""
+    in_step: bool
+    """Both places hold the same, and stay so: each write goes to both before the guest hears that it is done."""
 
 
 class DatapathDriver(Protocol):
@@ -30,6 +41,23 @@ class DatapathDriver(Protocol):
 
     def resize(self, domain: str, vbd: str, size: int) -> None:
         """Tell guest and block layer of the new size in bytes; the file grows with it."""
+
+    # A disk moves to another volume in three steps, the second of which takes long.
+
+    def mirror(self, domain: str, vbd: str, disk: Disk) -> None:
+        """Begin to write all that a guest's disk holds, and what it writes, into a volume of its size.
+
+        Raises NotFound, Failed; nothing happens if it was begun before.
+        """
+
+    def mirrored(self, domain: str, vbd: str) -> MirrorState:
+        """How far that is. Raises NotFound if the machine is gone, Failed if the mirror ended: the volume is full."""
+
+    def move(self, domain: str, vbd: str, disk: Disk) -> None:
+        """Let the guest go on in its mirror alone. It can be repeated. Raises NotFound, Failed; then it stays."""
+
+    def unmirror(self, domain: str, vbd: str) -> None:
+        """Let the guest go on where it is, without a mirror; one that has moved is let be. Raises NotFound."""
 
 
 class OpenDiskDriver(Protocol):

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import libvirt
 import libvirt_qemu
 
+from xapid.backends.datapath.interface import MirrorState
 from xapid.backends.domain import preflight, qemu_xml
 from xapid.backends.domain.domain_facts import source_of, target_of
 from xapid.backends.domain.domain_xml import ALIAS
 from xapid.backends.domain.interface import Feature
 from xapid.backends.domain.libvirt_driver import LibvirtDomains
 from xapid.backends.domain.libvirt_errors import told
-from xapid.backends.interface import DriverInfo, NotFound
+from xapid.backends.interface import DriverInfo, Failed, NotFound
 from xapid.backends.storage.interface import Disk
 
 SWITCH = (
@@ -27,12 +29,22 @@ SWITCH = (
 """All or none, without memory, into files that are there; what continues what is our storage drivers' affair."""
 
 
+MIRROR = (
+    libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
+    | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
+    | libvirt.VIR_DOMAIN_BLOCK_COPY_SYNCHRONOUS_WRITES
+)
+"""Into what is there, with all that is beneath the disk; once in step, no write is done before both places have it."""
+
+
 class QemuDatapath:
     """Open disks of the guests of one libvirt."""
 
     def __init__(self, domains: LibvirtDomains) -> None:
         self.info = DriverInfo(
-            "qemu", "The block layer of QEMU", frozenset({Feature.live_snapshot, Feature.live_resize})
+            "qemu",
+            "The block layer of QEMU",
+            frozenset({Feature.live_snapshot, Feature.live_resize, Feature.live_mirror}),
         )
         self._domains = domains
 
@@ -55,9 +67,7 @@ class QemuDatapath:
 
     def resize(self, domain: str, vbd: str, size: int) -> None:
         running = self._domains.running(domain)
-        drive = self._domains.described(running).disks.get(vbd)
-        if drive is None:
-            raise NotFound(f"{domain} has no disk {vbd}", vbd=vbd)
+        drive = self._drive(running, vbd)
         with told(f"resizing {vbd} of {domain}"):
             running.blockResize(target_of(drive), size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
 
@@ -67,6 +77,47 @@ class QemuDatapath:
         with told(f"asking where the disks of {domain} are"):
             answer = libvirt_qemu.qemuMonitorCommand(running, '{"execute": "query-block"}', 0)
         return dict(_open_files(json.loads(answer)["return"]))
+
+    def mirror(self, domain: str, vbd: str, disk: Disk) -> None:
+        running = self._domains.running(domain)
+        drive = self._drive(running, vbd)
+        if drive.find("mirror") is not None:
+            return
+        preflight.require_paths([disk.path])
+        with told(f"mirroring {vbd} of {domain}"):
+            running.blockCopy(target_of(drive), qemu_xml.mirror(disk), {}, MIRROR)
+
+    def mirrored(self, domain: str, vbd: str) -> MirrorState:
+        running = self._domains.running(domain)
+        with told(f"asking how far the mirror of {vbd} of {domain} is"):
+            progress = running.blockJobInfo(target_of(self._drive(running, vbd)))
+        # After the figures: what is in step then has no other ones any more.
+        mirror = self._drive(running, vbd).find("mirror")
+        if mirror is None or not progress:
+            raise Failed(f"the mirror of the disk {vbd} of {domain} has ended; the log of its guest says why", vbd=vbd)
+        end = progress["end"]
+        return MirrorState(progress["cur"] / end if end else 0.0, mirror.get("ready") == "yes")
+
+    def move(self, domain: str, vbd: str, disk: Disk) -> None:
+        running = self._domains.running(domain)
+        if self.open_files(domain).get(vbd) == disk.path:
+            return
+        with told(f"letting {domain} go on in the mirror of {vbd}"):
+            running.blockJobAbort(target_of(self._drive(running, vbd)), libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+
+    def unmirror(self, domain: str, vbd: str) -> None:
+        running = self._domains.running(domain)
+        drive = self._drive(running, vbd)
+        if drive.find("mirror") is not None:
+            with told(f"ending the mirror of {vbd} of {domain}"):
+                running.blockJobAbort(target_of(drive))
+
+    def _drive(self, running: libvirt.virDomain, vbd: str) -> Element:
+        """A disk as libvirt describes it. Raises NotFound."""
+        drive = self._domains.described(running).disks.get(vbd)
+        if drive is None:
+            raise NotFound(f"{running.UUIDString()} has no disk {vbd}", vbd=vbd)
+        return drive
 
 
 def _open_files(drives: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.domain.interface import Feature
-from xapid.backends.interface import DriverInfo
+from xapid.backends.interface import DriverInfo, Failed, NotSupported
 from xapid.backends.storage.interface import Disk
 
 
@@ -38,3 +38,15 @@ class XenDatapath:
     def resize(self, domain: str, vbd: str, size: int) -> None:
         self._domains.running(domain)
         self._disks.resize(domain, vbd, size)
+
+    def mirror(self, domain: str, vbd: str, disk: Disk) -> NoReturn:
+        raise NotSupported("disks of guests of Xen are not moved while they run yet")
+
+    def mirrored(self, domain: str, vbd: str) -> NoReturn:
+        raise Failed(f"the disk {vbd} of {domain} has no mirror", vbd=vbd)
+
+    def move(self, domain: str, vbd: str, disk: Disk) -> NoReturn:
+        raise Failed(f"the disk {vbd} of {domain} has no mirror", vbd=vbd)
+
+    def unmirror(self, domain: str, vbd: str) -> None:
+        """There was none."""

@@ -44,6 +44,7 @@ class Feature(enum.StrEnum):
     hotplug_nic = "hotplug_nic"
     live_snapshot = "live_snapshot"
     live_resize = "live_resize"
+    live_mirror = "live_mirror"
     kvm = "kvm"
     xen = "xen"
 

@@ -114,6 +114,17 @@ def snapshot(moves: dict[str, Disk], others: list[str]) -> str:
     return domain_xml.render(root)
 
 
+def mirror(disk: Disk) -> str:
+    """The file, or device, in which a disk is written a second time; nothing is beneath it."""
+    if disk.kind == "nbd":
+        raise NotSupported("an open disk cannot be moved to a network block device", path=disk.path)
+    root = Element("disk", type=disk.kind)
+    add(root, "driver", type=disk.format.value)
+    _source(root, disk)
+    add(root, "backingStore")
+    return domain_xml.render(root)
+
+
 def put_medium(drive: Element, medium: Disk | None, buffered: frozenset[str] = frozenset()) -> None:
     """Make a drive, as libvirt describes it, hold another disk, or none."""
     # What libvirt found beneath the old file is not beneath the new one.

@@ -88,6 +88,12 @@ class Discs:
     def copy(self, volume: Volume, sr: Sr, new: NewVolume, progress: str = "") -> NoReturn:
         raise NotSupported("nothing can be copied into a repository of discs")
 
+    def fill(self, volume: Volume, source: Disk, base: Disk | None = None, progress: str = "") -> NoReturn:
+        raise NotSupported("discs cannot be written")
+
+    def rewind(self, volume: Volume) -> NoReturn:
+        raise NotSupported("discs cannot be written")
+
     def resize(self, volume: Volume, size: int) -> NoReturn:
         raise NotSupported("discs cannot be resized")
 

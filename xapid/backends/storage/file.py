@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import uuid as uuids
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import msgspec
 
 from xapid.backends.interface import (
     AlreadyExists,
@@ -24,9 +21,18 @@ from xapid.backends.interface import (
     NotFound,
     NotSupported,
 )
-from xapid.backends.process import LONGEST, run
-from xapid.backends.storage import qcow2, sizes
+from xapid.backends.process import run
+from xapid.backends.storage import qcow2, sizes, transfer
 from xapid.backends.storage.folder import Change, Folder, Record, disk_errors, nothing, sync_path
+from xapid.backends.storage.folder_volumes import (
+    depth,
+    files_of,
+    format_of,
+    make_empty,
+    step_of,
+    text_of,
+    unwritten,
+)
 from xapid.backends.storage.interface import (
     Branch,
     Disk,
@@ -43,14 +49,9 @@ from xapid.backends.storage.interface import (
 from xapid.backends.storage.places import directory
 from xapid.backends.storage.survey import Surveyor, virtual_size, volume_of
 
-STEP = sizes.MIB
-"""Sizes are multiples of this, the block in which archives carry a disk; not those of raw files, which have the size
-that was asked for."""
 LARGEST = 64 * sizes.TIB
 DEEPEST = 30
 """How many files one volume may be read through."""
-SUSPEND_IMAGE = "suspend"
-PERCENT = re.compile(rb"\(([0-9.]+)/100%\)")
 
 
 class File:
@@ -75,6 +76,9 @@ class File:
                 Feature.VDI_RESIZE,
                 Feature.VDI_RESIZE_ONLINE,
                 Feature.VDI_UPDATE,
+                Feature.VDI_MIRROR,
+                Feature.VDI_RESET_ON_BOOT,
+                Feature.VDI_GENERATE_CONFIG,
                 Feature.THIN_PROVISIONING,
             }
         ),
@@ -143,14 +147,14 @@ class File:
 
     def create(self, sr: Sr, new: NewVolume) -> Volume:
         folder = self._folder(sr)
-        record = Record(new.uuid, _format(new), name=new.name)
-        size = sizes.rounded(new.size, _step(record), LARGEST)
+        record = Record(new.uuid, format_of(new), name=new.name)
+        size = sizes.rounded(new.size, step_of(record), LARGEST)
         key = self._free_key(folder, new.uuid)
         file = f"{key}.{record.format}"
         with disk_errors(), folder.making(file) as [image]:
-            _make_empty(image, record.format, size)
+            make_empty(image, record.format, size)
             with folder.locked():
-                folder.commit(Change([(f"tmp/{file}", file)], {f"{key}.json": _text(record)}))
+                folder.commit(Change([(f"tmp/{file}", file)], {f"{key}.json": text_of(record)}))
         return volume_of(sr, folder, key, record)
 
     def attach(self, volume: Volume, owner: str, write: bool) -> Disk:
@@ -183,11 +187,11 @@ class File:
             if not made:
                 self._destroy_by_uuid(folder, branch.new.uuid)
                 return
-            if len(made) < len(heirs) or any(not _unwritten(folder, child, heirs[child]) for child in made):
+            if len(made) < len(heirs) or any(not unwritten(folder, child, heirs[child]) for child in made):
                 raise InUse(f"the volumes that continue {key} are in use already", key=key)
-            removes = [name for child in made for name in _files(child, heirs[child])]
+            removes = [name for child in made for name in files_of(child, heirs[child])]
             restored = Record(before.uuid, record.format, record.parent, before.hidden, before.name)
-            folder.commit(Change(writes={f"{key}.json": _text(restored)}, removes=removes))
+            folder.commit(Change(writes={f"{key}.json": text_of(restored)}, removes=removes))
 
     def copy(self, volume: Volume, sr: Sr, new: NewVolume, progress: str = "") -> Volume:
         if volume.sr.type != sr.type:
@@ -196,14 +200,44 @@ class File:
             path = source_folder.image(source_key, source)
             source_folder.assert_unwritten(source_key)
         folder = self._folder(sr)
-        record = Record(new.uuid, _format(new), name=new.name)
+        record = Record(new.uuid, format_of(new), name=new.name)
         key = self._free_key(folder, new.uuid)
         file = f"{key}.{record.format}"
         with disk_errors(), folder.making(file) as [image]:
-            self._convert(path, source.format, image, record.format, progress)
+            transfer.copy_into(Disk(str(path), source.format), image, record.format, self._teller(progress))
+            sync_path(image)
             with folder.locked():
-                folder.commit(Change([(f"tmp/{file}", file)], {f"{key}.json": _text(record)}))
+                folder.commit(Change([(f"tmp/{file}", file)], {f"{key}.json": text_of(record)}))
         return volume_of(sr, folder, key, record)
+
+    def fill(self, volume: Volume, source: Disk, base: Disk | None = None, progress: str = "") -> Volume:
+        with self._unused(volume) as (folder, key, record):
+            target = Disk(str(folder.image(key, record)), record.format)
+        tell = self._teller(progress)
+        with disk_errors():
+            if base is None:
+                transfer.write_over(source, target, tell)
+            else:
+                with folder.making(f"{uuids.uuid4()}.qcow2") as [overlay]:
+                    transfer.write_differences(source, base, target, overlay, tell)
+            sync_path(Path(target.path))
+        return volume_of(volume.sr, folder, key, record)
+
+    def rewind(self, volume: Volume) -> Volume:
+        with self._unused(volume) as (folder, key, record):
+            if not record.parent:
+                raise NotSupported(f"{key} continues nothing that it could go back to", key=key)
+            if unwritten(folder, key, record):
+                return volume_of(volume.sr, folder, key, record)
+            size = virtual_size(folder.image(key, record), record)
+            parent = folder.record(record.parent).format
+            below = qcow2.Backing(f"{record.parent}.{parent}", str(parent))
+        file = f"{key}.{record.format}"
+        with disk_errors(), folder.making(file) as [image]:
+            qcow2.create(image, size, below)
+            with self._unused(volume):
+                folder.commit(Change([(f"tmp/{file}", file)]))
+        return volume_of(volume.sr, folder, key, record)
 
     def resize(self, volume: Volume, size: int) -> Volume:
         with self._opened(volume) as (folder, key, record):
@@ -211,7 +245,7 @@ class File:
             holder = folder.holder(key)
             if holder:
                 raise InUse(f"the volume {key} is written by {holder}: its guest must grow it", key=key, owner=holder)
-            wanted = sizes.grown(virtual_size(path, record), size, _step(record), LARGEST)
+            wanted = sizes.grown(virtual_size(path, record), size, step_of(record), LARGEST)
             # In place: qemu-img makes the file longer first and writes the new size last.
             run(["qemu-img", "resize", "-q", "-f", str(record.format), "--", str(path), str(wanted)])
             sync_path(path)
@@ -227,13 +261,13 @@ class File:
             if folder.children(key):
                 raise InUse(f"other volumes continue {key}", key=key)
             folder.assert_unwritten(key)
-            removes = _files(key, record)
+            removes = files_of(key, record)
             child, parent = key, record.parent
             while parent and folder.children(parent) == [child]:
                 above = folder.record(parent)
                 if not above.hidden or folder.holder(parent):
                     break
-                removes += _files(parent, above)
+                removes += files_of(parent, above)
                 child, parent = parent, above.parent
             folder.commit(Change(removes=removes))
 
@@ -269,6 +303,15 @@ class File:
                 raise NotFound(f"there is no volume with the uuid {volume.uuid}", uuid=volume.uuid)
             yield folder, *found
 
+    @contextlib.contextmanager
+    def _unused(self, volume: Volume) -> Iterator[tuple[Folder, str, Record]]:
+        """The same for one that nobody writes and nothing continues. Raises InUse."""
+        with self._opened(volume) as (folder, key, record):
+            folder.assert_unwritten(key)
+            if record.hidden or folder.children(key):
+                raise InUse(f"other volumes continue {key}", key=key)
+            yield folder, key, record
+
     @staticmethod
     def _free_key(folder: Folder, uuid: str) -> str:
         """The uuid of the new volume, as clients know it from the original; another if an inner node has that name."""
@@ -285,7 +328,7 @@ class File:
             size = virtual_size(folder.image(key, record), record)
             beside = self._may_branch_beside(folder, key, record)
             base = record.parent if beside else key
-            if _depth(folder, base) >= DEEPEST:
+            if depth(folder, base) >= DEEPEST:
                 raise Failed(f"{volume.uuid} has too many snapshots in a row ({DEEPEST})", code="109")
         base_format = (folder.record(base) if beside else record).format
         new_key = self._free_key(folder, new.uuid)
@@ -311,7 +354,7 @@ class File:
         """
         if not record.parent or folder.holder(key) or folder.children(key):
             return False
-        return folder.record(record.parent).hidden and _unwritten(folder, key, record)
+        return folder.record(record.parent).hidden and unwritten(folder, key, record)
 
     @staticmethod
     def _lay_over(
@@ -329,7 +372,7 @@ class File:
                 qcow2.create(image, size, qcow2.Backing(f"{base}.{base_format}", str(base_format)))
             moves = [(f"tmp/{file}", file) for file in files.values()]
             writes = {f"children/{base}/{key}": "" for key in made}
-            writes |= {f"{key}.json": _text(record) for key, record in (made | changed).items()}
+            writes |= {f"{key}.json": text_of(record) for key, record in (made | changed).items()}
             with folder.locked():
                 folder.commit(Change(moves, writes))
 
@@ -339,70 +382,16 @@ class File:
             if record.uuid == uuid:
                 if folder.children(key) or folder.holder(key):
                     raise InUse(f"the volume {key} is in use already", key=key)
-                folder.commit(Change(removes=_files(key, record)))
+                folder.commit(Change(removes=files_of(key, record)))
 
-    def _convert(
-        self, source: Path, kind: VolumeFormat, target: Path, target_kind: VolumeFormat, progress: str
-    ) -> None:
-        def heard(data: bytes) -> None:
-            if progress and (percents := PERCENT.findall(data)):
-                self._tell(Progress(progress, float(percents[-1]) / 100))
+    def _teller(self, progress: str) -> transfer.Tell:
+        def tell(fraction: float) -> None:
+            if progress:
+                self._tell(Progress(progress, fraction))
 
-        # fmt: off
-        run(
-            ["qemu-img", "convert", "-p", "-f", str(kind), "-O", str(target_kind), "--", str(source), str(target)],
-            timeout=LONGEST, on_output=heard,
-        )
-        # fmt: on
-        sync_path(target)
+        return tell
 
     @staticmethod
     def _figures(folder: Folder, virtual: int) -> SrFigures:
         space = os.statvfs(folder.path)
         return SrFigures(space.f_blocks * space.f_frsize, (space.f_blocks - space.f_bfree) * space.f_frsize, virtual)
-
-
-def _format(new: NewVolume) -> VolumeFormat:
-    if new.format is not None:
-        return new.format
-    return VolumeFormat.raw if new.purpose == SUSPEND_IMAGE else VolumeFormat.qcow2
-
-
-def _step(record: Record) -> int:
-    return sizes.SECTOR if record.format is VolumeFormat.raw else STEP
-
-
-def _text(record: Record) -> str:
-    return msgspec.json.encode(record).decode()
-
-
-def _files(key: str, record: Record) -> list[str]:
-    """Everything that a volume consists of; its record first, since without that there is no volume."""
-    found = [f"{key}.json", f"{key}.{record.format}", f"{key}.lease"]
-    return [*found, f"children/{record.parent}/{key}"] if record.parent else found
-
-
-def _make_empty(image: Path, kind: VolumeFormat, size: int) -> None:
-    if kind is VolumeFormat.qcow2:
-        qcow2.create(image, size)
-        return
-    with image.open("xb") as file:
-        file.truncate(size)
-        os.fsync(file.fileno())
-
-
-def _unwritten(folder: Folder, key: str, record: Record) -> bool:
-    """Whether an overlay still has nothing but what its parent has."""
-    path = folder.image(key, record)
-    if record.format is not VolumeFormat.qcow2:
-        return False
-    return path.stat().st_size <= qcow2.pristine_size(virtual_size(path, record))
-
-
-def _depth(folder: Folder, key: str) -> int:
-    """How many files a volume is read through."""
-    depth = 0
-    while key:
-        depth += 1
-        key = folder.record(key).parent
-    return depth

@@ -201,6 +201,16 @@ class StorageDriver(Protocol):
     def copy(self, volume: Volume, sr: Sr, new: NewVolume, progress: str = "") -> Volume:
         """A full copy into a repository of this kind, without holes filled. ``progress``: what to tell of it by."""
 
+    def fill(self, volume: Volume, source: Disk, base: Disk | None = None, progress: str = "") -> Volume:
+        """Write what an open disk holds over a volume that is not smaller and that nobody writes (InUse).
+
+        With ``base`` only where the two disks differ: the rest stays as it is. What lies behind the end of the disk
+        stays, too. ``progress``: what to tell of it by.
+        """
+
+    def rewind(self, volume: Volume) -> Volume:
+        """Forget what was written to a volume that nobody writes (InUse) since it was branched. Raises NotSupported."""
+
     def resize(self, volume: Volume, size: int) -> Volume: ...
     def stat(self, volume: Volume) -> Volume:
         """The same volume with its present figures. Raises NotFound."""

@@ -286,6 +286,26 @@ class Sim:
             self._tell(Progress(progress, 1.0))
         return made
 
+    def fill(self, volume: Volume, source: Disk, base: Disk | None = None, progress: str = "") -> Volume:
+        self._need(Feature.VDI_CREATE)
+        world, found = self._find(volume)
+        world.assert_unwritten(found.key)
+        if found.hidden or world.children.get(found.key):
+            raise InUse(f"other volumes continue {found.key}", key=found.key)
+        world.written.add(found.key)
+        if progress:
+            self._tell(Progress(progress, 1.0))
+        return found
+
+    def rewind(self, volume: Volume) -> Volume:
+        self._need(Feature.VDI_RESET_ON_BOOT)
+        world, found = self._find(volume)
+        world.assert_unwritten(found.key)
+        if not found.parent or world.children.get(found.key):
+            raise NotSupported(f"{found.key} continues nothing that it could go back to", key=found.key)
+        world.written.discard(found.key)
+        return self._replace(world, replace(found, physical=0))
+
     def resize(self, volume: Volume, size: int) -> Volume:
         self._need(Feature.VDI_RESIZE)
         world, found = self._find(volume)

@@ -14,9 +14,9 @@ from xapid.datamodel.map_keys import IMAGE_FORMAT
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.vdi import VdiType
 from xapid.ops import repositories, scan_records
-from xapid.ops import vdi as vdis
 from xapid.ops.findings.finding import Finding, Grade
 from xapid.ops.repositories import Repository
+from xapid.ops.vdi import disks
 from xapid.rules import volume_spec
 from xapid.runtime.context import Context
 
@@ -153,7 +153,7 @@ class _Scanned:
             there = {volume.uuid for volume in scan.volumes} | {volume.key for volume in scan.volumes}
             if not there & {row.uuid, row.location} and row.location not in scan.damaged:
                 with self.ctx.write() as tx:
-                    vdis.remove(tx, self.ctx.store, self.ctx.now(row))
+                    disks.remove(tx, self.ctx.store, self.ctx.now(row))
 
 
 async def close(ctx: Context, host: Host, owners: Collection[str]) -> None:
@@ -187,4 +187,4 @@ def _images_of_nobody(ctx: Context) -> list[VDI]:
 
 async def _destroy(ctx: Context, image: VDI) -> None:
     if any(each.ref == image.ref for each in _images_of_nobody(ctx)):
-        await vdis.destroy(ctx, image)
+        await disks.destroy(ctx, image)

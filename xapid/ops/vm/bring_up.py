@@ -68,6 +68,7 @@ async def bring_up(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Hos
     async with reserved(ctx, vm, choose) as place, ctx.undoing() as undo:
         vm = ctx.now(vm)
         boot = _boot(ctx, vm)
+        await drives.rewind_volumes(ctx, place.host, place.drives)
         spec = await _prepared(ctx, undo, vm, place, boot)
         spec = replace(spec, usbs=tuple(_usb_specs(ctx, place)), pcis=tuple(_pci_specs(ctx, vm, place.host)))
         channel = ctx.domains(place.host)

@@ -33,7 +33,7 @@ from xapid.datamodel.types import EPOCH, NULL, Object
 from xapid.datamodel.vbd import VbdType
 from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import alerts, branches, repositories, vtpm
+from xapid.ops import alerts, branches, full_copies, repositories, vtpm
 from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import images
 from xapid.ops.vm.bring_up import new_generation
@@ -83,9 +83,9 @@ async def copy(ctx: Context, vm: VM, new_name: str, sr: str) -> str:
         disks = [*disks_of(ctx.store, vm), *image_of(ctx.store, vm)]
         marks: list[tuple[Object, str]] = [(vdi, VdiOperations.copy) for vdi in disks]
         async with repositories.marked(ctx, marks) as undo:
-            made: list[images.Copy] = []
+            made: list[full_copies.Copy] = []
             for vdi in disks:
-                made.append(await images.copied(ctx, undo, vdi, target or ctx.store.get(SR, vdi.SR)))
+                made.append(await full_copies.copied(ctx, undo, vdi, target or ctx.store.get(SR, vdi.SR)))
                 ctx.progress(len(made) / len(disks))
             with ctx.write() as tx:
                 return str(Copier(ctx, new_name).clone(tx, ctx.now(vm), images.recorded(tx, made)).ref)

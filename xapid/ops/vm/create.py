@@ -27,7 +27,7 @@ from xapid.datamodel.map_keys import DEFAULT_TEMPLATE, MAC_SEED
 from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vm import DomainType, VmOperations, VmPowerState
 from xapid.ops import vtpm
-from xapid.ops.vdi import remove_drive
+from xapid.ops.vdi.disks import remove_drive
 from xapid.ops.vm.record import PROTECTED
 from xapid.rules import memory
 from xapid.runtime.context import Context

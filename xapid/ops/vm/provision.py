@@ -14,7 +14,8 @@ from xapid.datamodel.types import Object
 from xapid.datamodel.vbd import VbdMode, VbdType
 from xapid.datamodel.vdi import VdiType
 from xapid.datamodel.vm import VmOperations
-from xapid.ops import repositories, vdi
+from xapid.ops import repositories
+from xapid.ops.vdi import disks
 from xapid.ops.vm.create import make_into_machine
 from xapid.rules import devices, volume_spec
 from xapid.runtime.context import Context
@@ -89,7 +90,7 @@ async def _make_disks(ctx: Context, vm: VM, wanted: list[Wanted]) -> None:
         made = [(sr, each, await _make(ctx, undo, sr, each)) for sr, each in places]
         with ctx.write() as tx:
             for sr, each, volume in made:
-                disk = vdi.record(
+                disk = disks.record(
                     tx,
                     ctx.store,
                     sr,

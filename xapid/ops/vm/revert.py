@@ -12,8 +12,8 @@ from xapid.datamodel.types import NULL, Object
 from xapid.datamodel.vdi import VdiOperations
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts, branches, repositories, vtpm
-from xapid.ops import vdi as disks
 from xapid.ops.alerts import VmAlert
+from xapid.ops.vdi import disks
 from xapid.ops.vm import images
 from xapid.ops.vm.bring_up import new_generation
 from xapid.ops.vm.change import changing

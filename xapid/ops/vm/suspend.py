@@ -24,9 +24,10 @@ from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vdi import VdiType
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import alerts, repositories, vdi
+from xapid.ops import alerts, repositories
 from xapid.ops.alerts import VmAlert
 from xapid.ops.repositories import Repository
+from xapid.ops.vdi import disks
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import Choice, bring_back, disks_closed, release_networks, reserved
 from xapid.ops.vm.change import GONE, News, assert_same_domain, changing, host_of, stay_off
@@ -138,7 +139,7 @@ async def _create_image(ctx: Context, vm: VM, repository: Repository) -> VDI:
         channel = repository.channel.saying(NoSpace, lambda _: SR_SUSPEND_SPACE_INSUFFICIENT(repository.row.ref))
         made = await channel.call(StorageDriver.create, repository.spec, new)
         with ctx.write() as tx:
-            image = vdi.record(
+            image = disks.record(
                 tx,
                 ctx.store,
                 repository.row,
@@ -184,7 +185,7 @@ async def discard_image(ctx: Context, image: VDI) -> None:
     if ctx.store.find(VDI, image.ref) is None or any(vm.suspend_VDI == image.ref for vm in ctx.store.all(VM)):
         return
     try:
-        await vdi.destroy_disk(ctx, image)
+        await disks.destroy_disk(ctx, image)
     except ApiError as error:
         log.error("the image %s is of no use any more, but cannot be destroyed: %s", image.uuid, error)
 

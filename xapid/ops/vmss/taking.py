@@ -18,7 +18,8 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.message import Cls
 from xapid.datamodel.vm import VmPowerState
 from xapid.datamodel.vmss import VmssType
-from xapid.ops import alerts, vdi
+from xapid.ops import alerts
+from xapid.ops.vdi import disks
 from xapid.ops.vm.checkpoint import checkpointed
 from xapid.ops.vm.copies import SCHEDULE, Copier, disks_of, image_of, snapshotted
 from xapid.ops.vm.create import destroy
@@ -149,7 +150,7 @@ def _surplus(store: Store, vmss: VMSS, vm: VM) -> list[VM]:
 async def _remove(ctx: Context, snapshot: VM) -> None:
     """Destroy a snapshot with its disks. If that ends halfway, the next time goes on with it."""
     for disk in list(_own_disks(ctx.store, snapshot)):
-        await vdi.destroy(ctx, disk)
+        await disks.destroy(ctx, disk)
     await destroy(ctx, ctx.now(snapshot))
 
 

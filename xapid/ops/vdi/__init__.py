@@ -1,0 +1,36 @@
+"""Messages of class VDI: the disks in a repository, a module for each part of their life."""
+
+from xapid.ops.vdi.copies import clone as clone
+from xapid.ops.vdi.copies import copy as copy
+from xapid.ops.vdi.copies import revert as revert
+from xapid.ops.vdi.copies import snapshot as snapshot
+from xapid.ops.vdi.disks import create as create
+from xapid.ops.vdi.disks import destroy as destroy
+from xapid.ops.vdi.disks import resize as resize
+from xapid.ops.vdi.disks import resize_online as resize_online
+from xapid.ops.vdi.disks import update as update
+from xapid.ops.vdi.moves import pool_migrate as pool_migrate
+from xapid.ops.vdi.records import forget as forget
+from xapid.ops.vdi.records import introduce as introduce
+from xapid.ops.vdi.records import pool_introduce as pool_introduce
+from xapid.ops.vdi.settings import db_forget as db_forget
+from xapid.ops.vdi.settings import db_introduce as db_introduce
+from xapid.ops.vdi.settings import force_unlock as force_unlock
+from xapid.ops.vdi.settings import generate_config as generate_config
+from xapid.ops.vdi.settings import open_database as open_database
+from xapid.ops.vdi.settings import read_database_pool_uuid as read_database_pool_uuid
+from xapid.ops.vdi.settings import set_allow_caching as set_allow_caching
+from xapid.ops.vdi.settings import set_cbt_enabled as set_cbt_enabled
+from xapid.ops.vdi.settings import set_is_a_snapshot as set_is_a_snapshot
+from xapid.ops.vdi.settings import set_managed as set_managed
+from xapid.ops.vdi.settings import set_metadata_of_pool as set_metadata_of_pool
+from xapid.ops.vdi.settings import set_missing as set_missing
+from xapid.ops.vdi.settings import set_name_description as set_name_description
+from xapid.ops.vdi.settings import set_name_label as set_name_label
+from xapid.ops.vdi.settings import set_on_boot as set_on_boot
+from xapid.ops.vdi.settings import set_physical_utilisation as set_physical_utilisation
+from xapid.ops.vdi.settings import set_read_only as set_read_only
+from xapid.ops.vdi.settings import set_sharable as set_sharable
+from xapid.ops.vdi.settings import set_snapshot_of as set_snapshot_of
+from xapid.ops.vdi.settings import set_snapshot_time as set_snapshot_time
+from xapid.ops.vdi.settings import set_virtual_size as set_virtual_size

@@ -1,0 +1,98 @@
+"""What is set of a disk, and what is not offered of it."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from xapid.datamodel import SR, VDI, Host
+from xapid.datamodel.errors import (
+    MESSAGE_DEPRECATED,
+    NOT_IMPLEMENTED,
+    PERMISSION_DENIED,
+    VDI_INCOMPATIBLE_TYPE,
+    VM_BAD_POWER_STATE,
+)
+from xapid.datamodel.map_keys import SR_MASTER
+from xapid.datamodel.sr import StorageOperations
+from xapid.datamodel.vdi import OnBoot, VdiOperations, VdiType
+from xapid.datamodel.vm import VmPowerState
+from xapid.ops import branches, repositories
+from xapid.rules.vdi import TYPE_WORDS
+from xapid.runtime.context import Context
+
+
+def set_name_label(ctx: Context, self: VDI, value: str) -> None:
+    with ctx.write() as tx:
+        tx.set(self, name_label=value)
+
+
+def set_name_description(ctx: Context, self: VDI, value: str) -> None:
+    with ctx.write() as tx:
+        tx.set(self, name_description=value)
+
+
+def set_allow_caching(ctx: Context, self: VDI, value: bool) -> None:
+    with ctx.write() as tx:
+        tx.set(self, allow_caching=value)
+
+
+async def set_on_boot(ctx: Context, self: VDI, value: OnBoot) -> None:
+    """Whether what a machine writes is forgotten at its next start: what the disk holds now is laid beneath it then."""
+    for vm, _ in branches.open_in_guests(ctx.store, self):
+        raise VM_BAD_POWER_STATE(vm.ref, VmPowerState.Halted.lower(), vm.power_state.lower())
+    sr = ctx.store.get(SR, self.SR)
+    marks = [(sr, StorageOperations.vdi_set_on_boot), (self, VdiOperations.set_on_boot)]
+    async with repositories.marked(ctx, marks) as undo:
+        begins = value is OnBoot.reset and ctx.now(self).on_boot is not OnBoot.reset
+        twig = await branches.leave_beneath(ctx, undo, self) if begins else None
+        with ctx.write() as tx:
+            if twig is not None:
+                branches.record_source(tx, ctx.store, twig)
+            tx.set(self, on_boot=value)
+
+
+def force_unlock(ctx: Context, vdi: str) -> NoReturn:
+    raise MESSAGE_DEPRECATED()
+
+
+def _for_plugins(ctx: Context, *args: Any) -> NoReturn:
+    """Storage plug-ins alone may write these facts, and there are none that call us."""
+    raise PERMISSION_DENIED("")
+
+
+set_read_only = set_sharable = set_managed = set_missing = set_cbt_enabled = _for_plugins
+set_virtual_size = set_physical_utilisation = set_metadata_of_pool = _for_plugins
+set_is_a_snapshot = set_snapshot_of = set_snapshot_time = _for_plugins
+db_introduce = db_forget = _for_plugins
+
+
+def generate_config(ctx: Context, host: Host, vdi: VDI) -> str:
+    """How a disk is opened on a host while there is no toolstack: a call for its driver, as XML."""
+    # Loaded here alone, since hardly anybody asks: the module takes a few milliseconds of every start.
+    from xmlrpc.client import dumps
+
+    ctx.check(vdi, VdiOperations.generate_config)
+    sr = ctx.store.get(SR, vdi.SR)
+    spec = repositories.on(ctx, sr, host).spec
+    config = {**spec.device_config, SR_MASTER.name: "true"}
+    call = {
+        "command": "vdi_attach_from_config",
+        "device_config": config,
+        "sr_uuid": sr.uuid,
+        "vdi_uuid": vdi.uuid,
+        "vdi_location": vdi.location,
+    }
+    return dumps((call,), "vdi_attach_from_config")
+
+
+def open_database(ctx: Context, self: VDI) -> NoReturn:
+    """A session with the database that a disk holds. None of ours is kept on disks yet."""
+    if self.type is not VdiType.metadata:
+        raise VDI_INCOMPATIBLE_TYPE(self.ref, TYPE_WORDS[self.type])
+    raise NOT_IMPLEMENTED("VDI.open_database")
+
+
+def read_database_pool_uuid(ctx: Context, self: str) -> str:
+    """The pool whose database a disk holds. None has been opened to look, so none is known; as the original does, the
+    reference itself is not looked at."""
+    return ""
