@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,8 @@ from typing import Protocol, Self
 import pytest
 import uvloop
 
+from tests.daemon import Client as ApiClient
+from tests.daemon import Daemon
 from tests.http.client import PATIENCE, Client
 from tests.http.live import Live, live_daemon
 from tests.http.service import echo_service
@@ -168,3 +170,21 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A whole daemon, for all tests of what only a whole daemon does."""
     with live_daemon(tmp_path_factory.mktemp("d")) as live:
         yield live
+
+
+@pytest.fixture
+def api(daemon: Daemon) -> Iterator[ApiClient]:
+    """A client of the API, of the daemon that the tests of a module have."""
+    with closing(daemon.client()) as client:
+        yield client
+
+
+@pytest.fixture
+def screened(api: ApiClient) -> str:
+    """A machine that runs, with a screen."""
+    (template,) = api.call("VM.get_by_name_label", "Other install media")
+    vm = str(api.call("VM.clone", template, "screened"))
+    api.call("VM.provision", vm)
+    api.call("VM.add_to_platform", vm, "sim-guest", "full")
+    api.call("VM.start", vm, False, False)
+    return vm

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from tests.console_client import exactly
 from tests.http.client import PATIENCE
 from tests.http.conftest import Running, Serve
 from tests.http.service import answer
@@ -75,13 +76,6 @@ def watch(running: Running, guest: Guest, kind: str = "unix") -> tuple[socket.so
     viewer.sendall(b"CONNECT /console?ref=x HTTP/1.0\r\n\r\n")
     assert exactly(viewer, len(HEAD)) == HEAD
     return viewer, guest.accept()
-
-
-def exactly(sock: socket.socket, count: int) -> bytes:
-    data = b""
-    while len(data) < count and (piece := sock.recv(count - len(data))):
-        data += piece
-    return data
 
 
 def rest(sock: socket.socket) -> bytes:

@@ -77,8 +77,8 @@ class Browser:
         self._socket.close()
 
 
-def upgrade(ref: str, client: Client, path: Path) -> Browser:
-    request = f"/console?ref={ref}&session_id={client.session}"
+def upgrade(ref: str, api: Client, path: Path) -> Browser:
+    request = f"/console?ref={ref}&session_id={api.session}"
     return Browser(
         path,
         request,
@@ -96,31 +96,15 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def client(daemon: Daemon) -> Iterator[Client]:
-    with closing(daemon.client()) as client:
-        yield client
-
-
-@pytest.fixture
-def vm(client: Client) -> str:
-    (template,) = client.call("VM.get_by_name_label", "Other install media")
-    vm = str(client.call("VM.clone", template, "watched"))
-    client.call("VM.provision", vm)
-    client.call("VM.add_to_platform", vm, "sim-guest", "full")
-    client.call("VM.start", vm, False, False)
-    return vm
-
-
-@pytest.fixture
-def limited(client: Client) -> Iterator[None]:
-    (pool,) = client.call("pool.get_all")
-    client.call("pool.set_limit_console_sessions", pool, True)
+def limited(api: Client) -> Iterator[None]:
+    (pool,) = api.call("pool.get_all")
+    api.call("pool.set_limit_console_sessions", pool, True)
     yield
-    client.call("pool.set_limit_console_sessions", pool, False)
+    api.call("pool.set_limit_console_sessions", pool, False)
 
 
-def test_a_screen_is_seen_by_a_websocket_whose_subprotocol_is_named(daemon: Daemon, client: Client, vm: str) -> None:
-    with closing(upgrade(console(client, vm, "rfb"), client, daemon.socket)) as browser:
+def test_a_screen_is_seen_by_a_websocket_whose_subprotocol_is_named(daemon: Daemon, api: Client, screened: str) -> None:
+    with closing(upgrade(console(api, screened, "rfb"), api, daemon.socket)) as browser:
         _, hello = browser.until(BytesMessage)
 
         assert browser.head.encode() == accepting_head(KEY)
@@ -130,9 +114,9 @@ def test_a_screen_is_seen_by_a_websocket_whose_subprotocol_is_named(daemon: Daem
 
 
 def test_what_is_typed_in_any_kind_of_message_arrives_and_pings_are_answered(
-    daemon: Daemon, client: Client, vm: str
+    daemon: Daemon, api: Client, screened: str
 ) -> None:
-    with closing(upgrade(console(client, vm, "rfb"), client, daemon.socket)) as browser:
+    with closing(upgrade(console(api, screened, "rfb"), api, daemon.socket)) as browser:
         browser.send(TextMessage("RFB 003"))
         browser.send(Ping(b"there?"))
         browser.send(BytesMessage(b".0", message_finished=False))
@@ -149,8 +133,8 @@ def test_what_is_typed_in_any_kind_of_message_arrives_and_pings_are_answered(
         assert said == GREETING
 
 
-def test_a_browser_that_says_that_it_ends_is_let_go(daemon: Daemon, client: Client, vm: str) -> None:
-    with closing(upgrade(console(client, vm, "rfb"), client, daemon.socket)) as browser:
+def test_a_browser_that_says_that_it_ends_is_let_go(daemon: Daemon, api: Client, screened: str) -> None:
+    with closing(upgrade(console(api, screened, "rfb"), api, daemon.socket)) as browser:
         browser.send(CloseConnection(1000))
 
         _, answer = browser.until(CloseConnection)
@@ -164,9 +148,9 @@ def test_a_browser_that_says_that_it_ends_is_let_go(daemon: Daemon, client: Clie
     "rubbish", [b"\x82\x05hello", b"\xf2\x80\0\0\0\0", b"\x8f\x80\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n"]
 )
 def test_who_does_not_keep_to_the_protocol_is_told_and_let_go(
-    daemon: Daemon, client: Client, vm: str, rubbish: bytes
+    daemon: Daemon, api: Client, screened: str, rubbish: bytes
 ) -> None:
-    with closing(upgrade(console(client, vm, "rfb"), client, daemon.socket)) as browser:
+    with closing(upgrade(console(api, screened, "rfb"), api, daemon.socket)) as browser:
         browser.raw(rubbish)
 
         _, answer = browser.until(CloseConnection)
@@ -176,20 +160,20 @@ def test_who_does_not_keep_to_the_protocol_is_told_and_let_go(
         assert browser.ended()
 
 
-def test_who_does_not_ask_for_a_websocket_gets_none(daemon: Daemon, client: Client, vm: str) -> None:
-    request = f"/console?ref={console(client, vm, 'rfb')}&session_id={client.session}"
+def test_who_does_not_ask_for_a_websocket_gets_none(daemon: Daemon, api: Client, screened: str) -> None:
+    request = f"/console?ref={console(api, screened, 'rfb')}&session_id={api.session}"
 
     with closing(Browser(daemon.socket, request, "Upgrade: websocket")) as browser:
         assert browser.status == 501
 
 
 def test_where_viewers_are_limited_the_second_is_told_who_is_there(
-    daemon: Daemon, client: Client, vm: str, limited: None
+    daemon: Daemon, api: Client, screened: str, limited: None
 ) -> None:
-    screen = console(client, vm, "rfb")
-    request = f"CONNECT /console?ref={screen}&session_id={client.session} HTTP/1.0\r\n\r\n"
+    screen = console(api, screened, "rfb")
+    request = f"CONNECT /console?ref={screen}&session_id={api.session} HTTP/1.0\r\n\r\n"
 
-    with closing(connect(daemon.socket, client, screen)), closing(socket.socket(socket.AF_UNIX)) as second:
+    with closing(connect(daemon.socket, api, screen)), closing(socket.socket(socket.AF_UNIX)) as second:
         second.settimeout(PATIENCE)
         second.connect(str(daemon.socket))
         second.sendall(request.encode())
@@ -200,22 +184,22 @@ def test_where_viewers_are_limited_the_second_is_told_who_is_there(
 
 
 def test_where_viewers_are_limited_one_may_follow_another(
-    daemon: Daemon, client: Client, vm: str, limited: None
+    daemon: Daemon, api: Client, screened: str, limited: None
 ) -> None:
-    screen = console(client, vm, "rfb")
-    first = connect(daemon.socket, client, screen)
+    screen = console(api, screened, "rfb")
+    first = connect(daemon.socket, api, screen)
     first.shutdown(socket.SHUT_WR)
     while first.recv(65536):
         continue
     first.close()
 
-    connect(daemon.socket, client, screen).close()
+    connect(daemon.socket, api, screen).close()
 
 
 def test_where_viewers_are_limited_there_are_no_websockets(
-    daemon: Daemon, client: Client, vm: str, limited: None
+    daemon: Daemon, api: Client, screened: str, limited: None
 ) -> None:
-    with closing(upgrade(console(client, vm, "rfb"), client, daemon.socket)) as browser:
+    with closing(upgrade(console(api, screened, "rfb"), api, daemon.socket)) as browser:
         assert browser.status == 503
         assert "pool.limit_console_sessions" in browser.page
 
@@ -247,20 +231,20 @@ async def test_only_what_counts_keeps_a_viewer_from_being_idle(monkeypatch: pyte
 
 
 @pytest.fixture
-def impatient(client: Client) -> Iterator[None]:
-    (pool,) = client.call("pool.get_all")
-    client.call("pool.set_vm_console_idle_timeout", pool, 1)
+def impatient(api: Client) -> Iterator[None]:
+    (pool,) = api.call("pool.get_all")
+    api.call("pool.set_vm_console_idle_timeout", pool, 1)
     yield
-    client.call("pool.set_vm_console_idle_timeout", pool, 0)
+    api.call("pool.set_vm_console_idle_timeout", pool, 0)
 
 
 def test_idle_viewers_are_let_go_and_browsers_are_told(
-    daemon: Daemon, client: Client, vm: str, impatient: None
+    daemon: Daemon, api: Client, screened: str, impatient: None
 ) -> None:
-    screen = console(client, vm, "rfb")
+    screen = console(api, screened, "rfb")
     with (
-        closing(connect(daemon.socket, client, screen)) as viewer,
-        closing(upgrade(screen, client, daemon.socket)) as browser,
+        closing(connect(daemon.socket, api, screen)) as viewer,
+        closing(upgrade(screen, api, daemon.socket)) as browser,
     ):
         _, answer = browser.until(CloseConnection)
         while viewer.recv(65536):

@@ -6,14 +6,13 @@ import asyncio
 import io
 import struct
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from PIL import Image
 
 from tests.conftest import FreshHost
 from tests.console_client import console
-from tests.daemon import Client
+from tests.daemon import Client, Daemon
 from tests.http.live import Live, live_daemon
 from xapid.backends.domain.interface import Endpoint
 from xapid.backends.domain.sim_console import BARS, HEIGHT, WIDTH
@@ -33,19 +32,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture
-def client(live: Live) -> Iterator[Client]:
-    with closing(live.daemon.client()) as client:
-        yield client
-
-
-@pytest.fixture
-def vm(client: Client) -> str:
-    (template,) = client.call("VM.get_by_name_label", "Other install media")
-    vm = str(client.call("VM.clone", template, "pictured"))
-    client.call("VM.provision", vm)
-    client.call("VM.add_to_platform", vm, "sim-guest", "full")
-    client.call("VM.start", vm, False, False)
-    return vm
+def daemon(live: Live) -> Daemon:
+    return live.daemon
 
 
 def get(live: Live, query: str, session: str) -> tuple[int, dict[str, str], bytes]:
@@ -66,15 +54,15 @@ def assert_shows_bars(jpeg: bytes) -> None:
 
 
 @pytest.mark.slow
-def test_a_machine_or_its_console_is_pictured_by_uuid_or_reference(live: Live, client: Client, vm: str) -> None:
-    screen = console(client, vm, "rfb")
+def test_a_machine_or_its_console_is_pictured_by_uuid_or_reference(live: Live, api: Client, screened: str) -> None:
+    screen = console(api, screened, "rfb")
     for query in (
-        f"uuid={client.call('VM.get_uuid', vm)}",
-        f"ref={vm}",
-        f"uuid={client.call('console.get_uuid', screen)}",
+        f"uuid={api.call('VM.get_uuid', screened)}",
+        f"ref={screened}",
+        f"uuid={api.call('console.get_uuid', screen)}",
         f"ref={screen}",
     ):
-        status, headers, body = get(live, query, client.session)
+        status, headers, body = get(live, query, api.session)
 
         assert (status, headers["content-type"]) == (200, "image/jpeg")
         assert headers["content-disposition"].startswith("attachment; filename=")
@@ -82,19 +70,19 @@ def test_a_machine_or_its_console_is_pictured_by_uuid_or_reference(live: Live, c
 
 
 @pytest.mark.slow
-def test_what_has_no_screen_is_not_found_and_what_there_is_not_fails(live: Live, client: Client, vm: str) -> None:
-    line = console(client, vm, "vt100")
-    assert get(live, f"ref={line}", client.session)[0] == 404
-    client.call("VM.hard_shutdown", vm)
-    assert get(live, f"ref={vm}", client.session)[0] == 404
-    assert get(live, "uuid=nobody", client.session)[0] == 500
+def test_what_has_no_screen_is_not_found_and_what_there_is_not_fails(live: Live, api: Client, screened: str) -> None:
+    line = console(api, screened, "vt100")
+    assert get(live, f"ref={line}", api.session)[0] == 404
+    api.call("VM.hard_shutdown", screened)
+    assert get(live, f"ref={screened}", api.session)[0] == 404
+    assert get(live, "uuid=nobody", api.session)[0] == 500
 
 
 @pytest.mark.slow
-def test_the_control_domain_is_pictured_for_root(live: Live, client: Client) -> None:
-    (host,) = client.call("host.get_all")
+def test_the_control_domain_is_pictured_for_root(live: Live, api: Client) -> None:
+    (host,) = api.call("host.get_all")
 
-    status, _, body = get(live, f"ref={client.call('host.get_control_domain', host)}", client.session)
+    status, _, body = get(live, f"ref={api.call('host.get_control_domain', host)}", api.session)
 
     assert status == 200
     assert_shows_bars(body)

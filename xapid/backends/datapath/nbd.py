@@ -9,6 +9,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from xapid.backends.byte_stream import exactly
 from xapid.backends.interface import Failed, NotFound, Unavailable
 
 GREETING = b"NBDMAGICIHAVEOPT"
@@ -74,10 +75,7 @@ def _answer(server: socket.socket, name: str) -> Export:
 
 
 def _take(server: socket.socket, count: int) -> bytes:
-    taken = b""
-    while len(taken) < count:
-        data = server.recv(count - len(taken))
-        if not data:
-            raise Unavailable("the NBD server hung up")
-        taken += data
-    return taken
+    try:
+        return exactly(server.recv, count)
+    except EOFError as error:
+        raise Unavailable("the NBD server hung up") from error

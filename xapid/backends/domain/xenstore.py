@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -12,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from xapid.backends.byte_stream import exactly
 from xapid.backends.interface import AlreadyExists, BadConfig, Failed, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ ANSWER_SECONDS = 10.0
 
 _HEADER = struct.Struct("<IIII")
 """Kind, number of the question, transaction, length of what follows."""
-_DIRECTORY, _READ, _WATCH, _UNWATCH, _WRITE, _SET_PERMS, _EVENT, _ERROR = 1, 2, 4, 5, 11, 14, 15, 16
+_DIRECTORY, _READ, _WATCH, _UNWATCH, _WRITE, _REMOVE, _SET_PERMS, _EVENT, _ERROR = 1, 2, 4, 5, 11, 13, 14, 15, 16
 _GONE = -1
 """In place of a kind: no answer comes any more, for the reason that follows."""
 _ERRORS = {"ENOENT": NotFound, "EEXIST": AlreadyExists}
@@ -87,6 +89,11 @@ class Xenstore:
         if len(body) > _LONGEST_QUESTION:
             raise BadConfig(f"{path} is longer than xenstore takes", key=path)
         self._send(_WRITE, path, body)
+
+    def remove(self, path: str) -> None:
+        """With all that is below; what is gone already is nothing to be done. Raises Unavailable."""
+        with contextlib.suppress(NotFound):
+            self._ask(_REMOVE, path)
 
     def give(self, path: str, domain: int) -> None:
         """Make a domain the owner, who alone with this host reads and writes there."""
@@ -217,13 +224,7 @@ class _File:
 
     def receive(self, length: int) -> bytes:
         """So many bytes. Raises EOFError, OSError."""
-        data = b""
-        while len(data) < length:
-            piece = self._receive(length - len(data))
-            if not piece:
-                raise EOFError("it closed the connection")
-            data += piece
-        return data
+        return exactly(self._receive, length)
 
 
 def _opened(path: Path) -> _File:
