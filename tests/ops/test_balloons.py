@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import FreshHost
-from tests.machines import MIB, Workshop
+from tests.machines import MIB, Workshop, raises_api
 from tests.xapi import Xapi
 from xapid.datamodel import Host, HostMetrics
 from xapid.datamodel.errors import HOST_NOT_ENOUGH_FREE_MEMORY, ApiError
@@ -170,3 +170,37 @@ async def test_a_guest_that_reboots_gives_its_memory_to_itself(workshop: Worksho
     await xapi.VM.hard_reboot(first)
 
     assert memory(workshop, first, second) == [320, 320]
+
+
+@pytest.fixture
+def device(fresh: FreshHost) -> dict[str, str]:
+    """other_config of a machine that gets a device of the host."""
+    return {"mac_seed": "00000000-0000-0000-0000-000000000000", "pci": "0/0000:00:05.0"}
+
+
+async def test_a_machine_with_a_device_of_the_host_gives_nothing_back(
+    workshop: Workshop, device: dict[str, str], balloons: Balloons
+) -> None:
+    first, second = await elastic(workshop, other_config=device), await elastic(workshop)
+    await has_for_guests(workshop, 768 * MIB + 2 * await overhead(workshop, second))
+    await workshop.started(second)
+
+    await workshop.started(first)
+    await workshop.xapi.VM.set_memory_dynamic_range(first, 128 * MIB, 256 * MIB)
+    await balloons.look()
+
+    assert memory(workshop, first, second) == [512, 256]
+
+
+async def test_a_machine_with_a_device_of_the_host_starts_with_all_its_memory_or_not_at_all(
+    workshop: Workshop, device: dict[str, str]
+) -> None:
+    vm = await elastic(workshop, other_config=device)
+    await has_for_guests(workshop, 511 * MIB + await overhead(workshop, vm))
+
+    with raises_api("NO_HOSTS_AVAILABLE"):
+        await workshop.xapi.VM.start(vm, False, False)
+    await workshop.xapi.VM.remove_from_other_config(vm, "pci")
+    await workshop.started(vm)
+
+    assert memory(workshop, vm) == [511]

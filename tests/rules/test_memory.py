@@ -226,15 +226,39 @@ def test_a_start_needs_the_least_the_guest_can_be_squeezed_to(store: Store) -> N
     vm = make_vm(store, **fields)
     shim = make_vm(store, domain_type=DomainType.pv_in_pvh, **fields)
 
-    assert start_memory(vm, Counted.dynamic_min) == 128 * MIB + vm_overhead(vm)
-    assert start_memory(vm, Counted.static_max) == 512 * MIB + vm_overhead(vm)
-    assert start_memory(shim, Counted.dynamic_min) == 512 * MIB + vm_overhead(shim)
+    assert start_memory(store, vm, Counted.dynamic_min) == 128 * MIB + vm_overhead(vm)
+    assert start_memory(store, vm, Counted.static_max) == 512 * MIB + vm_overhead(vm)
+    assert start_memory(store, shim, Counted.dynamic_min) == 512 * MIB + vm_overhead(shim)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"other_config": {"pci": "0/0000:03:00.0"}}, {"attached_PCIs": ("OpaqueRef:card",)}]
+)
+def test_a_guest_with_a_device_of_the_host_counts_in_full(store: Store, fields: dict[str, Any]) -> None:
+    host = make_host(store, 8 * GIB)
+    vm = make_vm(store, resident_on=host.ref, memory_dynamic_min=GIB, memory_static_max=4 * GIB)
+    squeezed = free_memory(store, host)
+
+    with store.write() as tx:
+        vm = tx.set(vm, **fields)
+
+    assert (squeezed, free_memory(store, host)) == (7 * GIB, 4 * GIB)
+    assert start_memory(store, vm, Counted.dynamic_min) == 4 * GIB + vm_overhead(vm)
+
+
+@pytest.mark.parametrize("kind, size", [("passthrough", 512), ("nvidia", 128)])
+def test_a_machine_that_is_to_get_a_whole_card_starts_with_all(store: Store, kind: str, size: int) -> None:
+    vm = make_vm(store, memory_dynamic_min=128 * MIB, memory_static_max=512 * MIB)
+    with store.write() as tx:
+        tx.create(VGPU, VM=vm.ref, type=tx.create(VGPU_type, implementation=VgpuTypeImplementation(kind)).ref)
+
+    assert start_memory(store, vm, Counted.dynamic_min) == size * MIB + vm_overhead(vm)
 
 
 def test_memory_counts_in_whole_mib(store: Store) -> None:
     vm = make_vm(store, size=9999999999999)
 
-    assert start_memory(vm, Counted.dynamic_min) == 10078131322880
+    assert start_memory(store, vm, Counted.dynamic_min) == 10078131322880
 
 
 def test_a_host_has_left_what_no_guest_needs(store: Store) -> None:

@@ -16,11 +16,12 @@ from xapid.datamodel.errors import (
     MEMORY_CONSTRAINT_VIOLATION_MAXPIN,
     MEMORY_CONSTRAINT_VIOLATION_ORDER,
 )
-from xapid.datamodel.map_keys import NESTED_VIRT
+from xapid.datamodel.map_keys import NESTED_VIRT, PASSED_THROUGH
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vgpu_type import VgpuTypeImplementation
 from xapid.datamodel.vm import DomainType
 from xapid.rules.features import restricted
+from xapid.store.index import Tally
 from xapid.store.store import Store
 
 KIB = 1 << 10
@@ -171,16 +172,35 @@ def vm_overhead(vm: VM) -> int:
     return overhead(vm.domain_type, vm.VCPUs_max, vm.memory_static_max, vm.HVM_shadow_multiplier)
 
 
+def keeps_all(vm: VM) -> bool:
+    """Whether a guest cannot give memory back: a PV kernel in its shim, and one into whose memory devices write.
+
+    Of cards that a machine is yet to get ``starts_with_all`` knows.
+    """
+    return vm.domain_type is DomainType.pv_in_pvh or bool(vm.attached_PCIs or vm.other_config.get(PASSED_THROUGH.name))
+
+
+def starts_with_all(store: Store, vm: VM) -> bool:
+    """The same of a machine that is about to start, which may be to get a graphics card."""
+    return keeps_all(vm) or has_card(store, vm)
+
+
+def has_card(store: Store, vm: VM) -> bool:
+    """Whether a machine has, or is to get, a whole graphics card of the host."""
+    types = (store.find(VGPU_type, vgpu.type) for vgpu in store.where(VGPU, VM=vm.ref))
+    return any(each is not None and each.implementation is VgpuTypeImplementation.passthrough for each in types)
+
+
 def main_memory(vm: VM, counted: Counted) -> int:
-    """What a guest sees of the host's memory, in bytes: whole MiB. A PV kernel in its shim cannot be squeezed."""
-    squeezed = counted is Counted.dynamic_min and vm.domain_type is not DomainType.pv_in_pvh
+    """What a guest sees of the host's memory, in bytes: whole MiB."""
+    squeezed = counted is Counted.dynamic_min and not keeps_all(vm)
     size = vm.memory_dynamic_min if squeezed else vm.memory_static_max
     return _mib_in(size) * MIB
 
 
-def start_memory(vm: VM, counted: Counted) -> int:
+def start_memory(store: Store, vm: VM, counted: Counted) -> int:
     """What a start needs, in bytes."""
-    return main_memory(vm, counted) + vm_overhead(vm)
+    return main_memory(vm, Counted.static_max if has_card(store, vm) else counted) + vm_overhead(vm)
 
 
 def guests_of(store: Store, host: Host) -> dict[str, VM]:
@@ -196,19 +216,46 @@ def for_guests(store: Store, host: Host, guests: Iterable[VM]) -> int:
     return total - host.memory_overhead - sum(vm.memory_overhead for vm in guests)
 
 
+GUESTS = Tally(
+    "VM",
+    frozenset(
+        {
+            "resident_on",
+            "scheduled_to_be_resident_on",
+            "memory_overhead",
+            "memory_dynamic_min",
+            "memory_static_max",
+            "domain_type",
+            "attached_PCIs",
+            "other_config",
+        }
+    ),
+    lambda vm: {vm.resident_on, vm.scheduled_to_be_resident_on} - {NULL},
+    lambda vm: (vm.memory_overhead, *(main_memory(vm, counted) for counted in Counted)),
+)
+"""What the guests of each host take: the overhead of all, and the memory of all as each way of counting has it."""
+
+
+def _taken(sums: tuple[int, ...], counted: Counted) -> int:
+    return sums[0] + sums[1 + list(Counted).index(counted)]
+
+
 def free_memory(store: Store, host: Host, leaving_out: str = NULL, counted: Counted | None = None) -> int:
     """What a host has left for guests, in bytes, not counting one VM by its reference. May be negative.
 
     ``counted``: what each counts for, if not what it counts for on this host.
     """
-    guests = [vm for vm in guests_of(store, host).values() if vm.ref != leaving_out]
     counted = counted or counted_on(host)
-    return for_guests(store, host, guests) - sum(main_memory(vm, counted) for vm in guests)
+    free = for_guests(store, host, ()) - _taken(store.sums(GUESTS, host.ref) or (0, 0, 0), counted)
+    left_out = store.find(VM, leaving_out)
+    if left_out is not None and host.ref in GUESTS.keys(left_out):
+        free += _taken(GUESTS.amounts(left_out), counted)
+    return free
 
 
 def check_fits(store: Store, vm: VM, host: Host) -> None:
     """Whether a host has the memory that a start needs. Raises HOST_NOT_ENOUGH_FREE_MEMORY."""
-    needed = start_memory(vm, counted_on(host))
+    needed = start_memory(store, vm, counted_on(host))
     available = free_memory(store, host, leaving_out=vm.ref)
     if available < needed:
         raise HOST_NOT_ENOUGH_FREE_MEMORY(needed, available)

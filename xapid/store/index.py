@@ -1,8 +1,10 @@
-"""The rows of one class, and the indexes by which they are found: relations, names."""
+"""The rows of one class, the indexes by which they are found (relations, names), and sums over them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Set
+from dataclasses import dataclass
+from operator import add, sub
 from typing import Any
 
 from xapid.datamodel.types import CLASSES, Object, SetType
@@ -29,6 +31,19 @@ LOOKED_UP: dict[str, tuple[str, ...]] = {
 """Fields that are indexed although no inverse set is made of them: class -> fields."""
 
 
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Sums over rows of a class that are kept true at every change, so that nobody has to count."""
+
+    cls: str
+    reads: frozenset[str]
+    """Stored fields that the functions read; none that are derived."""
+    keys: Callable[[Any], Set[Any]]
+    """Under what a row counts."""
+    amounts: Callable[[Any], tuple[int, ...]]
+    """What it counts for, each number by itself."""
+
+
 class Table:
     """Rows of one class by reference, with an index for each field asked for by value."""
 
@@ -38,6 +53,10 @@ class Table:
         self.rows: dict[str, Any] = {}
         self.indexes: dict[str, dict[Any, str | dict[str, None]]] = {field: {} for field in indexed}
         """By field and value: the reference of the only row that has it, or those of several in order."""
+        self.filing: set[str] = set(self.indexes)
+        """Fields by which rows are filed or counted: to change one of them takes ``put``."""
+        self._tallies: dict[Tally, dict[Any, tuple[int, ...]]] = {}
+        """Sums by their key; the last number is how many rows they are made of."""
         self.newest = 0
         """Generation that must be on disk before the class as a whole may be shown."""
         self.related = RELATED.get(self.name, {})
@@ -59,10 +78,23 @@ class Table:
                 _take_out(index, value, ref)
             for value in after:
                 _file(index, value, ref)
+        for tally, sums in self._tallies.items():
+            _count(tally, sums, old, new)
         if new is None:
             self.rows.pop(ref, None)
         else:
             self.rows[ref] = new
+
+    def sums(self, tally: Tally, key: Any) -> tuple[int, ...] | None:
+        """The sums of a tally; None: no row counts under that key. Counted when first asked for, kept from then on."""
+        sums = self._tallies.get(tally)
+        if sums is None:
+            sums = self._tallies[tally] = {}
+            self.filing |= tally.reads
+            for row in self.rows.values():
+                _count(tally, sums, None, row)
+        found = sums.get(key)
+        return None if found is None else found[:-1]
 
     def replace(self, ref: str, new: Any) -> None:
         """Replace a row none of whose indexed fields changed."""
@@ -78,6 +110,21 @@ class Table:
         """References of the rows that have this value, in the order they came to have it."""
         found = self.indexes[field].get(value, ())
         return (found,) if isinstance(found, str) else found
+
+
+def _count(tally: Tally, sums: dict[Any, tuple[int, ...]], old: Any | None, new: Any | None) -> None:
+    before = (frozenset[Any](), ()) if old is None else (tally.keys(old), (*tally.amounts(old), 1))
+    after = (frozenset[Any](), ()) if new is None else (tally.keys(new), (*tally.amounts(new), 1))
+    if before == after:
+        return
+    for key in before[0]:
+        left = tuple(map(sub, sums[key], before[1]))
+        if left[-1]:
+            sums[key] = left
+        else:
+            del sums[key]
+    for key in after[0]:
+        sums[key] = tuple(map(add, sums[key], after[1])) if key in sums else after[1]
 
 
 def _file(index: dict[Any, str | dict[str, None]], value: Any, ref: str) -> None:

@@ -11,7 +11,7 @@ from xapid.datamodel.errors import HANDLE_INVALID, UUID_INVALID
 from xapid.datamodel.types import CLASSES, Object
 from xapid.store.derive import Derivation, Derivations
 from xapid.store.feed import Change, Deletion, Feed
-from xapid.store.index import LOOKED_UP, RELATED, Table
+from xapid.store.index import LOOKED_UP, RELATED, Table, Tally
 from xapid.store.rows import FORGETFUL, MESSAGE, SILENT, STORED
 from xapid.store.shared import shared
 from xapid.store.transaction import Batch, Transaction
@@ -160,6 +160,10 @@ class Store:
             owner, _, key = inverse_of.partition(".")
             found = self._ends[inverse_of] = (self.tables[owner], key)
         return found
+
+    def sums(self, tally: Tally, key: Any) -> tuple[int, ...] | None:
+        """What the rows under a key amount to; None: there are none."""
+        return self.tables[tally.cls].sums(tally, key)
 
     def count(self, name: str) -> int:
         return len(self._countable(name))

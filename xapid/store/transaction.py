@@ -189,7 +189,7 @@ class Transaction:
             real = kept_apart.written(self, name, real, latest)
         draft = self._draft(latest)
         new: R = draft.new
-        if not table.indexes.keys().isdisjoint(real):
+        if not table.filing.isdisjoint(real):
             before = copy_row(new)
             new.__dict__.update(real)
             table.put(new.ref, before, new)
@@ -371,7 +371,7 @@ def change(store: Store, row: Object, numbered: Callable[[int], None], /, **chan
     name, ref = row.spec.name, row.ref
     table = store.tables[name]
     latest = table.rows.get(ref)
-    alone = table.indexes.keys().isdisjoint(changes) and not store.derivations.watched(name, changes.keys())
+    alone = table.filing.isdisjoint(changes) and not store.derivations.watched(name, changes.keys())
     alone = alone and kept_apart.FIELDS.get(name, {}).keys().isdisjoint(changes)
     if store.open is not None or not alone or latest is None or not changes.keys() <= FIELDS[name]:
         with store.write() as tx:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from xapid.backends.domain.interface import DomainDriver
 from xapid.datamodel import VM, Host, VM_metrics
 from xapid.datamodel.errors import HOST_NOT_ENOUGH_FREE_MEMORY, ApiError
-from xapid.datamodel.vm import DomainType, VmOperations, VmPowerState
+from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops.vm.memory import CLOSE_ENOUGH, memory_now
 from xapid.rules import memory
 from xapid.rules.ballooning import Holder, Step, step
@@ -76,7 +76,7 @@ class Balloons:
         Raises HOST_NOT_ENOUGH_FREE_MEMORY if they do not.
         """
         if memory.counted_on(host) is Counted.static_max or self._fit_in_full(vm, host):
-            return min(vm.memory_dynamic_max, vm.memory_static_max)
+            return _range(ctx.store, vm)[1]
         while True:
             taken = await self._step(ctx, host, vm)
             kept = taken.kept[vm.ref]
@@ -87,12 +87,14 @@ class Balloons:
                     await ctx.clock.sleep(LOOK_AGAIN)
             elif not taken.tell:
                 break
-        if kept < _range(vm)[0]:
-            raise HOST_NOT_ENOUGH_FREE_MEMORY(memory.start_memory(vm, Counted.dynamic_min), kept)
+        if kept < _range(ctx.store, vm)[0]:
+            raise HOST_NOT_ENOUGH_FREE_MEMORY(memory.start_memory(ctx.store, vm, Counted.dynamic_min), kept)
         return kept
 
     async def give(self, ctx: Context, vm: VM, host: Host, limits: Limits) -> None:
-        """Let a guest have what its new limits say, as far as others leave it that now."""
+        """Let a guest have what its new limits say, as far as others leave it that now; one that has all keeps it."""
+        if memory.starts_with_all(ctx.store, vm):
+            return
         if memory.counted_on(host) is Counted.static_max:
             await self._set(ctx, host, vm, limits.dynamic_max)
             return
@@ -148,17 +150,18 @@ class Balloons:
         holders: dict[str, Holder] = {}
         for ref, vm in guests.items():
             if vm.resident_on != host.ref or vm is comes:
-                holders[ref] = Holder(*_range(vm), 0, came=False)
+                holders[ref] = Holder(*_range(store, vm), 0, came=False)
             elif self._obeys(vm):
-                holders[ref] = Holder(*_range(vm), self._holds(vm))
+                holders[ref] = Holder(*_range(store, vm), self._holds(vm))
             else:
                 available -= self._holds(vm)
         return available, holders
 
     def _fit_in_full(self, vm: VM, host: Host) -> bool:
         """Whether nobody has to give anything back, which is seen sooner than who could."""
-        others = memory.free_memory(self._runtime.store, host, vm.ref, Counted.static_max)
-        return memory.start_memory(vm, Counted.static_max) <= others
+        store = self._runtime.store
+        others = memory.free_memory(store, host, vm.ref, Counted.static_max)
+        return memory.start_memory(store, vm, Counted.static_max) <= others
 
     def _obeys(self, vm: VM) -> bool:
         """Whether a guest can be told another target now."""
@@ -189,11 +192,11 @@ class Balloons:
 def _has(store: Store, vm: VM) -> int:
     """How many bytes a guest has, as far as is known."""
     metrics = store.find(VM_metrics, vm.metrics)
-    return metrics.memory_actual if metrics is not None and metrics.memory_actual else _range(vm)[1]
+    return metrics.memory_actual if metrics is not None and metrics.memory_actual else _range(store, vm)[1]
 
 
-def _range(vm: VM) -> tuple[int, int]:
-    """The least and the most that it may have. The kernel of a PV guest in its shim cannot be squeezed."""
-    if vm.domain_type is DomainType.pv_in_pvh or vm.is_control_domain:
+def _range(store: Store, vm: VM) -> tuple[int, int]:
+    """The least and the most that it may have."""
+    if memory.starts_with_all(store, vm) or vm.is_control_domain:
         return vm.memory_static_max, vm.memory_static_max
     return vm.memory_dynamic_min, max(vm.memory_dynamic_min, min(vm.memory_dynamic_max, vm.memory_static_max))
