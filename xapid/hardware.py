@@ -15,7 +15,9 @@ from xapid.backends.agent import AgentConfig, DriverSpec
 from xapid.backends.certificates.interface import SERVER
 from xapid.backends.domain import embed
 from xapid.backends.domain.interface import DomainEvent
+from xapid.backends.host.hypervisor import runs_xen
 from xapid.backends.host.interface import HostDriver
+from xapid.backends.host.tree import Tree
 from xapid.backends.network.interface import NetworkDriver
 from xapid.backends.storage import DRIVERS
 from xapid.demo.build import DemoGuest, DemoGuestError, ensure
@@ -79,7 +81,7 @@ async def chosen_hardware(config: Config) -> Hardware:
         reason = f"libvirt-python is not installed ({error}): install xapid[libvirt], or choose --drivers sim"
         raise DriverChoiceError(reason) from error
     demo = await _demo(config, needed=True)
-    if _runs_xen():
+    if runs_xen(Tree()):
         uri = config.libvirt.uri or XEN_URI
         log.info("drivers: Xen through %s, because this is its control domain", uri)
         return Hardware(LocalBackends(xen(config, uri), apart=True), False, certificate, demo)
@@ -167,14 +169,6 @@ def _programs(config: Config) -> DriverSpec:
 def _certificates(config: Config) -> DriverSpec:
     directory = str(config.state_dir.resolve())
     return DriverSpec("certificates", "xapid.backends.certificates.local:Certificates", {"directory": directory})
-
-
-def _runs_xen() -> bool:
-    """Whether this is the control domain of a Xen host."""
-    try:
-        return "control_d" in Path("/proc/xen/capabilities").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def libvirt_uri(state: Path, socket: Path = embed.LIBVIRTD) -> str:

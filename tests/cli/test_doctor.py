@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.host.machines import lay_out
+from xapid.backends.host.tree import Tree
 from xapid.cli.doctor import Finding, Grade, examine
-from xapid.cli.guest_needs import missing
+from xapid.cli.guest_needs import lacking, missing
 from xapid.runtime.config import Address, Config, Drivers
 from xapid.store.database import StateDirectory
 
@@ -180,3 +182,44 @@ def test_without_programs_guests_lack_them_by_their_packages(monkeypatch: pytest
     lines = missing()
 
     assert "there is no qemu-img: apt-get install qemu-utils" in lines
+
+
+# --- Under Xen ---------------------------------------------------------------------------------------
+
+XEN = {"proc/xen/capabilities": "control_d\n", "proc/sys/kernel/osrelease": "6.1.0\n"}
+
+
+def under_xen(root: Path, **more: str) -> list[str]:
+    """What is missing on a control domain with some files, and without any program."""
+    return missing(tun=root / "tun", tree=Tree(lay_out(root, XEN | more)))
+
+
+def test_a_xen_host_lacks_what_serves_the_disks_of_guests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    lines = under_xen(tmp_path)
+
+    assert "there is no qemu-storage-daemon: apt-get install qemu-system-common" in lines
+    assert "there is no xl: apt-get install xen-utils-common" in lines
+    assert any(line.startswith("the kernel has no module nbd, by which guests reach their disks") for line in lines)
+    assert not any("qemu-system-x86_64" in line or "libvirt-qemu" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "file, text",
+    [
+        ("sys/module/nbd/version", "1\n"),
+        ("lib/modules/6.1.0/modules.dep", "kernel/fs/x.ko:\nkernel/drivers/block/nbd.ko.xz:\n"),
+        ("lib/modules/6.1.0/modules.builtin", "kernel/drivers/block/nbd.ko\n"),
+    ],
+)
+def test_a_module_is_loaded_or_in_a_file_or_part_of_the_kernel(tmp_path: Path, file: str, text: str) -> None:
+    assert not any("nbd" in line for line in under_xen(tmp_path, **{file: text}))
+
+
+def test_another_kernel_has_its_own_modules(tmp_path: Path) -> None:
+    assert any("nbd" in line for line in under_xen(tmp_path, **{"lib/modules/5.0/modules.dep": "nbd.ko:\n"}))
+
+
+def test_under_xen_nobody_lacks_what_is_qemus(tmp_path: Path) -> None:
+    assert lacking(Tree(lay_out(tmp_path, XEN))) == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import FreshHost
-from tests.machines import NULL, Workshop, raises_api
+from tests.machines import NULL, SOMEBODY, Workshop, raises_api
 from tests.xapi import REMOTE
 from xapid.backends.network.interface import Bridge
 from xapid.datamodel import SR
@@ -120,6 +121,16 @@ async def test_a_suspend_image_of_no_machine_is_destroyed_only_where_it_is_named
     assert not workshop.is_there(image)
 
 
+async def test_a_device_that_nobody_has_open_is_removed_only_where_it_is_named(workshop: Workshop) -> None:
+    workshop.fresh.driver("network").taps.add("vnet7")
+
+    found = await told(workshop)
+    await workshop.xapi.xapid.repair("tap-vnet7")
+
+    assert found["tap-vnet7"]["loses"] == "true"
+    assert await told(workshop) == {}
+
+
 async def test_others_than_root_of_the_host_are_told_nothing(fresh: FreshHost) -> None:
     fresh.xapi.peer = REMOTE
 
@@ -203,3 +214,86 @@ async def test_a_disk_whose_chain_is_cut_is_told(on_disk: FreshHost) -> None:
 
     assert f"chain-{clone.uuid}" in found
     assert f"damaged-{base.uuid}" in found
+
+
+async def test_a_lease_of_nobody_is_given_back(on_disk: FreshHost) -> None:
+    _, vdi, folder = await on_files(on_disk)
+    lease = folder / f"{vdi.location}.lease"
+    lease.write_text("11111111-1111-1111-1111-111111111111")
+
+    found = await names(on_disk)
+    await on_disk.xapi.xapid.repair(f"lease-{vdi.uuid}")
+
+    assert found == [f"lease-{vdi.uuid}"]
+    assert not lease.exists()
+
+
+@pytest.fixture
+def files(on_disk: FreshHost, tmp_path: Path) -> Workshop:
+    """Where disks are files."""
+    return Workshop(on_disk, tmp_path)
+
+
+def leases(workshop: Workshop) -> list[Path]:
+    return list((workshop.fresh.runtime.config.state_dir / "sr").rglob("*.lease"))
+
+
+async def left_behind(workshop: Workshop) -> tuple[str, str, str]:
+    """A disk that is kept for the drive of a machine that does not run; the drive, and the name of the finding."""
+    vm, disk = await workshop.vm(), (await on_files(workshop.fresh))[1].ref
+    drive = await workshop.drive(vm, disk)
+    await workshop.started(vm)
+    with workshop.domains.unheard():
+        workshop.domains.vanish(workshop.row(vm).uuid)
+    with workshop.fresh.store.write() as tx:
+        tx.set(workshop.row(vm), power_state="Halted", resident_on=NULL, domid=-1)
+        tx.set(workshop.row(drive), currently_attached=False)
+    return disk, drive, f"lease-{workshop.row(disk).uuid}"
+
+
+async def test_a_disk_that_is_kept_for_a_drive_not_in_use_is_given_back_only_where_it_is_named(files: Workshop) -> None:
+    _, drive, name = await left_behind(files)
+
+    found = await told(files)
+    await files.xapi.xapid.repair(name)
+
+    assert found[name]["loses"] == "true"
+    assert files.row(drive).uuid in found[name]["text"]
+    assert leases(files) == []
+    assert await told(files) == {}
+
+
+async def test_a_disk_that_is_kept_for_nobody_known_is_told(files: Workshop) -> None:
+    _, drive, name = await left_behind(files)
+    with files.fresh.store.write() as tx:
+        tx.delete(files.row(drive))
+
+    assert list(await told(files)) == [name]
+
+
+@pytest.mark.parametrize("where", ["drive", "machine", "disk", "repository"])
+async def test_what_is_worked_on_is_not_told(files: Workshop, where: str) -> None:
+    disk, drive, name = await left_behind(files)
+    vm = files.row(drive).VM
+    busy = files.row({"drive": drive, "machine": vm, "disk": disk, "repository": files.row(disk).SR}[where])
+    operation = {"drive": "attach", "machine": "start", "disk": "snapshot", "repository": "scan"}[where]
+
+    files.fresh.runtime.guard.mark(busy, operation, SOMEBODY)
+    marked = await told(files)
+    files.fresh.runtime.guard.leave(busy, SOMEBODY)
+
+    assert (name in marked, name in await told(files)) == (False, True)
+
+
+async def test_a_drive_that_came_into_use_meanwhile_keeps_its_disk(files: Workshop) -> None:
+    _, drive, name = await left_behind(files)
+
+    def attached() -> None:
+        with files.fresh.store.write() as tx:
+            tx.set(files.row(drive), currently_attached=True)
+
+    # Who looks at guests asks for them first.
+    files.faults("domain").afterwards("domains", lambda: None)
+    files.faults("domain").afterwards("domains", attached)
+
+    assert name not in await told(files)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from xapid.backends.interface import NotSupported
+
 GROUPS = Path("/sys/fs/cgroup")
 ORDINARY_IN_TREE = 100
 ORDINARY_IN_HIERARCHY = 1024
@@ -17,3 +19,12 @@ def ordinary_shares(groups: Path = GROUPS) -> int:
     if tree.exists():
         return ORDINARY_IN_TREE if "cpu" in tree.read_text().split() and os.access(groups, os.W_OK) else 0
     return ORDINARY_IN_HIERARCHY if hierarchy.is_dir() and os.access(hierarchy, os.W_OK) else 0
+
+
+def require_shares(groups: Path = GROUPS) -> None:
+    """Raises NotSupported where the parts that guests are to have of the processors are not theirs."""
+    if not ordinary_shares(groups):
+        raise NotSupported(
+            "weight and cap of guests' processors (VCPUs_params) have no effect: this host gives no control groups of "
+            f"processors, or {groups} cannot be written"
+        )

@@ -70,6 +70,9 @@ class Discs:
             raise NotSupported(f"{volume.key} can only be read")
         return Disk(str(self._path(volume)), VolumeFormat.raw, self.kind, read_only=True)
 
+    def leases(self, sr: Sr) -> dict[str, str]:
+        return {}
+
     def detach(self, volume: Volume, owner: str) -> None:
         """A disc that is only read needs no lease."""
 

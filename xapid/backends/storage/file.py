@@ -171,6 +171,10 @@ class File:
         with disk_errors(), contextlib.suppress(NotFound), folder.locked():
             folder.release(volume.key, owner)
 
+    def leases(self, sr: Sr) -> dict[str, str]:
+        with disk_errors():
+            return self._folder(sr).leases()
+
     def snapshot(self, volume: Volume, new: NewVolume, base_uuid: str) -> Branch:
         return self._branch(volume, new, base_uuid)
 

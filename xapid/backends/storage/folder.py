@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 """Of the directory. A newer one is refused rather than misread."""
 KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LEASE = ".lease"
+"""The end of the name of a file that says who may write a volume."""
 OWN = frozenset({"children", "tmp", "lock", "pending.json"})
 """What a repository consists of before it is one."""
 
@@ -288,12 +290,12 @@ class Folder:
         self.assert_unwritten(key, but_by=owner)
         if not self.holder(key):
             # Not synced: who loses it by a power cut has lost the guest that it protected as well.
-            self._fresh(f"{key}.lease", owner, sync=False)
+            self._fresh(f"{key}{LEASE}", owner, sync=False)
 
     def release(self, key: str, owner: str) -> None:
         """Give back what ``owner`` has; what others have stays. Only while locked."""
         if KEY.fullmatch(key) and self.holder(key) == owner:
-            (self.path / f"{key}.lease").unlink(missing_ok=True)
+            (self.path / f"{key}{LEASE}").unlink(missing_ok=True)
 
     def assert_unwritten(self, key: str, but_by: str = "") -> None:
         """Raises InUse if somebody may write the volume, or somebody else."""
@@ -301,10 +303,15 @@ class Folder:
         if holder not in ("", but_by):
             raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
 
+    def leases(self) -> dict[str, str]:
+        """Who may write which volume."""
+        keys = [path.stem for path in self.path.glob(f"[!.]*{LEASE}")]
+        return {key: holder for key in keys if KEY.fullmatch(key) and (holder := self.holder(key))}
+
     def holder(self, key: str) -> str:
         """Who may write a volume now; empty: nobody."""
         try:
-            return self._read(f"{key}.lease").decode()
+            return self._read(f"{key}{LEASE}").decode()
         except FileNotFoundError:
             return ""
 

@@ -189,6 +189,9 @@ class StorageDriver(Protocol):
         """Make the volume ready to be opened, leased to ``owner`` (a uuid): two never write at once (InUse)."""
 
     def detach(self, volume: Volume, owner: str) -> None: ...
+    def leases(self, sr: Sr) -> dict[str, str]:
+        """Who may write volumes now: owners by the key of the volume."""
+
     def snapshot(self, volume: Volume, new: NewVolume, base_uuid: str) -> Branch:
         """A read-only copy as of now. Where a guest has the volume open the datapath then moves it to ``active``."""
 

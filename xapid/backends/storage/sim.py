@@ -332,6 +332,10 @@ class Sim:
             self._remove(world, parent)
             parent = world.volumes.get(parent.parent)
 
+    def leases(self, sr: Sr) -> dict[str, str]:
+        world = self._worlds.get(sr.uuid)
+        return dict(world.leases) if world else {}
+
     # For tests
 
     def contents(self, sr: str) -> list[Volume]:

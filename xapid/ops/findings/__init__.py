@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INVALID_VALUE, ApiError
-from xapid.ops.findings import bridges, guests, images
+from xapid.ops.findings import bridges, guests, images, leases
 from xapid.ops.findings.finding import Finding, Grade
 from xapid.runtime.context import Context
 
-LOOKS = {"guests": guests.look, "disks": images.look, "bridges": bridges.look}
+LOOKS = {"guests": guests.look, "disks": images.look, "leases": leases.look, "bridges": bridges.look}
 """By what cannot be looked at if they fail."""
 
 

@@ -24,6 +24,14 @@ async def look(ctx: Context, host: Host) -> AsyncIterator[Finding]:
                 repair="the bridge is removed, if still nothing is joined to it",
                 mend=partial(wires.remove_bridge, ctx, host, bridge.name),
             )
+    for tap in await ctx.network(host).call(NetworkDriver.unopened_taps):
+        yield Finding(
+            f"tap-{tap}",
+            f"the device {tap} for a guest is joined to a bridge of xapid's, and no process has it open",
+            repair="the device is removed, if still nobody has it open",
+            loses=True,
+            mend=partial(ctx.network(host).call, NetworkDriver.remove_tap, tap),
+        )
     names = {bridge.name for bridge in there}
     for ref, vifs in _joined(ctx, host).items():
         network = ctx.store.get(Network, ref)

@@ -28,7 +28,7 @@ LOOKED_THROUGH = frozenset({Feature.SR_SCAN, Feature.VDI_CREATE})
 
 async def look(ctx: Context, host: Host) -> AsyncIterator[Finding]:
     """Volumes without records, records without volumes, and those that differ."""
-    for sr in _repositories(ctx, host):
+    for sr in looked_through(ctx, host):
         try:
             scanned = await _scan(ctx, host, sr)
         except ApiError as error:
@@ -41,7 +41,8 @@ async def look(ctx: Context, host: Host) -> AsyncIterator[Finding]:
         yield finding
 
 
-def _repositories(ctx: Context, host: Host) -> list[SR]:
+def looked_through(ctx: Context, host: Host) -> list[SR]:
+    """Repositories of a host in which all volumes are disks of guests, and all are listed."""
     able = {sm.type for sm in ctx.store.all(SM) if sm.features.keys() >= LOOKED_THROUGH}
     plugged = [sr for sr in ctx.store.all(SR) if volume_spec.plugged(ctx.store, sr, host) is not None]
     return [sr for sr in plugged if sr.type in able]
@@ -158,7 +159,7 @@ class _Scanned:
 
 async def close(ctx: Context, host: Host, owners: Collection[str]) -> None:
     """Close what a guest that has ended had open for its drives, of which there are no records."""
-    for sr in _repositories(ctx, host):
+    for sr in looked_through(ctx, host):
         try:
             scanned = await _scan(ctx, host, sr)
             for volume in scanned.found.volumes:
