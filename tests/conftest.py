@@ -28,6 +28,7 @@ from xapid.hardware import SIMULATED_TYPES, simulated
 from xapid.http.rpc import Endpoint
 from xapid.main import build_runtime
 from xapid.observe.domains import DomainWatch
+from xapid.observe.figures import Figures
 from xapid.observe.first_start import first_start
 from xapid.observe.guests import GuestWatch
 from xapid.observe.machine import Machine
@@ -180,8 +181,15 @@ async def _serving(
         backends.agent(HOST, "domain").watch(each.heard)
     await backends.start()
     try:
+        figures: Figures = runtime.services["figures"]
         dispatcher = Dispatcher(
-            runtime, methods, runtime.services["sessions"], _text(runtime), runtime.services["audit"].note, call_here
+            runtime,
+            methods,
+            runtime.services["sessions"],
+            _text(runtime),
+            runtime.services["audit"].note,
+            call_here,
+            lambda: figures.taken,
         )
         xapi = Xapi(Endpoint(dispatcher), runtime)
         await xapi.log_in()

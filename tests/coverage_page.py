@@ -97,6 +97,11 @@ REFUSALS = ("NOT_IMPLEMENTED", "MESSAGE_DEPRECATED", "PERMISSION_DENIED", "SR_OP
 
 BEYOND_THE_RECORDINGS = {
     "host.dmesg_clear": "NOT_IMPLEMENTED",
+    "VM.query_services": "NOT_IMPLEMENTED",
+    "VM.add_to_VCPUs_params_live": "NOT_IMPLEMENTED",
+    "VM.update_secureboot_certificates_on_boot": "OPERATION_NOT_ALLOWED",
+    "VBD.pause": "SR_OPERATION_NOT_SUPPORTED",
+    "VBD.unpause": "SR_OPERATION_NOT_SUPPORTED",
     "host.set_uefi_certificates": "OPERATION_NOT_ALLOWED",
     "pool.set_uefi_certificates": "OPERATION_NOT_ALLOWED",
     "pool.set_custom_uefi_certificates": "OPERATION_NOT_ALLOWED",

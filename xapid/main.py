@@ -56,6 +56,7 @@ from xapid.observe.certificate_files import CertificateFiles
 from xapid.observe.console_endpoints import ConsoleEndpoints
 from xapid.observe.domains import DomainWatch
 from xapid.observe.failed_logins import FailedLoginWatch
+from xapid.observe.figures import Figures
 from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.full_disk import FullDiskWatch
 from xapid.observe.garbage import EVERY, Collector
@@ -263,6 +264,9 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.push_async_callback(timetable.close)
         _in_background(stack, keep_timetable(timetable))
         _in_background(stack, keep_balloons(runtime))
+        taken: Figures = runtime.services["figures"]
+        taken.begin()
+        _in_background(stack, taken.keep())
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -346,6 +350,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     runtime.services["ssh_closings"] = Closings(runtime)
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     runtime.services["balloons"] = Balloons(runtime)
+    runtime.services["figures"] = Figures(runtime)
     return runtime
 
 
@@ -365,6 +370,7 @@ def build_dispatcher(runtime: Runtime) -> Dispatcher:
         lambda kind, value: xmlrpc.value_text(kind, value, members),
         runtime.services["audit"].note,
         call_here,
+        lambda: runtime.services["figures"].taken,
     )
 
 

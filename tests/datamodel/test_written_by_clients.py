@@ -57,6 +57,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VM.platform:cores-per-socket": ("1", "2", "64", ""),
     "VM.platform:vga": ("std", "cirrus", ""),
     "VM.platform:videoram": ("4", "8", "16", ""),
+    "host.other_config:rrd_update_interval": ("never", "1", "2", ""),
     "VM.platform:acpi": PLATFORM,
     "VM.platform:apic": PLATFORM,
     "VM.platform:hpet": PLATFORM,

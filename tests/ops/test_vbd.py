@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.machines import NULL, Workshop, in_use
+from tests.machines import NULL, Workshop, in_use, raises_api
 from tests.xapi import Xapi
 from xapid.backends.interface import Busy, Failed, InUse
 from xapid.datamodel import VBD, VBD_metrics
@@ -206,7 +206,7 @@ async def test_a_plug_is_told_of_by_an_event(workshop: Workshop, vm: str, vdi: s
     assert "unplug" in event["snapshot"]["allowed_operations"]
 
 
-@pytest.mark.parametrize("message", ["unplug", "unplug_force"])
+@pytest.mark.parametrize("message", ["unplug", "unplug_force", "unplug_force_no_safety_check"])
 async def test_a_disk_is_unplugged_and_let_go(workshop: Workshop, vm: str, vdi: str, sr: str, message: str) -> None:
     vbd = await workshop.drive(vm, vdi)
     other = await workshop.drive(vm, await workshop.disk(sr))
@@ -230,6 +230,8 @@ async def test_what_was_unplugged_can_be_plugged_again_and_destroyed(xapi: Xapi,
         await xapi.VBD.unplug(vbd)
     await xapi.VBD.plug(vbd)
     await xapi.VBD.unplug_force(vbd)
+    await xapi.VBD.plug(vbd)
+    await xapi.VBD.unplug_force_no_safety_check(vbd)
     await xapi.VBD.destroy(vbd)
 
     assert workshop.guest(vm).disks == {}
@@ -459,5 +461,7 @@ async def test_how_a_disk_is_paused_is_not_for_clients(workshop: Workshop, vm: s
 
     with pytest.raises(SR_OPERATION_NOT_SUPPORTED) as error:
         await workshop.xapi.VBD.pause(vbd)
+    with raises_api("SR_OPERATION_NOT_SUPPORTED", sr):
+        await workshop.xapi.VBD.unpause(vbd, "a token")
 
     assert error.value.args == (sr,)

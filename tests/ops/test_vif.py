@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.machines import NULL, Workshop
+from tests.machines import NULL, Workshop, raises_api
 from tests.xapi import Xapi
 from xapid.backends.interface import Failed
-from xapid.datamodel import VIF, Host, VIF_metrics, VM_guest_metrics
+from xapid.datamodel import PIF, VIF, Host, VIF_metrics, VM_guest_metrics
 from xapid.datamodel.errors import (
     ADDRESS_VIOLATES_LOCKING_CONSTRAINT,
     DEVICE_ALREADY_ATTACHED,
@@ -417,3 +417,62 @@ async def test_a_locked_interface_takes_only_what_it_may_use(xapi: Xapi, vif: st
 
     with pytest.raises(ADDRESS_VIOLATES_LOCKING_CONSTRAINT):
         await xapi.VIF.configure_ipv4(vif, "Static", "192.0.2.7/24", "")
+
+
+# --- Tagged traffic ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def vlan(workshop: Workshop) -> str:
+    """A network that is a VLAN of an interface of the host."""
+    network = await workshop.network()
+    with workshop.fresh.store.write() as tx:
+        tx.create(PIF, device="eth1", network=network, host=await workshop.fresh.the("host"), VLAN=42, physical=False)
+    return network
+
+
+async def test_tagged_traffic_of_some_vlans_may_be_exchanged(workshop: Workshop, vif: str) -> None:
+    xapi = workshop.xapi
+
+    await xapi.VIF.set_trunks(vif, ["0", "4094", "0"])
+    await xapi.VIF.add_trunks(vif, 7)
+    await xapi.VIF.add_trunks(vif, 7)
+    await xapi.VIF.remove_trunks(vif, 0)
+    await xapi.VIF.remove_trunks(vif, 5)
+
+    assert sorted(await xapi.VIF.get_trunks(vif), key=int) == ["7", "4094"]
+
+
+@pytest.mark.parametrize("tag", [-1, 4095])
+async def test_a_tag_is_one_of_a_vlan(workshop: Workshop, vif: str, tag: int) -> None:
+    with raises_api("VLAN_TAG_INVALID", str(tag)):
+        await workshop.xapi.VIF.add_trunks(vif, tag)
+    with raises_api("VLAN_TAG_INVALID", str(tag)):
+        await workshop.xapi.VIF.set_trunks(vif, ["5", str(tag)])
+
+    assert await workshop.xapi.VIF.get_trunks(vif) == []
+
+
+async def test_within_a_vlan_there_is_no_tagged_traffic(workshop: Workshop, vm: str, network: str, vlan: str) -> None:
+    inside, outside = await workshop.nic(vm, vlan), await workshop.nic(vm, network, device="1")
+    await workshop.xapi.VIF.set_trunks(outside, ["5"])
+
+    with raises_api("NETWORK_INCOMPATIBLE_WITH_TRUNKS", vlan):
+        await workshop.xapi.VIF.add_trunks(inside, 5)
+    with raises_api("NETWORK_INCOMPATIBLE_WITH_TRUNKS", vlan):
+        await workshop.xapi.VIF.set_trunks(inside, ["5"])
+    with raises_api("NETWORK_INCOMPATIBLE_WITH_TRUNKS", vlan):
+        await workshop.nic(vm, vlan, device="2", trunks=["5"])
+    with raises_api("NETWORK_INCOMPATIBLE_WITH_TRUNKS", vlan):
+        await workshop.xapi.VIF.move(outside, vlan)
+
+    await workshop.xapi.VIF.set_trunks(inside, [])
+    await workshop.xapi.VIF.remove_trunks(outside, 5)
+    await workshop.xapi.VIF.move(outside, vlan)
+    assert workshop.row(outside).network == vlan
+
+
+async def test_an_interface_may_be_made_with_its_trunks(workshop: Workshop, vm: str, network: str) -> None:
+    vif = await workshop.nic(vm, network, trunks=["5"])
+
+    assert await workshop.xapi.VIF.get_trunks(vif) == ["5"]

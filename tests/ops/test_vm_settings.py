@@ -318,3 +318,14 @@ async def test_a_blob_is_kept_under_its_name(xapi: Xapi, vm: str) -> None:
     with pytest.raises(MAP_DUPLICATE_KEY) as error:
         await xapi.VM.create_new_blob(vm, "notes", "text/plain")
     assert error.value.args == ("VM", "blobs", vm, "notes")
+
+
+async def test_a_machine_can_be_recorded_as_a_snapshot_of_another(workshop: Workshop, xapi: Xapi, vm: str) -> None:
+    template = await workshop.vm(is_a_template=True)
+
+    await xapi.VM.update_snapshot_metadata(template, vm, "20260102T03:04:05Z", "by the guest")
+
+    row = workshop.row(template)
+    assert (row.is_a_snapshot, row.snapshot_of, row.transportable_snapshot_id) == (True, vm, "by the guest")
+    assert await xapi.VM.get_snapshot_time(template) == "20260102T03:04:05Z"
+    assert await xapi.VM.get_snapshots(vm) == [template]

@@ -101,6 +101,7 @@ class Dispatcher:
         result_text: Callable[[Type, Any], str],
         audit: Callable[[Entry], None] | None = None,
         extension: Callable[[Context, str, list[Any]], Awaitable[Any]] | None = None,
+        figures_taken: Callable[[], bool] = lambda: False,
     ) -> None:
         self.runtime = runtime
         self.methods = methods
@@ -111,6 +112,7 @@ class Dispatcher:
         self._figures: CallFigures = runtime.services["call_figures"]
         self._tracer: Tracer = runtime.services["tracer"]
         self._extension = extension
+        self._figures_taken = figures_taken
         self._listed = [name for name, method in methods.items() if name == method.name and not method.own]
         self._background: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -140,7 +142,7 @@ class Dispatcher:
             self._count(method, name, len(params))
             values = self._decode(method, params, 0)
             session = None
-        if method.removed:
+        if method.removed and not (method.reads_figures and self._figures_taken()):
             raise MESSAGE_REMOVED()
         if session is not None and session.elsewhere is not None and method.spec.owner != Session.spec.name:
             return self._of_copy(prefix, method, session, values, request)

@@ -14,6 +14,7 @@ from xapid.datamodel.map_keys import KEYS, check_written
 from xapid.datamodel.own import Own
 from xapid.datamodel.roles import READ_ONLY
 from xapid.datamodel.types import CLASSES, MapType, MessageSpec, Object, Param, RecordType, RefType, Type
+from xapid.rules.figures import reads_figures
 from xapid.runtime.texts import check_room
 from xapid.store.store import Store
 from xapid.wire.decode import decoder
@@ -105,6 +106,8 @@ class Method:
     has_async: bool
     session: bool
     removed: bool
+    reads_figures: bool
+    """Removed, but answered where figures of the older classes of metrics are taken."""
     makes_task: bool
     """Whether a synchronous call has a task row while it lasts."""
     own: bool
@@ -174,6 +177,7 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
         has_async=spec.has_async and not spec.secret,
         session=spec.session,
         removed=removed(spec),
+        reads_figures=reads_figures(spec),
         makes_task=spec.has_async and not spec.secret and spec.owner not in NO_TASK,
         own=spec.owner == Own.spec.name,
         maps=(*_map_writes(spec), *_growth(spec)),

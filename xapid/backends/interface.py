@@ -1,4 +1,4 @@
-"""What every driver has: facts about itself, and the few errors that callers act on."""
+"""What every driver has: facts about itself, the few errors that callers act on, and counters of what is used."""
 
 from __future__ import annotations
 
@@ -77,3 +77,39 @@ ERRORS: dict[str, type[BackendError]] = {
     for each in (NoSpace, InUse, NotFound, AlreadyExists, NotSupported, Busy, BadConfig, Unavailable, Failed)
 }
 """By name, for the way over a process boundary."""
+
+
+# Counters, which only grow; rates are made of them
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes that went each way through a device."""
+
+    into: int
+    """Those that its user read, or received."""
+    out: int
+    """Those that its user wrote, or sent."""
+
+
+@dataclass(frozen=True)
+class DomainUsage:
+    """What a running machine has used since it started."""
+
+    uuid: str
+    id: int
+    """The number of its domain: under another one all counts from 0 again."""
+    vcpus: dict[int, float] = field(default_factory=dict)
+    """Seconds for which each virtual processor ran."""
+    disks: dict[str, Traffic] = field(default_factory=dict)
+    """By the uuid of the VBD."""
+    nics: dict[str, Traffic] = field(default_factory=dict)
+    """By the uuid of the VIF."""
+
+
+@dataclass(frozen=True)
+class CpuTime:
+    """Seconds of a processor of the host."""
+
+    busy: float
+    all: float

@@ -26,6 +26,7 @@ class HostCpu(Object, name="host_cpu", roles=POOL_OPERATOR, state="deprecated", 
     flags: str = dynamic(doc="What it can do, as the kernel names it, with blanks between.")
     features: str = dynamic(doc="Always empty: host.cpu_info says what is known of the features.")
     utilisation: float = dynamic(
-        doc="How busy it is, from 0 to 1; always 0, since no figures are taken here any more.", persistent=False
+        doc="How busy it is, from 0 to 1; 0 unless the host takes figures (other_config:rrd_update_interval).",
+        persistent=False,
     )
     other_config: dict[str, str] = rw({}, "Free keys of clients.", since="orlando")

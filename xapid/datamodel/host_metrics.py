@@ -13,7 +13,7 @@ class HostMetrics(Object, name="host_metrics", roles=POOL_OPERATOR):
     memory_total: int = dynamic(doc="The memory of the host in bytes, all in all.")
     memory_free: int = dynamic(
         0,
-        "Removed: the memory that is free; host.compute_free_memory tells what machines could get.",
+        "Removed: bytes that were free when last looked at; host.compute_free_memory tells what machines could get.",
         state="removed",
         deprecated="midnight-ride",
     )

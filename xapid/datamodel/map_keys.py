@@ -290,6 +290,15 @@ ISCSI_IQN = MapKey(
 MULTIPATHING = MapKey(
     "host", "other_config", "multipathing", YES, False, "The field multipathing again, for older clients."
 )
+RRD_UPDATE_INTERVAL = MapKey(
+    "host",
+    "other_config",
+    "rrd_update_interval",
+    Choice(("never", "1", "2")),
+    "never",
+    "How often figures of the older classes of metrics are taken: 1 is every 5 seconds, 2 every minute; read when the "
+    "toolstack starts.",
+)
 
 LOGGED_MULTIPATHING = MapKey(
     "host",

@@ -12,14 +12,14 @@ class PIF_metrics(Object, roles=POOL_OPERATOR):
     uuid: str = dynamic(doc="The identity of the object, kept over restarts and backups.")
     io_read_kbs: float = dynamic(
         0.0,
-        "Removed: the rate at which the device receives, which is not kept here any more.",
+        "Removed: KiB/s received; 0 unless the host takes figures (other_config:rrd_update_interval).",
         persistent=False,
         state="removed",
         deprecated="tampa",
     )
     io_write_kbs: float = dynamic(
         0.0,
-        "Removed: the rate at which the device sends, which is not kept here any more.",
+        "Removed: KiB/s sent; 0 unless the host takes figures (other_config:rrd_update_interval).",
         persistent=False,
         state="removed",
         deprecated="tampa",

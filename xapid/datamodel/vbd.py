@@ -13,7 +13,21 @@ from xapid.datamodel.errors import (
     VBD_NOT_REMOVABLE_MEDIA,
 )
 from xapid.datamodel.roles import VM_ADMIN, VM_OPERATOR
-from xapid.datamodel.types import NULL, Object, Param, Ref, Set, derived, dynamic, enum_of, message, ref, rw, static
+from xapid.datamodel.types import (
+    NULL,
+    STRING,
+    Object,
+    Param,
+    Ref,
+    Set,
+    derived,
+    dynamic,
+    enum_of,
+    message,
+    ref,
+    rw,
+    static,
+)
 
 if TYPE_CHECKING:
     from xapid.datamodel.vbd_metrics import VBD_metrics
@@ -145,10 +159,7 @@ class VBD(Object, roles=VM_ADMIN, constructor=True):
         Param("self", ref("VBD"), "The drive."),
     )
     unplug_force_no_safety_check = message(
-        (
-            "Meant to take the drive from the machine without looking at anything before. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "The same as unplug_force.",
         Param("self", ref("VBD"), "The drive."),
         hidden=True,
     )
@@ -162,11 +173,9 @@ class VBD(Object, roles=VM_ADMIN, constructor=True):
         arity=1,
     )
     unpause = message(
-        (
-            "Meant to let what lies behind paused drives go on, which is the toolstack's own affair. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
-        Param("vm", ref("VM"), "The machine that is named."),
+        "Refused with SR_OPERATION_NOT_SUPPORTED: what lies behind a drive is the toolstack's own affair.",
+        Param("self", ref("VBD"), "The drive."),
+        Param("token", STRING, "What pausing it returned; not heeded.", default=""),
         hidden=True,
     )
     set_mode = message(

@@ -149,7 +149,7 @@ class VIF(Object, roles=VM_ADMIN, constructor=True):
     ipv6_gateway: str = dynamic("", "The IPv6 gateway that configure_ipv6 gave; empty if none.", since="dundee")
     trunks: Set[int] = static(
         (),
-        "VLAN tags, 0 to 4094, of tagged traffic that the guest may exchange; kept, not acted on yet.",
+        "VLAN tags, 0 to 4094, of tagged traffic that the guest may exchange; a bridge of Linux lets all of it through.",
         since="26.17.0",
         state="prototyped",
     )
@@ -258,14 +258,14 @@ class VIF(Object, roles=VM_ADMIN, constructor=True):
         since="dundee",
     )
     add_trunks = message(
-        "Let tagged traffic of one more VLAN through. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let tagged traffic of one more VLAN through; the network must not be one of a VLAN.",
         Param("self", ref("VIF"), "The interface."),
         Param("value", INT, "The VLAN tag, 0 to 4094."),
         since="26.17.0",
         state="prototyped",
     )
     remove_trunks = message(
-        "Let tagged traffic of a VLAN through no longer. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let tagged traffic of a VLAN through no longer.",
         Param("self", ref("VIF"), "The interface."),
         Param("value", INT, "The VLAN tag, 0 to 4094."),
         since="26.17.0",
@@ -273,8 +273,8 @@ class VIF(Object, roles=VM_ADMIN, constructor=True):
     )
     set_trunks = message(
         (
-            "Say of which VLANs tagged traffic is let through, in place of all before. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
+            "Say of which VLANs tagged traffic is let through, in place of all before; "
+            "the network must not be one of a VLAN."
         ),
         Param("self", ref("VIF"), "The interface."),
         Param("value", set_of(INT), "VLAN tags, 0 to 4094."),

@@ -1397,16 +1397,13 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="orlando",
     )
     s3_suspend = message(
-        (
-            "Meant to let the guest sleep as a computer does (ACPI S3), without saving anything. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Ask the guest to sleep as a computer does (ACPI S3), without saving anything; the machine counts as running.",
         Param("vm", ref("VM"), "The machine."),
         roles=VM_OPERATOR,
         hidden=True,
     )
     s3_resume = message(
-        "Meant to wake the guest from the sleep of VM.s3_suspend. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Wake the guest from the sleep of VM.s3_suspend.",
         Param("vm", ref("VM"), "The machine."),
         roles=VM_OPERATOR,
         hidden=True,
@@ -1418,7 +1415,7 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="orlando",
     )
     update_snapshot_metadata = message(
-        "Meant to record of what, when and how the snapshot was taken. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Record of what, when and how the snapshot was taken, and that it is one.",
         Param("vm", ref("VM"), "The snapshot."),
         Param("snapshot_of", ref("VM"), "The machine that it is of."),
         Param("snapshot_time", DATETIME, "When it was taken."),
@@ -1567,11 +1564,17 @@ class VM(Object, roles=VM_ADMIN, constructor=True):
         since="tampa",
     )
     call_plugin = message(
-        "Ask the agent in the running guest to do something; fails, as no hypervisor here reaches such agents yet.",
+        "Ask the agent in the running guest to do something; what run-script did is returned, in JSON.",
         Param("vm", ref("VM"), "The machine."),
         Param("plugin", STRING, "The only one there is: guest-agent-operation."),
-        Param("fn", STRING, "One of request-rdp-on, request-rdp-off and run-script."),
-        Param("args", STRING_MAP, "Arguments by name; run-script takes script, of 1024 bytes at most."),
+        Param(
+            "fn", STRING, "One of request-rdp-on, request-rdp-off and run-script, which pool.other_config must allow."
+        ),
+        Param(
+            "args",
+            STRING_MAP,
+            "Arguments by name; run-script takes username, password and script, of 1024 bytes at most.",
+        ),
         result=STRING,
         roles=VM_OPERATOR,
         since="cream",

@@ -21,7 +21,8 @@ class VM_metrics(Object, roles=VM_ADMIN):
     VCPUs_number: int = dynamic(doc="How many virtual CPUs the machine has, as of its last start or change.")
     VCPUs_utilisation: dict[int, float] = dynamic(
         {},
-        "Removed: how busy each virtual CPU is, from 0 to 1, by its number; no longer measured.",
+        "Removed: how busy each virtual CPU is, from 0 to 1, by its number; only where the host takes such figures "
+        "(its other_config:rrd_update_interval), else 0.",
         persistent=False,
         state="removed",
         deprecated="tampa",

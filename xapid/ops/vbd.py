@@ -118,6 +118,11 @@ async def unplug_force(ctx: Context, self: VBD) -> None:
     await _unplug(ctx, self, VbdOperations.unplug_force, force=True)
 
 
+async def unplug_force_no_safety_check(ctx: Context, self: VBD) -> None:
+    """The same; nothing else is looked at there either."""
+    await unplug_force(ctx, self)
+
+
 async def _unplug(ctx: Context, vbd: VBD, operation: VbdOperations, *, force: bool) -> None:
     async with ctx.operation(vbd, operation), held(ctx, [ctx.now(vbd)]):
         vbd = ctx.now(vbd)
@@ -198,11 +203,15 @@ def assert_attachable(ctx: Context, self: VBD) -> None:
     ctx.check(self, VbdOperations.attach)
 
 
-def _not_for_clients(ctx: Context, vbd: str, *args: Any) -> NoReturn:
-    """Pausing a datapath is the toolstack's own affair."""
-    drive = ctx.store.get(VBD, vbd)
+def pause(ctx: Context, vbd: str, *args: Any) -> NoReturn:
+    """What lies behind a drive is paused by the toolstack alone."""
+    _refuse(ctx, ctx.store.get(VBD, vbd))
+
+
+def unpause(ctx: Context, self: VBD, token: str) -> NoReturn:
+    _refuse(ctx, self)
+
+
+def _refuse(ctx: Context, drive: VBD) -> NoReturn:
     vdi = ctx.store.find(VDI, drive.VDI)
     raise SR_OPERATION_NOT_SUPPORTED(NULL if vdi is None else vdi.SR)
-
-
-pause = _not_for_clients

@@ -35,6 +35,7 @@ ENDLESS: frozenset[Callable[..., Any]] = frozenset(
         StorageDriver.fill,
         DomainDriver.suspend,
         DomainDriver.resume,
+        DomainDriver.run_script,
         ProgramDriver.run,
         HostDriver.send_report,
         HostDriver.send_crash_dump,

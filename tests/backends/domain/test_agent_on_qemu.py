@@ -10,9 +10,10 @@ import pytest
 
 from tests.backends.domain.hypervisor import MIB, Hypervisor, SerialLine, within
 from xapid.backends.domain.guest_report import GuestReport
-from xapid.backends.domain.interface import DomainSpec, NicSpec
+from xapid.backends.domain.interface import DomainSpec, DomainState, NicSpec, ScriptResult
 from xapid.backends.domain.libvirt_driver import LibvirtDomains
 from xapid.backends.domain.qemu_agent import Silent
+from xapid.backends.interface import NotSupported
 
 pytestmark = [pytest.mark.slow, pytest.mark.libvirt]
 
@@ -115,3 +116,42 @@ def test_an_agent_that_tells_nonsense_without_end_changes_nothing_and_holds_up_n
     assert guest.driver.find(guest.spec.uuid) is not None
     guest.driver.destroy(guest.spec.uuid)
     assert time.monotonic() - began < 2 * AT_ONCE
+
+
+def test_an_agent_runs_a_script_and_tells_how_it_ended(real: Hypervisor) -> None:
+    guest = up(real)
+    guest.becomes_known()
+
+    result = guest.driver.run_script(guest.spec.uuid, "hostname; echo oh >&2; sleep 1; exit 3")
+
+    assert result == ScriptResult(3, "xapid-demo\n", "oh\n")
+
+
+def test_a_guest_without_an_agent_runs_no_script(real: Hypervisor) -> None:
+    guest = up(real)
+    guest.becomes_known()
+    guest.line.send("mv /sbin/qemu-ga /gone; killall qemu-ga; echo en''ded\n")
+    guest.line.wait_for("ended")
+
+    with pytest.raises(NotSupported):
+        guest.driver.run_script(guest.spec.uuid, "true")
+
+
+@pytest.mark.parametrize("wake", ["wake", "unpause"])
+def test_a_guest_sleeps_until_it_is_woken(real: Hypervisor, wake: str) -> None:
+    guest = up(real)
+    guest.becomes_known()
+
+    guest.driver.sleep(guest.spec.uuid)
+    assert within(PATIENCE, lambda: state(guest) is DomainState.paused)
+    getattr(guest.driver, wake)(guest.spec.uuid)
+
+    assert within(PATIENCE, lambda: state(guest) is DomainState.running)
+    # What comes while the line itself wakes up is lost.
+    guest.line.send("\n" * 80 + "echo a''wake\n")
+    guest.line.wait_for("awake")
+
+
+def state(guest: Guest) -> DomainState | None:
+    found = guest.driver.find(guest.spec.uuid)
+    return None if found is None else found.state

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backends.domain.hypervisor import MIB, Hypervisor
+from tests.backends.domain.hypervisor import MIB, PATIENCE, Hypervisor, within
 from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainState, Feature, PciSpec, UsbSpec
 from xapid.backends.domain.sim import SimDomains
-from xapid.backends.interface import AlreadyExists, BackendError, InUse, NotFound, NotSupported
+from xapid.backends.interface import AlreadyExists, BackendError, DomainUsage, InUse, NotFound, NotSupported
 from xapid.backends.storage.interface import VolumeFormat
 
 
@@ -346,3 +346,21 @@ def test_what_the_driver_offers_its_guests_can_do(hypervisor: Hypervisor) -> Non
 
 def test_nobody_elses_machines_are_listed_as_ours(hypervisor: Hypervisor) -> None:
     assert hypervisor.driver.foreign() == []
+
+
+def test_what_a_guest_uses_is_counted_by_its_devices(hypervisor: Hypervisor) -> None:
+    drive, nic = hypervisor.drive(), hypervisor.nic()
+    spec = hypervisor.spec(disks=(drive,), nics=(nic,))
+    hypervisor.booted(spec)
+
+    def used() -> list[DomainUsage]:
+        return [each for each in hypervisor.driver.usage() if each.uuid == spec.uuid]
+
+    assert within(PATIENCE, lambda: bool(used()) and used()[0].vcpus.get(0, 0.0) > 0.0)
+    (usage,) = used()
+    domain = hypervisor.driver.find(spec.uuid)
+    assert domain is not None
+    assert usage.id == domain.id
+    assert (usage.vcpus.keys(), usage.disks.keys(), usage.nics.keys()) == ({0}, {drive.vbd}, {nic.vif})
+    hypervisor.driver.destroy(spec.uuid)
+    assert used() == []

@@ -46,6 +46,14 @@ class Daemon:
             key, _, name = key.rpartition("/")
             self._below.setdefault(key, set()).add(name)
 
+    def remove(self, key: str) -> None:
+        """With all that is below."""
+        for each in [each for each in self.keys if each == key or each.startswith(f"{key}/")]:
+            del self.keys[each]
+            self._below.pop(each, None)
+        above, _, name = key.rpartition("/")
+        self._below.get(above, set()).discard(name)
+
     def hang_up(self) -> None:
         with suppress(OSError):  # The client may have gone first.
             if self._client is not None:
@@ -95,6 +103,9 @@ class Daemon:
             case 11:
                 self.write_quietly(path, words[1])
                 self._send(11, number, b"OK\0")
+            case 13 if path in self.keys or below:
+                self.remove(path)
+                self._send(13, number, b"OK\0")
             case 14:
                 self.owners[path] = words[1]
                 self._send(14, number, b"OK\0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.backends.host.machines import ARM, DEBIAN, DMI, XEN, intel, lay_out
 from xapid.backends.host.interface import Cpu, HostFacts
 from xapid.backends.host.linux import Linux
+from xapid.backends.interface import CpuTime
 
 GIB = 1024**3
 
@@ -265,3 +267,18 @@ def test_this_machine_is_one() -> None:
     assert found.cpus
     assert 0 < found.memory_free <= found.memory_total
     assert found.boot_time > 0
+
+
+def test_each_processor_counts_what_it_did(tmp_path: Path) -> None:
+    second = os.sysconf("SC_CLK_TCK")
+    # In user space, the kernel and stolen, idle for five and waiting for one; what guests had is part of the first.
+    first = f"cpu0 {second} 0 {second} {5 * second} {second} 0 0 {second} {second} 0"
+    stat = f"cpu  9 9 9 9 9 9 9 9 9 9\n{first}\ncpu12 0 0 0 0 0 0 0 0 0 0\n"
+
+    times = Linux(lay_out(tmp_path, {"proc/stat": stat})).cpu_times()
+
+    assert times == {0: CpuTime(3.0, 9.0), 12: CpuTime(0.0, 0.0)}
+
+
+def test_a_control_domain_sees_no_processors_but_its_own(tmp_path: Path) -> None:
+    assert Linux(lay_out(tmp_path, XEN, {"proc/stat": "cpu0 1 1 1 1 1 1 1 1 1 1\n"})).cpu_times() == {}

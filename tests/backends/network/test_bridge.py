@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +20,7 @@ from xapid.backends.network.interface import Bridge
 pytestmark = pytest.mark.root
 
 XAPI0 = Bridge("xapi0", "b1c6a5e0-5f6d-4b0e-9f37-3e2c4a0d6f10")
+TUNSETIFF, TUNSETPERSIST, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x400454CB, 2, 0x1000
 OTHER_NETWORK = "d0a3a7f4-0a56-4a53-8c40-0c8f2b9d1e55"
 
 
@@ -196,3 +202,48 @@ def test_addresses_of_the_link_alone_are_left_out(linux: Bridges, namespace: Nam
     (eth0,) = linux.nics()
 
     assert eth0.addresses == ("192.0.2.1/24", "2001:db8::1/64")
+
+
+# Devices for guests
+
+
+@contextmanager
+def opened_tap(name: str) -> Iterator[None]:
+    """A device for a guest that stays, and that this process has open within the block."""
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    try:
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+        fcntl.ioctl(fd, TUNSETPERSIST, 1)
+        yield
+    finally:
+        os.close(fd)
+
+
+def test_a_device_that_nobody_has_open_is_found_and_removed(bridges: Bridges, namespace: Namespace) -> None:
+    bridges.ensure_bridge(XAPI0)
+    with opened_tap("tap7"):
+        namespace.set("tap7", master=namespace.index("xapi0"), state="up")
+        while_open = bridges.unopened_taps()
+        with pytest.raises(InUse):
+            bridges.remove_tap("tap7")
+
+    left = bridges.unopened_taps()
+    bridges.remove_tap("tap7")
+
+    assert (while_open, left) == ([], ["tap7"])
+    with pytest.raises(LookupError):
+        namespace.look("tap7")
+
+
+def test_devices_on_foreign_bridges_and_other_links_are_left_alone(bridges: Bridges, namespace: Namespace) -> None:
+    bridges.ensure_bridge(XAPI0)
+    namespace.add("foreign", "bridge")
+    with opened_tap("tap7"):
+        namespace.set("tap7", master=namespace.index("foreign"))
+    namespace.add("veth7", "veth", peer="veth8")
+    namespace.set("veth7", master=namespace.index("xapi0"))
+
+    assert bridges.unopened_taps() == []
+    for name in ("tap7", "veth7"):
+        with pytest.raises(InUse):
+            bridges.remove_tap(name)

@@ -96,3 +96,18 @@ def test_removing_the_bridge_of_an_interface_s_name_leaves_the_interface(network
     networks.remove_bridge("eth0")
 
     assert networks.nics() == before
+
+
+def test_traffic_is_counted_for_each_interface_of_the_host(networks: NetworkDriver) -> None:
+    networks.ensure_bridge(Bridge("xapi0", network()))
+
+    counted = networks.traffic()
+
+    assert counted.keys() == {nic.device for nic in networks.nics()}
+    assert all(each.into >= 0 and each.out >= 0 for each in counted.values())
+
+
+def test_no_device_is_left_over_at_first_and_one_that_is_gone_is_nothing_to_be_removed(networks: NetworkDriver) -> None:
+    assert networks.unopened_taps() == []
+
+    networks.remove_tap("tap9")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from xapid.backends.domain.guest_report import GuestReport as GuestReport
 from xapid.backends.domain.guest_report import with_first as with_first
+from xapid.backends.domain.guest_script import ScriptResult as ScriptResult
 from xapid.backends.domain.spec import SECURE_BOOT_KEYS as SECURE_BOOT_KEYS
 from xapid.backends.domain.spec import DiskSpec as DiskSpec
 from xapid.backends.domain.spec import DomainKind as DomainKind
@@ -23,7 +24,7 @@ from xapid.backends.domain.spec import Scheduling as Scheduling
 from xapid.backends.domain.spec import Screen as Screen
 from xapid.backends.domain.spec import Tpm as Tpm
 from xapid.backends.domain.spec import UsbSpec as UsbSpec
-from xapid.backends.interface import DriverInfo
+from xapid.backends.interface import DomainUsage, DriverInfo
 from xapid.backends.storage.interface import Disk
 
 
@@ -156,6 +157,18 @@ class DomainDriver(Protocol):
     def guest_report(self, uuid: str) -> GuestReport | None:
         """What the guest of a machine said last, at once: it is not asked now. None: nothing since it booted."""
 
+    def run_script(self, uuid: str, script: str) -> ScriptResult:
+        """Have the agent in a guest run a script, and wait until it ends; its output is cut to what is told.
+
+        Raises NotSupported where no agent runs any, Failed.
+        """
+
+    def let_users_in(self, uuid: str, allowed: bool) -> None:
+        """Ask a guest to let users in by its remote desktop, or to keep them out. Raises NotSupported."""
+
+    def usage(self) -> list[DomainUsage]:
+        """What each machine has used, at once: one that cannot tell now is missing, and so is what cannot be told."""
+
     # What outlives a domain
 
     def kept(self, uuid: str) -> Kept:
@@ -176,6 +189,12 @@ class DomainDriver(Protocol):
 
     def pause(self, uuid: str) -> None: ...
     def unpause(self, uuid: str) -> None: ...
+    def sleep(self, uuid: str) -> None:
+        """Ask a guest to sleep as a computer does (ACPI S3), all in its memory. Raises NotSupported."""
+
+    def wake(self, uuid: str) -> None:
+        """Wake one that sleeps so; for one that does not: nothing."""
+
     def request_shutdown(self, uuid: str) -> None:
         """Ask the guest, and return at once; ``stopped`` tells when it did."""
 

@@ -19,10 +19,12 @@ import libvirt
 
 from xapid.backends.domain import (
     agent_channel,
+    agent_scripts,
     control_groups,
     embed,
     firmware,
     host_devices,
+    libvirt_usage,
     preflight,
     qemu_agent,
     qemu_board,
@@ -46,6 +48,7 @@ from xapid.backends.domain.interface import (
     GuestReport,
     Kept,
     NicSpec,
+    ScriptResult,
 )
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path
@@ -56,6 +59,7 @@ from xapid.backends.domain.watch import Tell, Watch
 from xapid.backends.interface import (
     BackendError,
     BadConfig,
+    DomainUsage,
     DriverInfo,
     Failed,
     InUse,
@@ -134,6 +138,18 @@ class LibvirtDomains(LibvirtMachines):
     def guest_report(self, uuid: str) -> GuestReport | None:
         return self._agents.report(uuid)
 
+    def run_script(self, uuid: str, script: str) -> ScriptResult:
+        said = self._agents.report(uuid)
+        distro = "" if said is None else said.os_version.get("distro", "")
+        return agent_scripts.run(partial(agent_channel.ask, self.running(uuid)), distro, script).shortened()
+
+    def let_users_in(self, uuid: str, allowed: bool) -> None:
+        raise NotSupported("QEMU's agent does not change who may come in")
+
+    def usage(self) -> list[DomainUsage]:
+        with told("asking what the domains use"):
+            return libvirt_usage.of_all(self._connection.get())
+
     def _ask(self, uuid: str) -> GuestReport:
         try:
             domain = self.running(uuid)
@@ -173,6 +189,14 @@ class LibvirtDomains(LibvirtMachines):
         with self._beginning(spec, hosting) as connection:
             connection.createXML(xml, flags)
         return self._begun(spec.uuid)
+
+    def sleep(self, uuid: str) -> None:
+        # QEMU's agent is asked; what libvirt then has to say of it is all the same to who asked.
+        with told(f"asking {uuid} to sleep"):
+            self.running(uuid).pMSuspendForDuration(libvirt.VIR_NODE_SUSPEND_TARGET_MEM, 0)
+
+    def wake(self, uuid: str) -> None:
+        self.unpause(uuid)
 
     def request_shutdown(self, uuid: str) -> None:
         with told(f"asking {uuid} to shut down"):
@@ -295,6 +319,10 @@ class LibvirtDomains(LibvirtMachines):
     def _beginning(self, spec: DomainSpec, hosting: Hosting) -> Iterator[libvirt.virConnect]:
         """For letting a machine come to be, in a folder of its own; its events are told from now on."""
         self._watch.own(spec.uuid)
+        if (spec.scheduling.weight or spec.scheduling.cap) and not hosting.ordinary_shares:
+            log.warning(
+                "weight and cap of the processors of %s have no effect: this host gives no control groups", spec.uuid
+            )
         connection = self._connection.get()
         with (
             self._folders.opened(spec.uuid) as folder,

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from xapid.backends.domain import preflight
@@ -24,19 +23,16 @@ from xapid.backends.domain.interface import (
     GuestReport,
     Kept,
     NicSpec,
-    UsbSpec,
+    ScriptResult,
 )
 from xapid.backends.domain.sim_console import SimConsoles
+from xapid.backends.domain.sim_guest import DEAF as DEAF
+from xapid.backends.domain.sim_guest import FULL as FULL
+from xapid.backends.domain.sim_guest import GUEST_KEY as GUEST_KEY
+from xapid.backends.domain.sim_guest import Guest as Guest
 from xapid.backends.faults import SimFaults
-from xapid.backends.interface import AlreadyExists, BadConfig, DriverInfo, InUse, NotFound, NotSupported
+from xapid.backends.interface import AlreadyExists, BadConfig, DomainUsage, DriverInfo, InUse, NotFound, NotSupported
 from xapid.backends.storage.interface import Disk, VolumeFormat
-
-GUEST_KEY = "sim-guest"
-"""Of VM.platform: what kind of guest is simulated."""
-FULL = "full"
-"""With drivers: it can be suspended, asked to end, plugged into, and has consoles."""
-DEAF = "deaf"
-"""The same, but it takes no notice when it is asked to end or to reboot."""
 
 GUEST_FEATURES = frozenset(
     {
@@ -51,34 +47,6 @@ GUEST_FEATURES = frozenset(
 NO_FEATURES: frozenset[str] = frozenset()
 SHARED = "vm-data/"
 """How the keys of VM.xenstore_data begin that a guest is shown."""
-
-
-@dataclass(slots=True)
-class Guest:
-    """A machine that runs."""
-
-    spec: DomainSpec
-    id: int
-    state: DomainState
-    memory: int
-    vcpus: int
-    start_time: float
-    disks: dict[str, Disk | None] = field(default_factory=dict)
-    """What is in the drives, by the uuid of the VBD."""
-    nics: dict[str, NicSpec] = field(default_factory=dict)
-    usbs: dict[str, UsbSpec] = field(default_factory=dict)
-    report: GuestReport | None = None
-    balloons: bool = True
-    """Whether it gives memory back, and takes it, when it is told to."""
-
-    @property
-    def with_drivers(self) -> bool:
-        return self.spec.platform.get(GUEST_KEY) in (FULL, DEAF)
-
-    @property
-    def answers(self) -> bool:
-        """Whether it can be asked for anything; the kernel of a paravirtual guest is all it needs."""
-        return self.spec.kind is not DomainKind.hvm or self.with_drivers
 
 
 class SimDomains:
@@ -129,6 +97,17 @@ class SimDomains:
     def guest_report(self, uuid: str) -> GuestReport | None:
         return self.guest(uuid).report
 
+    def run_script(self, uuid: str, script: str) -> ScriptResult:
+        self._answering(uuid).scripts.append(script)
+        return ScriptResult(0)
+
+    def let_users_in(self, uuid: str, allowed: bool) -> None:
+        self._answering(uuid).open_to_users = allowed
+
+    def usage(self) -> list[DomainUsage]:
+        with self._changing:
+            return [guest.usage() for guest in self._guests.values()]
+
     # Life
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
@@ -141,6 +120,12 @@ class SimDomains:
 
     def unpause(self, uuid: str) -> None:
         self._set_state(self.guest(uuid), DomainState.running, DomainEventKind.resumed, "unpaused")
+
+    def sleep(self, uuid: str) -> None:
+        self._answering(uuid).asleep = True
+
+    def wake(self, uuid: str) -> None:
+        self.guest(uuid).asleep = False
 
     def request_shutdown(self, uuid: str) -> None:
         if self._listens(uuid, "shut down"):
@@ -334,7 +319,7 @@ class SimDomains:
 
     def _set_state(self, guest: Guest, state: DomainState, kind: DomainEventKind, reason: str) -> None:
         if guest.state is not state:
-            guest.state = state
+            guest.set_state(state)
             self._tell(guest, kind, reason)
 
     def _tell(self, guest: Guest, kind: DomainEventKind, reason: str = "") -> None:
@@ -352,7 +337,7 @@ class SimDomains:
         guest = self.guest(uuid)
         if not guest.answers:
             raise NotSupported(f"the guest of {uuid} has no drivers: it cannot be asked to {what}")
-        return guest.state is DomainState.running and guest.spec.platform.get(GUEST_KEY) != DEAF
+        return guest.state is DomainState.running and not guest.is_deaf
 
     def _domain(self, guest: Guest) -> Domain:
         spec = guest.spec

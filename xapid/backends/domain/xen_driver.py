@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import libvirt
 
 from xapid.backends.datapath.interface import OpenDiskDriver
-from xapid.backends.domain import host_devices, preflight, vm_data, xen_image, xen_xml
+from xapid.backends.domain import host_devices, preflight, vm_data, xen_image, xen_xml, xenstore_scripts
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.guest_folders import GuestFolders
@@ -30,6 +30,7 @@ from xapid.backends.domain.interface import (
     GuestReport,
     Kept,
     NicSpec,
+    ScriptResult,
 )
 from xapid.backends.domain.libvirt_errors import told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path
@@ -97,6 +98,12 @@ class XenDomains(LibvirtMachines):
     def guest_report(self, uuid: str) -> GuestReport | None:
         return self._guests.report(uuid)
 
+    def run_script(self, uuid: str, script: str) -> ScriptResult:
+        return xenstore_scripts.run(self._store, self.running(uuid).ID(), script).shortened()
+
+    def let_users_in(self, uuid: str, allowed: bool) -> None:
+        xenstore_scripts.let_in(self._store, self.running(uuid).ID(), allowed)
+
     def foreign(self) -> list[str]:
         return [name for name in super().foreign() if name != CONTROL_DOMAIN]
 
@@ -135,6 +142,12 @@ class XenDomains(LibvirtMachines):
         number = self.running(uuid).ID()
         if self._states().get(number, still) is not still:
             run(["xl", "pause" if still else "unpause", str(number)])
+
+    def sleep(self, uuid: str) -> None:
+        xenstore_scripts.ask_to_sleep(self._store, self.running(uuid).ID())
+
+    def wake(self, uuid: str) -> None:
+        run(["xl", "trigger", str(self.running(uuid).ID()), "s3resume"])
 
     def request_shutdown(self, uuid: str) -> None:
         with told(f"asking {uuid} to shut down"):

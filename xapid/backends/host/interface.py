@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from xapid.backends.domain.interface import Endpoint
-from xapid.backends.interface import DriverInfo
+from xapid.backends.interface import CpuTime, DriverInfo
 
 UNKNOWN_XEN = "(unknown)"
 """The version of Xen where there is none."""
@@ -225,6 +225,9 @@ class HostDriver(Protocol):
     def facts(self) -> HostFacts: ...
     def memory(self) -> tuple[int, int]:
         """Total and free, in bytes."""
+
+    def cpu_times(self) -> dict[int, CpuTime]:
+        """What each processor of the host did since it booted, by its number; empty where that cannot be told."""
 
     def console_text(self) -> str:
         """What the hypervisor has printed, as much of it as is kept."""

@@ -13,6 +13,7 @@ from xapid.backends.domain.interface import Endpoint
 from xapid.backends.host import crashes, kept_logs, pci, processors, report, sending, uefi, usb, variants
 from xapid.backends.host.clock import Clock, zone_of, zones
 from xapid.backends.host.firewall import set_ports
+from xapid.backends.host.hypervisor import runs_xen
 from xapid.backends.host.interface import (
     UNKNOWN_XEN,
     Cpu,
@@ -34,7 +35,7 @@ from xapid.backends.host.logins import Logins
 from xapid.backends.host.packs import packs
 from xapid.backends.host.sleep import set_max_cstate
 from xapid.backends.host.tree import Tree
-from xapid.backends.interface import BadConfig, DriverInfo, NotSupported
+from xapid.backends.interface import BadConfig, CpuTime, DriverInfo, NotSupported
 from xapid.backends.process import Run
 
 BIOS_STRINGS = {
@@ -105,7 +106,7 @@ class Linux:
             iommu=bool(tree.names("sys/class/iommu")),
             virtualization=_virtualization(tree, found.cpus, capabilities),
             capabilities=capabilities,
-            xen_version=_xen_version(tree) if _runs_xen(tree) else UNKNOWN_XEN,
+            xen_version=_xen_version(tree) if runs_xen(tree) else UNKNOWN_XEN,
             optical_drives=tuple(f"/dev/{name}" for name in _numbered(tree, "sys/block", "sr")),
             packs=packs(tree),
         )
@@ -121,9 +122,13 @@ class Linux:
             return limit, max(min(free, limit - used), 0)
         return total, free
 
+    def cpu_times(self) -> dict[int, CpuTime]:
+        # The kernel of a control domain sees its own processors alone.
+        return {} if runs_xen(self._tree) else processors.times(self._tree.text("proc/stat"))
+
     def console_text(self) -> str:
         """Where the kernel is the hypervisor, its own."""
-        return self._run(["xl", "dmesg"] if _runs_xen(self._tree) else ["dmesg"])
+        return self._run(["xl", "dmesg"] if runs_xen(self._tree) else ["dmesg"])
 
     def login(self, name: str) -> tuple[Endpoint, ...]:
         return self._login.endpoints(name)
@@ -132,7 +137,7 @@ class Linux:
         self._login.close()
 
     def send_debug_keys(self, keys: str) -> None:
-        if not _runs_xen(self._tree):
+        if not runs_xen(self._tree):
             raise NotSupported("debug keys are Xen's, and this host does not run it")
         self._run(["xl", "debug-keys", "--", keys])
 
@@ -242,7 +247,7 @@ class Linux:
         return pci.access(self._tree, address)
 
     def set_pci_access(self, address: str, host: bool) -> None:
-        pci.set_host_access(self._tree, address, host, "pciback" if _runs_xen(self._tree) else "vfio-pci")
+        pci.set_host_access(self._tree, address, host, "pciback" if runs_xen(self._tree) else "vfio-pci")
 
     def kernel_drivers(self) -> tuple[KernelDriver, ...]:
         return variants.kernel_drivers(self._tree, self._run)
@@ -318,13 +323,8 @@ def _oem_strings(tree: Tree) -> list[str]:
     return found
 
 
-def _runs_xen(tree: Tree) -> bool:
-    """Whether this is the control domain of a Xen host; a guest of one is not."""
-    return "control_d" in tree.text("proc/xen/capabilities")
-
-
 def _xen_capabilities(tree: Tree) -> tuple[str, ...]:
-    return tuple(tree.text("sys/hypervisor/properties/capabilities").split()) if _runs_xen(tree) else ()
+    return tuple(tree.text("sys/hypervisor/properties/capabilities").split()) if runs_xen(tree) else ()
 
 
 def _xen_version(tree: Tree) -> str:
@@ -334,7 +334,7 @@ def _xen_version(tree: Tree) -> str:
 
 def _virtualization(tree: Tree, cpus: tuple[Cpu, ...], capabilities: tuple[str, ...]) -> frozenset[str]:
     found = set()
-    if _runs_xen(tree):
+    if runs_xen(tree):
         # The control domain does not see the processor's own flags.
         found = {"xen", "hvm"} if any(each.startswith("hvm") for each in capabilities) else {"xen"}
     elif tree.opens("dev/kvm"):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 
 from xapid.backends.host.interface import Cpu
 from xapid.backends.host.tree import Tree
+from xapid.backends.interface import CpuTime
 
 SYS = "sys/devices/system/cpu"
 ARM_MAKERS = {0x41: "ARM", 0x42: "Broadcom", 0x43: "Cavium", 0x48: "HiSilicon", 0x4E: "NVIDIA", 0x51: "Qualcomm",
               0x61: "Apple", 0xC0: "Ampere"}  # fmt: skip
 """By the number that the processor gives of itself; the kernel does not name them."""
+
+TICKS = os.sysconf("SC_CLK_TCK")
+IDLE, IO_WAIT = 3, 4
+"""Columns of /proc/stat."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,17 @@ def read(tree: Tree) -> Processors:
     places = [_place(tree, number, block) for number, block in blocks.items()]
     sockets = {package for package, _ in places}
     return Processors(cpus, max(len(sockets), 1), max(len(cpus) // max(len(set(places)), 1), 1))
+
+
+def times(stat: str) -> dict[int, CpuTime]:
+    """What each processor did, of the text of /proc/stat."""
+    found = {}
+    for line in stat.splitlines():
+        if match := re.match(r"cpu(\d+)((?: \d+){8})", line):
+            # The two columns after these, for guests, are part of the first two.
+            spent = [int(ticks) / TICKS for ticks in match[2].split()]
+            found[int(match[1])] = CpuTime(sum(spent) - spent[IDLE] - spent[IO_WAIT], sum(spent))
+    return found
 
 
 def _blocks(text: str) -> dict[int, dict[str, str]]:

@@ -29,7 +29,7 @@ from xapid.backends.host.interface import (
     TimeSource,
     UsbDevice,
 )
-from xapid.backends.interface import BadConfig, DriverInfo, NotFound
+from xapid.backends.interface import BadConfig, CpuTime, DriverInfo, NotFound
 
 CPUS = tuple(
     Cpu(number, "GenuineIntel", "Simulated processor", 6, 85, "7", 2000, "fpu vme de pse tsc msr pae vmx sse sse2")
@@ -49,6 +49,8 @@ class Sim:
         self._consoles = SimConsoles(None)
         self._started = time.time()
         self.boot_id = str(uuid.uuid4())
+        self.busy = 0.125
+        """Part of each processor that is used all the time."""
         self.debug_keys = ""
         """All that were sent."""
         self.log_destination = ""
@@ -126,6 +128,10 @@ class Sim:
 
     def memory(self) -> tuple[int, int]:
         return MEMORY, MEMORY - 2**30
+
+    def cpu_times(self) -> dict[int, CpuTime]:
+        since = time.time() - self._started
+        return dict.fromkeys(range(len(CPUS)), CpuTime(self.busy * since, since))
 
     def console_text(self) -> str:
         return "Xen simulator"

@@ -10,7 +10,8 @@ from typing import Any
 
 from pyroute2 import IPRoute, NetlinkError
 
-from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, Unavailable
+from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, Traffic, Unavailable
+from xapid.backends.network import taps
 from xapid.backends.network.adapter import read_adapter
 from xapid.backends.network.interface import Bridge, Nic
 from xapid.backends.network.links import (
@@ -50,6 +51,13 @@ class Bridges:
                 found.append(self._nic(link, bridge, addresses.get(where, ()), gateways.get(where, "")))
         return sorted(found, key=lambda nic: nic.device)
 
+    def traffic(self) -> dict[str, Traffic]:
+        with _netlink() as netlink:
+            links, addresses = read_links(netlink), read_addresses(netlink)
+        return {
+            each.name: each.traffic for each in links.values() if is_interface(each, links, each.index in addresses)
+        }
+
     def bridges(self) -> list[Bridge]:
         with _netlink() as netlink:
             links = read_links(netlink)
@@ -76,6 +84,20 @@ class Bridges:
             except NetlinkError:
                 netlink.link("del", index=made.index)
                 raise
+
+    def unopened_taps(self) -> list[str]:
+        with _netlink() as netlink:
+            return _unopened(read_links(netlink))
+
+    def remove_tap(self, name: str) -> None:
+        with self._changing, _netlink() as netlink:
+            links = read_links(netlink)
+            link = _named(links, name)
+            if link is None:
+                return
+            if name not in _unopened(links):
+                raise InUse(f"{name} is no device for guests that nobody has open", tap=name)
+            netlink.link("del", index=link.index)
 
     def remove_bridge(self, name: str) -> None:
         with self._changing, _netlink() as netlink:
@@ -143,6 +165,13 @@ def _check_free(link: Link, bridge: Bridge, joined: tuple[str, ...]) -> None:
 def _is_half_made(link: Link) -> bool:
     """A bridge as it is between being made and being marked, where a crash may leave it; others rarely make such."""
     return link.kind == "bridge" and not (link.alias or link.up or link.forward_delay or link.snooping)
+
+
+def _unopened(links: dict[int, Link]) -> list[str]:
+    """Taps on bridges of ours that no process has open: none carries traffic then, which is sooner seen."""
+    ours = {link.index for link in links.values() if _network_of(link)}
+    idle = {link.name for link in links.values() if link.kind == "tun" and link.master in ours and not link.carrier}
+    return sorted(idle - taps.opened()) if idle else []
 
 
 def _named(links: dict[int, Link], name: str) -> Link | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from xapid.backends.interface import DriverInfo
+from xapid.backends.interface import DriverInfo, Traffic
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ class NetworkDriver(Protocol):
         One that is a port of a bridge has the addresses and the gateway of that bridge.
         """
 
+    def traffic(self) -> dict[str, Traffic]:
+        """What went through these interfaces since they came up, by their names."""
+
     def bridges(self) -> list[Bridge]:
         """Those that we made."""
 
@@ -63,6 +66,12 @@ class NetworkDriver(Protocol):
         The empty bridge of a network that is gone is taken over. Raises AlreadyExists (fact ``bridge``) if a foreign
         link has that name, or a bridge on which guests of another network are.
         """
+
+    def unopened_taps(self) -> list[str]:
+        """Names of devices for guests that are joined to bridges of ours, and that no process has open."""
+
+    def remove_tap(self, name: str) -> None:
+        """Remove such a device. Raises InUse for any other; one that is gone is nothing to be done."""
 
     def remove_bridge(self, name: str) -> None:
         """Remove it if it is ours and no guest is joined to it; raises InUse if one is.

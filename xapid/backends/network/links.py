@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xapid.backends.interface import Traffic
+
 ETHERNET = 1
 """ARPHRD_ETHER: what a bridge can have as a port."""
 UP = 1
@@ -20,6 +22,7 @@ ENDS = frozenset({"veth", "macvlan"})
 """Kinds of which a container has one end, and its host the other."""
 XEN_GUEST = re.compile(r"vif\d+\.\d+")
 """The host's end of a Xen guest's interface: to the kernel it is a device like any other."""
+NOTHING = Traffic(0, 0)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Link:
     forward_delay: int | None = None
     """of a bridge, as its next one"""
     snooping: bool | None = None
+    traffic: Traffic = NOTHING
+    """since it came up"""
 
 
 def read_links(netlink: Any) -> dict[int, Link]:
@@ -52,6 +57,7 @@ def read_links(netlink: Any) -> dict[int, Link]:
 
 def _link(message: Any) -> Link:
     snooping = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_BR_MCAST_SNOOPING")
+    counted = message.get_attr("IFLA_STATS64")
     return Link(
         index=message["index"],
         name=message.get_attr("IFLA_IFNAME"),
@@ -66,6 +72,7 @@ def _link(message: Any) -> Link:
         elsewhere=message.get_attr("IFLA_LINK_NETNSID") is not None,
         forward_delay=message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_BR_FORWARD_DELAY"),
         snooping=None if snooping is None else bool(snooping),
+        traffic=Traffic(counted["rx_bytes"], counted["tx_bytes"]) if counted else NOTHING,
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
-from xapid.backends.interface import AlreadyExists, DriverInfo
+from xapid.backends.interface import AlreadyExists, DriverInfo, Traffic
 from xapid.backends.network.interface import Bridge, Nic
 
 NICS = tuple(
@@ -33,10 +34,24 @@ class Sim:
 
     def __init__(self) -> None:
         self.faults = SimFaults()
+        self.load = Traffic(4096, 2048)
+        """Bytes a second through each interface."""
+        self._began = time.monotonic()
+        self.taps: set[str] = set()
+        """Devices for guests that no process has open."""
         self._bridges: dict[str, Bridge] = {}
 
     def nics(self) -> list[Nic]:
         return list(NICS)
+
+    def traffic(self) -> dict[str, Traffic]:
+        seconds = time.monotonic() - self._began
+        gone = Traffic(int(self.load.into * seconds), int(self.load.out * seconds))
+        return {nic.device: gone for nic in NICS}
+
+    def let_pass(self, seconds: float) -> None:
+        """Let traffic have gone on for so much longer."""
+        self._began -= seconds
 
     def bridges(self) -> list[Bridge]:
         return list(self._bridges.values())
@@ -45,6 +60,12 @@ class Sim:
         if any(nic.device == bridge.name for nic in NICS):
             raise AlreadyExists(f"{bridge.name} is an interface of the host", bridge=bridge.name)
         self._bridges[bridge.name] = replace(bridge, ports=())
+
+    def unopened_taps(self) -> list[str]:
+        return sorted(self.taps)
+
+    def remove_tap(self, name: str) -> None:
+        self.taps.discard(name)
 
     def remove_bridge(self, name: str) -> None:
         self._bridges.pop(name, None)

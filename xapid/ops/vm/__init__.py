@@ -15,6 +15,8 @@ from xapid.ops.vm.data_sources import query_data_source as query_data_source
 from xapid.ops.vm.data_sources import record_data_source as record_data_source
 from xapid.ops.vm.guest import call_host_plugin as call_host_plugin
 from xapid.ops.vm.guest import call_plugin as call_plugin
+from xapid.ops.vm.guest import s3_resume as s3_resume
+from xapid.ops.vm.guest import s3_suspend as s3_suspend
 from xapid.ops.vm.guest import sysprep as sysprep
 from xapid.ops.vm.life import clean_reboot as clean_reboot
 from xapid.ops.vm.life import clean_shutdown as clean_shutdown
@@ -93,6 +95,7 @@ from xapid.ops.vm.settings import set_shutdown_delay as set_shutdown_delay
 from xapid.ops.vm.settings import set_snapshot_schedule as set_snapshot_schedule
 from xapid.ops.vm.settings import set_start_delay as set_start_delay
 from xapid.ops.vm.settings import set_uefi_mode as set_uefi_mode
+from xapid.ops.vm.settings import update_snapshot_metadata as update_snapshot_metadata
 from xapid.ops.vm.suspend import resume as resume
 from xapid.ops.vm.suspend import resume_on as resume_on
 from xapid.ops.vm.suspend import set_suspend_VDI as set_suspend_VDI

@@ -17,7 +17,7 @@ from xapid.datamodel.errors import (
     VM_IS_TEMPLATE,
 )
 from xapid.datamodel.map_keys import EFI_VARIABLES
-from xapid.datamodel.types import NULL
+from xapid.datamodel.types import NULL, DateTime
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour, VmOperations, VmPowerState, VmUefiMode
 from xapid.ops import secure_boot
 from xapid.ops.blob import attach_new_blob
@@ -258,3 +258,17 @@ def copy_bios_strings(ctx: Context, vm: VM, host: Host) -> None:
 
 def create_new_blob(ctx: Context, vm: VM, name: str, mime_type: str, public: bool) -> str:
     return attach_new_blob(ctx, vm, name, mime_type, public)
+
+
+def update_snapshot_metadata(
+    ctx: Context, vm: VM, snapshot_of: VM, snapshot_time: DateTime, transportable_snapshot_id: str
+) -> None:
+    """Record that a machine is a snapshot: of what, when and how it was taken."""
+    with ctx.write() as tx:
+        tx.set(
+            vm,
+            is_a_snapshot=True,
+            snapshot_of=snapshot_of.ref,
+            snapshot_time=snapshot_time,
+            transportable_snapshot_id=transportable_snapshot_id,
+        )
