@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import socket
@@ -92,7 +91,7 @@ class Xenstore:
 
     def remove(self, path: str) -> None:
         """With all that is below; what is gone already is nothing to be done. Raises Unavailable."""
-        with contextlib.suppress(NotFound):
+        with suppress(NotFound):
             self._ask(_REMOVE, path)
 
     def give(self, path: str, domain: int) -> None:
