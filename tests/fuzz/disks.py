@@ -9,8 +9,12 @@ import struct
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from tests.fuzz.engine import Target, Wrong, mutated
+from xapid.backends.interface import Failed
+from xapid.backends.storage import qcow2 as headers
+from xapid.backends.storage import sizes
 from xapid.formats.vhd.reading import Data, Facts, Stream, read_file
 from xapid.formats.vhd.structures import (
     CHECKSUM_OF_FOOTER,
@@ -196,3 +200,38 @@ def written_again(facts: Facts, found: list[Data]) -> None:
         raise Wrong(f"what we write we do not read: {field}")
     if b"".join(each.content for each in data) != b"".join(content.values()):
         raise Wrong("what we write has other data")
+
+
+# --- Headers of qcow2 images --------------------------------------------------------------------------------
+
+QCOW2_WORDS = (
+    *(struct.pack(">I", value) for value in (0, 1, 2, 3, 4, 9, 16, 21, 104, 112, 1023, headers.BACKING_FORMAT)),
+    *(struct.pack(">Q", value) for value in (0, 4, 31, 104, 65536, sizes.LARGEST, 0xFFFFFFFFFFFFFFFF)),
+    *(b"QFI\xfb", b"qcow2", b"raw", b"json:{}", b"/etc/shadow", bytes(8)),
+)
+
+
+def qcow2() -> Target:
+    folder = tempfile.TemporaryDirectory(dir=Path("/dev/shm"), ignore_cleanup_errors=True)
+    path = Path(folder.name) / "image"
+
+    def run(data: bytes) -> None:
+        path.write_bytes(data)
+        try:
+            head = headers.read(path)
+        except Failed as error:
+            if error.facts != {"path": str(path)}:
+                raise Wrong("the file is not named") from error
+            return
+        if not 0 <= head.size <= sizes.LARGEST:
+            raise Wrong(f"it has {head.size} bytes")
+        if head.backing and (os.fsencode(head.backing.file) not in data or not head.backing.format):
+            raise Wrong(f"it continues {head.backing}")
+
+    made = []
+    for backing in (None, headers.Backing("00112233-4455-6677-8899-aabbccddeeff.raw", "raw")):
+        path.unlink(missing_ok=True)
+        headers.create(path, 1 << 20, backing)
+        made.append(path.read_bytes()[:256])
+    old = made[0][:4] + struct.pack(">I", 2) + made[0][8:72] + bytes(8)
+    return Target("qcow2", run, QCOW2_WORDS, (*made, old), close=folder.cleanup)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.fuzz.connection import connection
-from tests.fuzz.disks import vhd
+from tests.fuzz.disks import qcow2, vhd
 from tests.fuzz.engine import Target, Wrong
 from tests.fuzz.messages import messages
 from tests.fuzz.screens import escapes, picture, terminal, viewer
@@ -243,5 +243,6 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "viewer": viewer,
     "picture": picture,
     "vhd": vhd,
+    "qcow2": qcow2,
 }
 """Each made where it is attacked: some hold a loop."""

@@ -1,7 +1,7 @@
 """How QEMU's block layer is told to open an image and all that it continues: nothing is left for it to guess.
 
 QEMU would follow what the header of an image says, which may come from a client: to any file, or over the network. So
-each file is named, with its format; what a header names counts as a path, whatever it looks like.
+each file is named, with its format; what a header names counts as the name of a file beside it, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -75,6 +75,9 @@ def _chain(path: Path, format: VolumeFormat) -> list[tuple[Path, VolumeFormat]]:
             raise Failed(f"{path} continues more than {DEEPEST} images, or itself", path=str(path))
         if below.format not in FORMATS:
             raise NotSupported(f"{above} continues an image of format {below.format}", path=str(above))
-        chain.append((Path(os.path.normpath(above.parent / below.file)), VolumeFormat(below.format)))
+        file = Path(os.path.normpath(above.parent / below.file))
+        if file.parent != path.parent or file.is_symlink():
+            raise NotSupported(f"{above} continues an image that lies elsewhere", path=str(above))
+        chain.append((file, VolumeFormat(below.format)))
     preflight.require_paths(str(file) for file, _ in chain)
     return chain

@@ -49,7 +49,6 @@ from xapid.backends.storage.interface import (
 from xapid.backends.storage.places import directory
 from xapid.backends.storage.survey import Surveyor, virtual_size, volume_of
 
-LARGEST = 64 * sizes.TIB
 DEEPEST = 30
 """How many files one volume may be read through."""
 
@@ -148,7 +147,7 @@ class File:
     def create(self, sr: Sr, new: NewVolume) -> Volume:
         folder = self._folder(sr)
         record = Record(new.uuid, format_of(new), name=new.name)
-        size = sizes.rounded(new.size, step_of(record), LARGEST)
+        size = sizes.rounded(new.size, step_of(record), sizes.LARGEST)
         key = self._free_key(folder, new.uuid)
         file = f"{key}.{record.format}"
         with disk_errors(), folder.making(file) as [image]:
@@ -249,7 +248,7 @@ class File:
             holder = folder.holder(key)
             if holder:
                 raise InUse(f"the volume {key} is written by {holder}: its guest must grow it", key=key, owner=holder)
-            wanted = sizes.grown(virtual_size(path, record), size, step_of(record), LARGEST)
+            wanted = sizes.grown(virtual_size(path, record), size, step_of(record), sizes.LARGEST)
             # In place: qemu-img makes the file longer first and writes the new size last.
             run(["qemu-img", "resize", "-q", "-f", str(record.format), "--", str(path), str(wanted)])
             sync_path(path)

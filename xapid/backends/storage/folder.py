@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import re
@@ -22,13 +21,19 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from xapid.backends.interface import AlreadyExists, BackendError, Failed, InUse, NoSpace, NotFound, NotSupported
+from xapid.backends.storage import qcow2
+from xapid.backends.storage.entries import names_in, remove_tree
+from xapid.backends.storage.folder_lock import Lock
 from xapid.backends.storage.interface import VolumeFormat
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 FORMAT = 1
 """Of the directory. A newer one is refused rather than misread."""
@@ -40,6 +45,10 @@ OWN = frozenset({"children", "tmp", "lock", "pending.json"})
 
 FOREIGN = frozenset({"lost+found", ".snapshot"})
 """What file systems have at their root by themselves."""
+IN_CHANGE = re.compile(rf"(tmp/)?{KEY.pattern}\.(json|qcow2|raw|lease)|children/{KEY.pattern}/{KEY.pattern}")
+"""Names that a change may have: it may be another's, who has the disk it lies on in hand."""
+LONGEST = 16 << 20
+"""Bytes of a file that is not an image."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ class Folder:
         """Make the directory a repository. Raises AlreadyExists if it holds something else."""
         made = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
-        there = {name for name in _names(self.path) if not _unfinished(name)} - OWN - FOREIGN
+        there = {name for name in names_in(self.path) if not _unfinished(name)} - OWN - FOREIGN
         mine = "sr.json" in there and self.identity().uuid == uuid
         if there and not mine:
             raise AlreadyExists(f"{self.path} is not empty", code="42")
@@ -102,11 +111,9 @@ class Folder:
     def identity(self) -> Identity:
         """Whose directory it is. Raises NotFound, NotSupported for one of a later version."""
         try:
-            identity = msgspec.json.decode(self._read("sr.json"), type=Identity)
+            identity = self._decoded("sr.json", Identity)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"{self.path} is not a repository", path=str(self.path), code="47") from error
-        except msgspec.MsgspecError as error:
-            raise Failed(f"{self.path}/sr.json cannot be read: {error}") from error
         if identity.format > FORMAT:
             raise NotSupported(f"{self.path} was made by a later version (format {identity.format})", code="47")
         return identity
@@ -114,10 +121,10 @@ class Folder:
     def destroy(self) -> None:
         """Remove a repository with all volumes, and the directory if it came with it. What is not ours stays."""
         identity = self.identity()
-        for name in _names(self.path):
+        for name in names_in(self.path):
             target = self.path / name
             if name in OWN and target.is_dir() and not target.is_symlink():
-                _remove_tree(target)
+                remove_tree(target)
             elif name in OWN or KEY.match(name) or _unfinished(name):
                 target.unlink()
         # Last, so that a crash before leaves a repository that can be destroyed.
@@ -129,11 +136,11 @@ class Folder:
     def tidy(self) -> None:
         """Complete what a crash left half done, and remove images that nobody is making any more."""
         with self.locked():
-            for name in filter(_unfinished, _names(self.path)):
+            for name in filter(_unfinished, names_in(self.path)):
                 (self.path / name).unlink()
-        with _Lock(self.path / "tmp" / "lock") as lock:
+        with Lock(self._place("tmp/lock")) as lock:
             if lock.alone():
-                for name in _names(self.path / "tmp"):
+                for name in names_in(self.path / "tmp"):
                     if name != "lock":
                         log.info("removing %s/tmp/%s, which was never completed", self.path, name)
                         (self.path / "tmp" / name).unlink()
@@ -153,7 +160,7 @@ class Folder:
 
     def keys(self) -> list[str]:
         """Every volume, whether it can be read or not."""
-        names = (name.rpartition(".") for name in _names(self.path))
+        names = (name.rpartition(".") for name in names_in(self.path))
         return [key for key, _, ending in names if ending == "json" and KEY.fullmatch(key)]
 
     def has(self, key: str) -> bool:
@@ -175,13 +182,17 @@ class Folder:
         if not KEY.fullmatch(key):
             raise NotFound(f"no volume can be called {key!r}", key=key)
         try:
-            return msgspec.json.decode(self._read(f"{key}.json"), type=Record)
+            record = self._decoded(f"{key}.json", Record)
         except FileNotFoundError as error:
             raise NotFound(f"there is no volume {key} in {self.path}", key=key) from error
-        except (OSError, msgspec.MsgspecError) as error:
+        except OSError as error:
             raise Failed(f"{self.path}/{key}.json cannot be read: {error}") from error
+        continues = record.parent and (record.format is not VolumeFormat.qcow2 or not KEY.fullmatch(record.parent))
+        if continues or not KEY.fullmatch(record.uuid):
+            raise Failed(f"{self.path}/{key}.json is not the record of a volume", key=key)
+        return record
 
-    def image(self, key: str, record: Record) -> Path:
+    def file(self, key: str, record: Record) -> Path:
         """The file with a volume's bytes. Raises NotFound, Failed if it is no plain file."""
         path = self.path / f"{key}.{record.format}"
         try:
@@ -192,10 +203,31 @@ class Folder:
             raise Failed(f"{path} is not a plain file", path=str(path))
         return path
 
+    def image(self, key: str, record: Record) -> Path:
+        """The same for whoever opens it, and with it what its header names: that is what the records say, to the end.
+
+        Raises Failed where it is not: QEMU would follow the header to any file of this host, or over the network.
+        """
+        path = own = self.file(key, record)
+        passed = set()
+        while record.format is VolumeFormat.qcow2:
+            passed.add(key)
+            if record.parent in passed:
+                raise Failed(f"{path} continues itself", path=str(path))
+            above = self.record(record.parent) if record.parent else None
+            named = qcow2.Backing(f"{record.parent}.{above.format}", str(above.format)) if above else None
+            if qcow2.read(own).backing != named:
+                raise Failed(f"{own} continues something else than its record says", path=str(own))
+            if above is None:
+                break
+            key, record = record.parent, above
+            own = self.file(key, record)
+        return path
+
     def children(self, key: str) -> list[str]:
         """Keys of the volumes that continue one."""
         try:
-            return [name for name in _names(self.path / "children" / key) if KEY.fullmatch(name)]
+            return [name for name in names_in(self._place(f"children/{key}/{key}").parent) if KEY.fullmatch(name)]
         except FileNotFoundError:
             return []
 
@@ -204,8 +236,8 @@ class Folder:
     @contextlib.contextmanager
     def making(self, *names: str) -> Iterator[list[Path]]:
         """Paths for new images. A change moves them to where they belong; what it does not move is removed."""
-        paths = [self.path / "tmp" / name for name in names]
-        with _Lock(self.path / "tmp" / "lock") as lock:
+        paths = [self._place(f"tmp/{name}") for name in names]
+        with Lock(self._place("tmp/lock")) as lock:
             lock.shared()
             self._before_step()
             try:
@@ -217,7 +249,7 @@ class Folder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Nobody else changes the repository; what somebody left half done is complete."""
-        with _Lock(self.path / "lock") as lock:
+        with Lock(self.path / "lock") as lock:
             lock.exclusive()
             self._complete()
             yield
@@ -230,23 +262,26 @@ class Folder:
 
     def _complete(self) -> None:
         try:
-            pending = msgspec.json.decode(self._read("pending.json"), type=Change)
+            pending = self._decoded("pending.json", Change)
         except FileNotFoundError:
             return
         log.info("completing a change in %s that was cut short", self.path)
         self._apply(pending)
 
     def _apply(self, change: Change) -> None:
+        for name in (*(name for move in change.moves for name in move), *change.writes, *change.removes):
+            if not IN_CHANGE.fullmatch(name):
+                raise Failed(f"{self.path}/pending.json would change {name!r}, which is not a file of volumes")
         for source, target in change.moves:
             self._before_step()
             with contextlib.suppress(FileNotFoundError):  # Moved already.
-                (self.path / source).rename(self.path / target)
+                self._place(source).rename(self._place(target))
         for name, text in change.writes.items():
             self._before_step()
             self._write(name, text, sync=False)
         for name in change.removes:
             self._before_step()
-            self._remove(self.path / name)
+            self._remove(self._place(name))
         for directory in {self.path, *((self.path / name).parent for name in change.writes)}:
             sync_path(directory)
         self._before_step()
@@ -265,7 +300,7 @@ class Folder:
             sync_path(target.parent)
 
     def _fresh(self, name: str, text: str, *, sync: bool) -> Path:
-        target = self.path / name
+        target = self._place(name)
         target.parent.mkdir(exist_ok=True)
         fresh = target.with_name(f".{target.name}.new")
         fresh.unlink(missing_ok=True)
@@ -277,11 +312,28 @@ class Folder:
         fresh.rename(target)
         return target
 
+    def _place(self, name: str) -> Path:
+        """Where a file lies. Raises Failed where a link would lead out of the repository."""
+        path = self.path / name
+        for directory in path.parents[: len(path.parts) - len(self.path.parts) - 1]:
+            if directory.is_symlink():
+                raise Failed(f"{directory} is a link", path=str(directory))
+        return path
+
+    def _decoded(self, name: str, type: type[T]) -> T:
+        try:
+            return msgspec.json.decode(self._read(name), type=type)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise Failed(f"{self.path}/{name} cannot be read: {error}", path=str(self.path / name)) from error
+
     def _read(self, name: str) -> bytes:
         # A pipe of that name, which somebody else laid there, is not waited for.
         fd = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as file:
-            return file.read()
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > LONGEST:
+                raise Failed(f"{self.path}/{name} is not a plain file, or too long", path=str(self.path / name))
+            return file.read(LONGEST)
 
     # Leases
 
@@ -311,52 +363,14 @@ class Folder:
     def holder(self, key: str) -> str:
         """Who may write a volume now; empty: nobody."""
         try:
-            return self._read(f"{key}{LEASE}").decode()
+            return self._read(f"{key}{LEASE}").decode(errors="replace")
         except FileNotFoundError:
             return ""
-
-
-def _names(directory: Path) -> list[str]:
-    with os.scandir(directory) as entries:
-        return [entry.name for entry in entries]
 
 
 def _unfinished(name: str) -> bool:
     """Whether a file was being written when its writer died."""
     return name.startswith(".") and name.endswith(".new")
-
-
-class _Lock:
-    """A lock between threads and processes, which the kernel frees when its holder dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd = -1
-
-    def __enter__(self) -> _Lock:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            self._fd = os.open(self._path, flags, 0o600)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotFound(f"{self._path.parent} is not there", path=str(self._path.parent), code="47") from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
-
-    def shared(self) -> None:
-        fcntl.flock(self._fd, fcntl.LOCK_SH)
-
-    def exclusive(self) -> None:
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-
-    def alone(self) -> bool:
-        """Take it if nobody has it."""
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 @contextlib.contextmanager
@@ -377,14 +391,3 @@ def sync_path(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _remove_tree(directory: Path) -> None:
-    """Remove a directory of plain files and directories; never follows a link."""
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _remove_tree(Path(entry.path))
-            else:
-                Path(entry.path).unlink()
-    directory.rmdir()

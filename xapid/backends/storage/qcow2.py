@@ -1,4 +1,7 @@
-"""Headers of qcow2 images: read for the size, written for a new image or an overlay without running a program."""
+"""Headers of qcow2 images: read for the size, written for a new image or an overlay without running a program.
+
+What a header names may come from anybody: nothing here opens it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xapid.backends.interface import Failed
+from xapid.backends.storage import sizes
 
 MAGIC = b"QFI\xfb"
 VERSION = 3
@@ -21,6 +25,12 @@ OLD_HEADER = 72
 """Bytes of that of version 2."""
 DATA_ELSEWHERE = 4
 """Among the features that a reader must know."""
+KNOWN_FEATURES = 31
+"""dirty, corrupt, bytes in another file, another compression, finer clusters"""
+CLUSTERS = range(9, 22)
+"""What ``CLUSTER_BITS`` may be in images of others."""
+LONGEST_NAME = 1023
+"""Bytes of the name of what an image continues."""
 PER_L1_ENTRY = CLUSTER * (CLUSTER // 8)
 """Guest bytes that one entry of the first table stands for: 512 MiB."""
 
@@ -92,32 +102,81 @@ def create(path: Path, size: int, backing: Backing | None = None) -> None:
         os.fsync(file.fileno())
 
 
+@dataclass(frozen=True)
+class Head:
+    """What the header of an image says."""
+
+    size: int
+    """bytes that a guest sees"""
+    backing: Backing | None = None
+
+
 def virtual_size(path: Path) -> int:
-    """The size a guest sees. Raises Failed if this is no qcow2 image, FileNotFoundError; never follows a link."""
-    (size,) = struct.unpack_from(">Q", _head(path, 32), 24)
-    return int(size)
+    """The size a guest sees. Raises as ``read``."""
+    return read(path).size
 
 
 def backing(path: Path) -> Backing | None:
-    """What an image continues. Raises Failed where its format is not said, or its bytes lie in a file of their own."""
-    head = _head(path, CLUSTER)
-    version, place, length = struct.unpack_from(">IQI", head, 4)
-    if version >= VERSION and struct.unpack_from(">Q", head, 72)[0] & DATA_ELSEWHERE:
-        raise Failed(f"{path} keeps its bytes in another file", path=str(path))
-    if not place:
-        return None
-    name = head[place : place + length]
-    if not name or len(name) < length:
-        raise Failed(f"{path} is damaged: the name of what it continues is not there", path=str(path))
-    kind = _extensions(head, version).get(BACKING_FORMAT)
+    """What an image continues. Raises as ``read``."""
+    return read(path).backing
+
+
+def read(path: Path) -> Head:
+    """The header of an image. Raises FileNotFoundError; never follows a link, and waits for nobody.
+
+    Raises Failed for what is no qcow2 image, or none that we would let QEMU open: its bytes lie in a file of their own,
+    or are encrypted; the format of what it continues is not said, so that it would be guessed.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        # Names and extensions lie within the first cluster.
+        head = os.read(fd, CLUSTER)
+        if len(head) < OLD_HEADER or head[:4] != MAGIC:
+            raise _damaged(path, "is not a qcow2 image")
+        version, place, length, bits, size, encryption = struct.unpack_from(">IQIIQI", head, 4)
+        end = _header_bytes(path, head, version)
+        if bits not in CLUSTERS:
+            raise _damaged(path, f"is damaged: it cannot have clusters of 2^{bits} bytes")
+        if size > sizes.LARGEST:
+            raise _damaged(path, f"is damaged: it says that it has {size} bytes")
+        if encryption:
+            raise _damaged(path, "is encrypted")
+        if not place:
+            return Head(size)
+        if not 0 < length <= LONGEST_NAME or not end <= place <= (1 << bits) - length:
+            raise _damaged(path, "is damaged: the name of what it continues is not in its place")
+        name = os.pread(fd, length, place)
+    finally:
+        os.close(fd)
+    if len(name) < length or b"\0" in name:
+        raise _damaged(path, "is damaged: the name of what it continues is not there")
+    kind = _extensions(head[:place], end).get(BACKING_FORMAT)
     if not kind:
-        raise Failed(f"{path} does not say the format of what it continues", path=str(path))
-    return Backing(os.fsdecode(name), kind.decode(errors="replace"))
+        raise _damaged(path, "does not say the format of what it continues")
+    return Head(size, Backing(os.fsdecode(name), kind.decode(errors="replace")))
 
 
-def _extensions(head: bytes, version: int) -> dict[int, bytes]:
+def _header_bytes(path: Path, head: bytes, version: int) -> int:
+    """Where the header ends, and its extensions begin. Raises Failed for features that we do not know."""
+    if version not in (2, VERSION):
+        raise _damaged(path, f"is of version {version}, which is not known")
+    if version == 2:
+        return OLD_HEADER
+    if len(head) < HEADER.size:
+        raise _damaged(path, "is damaged: it ends within its header")
+    (features,) = struct.unpack_from(">Q", head, 72)
+    if features & DATA_ELSEWHERE:
+        raise _damaged(path, "keeps its bytes in another file")
+    if features & ~KNOWN_FEATURES:
+        raise _damaged(path, f"has features that are not known: {features:#x}")
+    (length,) = struct.unpack_from(">I", head, 100)
+    if not HEADER.size <= length <= len(head) or length % 8:
+        raise _damaged(path, f"is damaged: a header does not have {length} bytes")
+    return int(length)
+
+
+def _extensions(head: bytes, at: int) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
-    at = struct.unpack_from(">I", head, 100)[0] if version >= VERSION else OLD_HEADER
     while at + 8 <= len(head):
         kind, length = struct.unpack_from(">II", head, at)
         if not kind:
@@ -127,12 +186,5 @@ def _extensions(head: bytes, version: int) -> dict[int, bytes]:
     return found
 
 
-def _head(path: Path, length: int) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        head = os.read(fd, length)
-    finally:
-        os.close(fd)
-    if len(head) < min(length, HEADER.size) or head[:4] != MAGIC:
-        raise Failed(f"{path} is not a qcow2 image", path=str(path))
-    return head
+def _damaged(path: Path, what: str) -> Failed:
+    return Failed(f"{path} {what}", path=str(path))

@@ -8,6 +8,8 @@ SECTOR = 512
 """Bytes that a guest reads or writes at least."""
 MIB = 1024 * 1024
 TIB = 1024**4
+LARGEST = 64 * TIB
+"""Bytes of the largest volume that is a file; an image that says more is damaged."""
 
 
 def rounded(size: int, step: int, limit: int) -> int:

@@ -101,7 +101,7 @@ def _stamp(facts: os.stat_result) -> Stamp:
 
 def volume_of(sr: Sr, folder: Folder, key: str, record: Record) -> Volume:
     """A volume with its figures as they are now. Raises NotFound, Failed."""
-    path = folder.image(key, record)
+    path = folder.file(key, record)
     return Volume(
         sr,
         key,
@@ -117,5 +117,15 @@ def volume_of(sr: Sr, folder: Folder, key: str, record: Record) -> Volume:
 
 
 def virtual_size(path: Path, record: Record) -> int:
-    """Bytes that a guest sees of an image."""
-    return qcow2.virtual_size(path) if record.format is VolumeFormat.qcow2 else path.lstat().st_size
+    """Bytes that a guest sees of an image. Raises Failed if it continues another than its record says."""
+    if record.format is not VolumeFormat.qcow2:
+        return path.lstat().st_size
+    head = qcow2.read(path)
+    if (head.backing and head.backing.file) not in _names_of(record.parent):
+        raise Failed(f"{path} continues something else than its record says", path=str(path))
+    return head.size
+
+
+def _names_of(parent: str) -> list[str | None]:
+    """What the header of an overlay may call the file that it continues; None: there is none."""
+    return [f"{parent}.{kind}" for kind in VolumeFormat] if parent else [None]
