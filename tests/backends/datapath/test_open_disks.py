@@ -149,6 +149,22 @@ def test_what_an_image_says_it_continues_is_a_path_whatever_it_looks_like(rig: R
     assert device.read(0, 19) == b"a file of this name"
 
 
+@pytest.mark.parametrize("way", ["path", "link"])
+def test_what_lies_in_another_directory_is_not_opened(rig: Rig, way: str) -> None:
+    image = rig.image()
+    secret = rig.folder / "elsewhere" / "shadow"
+    secret.parent.mkdir()
+    secret.write_bytes(b"secret".ljust(MIB))
+    (rig.folder / "link").symlink_to(secret)
+    named = str(secret) if way == "path" else "link"
+    subprocess.run(["qemu-img", "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", named, image.path], check=True)
+
+    with pytest.raises(NotSupported, match="lies elsewhere"):
+        rig.disks.open(rig.owner, rig.drive(image))
+
+    assert rig.owner not in rig.disks.owners()
+
+
 def test_an_image_whose_bytes_are_elsewhere_is_refused(rig: Rig) -> None:
     path, other = rig.folder / "a.qcow2", rig.folder / "other"
     options = f"data_file={other}"
