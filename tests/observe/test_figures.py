@@ -155,3 +155,13 @@ async def test_a_machine_that_ends_during_a_look_does_no_harm(workshop: Workshop
     await workshop.until(lambda: workshop.row(vm).power_state == "Halted")
 
     assert figures(workshop).taken
+
+
+async def test_a_copy_of_a_busy_machine_does_nothing(workshop: Workshop, vm: str) -> None:
+    await asked_for(workshop, "1")
+    await looked_at(workshop, vm)
+
+    snapshot = await workshop.xapi.VM.snapshot(vm, "as it was", [])
+
+    assert workshop.row(workshop.row(vm).metrics).VCPUs_utilisation[0] > 0
+    assert workshop.row(workshop.row(snapshot).metrics).VCPUs_utilisation == {0: 0.0}

@@ -25,6 +25,7 @@ from tests.backends.domain.hypervisor import (
 )
 from tests.told import lives
 from xapid.backends.domain import embed
+from xapid.backends.domain.control_groups import ordinary_shares
 from xapid.backends.domain.interface import (
     DomainDriver,
     DomainEventKind,
@@ -382,3 +383,12 @@ def test_nothing_is_told_of_machines_of_others(real: Hypervisor, foreign: str) -
     real.events.wait(spec.uuid, DomainEventKind.started)
 
     assert real.events.of(FOREIGN_UUID) == []
+
+
+def test_a_weight_that_has_no_effect_is_said(real: Hypervisor, caplog: pytest.LogCaptureFixture) -> None:
+    spec = real.spec(scheduling=Scheduling(weight=512))
+
+    real.driver.start(spec, paused=True)
+
+    said = [each for each in caplog.messages if "weight and cap" in each and spec.uuid in each]
+    assert len(said) == (0 if ordinary_shares() else 1)

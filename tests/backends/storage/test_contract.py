@@ -479,3 +479,15 @@ def test_a_volume_that_is_written_does_not_go_back(rewinding_rig: Rig) -> None:
 
     with pytest.raises(InUse):
         rig.driver.rewind(active)
+
+
+def test_who_may_write_a_volume_is_told_until_it_is_given_back(rig: Rig) -> None:
+    written, read = rig.volume(), rig.volume()
+    owner = fresh()
+    rig.driver.attach(written, owner, True)
+    rig.driver.attach(read, fresh(), False)
+
+    held = rig.driver.leases(rig.sr)
+    rig.driver.detach(written, owner)
+
+    assert (held, rig.driver.leases(rig.sr)) == ({written.key: owner}, {})

@@ -257,8 +257,9 @@ class Copier:
 
     def metrics(self, tx: Transaction, vm: VM) -> VM_metrics:
         metrics = self._store.find(VM_metrics, vm.metrics)
-        fields = {"VCPUs_utilisation": {0: 0.0}} if metrics is None else _fields(metrics)
-        return tx.create(VM_metrics, **fields)
+        # A copy does nothing yet, and nobody looks whether it does as long as it does not run.
+        idle = {"VCPUs_utilisation": {0: 0.0}}
+        return tx.create(VM_metrics, **(idle if metrics is None else _fields(metrics) | idle))
 
     def drives(
         self, tx: Transaction, vm: VM, made: VM, disks: Mapping[str, VDI], *, leave_out: Collection[str]
