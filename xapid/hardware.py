@@ -20,6 +20,7 @@ from xapid.backends.host.interface import HostDriver
 from xapid.backends.host.tree import Tree
 from xapid.backends.network.interface import NetworkDriver
 from xapid.backends.storage import DRIVERS
+from xapid.backends.storage.interface import Progress
 from xapid.demo.build import DemoGuest, DemoGuestError, ensure
 from xapid.demo.kvm_check import kvm_usable
 from xapid.observe.machine import Machine
@@ -53,6 +54,12 @@ class Hardware:
     def watch_domains(self, tell: Callable[[DomainEvent], None]) -> None:
         """Hear of everything that happens to domains. To be called before the back ends start."""
         self.backends.agent(self._host, "domain").watch(tell)
+
+    def watch_storage(self, tell: Callable[[Progress], None]) -> None:
+        """Hear how far long work on volumes is. Likewise."""
+        for kind in self.backends.kinds:
+            if kind.startswith("storage:"):
+                self.backends.agent(self._host, kind).watch(tell)
 
     async def machine(self) -> Machine:
         """What the machine says of itself now. Raises BackendError."""

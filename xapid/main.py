@@ -36,6 +36,7 @@ from xapid.auth.pool_secret import PoolSecret
 from xapid.auth.sessions import Sessions
 from xapid.backends.certificates.interface import INTERNAL, SERVER
 from xapid.backends.interface import BackendError
+from xapid.backends.storage.interface import Progress
 from xapid.backends.whole_files import forget_unfinished
 from xapid.datamodel import Host, Pool
 from xapid.datamodel.errors import ApiError
@@ -62,8 +63,11 @@ from xapid.observe.full_disk import FullDiskWatch
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.guests import GuestWatch
 from xapid.observe.startup import startup
+from xapid.observe.storage_watch import StorageWatch
 from xapid.observe.tracing import keep_tracing
 from xapid.ops import MODULES, host_crashdump, host_driver, pci, pusb
+from xapid.ops.auto_scan import EVERY as SCAN_EVERY
+from xapid.ops.auto_scan import AutoScan
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
 from xapid.ops.host.coming_up import ComingUp
@@ -229,11 +233,14 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         # What is heard before the host is known is seen by `reconcile`.
         hardware.watch_domains(lambda event: watch.heard(event) if runtime.localhost != NULL else None)
         hardware.watch_domains(guests.heard)
+        hardware.watch_storage(partial(tell_progress, runtime))
         await stack.enter_async_context(started(hardware))
         stack.push_async_callback(watch.close)
         stack.push_async_callback(guests.close)
         await recover(runtime, database)
         await begin(runtime, hardware)
+        if (plugging := runtime.services.get("plugging")) is not None:
+            stack.callback(plugging.cancel)
         await look_at_devices(runtime)
         closings: Closings = runtime.services["ssh_closings"]
         closings.resume()
@@ -267,7 +274,17 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         taken: Figures = runtime.services["figures"]
         taken.begin()
         _in_background(stack, taken.keep())
+        auto_scan = AutoScan(runtime)
+        stack.push_async_callback(auto_scan.close)
+        _in_background(stack, keep_scanning(auto_scan))
         yield Running(runtime, dispatcher, service, listeners)
+
+
+def tell_progress(runtime: Runtime, progress: Progress) -> None:
+    """Say in its task how far a copy is."""
+    task = runtime.tasks.active.get(progress.of)
+    if task is not None:
+        task.progress(progress.fraction)
 
 
 def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
@@ -469,6 +486,7 @@ async def keep_house(runtime: Runtime, certificate: Path) -> None:
         FailedLoginWatch(runtime).look,
         AntiAffinityWatch(runtime).look,
         FullDiskWatch(runtime).look,
+        StorageWatch(runtime).look,
         partial(heartbeat, runtime.store),
     )
     while True:
@@ -501,6 +519,14 @@ async def keep_timetable(timetable: Timetable) -> None:
         with _going_on("it was not seen which snapshots are due"):
             await timetable.look()
         await asyncio.sleep(LOOK_EVERY)
+
+
+async def keep_scanning(auto_scan: AutoScan) -> None:
+    """Scan the repositories that are to be scanned by themselves."""
+    while True:
+        await asyncio.sleep(SCAN_EVERY)
+        with _going_on("it was not seen which repositories are to be scanned"):
+            auto_scan.look()
 
 
 async def keep_balloons(runtime: Runtime) -> None:

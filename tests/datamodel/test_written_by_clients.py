@@ -31,6 +31,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "pool.other_config:wlb_timeout": ("30.0", "30", "0.01", "120", ""),
     # Hosts: consoles of the host, XenCenter, CloudStack
     "host.other_config:auto_enable": ("true", "false", ""),
+    "host.other_config:auto-scan-interval": ("30", "600", "30.5"),
     "host.other_config:no_local_storage": YES,
     "host.other_config:iscsi_iqn": ("iqn.2009-01.example.test:4e8f", ""),
     "host.other_config:multipathing": YES,
@@ -98,6 +99,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "network.other_config:is_host_internal_management_network": YES,
     # Storage
     "SR.other_config:indestructible": YES,
+    "SR.other_config:auto-scan": YES,
     "SR.other_config:dirty": ("", "true"),
     "SR.sm_config:type": ("cd", "block", "raw", ""),
     "PBD.device_config:location": ("/opt/isos", "nas.example:/isos", r"\\\\nas\\isos", "/dev/xapi/cd"),

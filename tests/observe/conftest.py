@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,8 @@ class Repositories:
     plugged: list[str] = field(default_factory=list)
     full: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
+    answers: asyncio.Event | None = None
+    """Set once those of type file answer; None: they do at once."""
 
     def agent(self, host: str, kind: str) -> Repositories:
         if kind.removeprefix("storage:") in self.unknown:
@@ -49,6 +52,8 @@ class Repositories:
         if method.__name__ == "create_sr":
             self.made.append(sr.type)
         elif method.__name__ == "attach_sr":
+            if sr.type == "file" and self.answers is not None:
+                await self.answers.wait()
             if sr.type in self.full:
                 raise NoSpace("the device is full")
             self.plugged.append(sr.type)

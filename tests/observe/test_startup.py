@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ from xapid.datamodel.vm import UpdateGuidances
 from xapid.demo.build import DemoGuest
 from xapid.observe.first_start import first_start
 from xapid.observe.machine import Machine
+from xapid.observe.repositories import plug_all
 from xapid.observe.startup import startup
 from xapid.runtime.context import Runtime
 from xapid.runtime.settings import Address
@@ -237,6 +239,44 @@ async def test_what_cannot_be_plugged_shows_as_unplugged(
     assert (message.name, message.priority, message.cls) == ("PBD_PLUG_FAILED_ON_SERVER_START", 3, "Host")
     assert message.obj_uuid == after.store.one(Host).uuid
     assert unplugged.uuid in message.body
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_repository_that_does_not_answer_holds_up_no_start_and_is_plugged_later(
+    before: Runtime, make_runtime: MakeRuntime, machine: Machine, repositories: Repositories, fails: bool
+) -> None:
+    after = make_runtime(reopened(before.store))
+    host, repositories.answers = after.store.one(Host), asyncio.Event()
+
+    await plug_all(after, host, patience=0.01)
+
+    plugged = {after.store.get(SR, pbd.SR).type: pbd.currently_attached for pbd in after.store.all(PBD)}
+    assert plugged == {"file": False, "udev": True, "iso": True}
+    assert list(after.store.all(Message)) == []
+    if fails:
+        repositories.full.add("file")
+    repositories.answers.set()
+    await after.services["plugging"]
+    (late,) = [pbd for pbd in after.store.all(PBD) if after.store.get(SR, pbd.SR).type == "file"]
+    assert late.currently_attached is not fails
+    assert [late.uuid in message.body for message in after.store.all(Message)] == [True] * fails
+
+
+async def test_a_host_sees_what_is_shared_as_the_coordinator_does(
+    before: Runtime, make_runtime: MakeRuntime, machine: Machine, repositories: Repositories
+) -> None:
+    after = make_runtime(reopened(before.store))
+    host = after.store.one(Host)
+    with after.store.write() as tx:
+        other = tx.create(Host, uuid="another", hostname="beta")
+
+    for _ in range(2):
+        await plug_all(after, other)
+
+    (made,) = after.store.where(PBD, host=other.ref)
+    (known,) = [pbd for pbd in after.store.where(PBD, host=host.ref) if after.store.get(SR, pbd.SR).shared]
+    assert (made.SR, made.device_config) == (known.SR, known.device_config)
+    assert made.currently_attached
 
 
 async def test_a_repository_that_clients_made_up_holds_up_no_start(

@@ -11,7 +11,7 @@ import pytest
 from tests.machines import MIB, NULL, Workshop
 from tests.xapi import Xapi
 from xapid.backends.interface import Failed, NoSpace
-from xapid.backends.storage.interface import SrScan
+from xapid.backends.storage.interface import Progress, SrScan
 from xapid.datamodel import VDI
 from xapid.datamodel.errors import (
     HANDLE_INVALID,
@@ -27,6 +27,7 @@ from xapid.datamodel.errors import (
     OtherError,
 )
 from xapid.datamodel.vdi import OnBoot, VdiType
+from xapid.main import tell_progress
 
 MARKS = {"other_config": {"a": "b"}, "tags": ("t",), "name_label": "root", "name_description": "of the mail server"}
 
@@ -261,6 +262,16 @@ async def test_a_task_tells_how_far_a_copy_is(workshop: Workshop, xapi: Xapi, sr
     copy = result.removeprefix("<value>").removesuffix("</value>")
     assert workshop.row(copy).name_label == "root"
     assert await xapi.task.get_progress(task) == 1.0
+
+
+async def test_what_a_driver_tells_of_its_work_stands_in_the_task(workshop: Workshop, xapi: Xapi) -> None:
+    task = await xapi.task.create("a copy", "")
+    workshop.fresh.runtime.tasks.resumed(task, "a copy")
+
+    for told in (Progress(task, 0.25), Progress("OpaqueRef:gone", 0.75)):
+        tell_progress(workshop.fresh.runtime, told)
+
+    assert await xapi.task.get_progress(task) == 0.25
 
 
 async def test_a_disk_that_is_written_is_not_copied(workshop: Workshop, xapi: Xapi, sr: str, vdi: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.machines import NULL, Workshop
 from tests.xapi import Xapi
 from xapid.backends.interface import Failed, NotFound
-from xapid.datamodel import VDI, Secret
+from xapid.datamodel import VDI, Message, Secret
 from xapid.datamodel.errors import (
     HANDLE_INVALID,
     OPERATION_NOT_ALLOWED,
@@ -169,13 +169,12 @@ async def test_what_cannot_be_reached_stays_unplugged(workshop: Workshop, xapi: 
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["refused", "done"])
-@pytest.mark.parametrize("method", ["attach_sr", "scan"])
 async def test_a_plug_that_fails_leaves_it_unplugged(
-    workshop: Workshop, xapi: Xapi, sr: str, pbd: str, method: str, done: bool
+    workshop: Workshop, xapi: Xapi, sr: str, pbd: str, done: bool
 ) -> None:
     vdi = await workshop.disk(sr)
     await xapi.PBD.unplug(pbd)
-    workshop.faults("storage:file").fail(method, NotFound("gone", code="47"), done=done)
+    workshop.faults("storage:file").fail("attach_sr", NotFound("gone", code="47"), done=done)
 
     with pytest.raises(OtherError) as error:
         await xapi.PBD.plug(pbd)
@@ -185,6 +184,28 @@ async def test_a_plug_that_fails_leaves_it_unplugged(
     assert workshop.is_there(vdi)
     assert workshop.idle()
     await xapi.PBD.plug(pbd)
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["refused", "done"])
+async def test_what_cannot_be_scanned_is_plugged_in_all_the_same_and_told_of(
+    workshop: Workshop, xapi: Xapi, sr: str, pbd: str, done: bool
+) -> None:
+    vdi = await workshop.disk(sr)
+    await xapi.PBD.unplug(pbd)
+    workshop.faults("storage:file").fail("scan", Failed("not now", code="40"), done=done)
+
+    await xapi.PBD.plug(pbd)
+
+    (message,) = workshop.fresh.store.all(Message)
+    assert (message.name, message.priority, message.cls) == ("POST_ATTACH_SCAN_FAILED", 2, "SR")
+    assert message.obj_uuid == workshop.row(sr).uuid
+    assert workshop.row(pbd).currently_attached
+    assert workshop.is_there(vdi)
+    # The scan is owed.
+    assert workshop.row(sr).other_config == {"dirty": ""}
+    await xapi.SR.scan(sr)
+    assert workshop.row(sr).other_config == {}
+    assert workshop.idle()
 
 
 async def test_an_unplug_that_fails_leaves_it_plugged_in(workshop: Workshop, xapi: Xapi, pbd: str) -> None:

@@ -120,11 +120,8 @@ async def test_a_repository_that_cannot_be_made_leaves_nothing_behind(
     assert not place.exists()
 
 
-@pytest.mark.parametrize("method", ["attach_sr", "scan"])
-async def test_a_repository_that_cannot_be_plugged_in_is_there_unplugged(
-    workshop: Workshop, xapi: Xapi, method: str
-) -> None:
-    workshop.faults("storage:file").fail(method, Failed("not now"))
+async def test_a_repository_that_cannot_be_plugged_in_is_there_unplugged(workshop: Workshop, xapi: Xapi) -> None:
+    workshop.faults("storage:file").fail("attach_sr", Failed("not now"))
 
     sr = await workshop.sr()
 
@@ -132,6 +129,22 @@ async def test_a_repository_that_cannot_be_plugged_in_is_there_unplugged(
     assert pbd.currently_attached is False
     await xapi.PBD.plug(pbd.ref)
     assert pbd_of(workshop, sr).currently_attached is True
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_how_each_plug_ended_stands_in_a_task_below(
+    workshop: Workshop, xapi: Xapi, host: str, fails: bool
+) -> None:
+    if fails:
+        workshop.faults("storage:dummy").fail("attach_sr", Failed("not now"))
+
+    task = await xapi.call("Async.SR.create", host, {}, 0, "a repository", "", "dummy", "", False, {})
+    await workshop.until(lambda: workshop.row(task).status == "success")
+
+    (part,) = await xapi.task.get_subtasks(task)
+    row = workshop.row(part)
+    assert (row.name_label, row.status) == ("Async.PBD.plug", "failure" if fails else "success")
+    assert row.error_info[:1] == (("SR_BACKEND_FAILURE_202",) if fails else ())
 
 
 async def test_a_repository_is_taken_up_by_its_record_alone(workshop: Workshop, xapi: Xapi) -> None:

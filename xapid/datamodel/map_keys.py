@@ -284,6 +284,14 @@ AUTO_ENABLE = MapKey(
 NO_LOCAL_STORAGE = MapKey(
     "host", "other_config", "no_local_storage", YES, False, "Whether the host keeps no content of blobs."
 )
+AUTO_SCAN_INTERVAL = MapKey(
+    "host",
+    "other_config",
+    "auto-scan-interval",
+    Seconds(1, 999_999_999),
+    30.0,
+    "Seconds between two scans of a repository that is scanned by itself; read at each scan.",
+)
 ISCSI_IQN = MapKey(
     "host", "other_config", "iscsi_iqn", Text("an iSCSI name"), "", "The field iscsi_iqn again, for older clients."
 )
@@ -671,6 +679,9 @@ INDESTRUCTIBLE = MapKey(
 )
 DIRTY = MapKey(
     "SR", "other_config", "dirty", Presence(), False, "The repository is to be scanned; a scan takes the key away."
+)
+AUTO_SCAN = MapKey(
+    "SR", "other_config", "auto-scan", YES, False, "The repository is scanned by itself, again and again."
 )
 SR_CONTENT = MapKey(
     "SR",

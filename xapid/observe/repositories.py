@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xapid.backends.interface import BackendError
 from xapid.backends.storage.interface import Sr, SrFigures, StorageDriver
-from xapid.datamodel import PBD, SR, Host
+from xapid.datamodel import PBD, SR, Host, Pool
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.message import Cls
 from xapid.rules.volume_spec import sr_spec
 from xapid.runtime import messages
 from xapid.runtime.context import Runtime
+from xapid.store.kept_apart import revealed
 from xapid.store.rows import new_ref, new_uuid
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
+PATIENCE = 30.0
+"""Seconds for which a start waits for repositories."""
 PLUG_FAILED = "PBD_PLUG_FAILED_ON_SERVER_START"
 log = logging.getLogger(__name__)
 
@@ -91,9 +95,48 @@ def create_repository(tx: Transaction, host: str, repository: Installed) -> None
     tx.create(PBD, host=host, SR=repository.ref, device_config=repository.config, currently_attached=False)
 
 
-async def plug_all(runtime: Runtime, host: Host) -> None:
-    """Plug what is configured for a host. What cannot be plugged shows as unplugged; a message and the log say so."""
-    failed = [pbd for pbd in runtime.store.where(PBD, host=host.ref) if not await _plug(runtime, pbd)]
+async def plug_all(runtime: Runtime, host: Host, patience: float = PATIENCE) -> None:
+    """Plug what is configured for a host, all at once. What cannot be plugged shows as unplugged; a message and the log
+    say so. After ``patience`` seconds the start goes on: what a dead server holds up is plugged when it answers.
+    """
+    _complete(runtime.store, host)
+    work = {asyncio.create_task(_plug(runtime, pbd)): pbd for pbd in runtime.store.where(PBD, host=host.ref)}
+    if not work:
+        return
+    done, late = await asyncio.wait(work, timeout=patience)
+    _tell_failed(runtime, host, [work[each] for each in done if not each.result()])
+    if not late:
+        return
+    with runtime.store.write() as tx:
+        for each in late:
+            log.error("PBD %s takes long to be plugged; the start does not wait for it", work[each].uuid)
+            tx.set(work[each], currently_attached=False)
+    left = {each: work[each] for each in late}
+    runtime.services["plugging"] = asyncio.ensure_future(_plug_late(runtime, host, left))
+
+
+async def _plug_late(runtime: Runtime, host: Host, work: dict[asyncio.Task[bool], PBD]) -> None:
+    try:
+        await asyncio.wait(work)
+    except asyncio.CancelledError:
+        for each in work:
+            each.cancel()
+        raise
+    _tell_failed(runtime, host, [pbd for each, pbd in work.items() if not each.result()])
+
+
+def _complete(store: Store, host: Host) -> None:
+    """A host sees every shared repository as the coordinator does, unless it is told otherwise."""
+    coordinator = store.one(Pool).master
+    with store.write() as tx:
+        for sr in [sr for sr in store.all(SR) if sr.shared]:
+            known = {pbd.host: pbd for pbd in store.where(PBD, SR=sr.ref)}
+            if host.ref not in known and coordinator in known:
+                config = revealed(store, known[coordinator].device_config)
+                tx.create(PBD, host=host.ref, SR=sr.ref, device_config=config)
+
+
+def _tell_failed(runtime: Runtime, host: Host, failed: list[PBD]) -> None:
     if failed:
         with runtime.store.write() as tx:
             body = "Not plugged: " + ", ".join(_described(runtime.store, pbd) for pbd in failed)
@@ -117,11 +160,14 @@ async def _plug(runtime: Runtime, pbd: PBD) -> bool:
     except (BackendError, ApiError) as error:
         # Of a type that nobody knows, for one: such can be introduced, and the daemon starts all the same.
         log.error("the storage repository of PBD %s cannot be plugged: %s", pbd.uuid, error)
+    latest, sr = store.find(PBD, pbd.ref), store.find(SR, pbd.SR)
+    if latest is None:
+        return True  # Somebody has removed it meanwhile.
     with store.write() as tx:
-        tx.set(pbd, currently_attached=figures is not None)
-        if figures is not None:
+        tx.set(latest, currently_attached=figures is not None)
+        if figures is not None and sr is not None:
             tx.set(
-                store.get(SR, pbd.SR),
+                sr,
                 physical_size=figures.physical_size,
                 physical_utilisation=figures.physical_utilisation,
                 virtual_allocation=figures.virtual_allocation,

@@ -16,15 +16,18 @@ from xapid.datamodel.errors import (
     VDI_IN_USE,
     ApiError,
 )
-from xapid.datamodel.map_keys import SR_MASTER
+from xapid.datamodel.map_keys import DIRTY, SR_MASTER
+from xapid.datamodel.message import Cls
 from xapid.datamodel.sr import StorageOperations
-from xapid.ops import repositories, scan_records
+from xapid.ops import alerts, repositories, scan_records
 from xapid.ops.branches import open_in_guests
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
 
 log = logging.getLogger(__name__)
+
+SCAN_FAILED = "POST_ATTACH_SCAN_FAILED"
 
 
 def create(ctx: Context, args: dict[str, Any]) -> str:
@@ -65,16 +68,32 @@ async def _attach(ctx: Context, undo: Undo, pbd: PBD) -> None:
     undo.push(repository.channel, StorageDriver.detach_sr, repository.spec)
     await repository.channel.call(StorageDriver.attach_sr, repository.spec)
     began = ctx.store.generation
-    found = await repository.channel.call(StorageDriver.scan, repository.spec)
+    try:
+        found = await repository.channel.call(StorageDriver.scan, repository.spec)
+    except ApiError as error:
+        _note_unscanned(ctx, pbd, repository.row, error)
+        return
     with ctx.write() as tx:
         tx.set(pbd, currently_attached=True)
         scan_records.reconcile(tx, ctx.store, ctx.now(repository.row), found, began, ctx.runtime.unborn)
 
 
+def _note_unscanned(ctx: Context, pbd: PBD, sr: SR, error: ApiError) -> None:
+    """Record that a repository is there, but what is in it could not be read: that is tried again until it can."""
+    log.error("SR %s is plugged in and cannot be scanned: %s", sr.uuid, error)
+    body = f"SR '{sr.name_label}' (uuid: {sr.uuid}) could not be scanned: {' '.join(error.description)}"
+    with ctx.write() as tx:
+        tx.set(pbd, currently_attached=True)
+        latest = ctx.now(sr)
+        tx.set(latest, other_config={**latest.other_config, DIRTY.name: ""})
+        alerts.leave(ctx, SCAN_FAILED, alerts.MAJOR, Cls.SR, sr.uuid, body)
+
+
 async def try_to_plug(ctx: Context, pbd: PBD) -> bool:
-    """The same where a failure is no reason to stop: it is logged, and the PBD stays unplugged."""
+    """The same as a part of a call that goes on where it fails: that is logged, and the PBD stays unplugged."""
     try:
-        await plug(ctx, pbd)
+        with ctx.part("Async.PBD.plug", kept=True) as part:
+            await plug(part, pbd)
     except ApiError as error:
         log.error("PBD %s cannot be plugged: %s", pbd.uuid, error)
         return False

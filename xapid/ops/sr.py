@@ -22,6 +22,7 @@ from xapid.datamodel.map_keys import INDESTRUCTIBLE
 from xapid.datamodel.sr import StorageOperations
 from xapid.ops import pbd as pbds
 from xapid.ops import repositories, scan_records
+from xapid.ops.drives import all_of
 from xapid.rules import volume_spec
 from xapid.runtime.context import Context
 from xapid.store.kept_apart import revealed
@@ -77,8 +78,7 @@ async def create(
                 sm_config=sm_config,
             )
             made = [tx.create(PBD, host=each.ref, SR=sr.ref, device_config=device_config) for each in hosts]
-    for pbd in made:
-        await pbds.try_to_plug(ctx, pbd)
+    await all_of([pbds.try_to_plug(ctx, pbd) for pbd in made])
     return str(sr.ref)
 
 

@@ -172,18 +172,26 @@ class Context:
             self.runtime.unborn -= undo.unborn
 
     @contextmanager
-    def part(self, label: str) -> Iterator[Context]:
-        """A part of this call, which clients see as a task below that of the call as long as the block lasts."""
-        tasks = self.runtime.tasks
+    def part(self, label: str, *, kept: bool = False) -> Iterator[Context]:
+        """A part of this call, which clients see as a task below that of the call as long as the block lasts.
+
+        One that is ``kept`` stays, as that of the call does, and says how the block ended.
+        """
+        tasks, kept = self.runtime.tasks, kept and self.task.stored
         parent = self.task.ref if self.task.stored else NULL
-        task = tasks.create(label, session=self.task.session, parent=parent, volatile=True)
+        task = tasks.create(label, session=self.task.session, parent=parent, volatile=not kept)
         task.work = asyncio.current_task()
         part = Context(self.runtime, task, self.session, self.origin)
         try:
             yield part
+            tasks.succeed(task, "")
+        except BaseException as error:
+            tasks.fail(task, error)
+            raise
         finally:
             self.until = max(self.until, part.until)
-            tasks.forget(task)
+            if not kept:
+                tasks.forget(task)
 
     def check(self, row: Object, operation: str, *, strict: bool = True) -> None:
         """Raise what forbids an operation now; never waits. Without ``strict`` what a client can force is let pass."""
