@@ -304,7 +304,8 @@ class SimDomains:
         for pci in spec.pcis:
             if pci.address in self.empty:
                 raise NotFound(f"there is no PCI device {pci.address}", pci=pci.address)
-        for guest in list(self._guests.values()):
+        others = list(self._guests.values()) if spec.usbs or spec.pcis else []
+        for guest in others:
             ports = {usb.port for usb in guest.usbs.values()} & {usb.port for usb in spec.usbs}
             if taken := ports | {pci.address for pci in {*guest.spec.pcis} & {*spec.pcis}}:
                 raise InUse(f"{guest.spec.uuid} has {', '.join(sorted(taken))}")
