@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import re
 import threading
 import time
@@ -13,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
 import libvirt
 
@@ -30,29 +28,26 @@ from xapid.backends.domain import (
     qemu_board,
     qemu_xml,
     save_image,
-    tray,
 )
 from xapid.backends.domain.belongings import Belongings
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description, parse
-from xapid.backends.domain.domain_xml import ALIAS
 from xapid.backends.domain.firmware import Firmware
 from xapid.backends.domain.guest_agents import GuestAgents, Pauses
 from xapid.backends.domain.guest_folders import GuestFolders
 from xapid.backends.domain.interface import (
-    DiskSpec,
     Domain,
     DomainSpec,
     Endpoint,
     Feature,
     GuestReport,
     Kept,
-    NicSpec,
     ScriptResult,
 )
-from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
-from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path
+from xapid.backends.domain.libvirt_errors import is_gone, told
+from xapid.backends.domain.libvirt_machines import image_path
 from xapid.backends.domain.qemu_agent import Silent
+from xapid.backends.domain.qemu_devices import QemuDevices
 from xapid.backends.domain.qemu_xml import Accel, Hosting
 from xapid.backends.domain.terminals import Terminals
 from xapid.backends.domain.watch import Tell, Watch
@@ -62,8 +57,6 @@ from xapid.backends.interface import (
     DomainUsage,
     DriverInfo,
     Failed,
-    InUse,
-    NotFound,
     NotSupported,
 )
 from xapid.backends.storage.interface import Disk
@@ -89,7 +82,7 @@ GUEST_FEATURES = frozenset(
 """Of every guest: virtio and ACPI need no drivers of ours."""
 
 
-class LibvirtDomains(LibvirtMachines):
+class LibvirtDomains(QemuDevices):
     """Machines of the QEMU of this host."""
 
     def __init__(
@@ -228,66 +221,6 @@ class LibvirtDomains(LibvirtMachines):
             connection.restoreFlags(str(path), xml, flags)
         return self._begun(spec.uuid)
 
-    # Devices of a running machine
-
-    def attach_disk(self, uuid: str, disk: DiskSpec) -> None:
-        domain = self.running(uuid)
-        if disk.vbd in self.described(domain).disks:
-            return
-        if disk.device != "disk":
-            raise NotSupported(f"a {disk.device} drive cannot be plugged into a running machine", vbd=disk.vbd)
-        preflight.require_disks([disk])
-        with told(f"plugging the disk {disk.vbd} into {uuid}"):
-            domain.attachDeviceFlags(qemu_xml.disk(disk, preflight.buffered([disk])), libvirt.VIR_DOMAIN_AFFECT_LIVE)
-
-    def detach_disk(self, uuid: str, vbd: str, force: bool) -> None:
-        # QEMU cannot take a disk from a guest that does not let go, so force makes no difference.
-        domain = self.running(uuid)
-        if vbd in self.described(domain).disks:
-            self._detach(domain, uuid, vbd)
-
-    def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None:
-        domain = self.running(uuid)
-        drive = self.described(domain).disks.get(vbd)
-        if drive is None:
-            raise NotFound(f"{uuid} has no drive {vbd}", vbd=vbd)
-        if disk is not None:
-            preflight.require_paths([disk.path])
-        qemu_xml.put_medium(drive, disk)
-        with told(f"changing the medium of {vbd} in {uuid}"):
-            tray.change_medium(domain, drive)
-
-    def attach_nic(self, uuid: str, nic: NicSpec) -> None:
-        domain = self.running(uuid)
-        if nic.vif in self.described(domain).interfaces:
-            return
-        preflight.require_bridges([nic])
-        with told(f"plugging the interface {nic.vif} into {uuid}"):
-            domain.attachDeviceFlags(qemu_xml.interface(nic), libvirt.VIR_DOMAIN_AFFECT_LIVE)
-        self._agents.look(uuid)
-
-    def detach_nic(self, uuid: str, vif: str) -> None:
-        domain = self.running(uuid)
-        if vif in self.described(domain).interfaces:
-            self._detach(domain, uuid, vif)
-
-    def move_nic(self, uuid: str, nic: NicSpec) -> None:
-        domain = self.running(uuid)
-        interface = self.described(domain).interfaces.get(nic.vif)
-        if interface is None:
-            raise NotFound(f"{uuid} has no interface {nic.vif}", vif=nic.vif)
-        preflight.require_bridges([nic])
-        qemu_xml.join_bridge(interface, nic)
-        with told(f"moving the interface {nic.vif} of {uuid}"):
-            domain.updateDeviceFlags(
-                ElementTree.tostring(interface, encoding="unicode"), libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE
-            )
-
-    def detach_usb(self, uuid: str, vusb: str) -> None:
-        domain = self.running(uuid)
-        if vusb in self.described(domain).usbs:
-            self._detach(domain, uuid, vusb)
-
     def _last_words(self, uuid: str) -> str:
         path = embed.qemu_log(self._connection.root, uuid)
         try:
@@ -362,23 +295,6 @@ class LibvirtDomains(LibvirtMachines):
 
     def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
         return self._terminals.consoles(uuid, description.label, description.consoles)
-
-    def _detach(self, domain: libvirt.virDomain, uuid: str, device: str) -> None:
-        """Ask the guest to let go of a device, and wait until it did. Raises InUse when it does not."""
-        alias = ALIAS + device
-        with self._watch.removal(uuid, alias) as answer:
-            try:
-                domain.detachDeviceAlias(alias, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-            except libvirt.libvirtError as error:
-                # Asked before, and the guest may still answer.
-                if "in the process of unplug" not in str(error):
-                    raise backend_error(error, f"unplugging {device} from {uuid}") from error
-            try:
-                gone = answer.get(timeout=self._detach_seconds)
-            except queue.Empty:
-                gone = False
-        if not gone:
-            raise InUse(f"the guest does not let go of {device}", device=device)
 
     # Of its own accord
 
