@@ -219,5 +219,7 @@ ACTS = (
     Act("VIF.move", "Running", (lambda site, vm: site.network(),), lambda site, vm: site.plugged(site.nic(vm), "VIF")),
     Act("VDI.snapshot", "Running", ({},), Site.first_disk),
     Act("VDI.resize_online", "Running", (str(128 * MIB),), Site.first_disk),
+    Act("VDI.pool_migrate", "Running", (lambda site, vm: site.sr, {}), Site.first_disk),
+    Act("VDI.set_on_boot", "Halted", ("reset",), Site.first_disk),
 )
 """Those that have no walk of their own in ``test_kill_points.py``."""

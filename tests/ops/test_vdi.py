@@ -10,6 +10,7 @@ import pytest
 
 from tests.machines import MIB, NULL, Workshop
 from tests.xapi import Xapi
+from xapid.backends.domain.interface import DomainEventKind
 from xapid.backends.interface import Failed, NoSpace
 from xapid.datamodel import SM, VBD, VDI, VBD_metrics
 from xapid.datamodel.errors import (
@@ -471,6 +472,25 @@ async def test_such_a_disk_begins_anew_with_each_start(workshop: Workshop, xapi:
 
     assert (before, during, after) == (False, True, True)
     assert seen == [False]
+
+
+@pytest.mark.parametrize("who", ["client", "guest"])
+async def test_such_a_disk_begins_anew_when_the_guest_reboots(workshop: Workshop, xapi: Xapi, who: str) -> None:
+    sr = await workshop.sr("ext")
+    vdi, vm = await begins_anew(workshop, sr), await workshop.vm()
+    await workshop.drive(vm, vdi)
+    await workshop.started(vm)
+    before, seen = workshop.row(vm).domid, asyncio.Event()
+    workshop.faults("storage:ext").afterwards("rewind", seen.set)
+
+    if who == "client":
+        await xapi.VM.clean_reboot(vm)
+    else:
+        workshop.domains.happen(workshop.row(vm).uuid, DomainEventKind.rebooted)
+
+    await asyncio.wait_for(seen.wait(), 5)
+    await workshop.until(lambda: workshop.row(vm).domid not in (-1, before) and workshop.idle())
+    assert workshop.row(vm).power_state == "Running"
 
 
 async def test_a_machine_that_wakes_finds_what_it_wrote(workshop: Workshop, xapi: Xapi) -> None:

@@ -40,10 +40,16 @@ async def open_volume(ctx: Context, undo: Undo, host: Host, vbd: VBD, vdi: VDI) 
     return await channel.call(StorageDriver.attach, volume, vbd.uuid, write)
 
 
+def forgetful(ctx: Context, vbds: Sequence[VBD]) -> list[VDI]:
+    """Those of the disks in these drives that are to begin anew with each start."""
+    written = [vbd.VDI for vbd in vbds if not vbd.empty and vbd.mode is VbdMode.RW]
+    disks = [vdi for ref in written if (vdi := ctx.store.find(VDI, ref)) is not None]
+    return [vdi for vdi in disks if vdi.on_boot is OnBoot.reset]
+
+
 async def rewind_volumes(ctx: Context, host: Host, vbds: Sequence[VBD]) -> None:
-    """Forget what was written to those of the disks in these drives that are to begin anew with each start."""
-    filled = [(vbd, ctx.store.get(VDI, vbd.VDI)) for vbd in vbds if not vbd.empty and vbd.mode is VbdMode.RW]
-    await all_of([_rewind(ctx, host, vdi) for _, vdi in filled if vdi.on_boot is OnBoot.reset])
+    """Forget what was written to such disks."""
+    await all_of([_rewind(ctx, host, vdi) for vdi in forgetful(ctx, vbds)])
 
 
 async def _rewind(ctx: Context, host: Host, vdi: VDI) -> None:

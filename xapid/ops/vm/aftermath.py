@@ -16,6 +16,7 @@ from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import attached_drives, bring_up, note_shutdown, record_found, release_networks, take_down
 from xapid.ops.vm.change import changing
 from xapid.ops.vm.keeping import keep_all
+from xapid.ops.vm.life import hard_reboot
 from xapid.ops.vm.suspend import SAVED, discard_image, fall_asleep
 from xapid.rules import placement
 from xapid.runtime.context import Context
@@ -73,6 +74,16 @@ async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain, event: Dom
         with ctx.write() as tx:
             tx.set(vm, suspend_VDI=NULL)
         await discard_image(ctx, image)
+    if rebooted and drives.forgetful(ctx, attached_drives(ctx, vm)):
+        await _begin_anew(ctx, vm)
+
+
+async def _begin_anew(ctx: Context, vm: VM) -> None:
+    """A guest that rebooted by itself has disks that are to begin anew: it gets another domain, and boots once more."""
+    try:
+        await hard_reboot(ctx, vm)
+    except ApiError as error:
+        log.error("VM %s has rebooted, and its disks cannot begin anew: %s", vm.uuid, error)
 
 
 async def _close_unplugged(ctx: Context, host: Host, vbds: list[VBD]) -> None:

@@ -18,8 +18,9 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts
 from xapid.ops.alerts import VmAlert
+from xapid.ops.drives import forgetful
 from xapid.ops.vm import record
-from xapid.ops.vm.bring_up import bring_up, disks_closed, note_shutdown, record_found, take_down
+from xapid.ops.vm.bring_up import attached_drives, bring_up, disks_closed, note_shutdown, record_found, take_down
 from xapid.ops.vm.change import GONE, Change, changing, host_of, stay_off
 from xapid.ops.vm.keeping import keep_what_was_left
 from xapid.ops.vm.suspend import discard_image
@@ -255,6 +256,10 @@ async def clean_reboot(ctx: Context, vm: VM) -> None:
         if await _answer(ctx, change, ask, GONE | {DomainEventKind.rebooted}, seconds) is None:
             raise VM_SHUTDOWN_TIMEOUT(vm.ref, seconds_text(seconds))
         domain = await ctx.domains(host).call(DomainDriver.find, vm.uuid)
+        if domain is not None and forgetful(ctx, attached_drives(ctx, vm)):
+            # A guest that boots anew in its domain would find what it wrote.
+            await ctx.domains(host).call(DomainDriver.destroy, vm.uuid)
+            domain = None
         if domain is not None:
             record_found(ctx, ctx.now(vm), host, domain, booted=True)
         else:
