@@ -21,6 +21,7 @@ from xapid.datamodel.errors import (
     SR_IS_CACHE_SR,
     SR_NOT_EMPTY,
     SR_OPERATION_NOT_SUPPORTED,
+    SR_SOURCE_SPACE_INSUFFICIENT,
     SR_UNKNOWN_DRIVER,
     SR_UUID_EXISTS,
     OtherError,
@@ -447,3 +448,50 @@ async def test_what_storage_plugins_say_of_space_is_not_for_clients(xapi: Xapi, 
 async def test_an_older_way_of_making_repositories_is_gone(xapi: Xapi, host: str) -> None:
     with pytest.raises(MESSAGE_DEPRECATED):
         await xapi.SR.make(host, {}, 0, "n", "d", "file", "user", {})
+
+
+# --- What it is good for -----------------------------------------------------------------------------
+
+
+async def test_a_repository_of_all_hosts_takes_what_high_availability_needs(
+    workshop: Workshop, xapi: Xapi, sr: str
+) -> None:
+    dummy = await workshop.sr("dummy")
+    (pbd,) = await xapi.SR.get_PBDs(sr)
+
+    await xapi.SR.assert_can_host_ha_statefile(sr)
+    with pytest.raises(SR_OPERATION_NOT_SUPPORTED) as unsupported:
+        await xapi.SR.assert_can_host_ha_statefile(dummy)
+    row = workshop.row(sr)
+    with workshop.fresh.store.write() as tx:
+        tx.set(row, physical_size=row.physical_utilisation + MIB)
+    with pytest.raises(SR_SOURCE_SPACE_INSUFFICIENT) as full:
+        await xapi.SR.assert_can_host_ha_statefile(sr)
+    # One that is there already is used again.
+    await workshop.disk(sr, type="redo_log", virtual_size=256 * MIB)
+    with workshop.fresh.store.write() as tx:
+        tx.set(workshop.row(sr), physical_size=workshop.row(sr).physical_utilisation + MIB)
+    await xapi.SR.assert_can_host_ha_statefile(sr)
+    await xapi.PBD.unplug(pbd)
+    with pytest.raises(SR_HAS_NO_PBDS) as unseen:
+        await xapi.SR.assert_can_host_ha_statefile(sr)
+
+    assert (unsupported.value.args, full.value.args, unseen.value.args) == ((dummy,), (sr,), (sr,))
+
+
+async def test_a_repository_that_keeps_what_is_said_of_it_takes_copies_of_the_database(
+    workshop: Workshop, xapi: Xapi, sr: str
+) -> None:
+    able = await workshop.sr("lvmoiscsi", target="192.0.2.1", targetIQN="iqn.x", SCSIid="36001405")
+
+    await xapi.SR.assert_supports_database_replication(able)
+    with pytest.raises(SR_OPERATION_NOT_SUPPORTED) as error:
+        await xapi.SR.assert_supports_database_replication(sr)
+
+    assert error.value.args == (sr,)
+
+
+async def test_a_blob_is_entered_by_its_name(xapi: Xapi, sr: str) -> None:
+    blob = await xapi.SR.create_new_blob(sr, "notes", "text/plain", False)
+
+    assert await xapi.SR.get_blobs(sr) == {"notes": blob}

@@ -270,7 +270,7 @@ class SR(Object, roles=POOL_OPERATOR):
         Param("value", STRING, "The new description."),
     )
     create_new_blob = message(
-        "Meant to make a blob in blobs of the repository. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Make a blob and enter it into blobs of the repository.",
         Param("sr", ref("SR"), "The repository."),
         Param("name", STRING, "The name in blobs, which must be free."),
         Param("mime_type", STRING, "The MIME type of the contents; empty for application/octet-stream."),
@@ -296,18 +296,12 @@ class SR(Object, roles=POOL_OPERATOR):
         "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.", roles=LOCAL_ROOT, hidden=True, arity=2
     )
     assert_can_host_ha_statefile = message(
-        (
-            "Meant to raise what keeps the repository from holding the state of high availability. Not built "
-            "yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Raise what keeps the repository from holding the state of high availability.",
         Param("sr", ref("SR"), "The repository."),
         since="orlando",
     )
     assert_supports_database_replication = message(
-        (
-            "Meant to raise what keeps the repository from taking copies of the database. Not built yet: it "
-            "answers NOT_IMPLEMENTED."
-        ),
+        "Raise what keeps the repository from taking copies of the database.",
         Param("sr", ref("SR"), "The repository."),
         since="boston",
     )

@@ -15,20 +15,29 @@ from xapid.datamodel.errors import (
     SR_INDESTRUCTIBLE,
     SR_IS_CACHE_SR,
     SR_OPERATION_NOT_SUPPORTED,
+    SR_SOURCE_SPACE_INSUFFICIENT,
     SR_UNKNOWN_DRIVER,
     SR_UUID_EXISTS,
 )
 from xapid.datamodel.map_keys import INDESTRUCTIBLE
 from xapid.datamodel.sr import StorageOperations
+from xapid.datamodel.vdi import VdiType
 from xapid.ops import pbd as pbds
 from xapid.ops import repositories, scan_records
+from xapid.ops.blob import attach_new_blob
 from xapid.ops.drives import all_of
 from xapid.rules import volume_spec
+from xapid.rules.sr import features
 from xapid.runtime.context import Context
 from xapid.store.kept_apart import revealed
 from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 
+MIB = 1 << 20
+FOR_HA = {VdiType.ha_statefile: 266_240, VdiType.redo_log: 2 * 60 * MIB}
+"""Disks that high availability needs, with their bytes: the log has two halves."""
+BEFORE_THE_TOOLSTACK = frozenset({Feature.VDI_GENERATE_CONFIG, Feature.VDI_ATTACH_OFFLINE})
+"""A host opens them while it has no toolstack yet."""
 UNKNOWN = -1
 """Space of a repository that was never looked at."""
 
@@ -250,6 +259,38 @@ def set_shared(ctx: Context, sr: SR, value: bool) -> None:
         raise SR_HAS_MULTIPLE_PBDS(*(pbd.ref for pbd in known))
     with ctx.write() as tx:
         tx.set(sr, shared=value)
+
+
+def create_new_blob(ctx: Context, sr: SR, name: str, mime_type: str, public: bool) -> str:
+    return attach_new_blob(ctx, sr, name, mime_type, public)
+
+
+# --- What it is good for -----------------------------------------------------------------------------
+
+
+def assert_can_host_ha_statefile(ctx: Context, sr: SR) -> None:
+    """Raise what keeps hosts from telling each other through it that they live."""
+    _assert_seen_by_all(ctx.store, sr)
+    if not features(ctx.store, sr) & BEFORE_THE_TOOLSTACK:
+        raise SR_OPERATION_NOT_SUPPORTED(sr.ref)
+    wanted = 0
+    for kind, size in FOR_HA.items():
+        if not any(vdi.type is kind and vdi.virtual_size >= size for vdi in ctx.store.where(VDI, SR=sr.ref)):
+            wanted += size
+    if wanted > sr.physical_size - sr.physical_utilisation:
+        raise SR_SOURCE_SPACE_INSUFFICIENT(sr.ref)
+
+
+def assert_supports_database_replication(ctx: Context, sr: SR) -> None:
+    """Raise what keeps it from taking copies of the pool's database."""
+    _assert_seen_by_all(ctx.store, sr)
+    if Feature.SR_METADATA not in features(ctx.store, sr):
+        raise SR_OPERATION_NOT_SUPPORTED(sr.ref)
+
+
+def _assert_seen_by_all(store: Store, sr: SR) -> None:
+    if not all(volume_spec.plugged(store, sr, host) for host in store.all(Host)):
+        raise SR_HAS_NO_PBDS(sr.ref)
 
 
 def get_live_hosts(ctx: Context, sr: str) -> list[str]:
