@@ -18,6 +18,7 @@ from xapid.datamodel.errors import (
     PERMISSION_DENIED,
     SR_NOT_SHARABLE,
     VALUE_NOT_SUPPORTED,
+    ApiError,
     OtherError,
 )
 
@@ -243,3 +244,21 @@ async def test_an_unplug_waits_for_a_disk_that_is_being_made(workshop: Workshop,
     assert making.done()
     assert workshop.is_there(await making)
     assert workshop.row(pbd).currently_attached is False
+
+
+async def test_a_private_repository_that_two_hosts_are_configured_for_is_worked_on_by_none(
+    workshop: Workshop, xapi: Xapi, sr: str, pbd: str
+) -> None:
+    stray = await xapi.PBD.create(
+        {"host": "OpaqueRef:of-another-pool", "SR": sr, "device_config": {}, "other_config": {}}
+    )
+    uuids = {workshop.row(each).uuid for each in (pbd, stray)}
+
+    for asked in (lambda: workshop.disk(sr), lambda: xapi.PBD.unplug(pbd), lambda: xapi.SR.scan(sr)):
+        with pytest.raises(ApiError) as error:
+            await asked()
+        assert error.value.description[0] == "SR_HAS_MULTIPLE_PBDS"
+        assert set(error.value.description[1:]) == uuids
+
+    await xapi.PBD.destroy(stray)
+    await xapi.PBD.unplug(pbd)

@@ -369,3 +369,14 @@ async def test_a_revert_that_fails_leaves_the_machine_as_it_is(workshop: Worksho
     assert workshop.volumes(machine.sr) == volumes
     assert workshop.fresh.store.find(SR, machine.sr) is not None
     assert workshop.idle()
+
+
+async def test_a_machine_is_copied_into_a_repository_of_another_type(workshop: Workshop, xapi: Xapi, sr: str) -> None:
+    vm, other = await workshop.vm(), await workshop.sr("ext")
+    await workshop.drive(vm, await workshop.disk(sr))
+
+    copy = await xapi.VM.copy(vm, "copy", other)
+
+    (vbd,) = await xapi.VM.get_VBDs(copy)
+    assert await xapi.VDI.get_SR(await xapi.VBD.get_VDI(vbd)) == other
+    assert workshop.idle()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from xapid.backends.storage.interface import NewVolume, Sr, Volume
 from xapid.datamodel import PBD, SR, VDI, Host
-from xapid.datamodel.errors import SR_HAS_NO_PBDS
+from xapid.datamodel.errors import SR_HAS_MULTIPLE_PBDS, SR_HAS_NO_PBDS
 from xapid.datamodel.types import Object
 from xapid.rules import volume_spec
 from xapid.runtime.channel import Channel
@@ -33,7 +33,10 @@ class Repository:
 
 
 def of(ctx: Context, sr: SR) -> Repository:
-    """The repository, through the host that changes it. Raises SR_HAS_NO_PBDS if none has it plugged."""
+    """The repository, through the host that changes it. Raises SR_HAS_NO_PBDS if none has it plugged, and
+    SR_HAS_MULTIPLE_PBDS for a private one that several hosts are configured for.
+    """
+    _assert_one_way(ctx, sr)
     return _through(ctx, sr, volume_spec.working_pbd(ctx.store, sr))
 
 
@@ -57,8 +60,16 @@ def host_seeing(ctx: Context, sr: SR, other: SR) -> Host:
 
 
 def by_pbd(ctx: Context, pbd: PBD) -> Repository:
-    """The repository through one PBD, plugged or not."""
-    return _through(ctx, ctx.store.get(SR, pbd.SR), pbd)
+    """The repository through one PBD, plugged or not. Raises SR_HAS_MULTIPLE_PBDS."""
+    sr = ctx.store.get(SR, pbd.SR)
+    _assert_one_way(ctx, sr)
+    return _through(ctx, sr, pbd)
+
+
+def _assert_one_way(ctx: Context, sr: SR) -> None:
+    ways = [] if sr.shared else ctx.store.where(PBD, SR=sr.ref)
+    if len(ways) > 1:
+        raise SR_HAS_MULTIPLE_PBDS(*(pbd.uuid for pbd in ways))
 
 
 def _through(ctx: Context, sr: SR, pbd: PBD | None) -> Repository:
