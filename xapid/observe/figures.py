@@ -119,7 +119,8 @@ class Figures:
         vm = store.find_uuid(VM, now.uuid)
         if vm is None:
             return
-        yield vm.metrics, {"VCPUs_utilisation": figures.parts(before.vcpus, now.vcpus, elapsed)}
+        if now.vcpus:
+            yield vm.metrics, {"VCPUs_utilisation": figures.parts(before.vcpus, now.vcpus, elapsed)}
         for uuid, traffic in now.disks.items():
             if (vbd := store.find_uuid(VBD, uuid)) is not None:
                 yield vbd.metrics, figures.rates(before.disks.get(uuid), traffic, elapsed)
