@@ -11,7 +11,7 @@ import pytest
 from tests.machines import MIB, NULL, Workshop
 from tests.xapi import Xapi
 from xapid.backends.interface import Failed, NoSpace
-from xapid.datamodel import PBD, SR, VDI, Host, Secret
+from xapid.datamodel import PBD, SR, VDI, Host, Secret, Task
 from xapid.datamodel.errors import (
     MESSAGE_DEPRECATED,
     PERMISSION_DENIED,
@@ -24,6 +24,7 @@ from xapid.datamodel.errors import (
     SR_SOURCE_SPACE_INSUFFICIENT,
     SR_UNKNOWN_DRIVER,
     SR_UUID_EXISTS,
+    ApiError,
     OtherError,
 )
 
@@ -146,6 +147,12 @@ async def test_how_each_plug_ended_stands_in_a_task_below(
     row = workshop.row(part)
     assert (row.name_label, row.status) == ("Async.PBD.plug", "failure" if fails else "success")
     assert row.error_info[:1] == (("SR_BACKEND_FAILURE_202",) if fails else ())
+
+
+async def test_a_call_that_is_waited_for_leaves_no_task(workshop: Workshop, xapi: Xapi) -> None:
+    await workshop.sr()
+
+    assert list(workshop.fresh.store.all(Task)) == []
 
 
 async def test_a_repository_is_taken_up_by_its_record_alone(workshop: Workshop, xapi: Xapi) -> None:
@@ -374,6 +381,17 @@ async def test_the_types_that_are_served_are_told(xapi: Xapi) -> None:
 
     assert types == sorted(types)
     assert {"file", "iso", "nfs", "udev"} <= set(types)
+
+
+async def test_a_driver_that_cannot_look_for_repositories_says_so(xapi: Xapi, host: str) -> None:
+    with pytest.raises(ApiError) as text:
+        await xapi.SR.probe(host, {}, "udev", {})
+    with pytest.raises(ApiError) as records:
+        await xapi.SR.probe_ext(host, {}, "udev", {})
+
+    assert text.value.description[0] == "SR_BACKEND_FAILURE"
+    assert text.value.description[2:] == ["", ""]
+    assert records.value.description == ["SR_OPERATION_NOT_SUPPORTED"]
 
 
 async def test_a_repository_is_found_where_it_was_made(workshop: Workshop, xapi: Xapi, host: str, sr: str) -> None:

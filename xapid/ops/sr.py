@@ -18,6 +18,8 @@ from xapid.datamodel.errors import (
     SR_SOURCE_SPACE_INSUFFICIENT,
     SR_UNKNOWN_DRIVER,
     SR_UUID_EXISTS,
+    ApiError,
+    OtherError,
 )
 from xapid.datamodel.map_keys import INDESTRUCTIBLE
 from xapid.datamodel.sr import StorageOperations
@@ -186,7 +188,9 @@ async def probe_ext(
     ctx: Context, host: Host, device_config: dict[str, str], type: str, sm_config: dict[str, str]
 ) -> list[dict[str, Any]]:
     """What repositories a configuration leads to."""
-    return [_probe_result(found) for found in await _probe(ctx, host, device_config, type)]
+    # The original names no repository here: there is none yet.
+    found = await _probe(ctx, host, device_config, type, OtherError("SR_OPERATION_NOT_SUPPORTED"))
+    return [_probe_result(each) for each in found]
 
 
 async def probe(ctx: Context, host: Host, device_config: dict[str, str], type: str, sm_config: dict[str, str]) -> str:
@@ -194,18 +198,21 @@ async def probe(ctx: Context, host: Host, device_config: dict[str, str], type: s
     # Loaded here alone: few clients probe, and the module takes a few milliseconds of every start.
     from xml.etree import ElementTree
 
+    unable = OtherError("SR_BACKEND_FAILURE", f"Repositories of type {type.lower()} cannot be looked for", "", "")
     root = ElementTree.Element("SRlist")
-    for found in await _probe(ctx, host, device_config, type):
+    for found in await _probe(ctx, host, device_config, type, unable):
         entry = ElementTree.SubElement(root, "SR")
         for name, text in _probe_entries(found):
             ElementTree.SubElement(entry, name).text = text
     return ElementTree.tostring(root, encoding="unicode")
 
 
-async def _probe(ctx: Context, host: Host, device_config: dict[str, str], sr_type: str) -> list[SrFound]:
+async def _probe(
+    ctx: Context, host: Host, device_config: dict[str, str], sr_type: str, unable: ApiError
+) -> list[SrFound]:
     sm = sm_of(ctx.store, sr_type.lower())
     if Feature.SR_PROBE not in sm.features:
-        raise SR_OPERATION_NOT_SUPPORTED(sm.ref)
+        raise unable
     return await ctx.storage_type(host, sm.type).call(StorageDriver.probe, revealed(ctx.store, device_config))
 
 

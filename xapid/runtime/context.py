@@ -177,7 +177,8 @@ class Context:
 
         One that is ``kept`` stays, as that of the call does, and says how the block ended.
         """
-        tasks, kept = self.runtime.tasks, kept and self.task.stored
+        tasks = self.runtime.tasks
+        kept = kept and tasks.stays(self.task)
         parent = self.task.ref if self.task.stored else NULL
         task = tasks.create(label, session=self.task.session, parent=parent, volatile=not kept)
         task.work = asyncio.current_task()

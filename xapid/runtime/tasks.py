@@ -176,6 +176,11 @@ class Tasks:
         with self.store.write() as tx:
             tx.set(row, progress=1.0, finished=self.clock.date(), allowed_operations=(), **changes)
 
+    def stays(self, handle: TaskHandle) -> bool:
+        """Whether clients find the task once its call is over."""
+        row = self.store.find(Task, handle.ref) if handle.stored else None
+        return row is not None and not row._volatile
+
     def forget(self, handle: TaskHandle) -> None:
         """The call that the task was for is over: its row goes."""
         self.dropped(handle.ref)
