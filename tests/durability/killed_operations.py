@@ -181,10 +181,9 @@ class Site:
             if record["power_state"] != "Halted":
                 self.call("VM.hard_shutdown", vm)
             self.call("VM.destroy", vm)
-        for vdi in self.call("SR.get_VDIs", self.sr):
-            # Inner nodes go with the last of those that they are part of.
-            if self.call("VDI.get_managed", vdi):
-                self.call("VDI.destroy", vdi)
+        # Inner nodes go with the last of those that they are part of.
+        for vdi in [vdi for vdi in self.call("SR.get_VDIs", self.sr) if self.call("VDI.get_managed", vdi)]:
+            self.call("VDI.destroy", vdi)
         for network in self.call("network.get_by_name_label", "new"):
             self.call("network.destroy", network)
 
