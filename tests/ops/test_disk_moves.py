@@ -214,6 +214,21 @@ async def test_a_machine_that_is_switched_off_meanwhile_ends_the_move(
     assert workshop.idle()
 
 
+async def test_a_disk_that_is_unplugged_just_then_does_not_move(
+    workshop: Workshop, xapi: Xapi, sr: str, other: str, vdi: str, vbd: str
+) -> None:
+    workshop.faults("domain").delay("detach_disk", 0.05)
+    unplugging = asyncio.ensure_future(xapi.VBD.unplug(vbd))
+    await workshop.until(lambda: bool(workshop.row(vbd).current_operations))
+
+    with pytest.raises(VDI_NEEDS_VM_FOR_MIGRATE):
+        await xapi.VDI.pool_migrate(vdi, other, {})
+
+    assert unplugging.done()
+    assert (workshop.volumes(other), workshop.leases(sr)) == (set(), {})
+    assert workshop.idle()
+
+
 async def test_a_guest_that_ends_just_then_has_the_same_in_both_places(
     workshop: Workshop, xapi: Xapi, sr: str, other: str, vdi: str, vm: str, vbd: str
 ) -> None:

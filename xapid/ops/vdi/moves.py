@@ -74,6 +74,8 @@ async def pool_migrate(ctx: Context, vdi: str, sr: str, options: dict[str, str])
         repositories.marked(ctx, [(row, VdiOperations.mirror)]) as undo,
     ):
         assert_same_domain(ctx, vm)
+        if not ctx.now(vbd).currently_attached:
+            raise VDI_NEEDS_VM_FOR_MIGRATE(vdi)
         move = await _mirrored(ctx, undo, ctx.now(vm), ctx.now(vbd), ctx.now(row), target, kind)
         # What the guest has open is closed by nobody, and branched by nobody, until that is over.
         async with ctx.lock(move.source):
