@@ -10,7 +10,7 @@ export PYTHON
 
 PREPARE := make.d/prepare.sh
 BIN := .venv/bin
-NEITHER_ROOT_NOR_QEMU := not libvirt and not root and not slow and not lab and not xen
+NEITHER_ROOT_NOR_QEMU := not libvirt and not root and not slow and not lab and not xen and not spare
 
 .DEFAULT_GOAL := help
 .PHONY: help install run stop clean unit test check bench fuzz load proof docs migration lab-test install-host

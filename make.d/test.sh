@@ -16,12 +16,12 @@ everything() { # Makes ready what all tests need.
 }
 
 by_anybody() {
-    .venv/bin/pytest -q --durations=60 -n auto -m "not lab and not xen and not ($needs_root)" tests
+    .venv/bin/pytest -q --durations=60 -n auto -m "not lab and not xen and not spare and not ($needs_root)" tests
 }
 
 by_root() { # "$@": words before the command, and which become root.
     # File by file: what tests of a file share, a libvirt that looks at QEMU for seconds, is made once.
-    "$@" .venv/bin/pytest -q --durations=60 -p no:cacheprovider -n auto --dist loadfile -m "not lab and not xen and ($needs_root)" tests
+    "$@" .venv/bin/pytest -q --durations=60 -p no:cacheprovider -n auto --dist loadfile -m "not lab and not xen and not spare and ($needs_root)" tests
 }
 
 if [ "$(id -u)" = 0 ]; then
@@ -40,6 +40,6 @@ else
     make.d/prepare.sh venv dev
     by_anybody || true
     echo "xapid: left out, for want of root:" >&2
-    .venv/bin/pytest -q --collect-only -m "not lab and not xen and ($needs_root)" tests | sed -n 's/^tests/  &/p' >&2
+    .venv/bin/pytest -q --collect-only -m "not lab and not xen and not spare and ($needs_root)" tests | sed -n 's/^tests/  &/p' >&2
     exit 1
 fi

@@ -104,6 +104,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "SR.sm_config:type": ("cd", "block", "raw", ""),
     "PBD.device_config:location": ("/opt/isos", "nas.example:/isos", r"\\\\nas\\isos", "/dev/xapi/cd"),
     "PBD.device_config:legacy_mode": YES,
+    "SR.sm_config:nosubdir": YES,
     "PBD.device_config:SRmaster": ("true", "false"),
     "VDI.sm_config:type": ("raw", "vhd", ""),
     "VDI.sm_config:image-format": ("vhd", "qcow2", "raw", ""),

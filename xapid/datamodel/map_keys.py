@@ -691,6 +691,14 @@ SR_CONTENT = MapKey(
     "",
     "What a repository of the type udev shows: CD drives, or disks that can be taken out.",
 )
+NO_SUBDIRECTORY = MapKey(
+    "SR",
+    "sm_config",
+    "nosubdir",
+    YES,
+    False,
+    "A repository on a server lies in the folder that is exported, and not in one of its own below that.",
+)
 LOCATION = MapKey(
     "PBD",
     "device_config",

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.storage.file_servers import ADDRESS, PASSWORD, USER, servers
 from tests.backends.storage.loop_device import loop_device
 from tests.backends.storage.rig import MIB, Rig, fresh, repository
 from xapid.backends.interface import BackendError
 from xapid.backends.storage import block_devices
 from xapid.backends.storage.ext import Ext
 from xapid.backends.storage.file import File
-from xapid.backends.storage.interface import Sr
+from xapid.backends.storage.interface import Sr, StorageDriver
 from xapid.backends.storage.mounts import Mounts
+from xapid.backends.storage.nfs import Nfs
 from xapid.backends.storage.sim import Sim
+from xapid.backends.storage.smb import Smb
 
 
 @contextmanager
@@ -39,28 +42,60 @@ def made(name: str, folder: Path) -> Iterator[Rig]:
                 finally:
                     with suppress(BackendError):  # Of tests that made no more of it.
                         driver.detach_sr(sr)
+        case "nfs":
+            config = {"server": ADDRESS, "serverpath": servers.folder}
+            yield from _exported(Nfs(mounts=Mounts(folder / "mounts")), config, "serverpath", "/nowhere", "73")
+        case "smb":
+            config = {"server": servers.share, "username": USER, "password": PASSWORD}
+            yield from _exported(Smb(mounts=Mounts(folder / "mounts")), config, "server", rf"\\{ADDRESS}\x", "111")
+
+
+def _exported(driver: StorageDriver, config: dict[str, str], key: str, away: str, code: str) -> Iterator[Rig]:
+    sr = Sr(fresh(), driver.info.name, config)
+    driver.create_sr(sr, 0)
+    driver.attach_sr(sr)
+    try:
+        yield Rig(driver, sr, key, away, code, lambda: Path(servers.folder, sr.uuid).exists())
+    finally:
+        with suppress(BackendError):
+            driver.detach_sr(sr)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _servers_end() -> Iterator[None]:
+    yield
+    servers.stop()
 
 
 EXT = pytest.param("ext", marks=pytest.mark.root)
 """It mounts."""
+SERVED = [pytest.param(each, marks=[pytest.mark.spare, pytest.mark.root]) for each in ("nfs", "smb")]
+"""On servers."""
 
 
-@pytest.fixture(params=["sim", "file", EXT])
+@pytest.fixture(params=["sim", "file", EXT, *SERVED])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
-@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT])
+@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *SERVED])
 def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """The same for calls in which a driver runs qemu-img."""
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
-@pytest.fixture(params=["file", EXT])
+@pytest.fixture(params=["file", EXT, *SERVED])
 def real_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """Those whose places are real."""
+    with made(request.param, tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture(params=["file", EXT])
+def single_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """Those of which one place has one."""
     with made(request.param, tmp_path) as rig:
         yield rig
 

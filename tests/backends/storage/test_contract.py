@@ -17,7 +17,9 @@ from xapid.backends.storage.interface import Branch, Disk, Progress, Sr, Volume,
 
 @pytest.mark.parametrize("place", [None, "", "relative/path", "/a/../b", "/a\nb"])
 def test_a_repository_needs_a_place(rig: Rig, place: str | None) -> None:
-    config = {} if place is None else {rig.key: place}
+    config = {key: value for key, value in rig.sr.device_config.items() if key != rig.key}
+    if place is not None:
+        config[rig.key] = place
 
     with pytest.raises(BadConfig) as error:
         rig.driver.create_sr(Sr(fresh(), rig.sr.type, config), 0)
@@ -34,8 +36,8 @@ def test_a_new_repository_is_empty_and_says_how_large_it_is(rig: Rig) -> None:
 
 
 def test_a_repository_whose_place_is_away_cannot_be_attached(rig: Rig) -> None:
-    with pytest.raises(NotFound) as error:
-        rig.driver.attach_sr(Sr(fresh(), rig.sr.type, {rig.key: rig.away}))
+    with pytest.raises(BackendError) as error:
+        rig.driver.attach_sr(Sr(fresh(), rig.sr.type, rig.sr.device_config | {rig.key: rig.away}))
 
     assert error.value.facts["code"] == rig.code
 
@@ -47,9 +49,9 @@ def test_a_place_with_another_repository_is_not_taken_for_it(real_rig: Rig) -> N
     assert error.value.facts["code"] == "47"
 
 
-def test_no_second_repository_is_made_where_there_is_one(real_rig: Rig) -> None:
+def test_no_second_repository_is_made_where_there_is_one(single_rig: Rig) -> None:
     with pytest.raises(AlreadyExists) as error:
-        real_rig.driver.create_sr(Sr(fresh(), real_rig.sr.type, real_rig.sr.device_config), 0)
+        single_rig.driver.create_sr(Sr(fresh(), single_rig.sr.type, single_rig.sr.device_config), 0)
 
     assert error.value.facts["code"] == "42"
 
@@ -93,7 +95,7 @@ def test_what_is_in_a_repository_outlives_its_detachment(rig: Rig) -> None:
 def test_probing_finds_a_repository(rig: Rig) -> None:
     found = rig.driver.probe(rig.sr.device_config)
 
-    assert [each.uuid for each in found] == [rig.sr.uuid]
+    assert rig.sr.uuid in [each.uuid for each in found]
 
 
 # Volumes

@@ -149,7 +149,7 @@ def test_a_library_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert Iso().scan(sr).volumes == ()
 
 
-@pytest.mark.parametrize("config", [{}, {"location": "isos"}, {"location": "nas:/isos"}])
+@pytest.mark.parametrize("config", [{}, {"location": "isos"}, {"location": "nas:isos"}])
 def test_a_library_has_a_place_on_this_host(config: dict[str, str]) -> None:
     with pytest.raises(BadConfig) as error:
         Iso().create_sr(Sr(fresh(), "iso", config), 0)

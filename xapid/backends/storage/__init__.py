@@ -4,6 +4,8 @@ DRIVERS = {
     "ext": "xapid.backends.storage.ext:Ext",
     "file": "xapid.backends.storage.file:File",
     "iso": "xapid.backends.storage.iso:Iso",
+    "nfs": "xapid.backends.storage.nfs:Nfs",
+    "smb": "xapid.backends.storage.smb:Smb",
     "udev": "xapid.backends.storage.udev:Udev",
     "sim": "xapid.backends.storage.sim:Sim",
 }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from xapid.backends.interface import Failed, InUse
+from xapid.backends.interface import Failed, InUse, Unavailable
 from xapid.backends.process import Run, run
 
 PLACE = Path("/run/sr-mount")
@@ -15,6 +16,8 @@ PLACE = Path("/run/sr-mount")
 TABLE = Path("/proc/self/mountinfo")
 ALWAYS = ("nosuid", "nodev")
 """Options of each mount: on what is mounted here no file is a program of root's, and none is a device."""
+HELPERS = {"nfs": "nfs-common", "cifs": "cifs-utils"}
+"""Kinds that are mounted by a program of their own, ``mount.KIND`` -> its Debian package."""
 OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -47,7 +50,8 @@ class Mounts:
         return at(self.folder(uuid))
 
     def mount(self, uuid: str, kind: str, source: str, options: tuple[str, ...] = ()) -> Path:
-        """Mount the file system of a repository, unless one is mounted there. Raises what the command does.
+        """Mount the file system of a repository, unless one is mounted there. Raises what the command does,
+        and Unavailable where a program is missing.
 
         Whose it is the caller finds out from what is in it.
         """
@@ -59,6 +63,7 @@ class Mounts:
                 self._run(["mount", "-t", kind, "-o", wanted, "--", source, str(folder)])
             except BaseException:
                 _remove(folder)
+                _require_helper(kind)
                 raise
         return folder
 
@@ -96,6 +101,12 @@ def _mount(line: str) -> Mount:
 def _plain(text: str) -> str:
     """Blanks and the like are written as three octal digits."""
     return os.fsdecode(OCTAL.sub(lambda found: chr(int(found[1], 8)), text).encode("utf-8", "surrogateescape"))
+
+
+def _require_helper(kind: str) -> None:
+    """Raises Unavailable where the program is missing without which nothing of this kind can be mounted."""
+    if kind in HELPERS and shutil.which(f"mount.{kind}", path="/usr/sbin:/sbin") is None:
+        raise Unavailable(f"mount.{kind} is not installed: apt-get install {HELPERS[kind]}")
 
 
 def _remove(folder: Path) -> None:
