@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.domain.hypervisor import Events, Hypervisor, SerialLine, serial, within
+from tests.backends.domain.hypervisor import PATIENCE, Events, Hypervisor, SerialLine, screen, serial, within
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainSpec, DomainState
 from xapid.demo.build import READY
@@ -91,8 +92,15 @@ def test_a_guest_that_reboots_by_itself_goes_on_with_its_line_and_what_it_was_to
     pv: Hypervisor, guest: DomainSpec
 ) -> None:
     before = pv.driver.find(guest.uuid)
-    pv.lines[-1].send("/sbin/reboot\n")
+    seen = []
 
+    def has_rebooted() -> bool:
+        seen.append(pv.driver.find(guest.uuid))
+        return DomainEventKind.rebooted in [event.kind for event in pv.events.of(guest.uuid)]
+
+    pv.lines[-1].send("/sbin/reboot\n")
+    assert within(PATIENCE, has_rebooted)
+    assert None not in seen
     rebooted = pv.events.wait(guest.uuid, DomainEventKind.rebooted)
     pv.lines[-1].wait_for(READY)
     after = pv.driver.find(guest.uuid)
@@ -152,6 +160,16 @@ def test_what_a_line_said_before_is_kept_for_who_comes_later(pv: Hypervisor, gue
     assert domain is not None
 
     assert READY in Path(serial(domain).log).read_text()
+
+
+def test_a_line_is_seen_as_a_screen(pv: Hypervisor, guest: DomainSpec) -> None:
+    domain = pv.driver.find(guest.uuid)
+    assert domain is not None
+
+    with socket.socket(socket.AF_UNIX) as viewer:
+        viewer.settimeout(PATIENCE)
+        viewer.connect(screen(domain).path)
+        assert viewer.recv(12) == b"RFB 003.008\n"
 
 
 def test_what_the_guest_says_in_xenstore_is_reported_and_told(pv: Hypervisor, guest: DomainSpec) -> None:

@@ -54,6 +54,15 @@ def test_a_reboot_is_told_once_with_the_new_number(watch: XenWatch, events: Even
     assert begun == [GUEST]
 
 
+def test_a_machine_that_reboots_lives_all_the_while_and_one_that_ended_does_not(watch: XenWatch) -> None:
+    lives = [watch.lives(GUEST)]
+    for number, told in ((3, STARTED), (4, STARTED), (3, SHUT_DOWN), (4, SHUT_DOWN)):
+        watch.lifecycle(GUEST, number, *told)
+        lives.append(watch.lives(GUEST))
+
+    assert lives == [False, True, True, True, False]
+
+
 def test_the_number_of_a_machine_that_ran_before_is_known(watch: XenWatch, events: Events) -> None:
     watch.runs_as(GUEST, 7)
 

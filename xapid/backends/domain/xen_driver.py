@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from xml.etree import ElementTree
 import libvirt
 
 from xapid.backends.datapath.interface import OpenDiskDriver
-from xapid.backends.domain import host_devices, preflight, vm_data, xen_image, xen_xml, xenstore_scripts
+from xapid.backends.domain import preflight, vm_data, xen_image, xen_programs, xen_xml, xenstore_scripts
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.guest_folders import GuestFolders
@@ -32,13 +31,12 @@ from xapid.backends.domain.interface import (
     NicSpec,
     ScriptResult,
 )
-from xapid.backends.domain.libvirt_errors import told
+from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path
 from xapid.backends.domain.watch import Tell
 from xapid.backends.domain.xen_lines import XenLines
 from xapid.backends.domain.xen_states import Standing, XenStates
 from xapid.backends.domain.xen_watch import XenWatch
-from xapid.backends.domain.xen_xml import Hosting
 from xapid.backends.domain.xenstore_guests import XenstoreGuests
 from xapid.backends.interface import BackendError, DriverInfo, Failed, NotFound, NotSupported
 from xapid.backends.process import run
@@ -46,11 +44,11 @@ from xapid.backends.storage.interface import Disk, VolumeFormat
 
 log = logging.getLogger(__name__)
 
-BOOTLOADERS = ("/usr/lib/xen-4.17/bin", "/usr/lib/xen/bin", "/usr/libexec/xen/bin", "/usr/bin")
-"""Folders in which Xen's packages put theirs."""
-UEFI = "/usr/share/ovmf/OVMF.fd"
 KEEPALIVE_MISSED = 12
 """libxl can hold up libvirt's daemon for longer than QEMU does."""
+LONGEST_REBOOT = 120.0
+"""Seconds between two lives of a guest after which nobody waits for the next any more."""
+BETWEEN_LOOKS = 0.1
 CONTROL_DOMAIN = "Domain-0"
 PIPE = "image"
 """In the folder of a guest: through this its image is read."""
@@ -122,9 +120,9 @@ class XenDomains(LibvirtMachines):
 
     def start(self, spec: DomainSpec, paused: bool) -> Domain:
         self._require_absent(spec.uuid)
-        _require(spec)
+        xen_programs.require(spec)
         with self._beginning(spec) as opened:
-            xml = xen_xml.domain(opened, self._hosting(spec))
+            xml = xen_xml.domain(opened, xen_programs.hosting(spec, self._folders.of(spec.uuid).vnc))
             domain = self._connection.get().createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
             self._settle(domain, spec, paused)
         return self._begun(spec.uuid)
@@ -154,6 +152,8 @@ class XenDomains(LibvirtMachines):
             self.running(uuid).shutdownFlags(SHUTDOWN)
 
     def request_reboot(self, uuid: str) -> None:
+        if self._reboots(uuid):
+            return
         with told(f"asking {uuid} to reboot"):
             self.running(uuid).reboot(libvirt.VIR_DOMAIN_REBOOT_PARAVIRT)
 
@@ -171,10 +171,10 @@ class XenDomains(LibvirtMachines):
 
     def resume(self, spec: DomainSpec, image: Disk, paused: bool) -> Domain:
         self._require_absent(spec.uuid)
-        _require(spec)
+        xen_programs.require(spec)
         path = image_path(image)
         with self._beginning(spec) as opened:
-            xml = xen_xml.domain(opened, self._hosting(spec))
+            xml = xen_xml.domain(opened, xen_programs.hosting(spec, self._folders.of(spec.uuid).vnc))
             with xen_image.with_xml(path, xml, self._folders.of(spec.uuid).path / PIPE) as pipe:
                 self._connection.get().restoreFlags(str(pipe), None, libvirt.VIR_DOMAIN_SAVE_PAUSED)
             self._settle(self.running(spec.uuid), spec, paused)
@@ -263,12 +263,6 @@ class XenDomains(LibvirtMachines):
         finally:
             self._coming.discard(spec.uuid)
 
-    def _hosting(self, spec: DomainSpec) -> Hosting:
-        uefi = UEFI if Path(UEFI).exists() else ""
-        screen = str(self._folders.of(spec.uuid).vnc)
-        usb = host_devices.usb_places(spec.usbs)
-        return Hosting(int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi, usb, screen)
-
     def _opened(self, uuid: str, disk: DiskSpec) -> DiskSpec:
         if disk.disk is None:
             return disk
@@ -313,6 +307,24 @@ class XenDomains(LibvirtMachines):
             log.warning("what is left of %s stays: %s", uuid, error.message)
 
     # Looking
+
+    def _active(self, uuid: str) -> libvirt.virDomain | None:
+        # A reboot takes a while in which there is no domain, of a machine that is neither off nor to be tidied up.
+        until = time.monotonic() + LONGEST_REBOOT
+        while self._reboots(uuid) and time.monotonic() < until:
+            time.sleep(BETWEEN_LOOKS)
+        return super()._active(uuid)
+
+    def _reboots(self, uuid: str) -> bool:
+        """Whether it is between two lives: libvirt knows it, has no domain of it, and did not say that it ended."""
+        if not self._watch.lives(uuid):
+            return False
+        try:
+            return not self._connection.get().lookupByUUIDString(uuid).isActive() and self._watch.lives(uuid)
+        except libvirt.libvirtError as error:
+            if is_gone(error):
+                return False
+            raise backend_error(error, f"looking for {uuid}") from error
 
     def _features(self, description: Description) -> frozenset[str]:
         # Xen asks past ACPI.
@@ -373,17 +385,6 @@ class XenDomains(LibvirtMachines):
             # It went again, and will be looked at when it comes back.
             log.warning("libvirt answered and cannot say what runs: %s", error.message)
         self._watch.lost()
-
-
-def _require(spec: DomainSpec) -> None:
-    preflight.require(spec)
-    if spec.bootloader and not _bootloader(spec):
-        raise NotFound(f"this host has no boot loader {spec.bootloader}", bootloader=spec.bootloader)
-
-
-def _bootloader(spec: DomainSpec) -> str:
-    name = Path(spec.bootloader).name
-    return next((str(Path(folder, name)) for folder in BOOTLOADERS if name and Path(folder, name).exists()), "")
 
 
 def _put_medium(domain: libvirt.virDomain, drive: ElementTree.Element, medium: Disk | None) -> None:

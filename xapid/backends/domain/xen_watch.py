@@ -32,6 +32,10 @@ class XenWatch(Watch):
         self.own(uuid)
         self._numbers[uuid] = id
 
+    def lives(self, uuid: str) -> bool:
+        """Whether a machine began a life whose end was not told."""
+        return uuid in self._numbers
+
     def still(self, uuid: str) -> bool | None:
         """Whether a machine stands still, where somebody went past libvirt; None: libvirt knows."""
         return self._by_others.get(uuid)
