@@ -94,26 +94,16 @@ def libvirt_connection(whole_run: Hypervisor, libvirt_folder: Path) -> Iterator[
 
 @pytest.fixture(scope="session")
 def whole_xen(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
-    """The Xen of this host."""
-    from xapid.backends.datapath.open_disks import OpenDisks
-    from xapid.backends.datapath.xen import XenDatapath
-    from xapid.backends.domain.xen_driver import XenDomains
+    """The Xen of this host. A test may begin its drivers anew."""
+    from tests.backends.domain import on_xen
 
-    disks = OpenDisks(libvirt_folder / "disks")
-    driver = XenDomains("xen:///system", libvirt_folder, disks)
+    vcpus = min(2, os.cpu_count() or 1)
     events = Events()
-    driver.watch(events)
-    yield Hypervisor(
-        driver,
-        XenDatapath(driver, disks),
-        libvirt_folder,
-        events,
-        demo_guest(),
-        bridge,
-        vcpus=min(2, os.cpu_count() or 1),
-    )
-    driver.close()
-    disks.close()
+    driver, datapath, disks = on_xen.begin(libvirt_folder, events)
+    demo = demo_guest()
+    hypervisor = Hypervisor(driver, datapath, libvirt_folder, events, demo, bridge, vcpus=vcpus, open_disks=disks)
+    yield hypervisor
+    on_xen.end(hypervisor)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from xapid.backends.datapath.interface import DatapathDriver
+from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.datapath.sim import SimDatapath
 from xapid.backends.domain.interface import (
     DiskSpec,
@@ -32,8 +33,8 @@ from xapid.backends.storage.interface import Disk, VolumeFormat
 from xapid.demo.build import KERNEL_ARGS, READY, DemoGuest
 
 MIB = 1 << 20
-PATIENCE = 60.0
-"""Seconds after which a test gives up: an emulated guest boots slowly on a busy machine."""
+PATIENCE = 180.0
+"""Seconds after which a test gives up: an emulated guest boots slowly on a busy machine, or on a Xen that is."""
 
 _macs = itertools.count(1)
 
@@ -121,6 +122,8 @@ class Hypervisor:
     """Of all its machines; None: each does."""
     vcpus: int = 2
     """That a machine may have. libvirt gives one of Xen that runs no more than the host has itself."""
+    open_disks: OpenDisks | None = None
+    """Where those of its machines are open, under Xen."""
     started: list[str] = field(default_factory=list)
     lines: list[SerialLine] = field(default_factory=list)
 

@@ -140,6 +140,7 @@ class XenDomains(LibvirtMachines):
         number = self.running(uuid).ID()
         if self._states().get(number, still) is not still:
             run(["xl", "pause" if still else "unpause", str(number)])
+            self._watch.stand({number: still})
 
     def sleep(self, uuid: str) -> None:
         xenstore_scripts.ask_to_sleep(self._store, self.running(uuid).ID())
