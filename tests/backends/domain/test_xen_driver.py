@@ -188,15 +188,23 @@ def test_what_the_guest_says_in_xenstore_is_reported_and_told(pv: Hypervisor, gu
 
 
 def test_a_guest_that_floods_xenstore_is_bounded_and_heard_again(pv: Hypervisor, guest: DomainSpec) -> None:
-    fill = "v=$(head -c 2000 /dev/zero | tr '\\\\0' x); i=0; while [ $i -lt 60 ]; do i=$((i+1)); "
-    pv.lines[-1].send(f"{fill} xenstore write data/long/$i $v control/k$i $v; done; echo over $((2 * 2))\n")
-    pv.lines[-1].wait_for("over 4", 300)
+    fill = "v=$(head -c 2000 /dev/zero | tr '\\0' x); i=0; while [ $i -lt 60 ]; do i=$((i+1)); "
+    pv.lines[-1].send(f"{fill} xenstore write data/service/$i $v; done; echo over $((2 * 2))\n")
+    pv.lines[-1].wait_for("over 4", 2 * PATIENCE)
 
     def bounded() -> bool:
         report = pv.driver.guest_report(guest.uuid)
-        return report is not None and "k60" in report.other and max(map(len, report.other.values())) <= 1024
+        return (
+            report is not None and 20 <= len(report.services) < 60 and set(map(len, report.services.values())) == {1024}
+        )
+
+    def heard() -> bool:
+        report = pv.driver.guest_report(guest.uuid)
+        return report is not None and report.os_version.get("name") == "another"
 
     assert within(PATIENCE, bounded)
+    pv.lines[-1].send("xenstore write data/os_name another\n")
+    assert within(PATIENCE, heard)
 
 
 def test_after_a_restart_guests_are_found_with_their_lines_and_disks(pv: Hypervisor, guest: DomainSpec) -> None:
