@@ -30,6 +30,7 @@ class Daemon:
         self._listener.listen()
         self._sending = threading.Lock()
         self._client: socket.socket | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -60,6 +61,7 @@ class Daemon:
                 self._client.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        self._closed = True
         with suppress(OSError):  # It may be closed.
             self._listener.shutdown(socket.SHUT_RDWR)
         self.hang_up()
@@ -75,6 +77,9 @@ class Daemon:
         with suppress(OSError):  # Nobody is listened to any more.
             while True:
                 self._client, _ = self._listener.accept()
+                if self._closed:
+                    self._client.close()  # It came after the others were hung up on.
+                    return
                 self._serve_client(self._client)
 
     def _serve_client(self, client: socket.socket) -> None:
