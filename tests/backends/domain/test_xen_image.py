@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,14 @@ def test_nobody_waits_for_a_reader_that_never_comes(image: Path, tmp_path: Path)
 def test_a_reader_may_go_early(image: Path, tmp_path: Path) -> None:
     with with_xml(image, "<new/>", tmp_path / "pipe") as pipe, pipe.open("rb", buffering=0) as reader:
         assert reader.read(4) == MAGIC[:4]
+
+
+def test_one_that_has_the_pipe_too_and_never_reads_holds_up_nobody(image: Path, tmp_path: Path) -> None:
+    with with_xml(image, "<new/>", tmp_path / "pipe") as pipe:
+        kept = os.open(pipe, os.O_RDONLY)
+    os.close(kept)
+
+    assert not (tmp_path / "pipe").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(1000)])
