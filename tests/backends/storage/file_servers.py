@@ -32,7 +32,7 @@ class Servers:
     def folder(self) -> str:
         """What is exported by NFS, with the same path on the server as here."""
         folder = self._served
-        command("systemctl", "start", "rpcbind", "nfs-server")
+        command("systemctl", "start", "nfs-server")
         export = f"{ADDRESS}:{folder}"
         command("exportfs", "-o", "rw,no_root_squash,insecure,no_subtree_check,fsid=77", export)
         self._ends.callback(partial(command, "exportfs", "-u", export))
