@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from xapid.backends.datapath.interface import DatapathDriver
 from xapid.backends.interface import NotFound
@@ -27,6 +27,7 @@ from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
+P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ async def _move(ctx: Context, undo: Undo, moves: Sequence[_Move], take_back: Cal
     try:
         for move in moves:
             move.channel.wait_for(ctx.until)
-            await _switch(move)
+            await let_go_on(move.channel, move.domain, DatapathDriver.switch, move.disks)
     except asyncio.CancelledError:
         # The daemon stops, and whether the guest has moved is not known: the next start moves it.
         undo.leave()
@@ -142,13 +143,15 @@ async def _move(ctx: Context, undo: Undo, moves: Sequence[_Move], take_back: Cal
         raise
 
 
-async def _switch(move: _Move) -> None:
-    """Let one guest go on in its new files. One that has ended meanwhile writes nowhere, and is as good as moved."""
+async def let_go_on(
+    datapath: Channel, domain: str, method: Callable[Concatenate[Any, str, P], None], *args: P.args, **kwargs: P.kwargs
+) -> None:
+    """Let a guest go on elsewhere, by that method. One that has ended meanwhile writes nowhere: that is as good."""
     try:
-        await move.channel.letting_through(NotFound).call(DatapathDriver.switch, move.domain, move.disks)
+        await datapath.letting_through(NotFound).call(method, domain, *args, **kwargs)
     except NotFound as error:
-        if error.facts.get("domain") != move.domain:
-            raise move.channel.translated(error) from error
+        if error.facts.get("domain") != domain:
+            raise datapath.translated(error) from error
 
 
 def _take_back(

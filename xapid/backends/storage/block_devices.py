@@ -52,15 +52,6 @@ def assert_free(device: Path) -> None:
         raise InUse(f"{device}: {error.strerror}", path=str(device), code="16") from error
 
 
-def size(device: Path) -> int:
-    """In bytes. Raises Failed."""
-    try:
-        with device.open("rb") as file:
-            return file.seek(0, os.SEEK_END)
-    except OSError as error:
-        raise Failed(f"{device}: {error.strerror}", path=str(device)) from error
-
-
 def signature(device: Path) -> dict[str, str]:
     """What a device carries, as blkid tells it: TYPE, UUID, LABEL, PTTYPE; empty: nothing that it knows."""
     done = ended(["blkid", "-p", "-o", "export", "--", str(device)], timeout=LOOKING)

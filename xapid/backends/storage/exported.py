@@ -13,7 +13,6 @@ from xapid.backends.interface import BackendError, BadConfig, Failed, NotFound, 
 from xapid.backends.storage.folder import KEY, Folder, disk_errors
 from xapid.backends.storage.interface import Sr, SrFound
 from xapid.backends.storage.mounted import Mounted
-from xapid.backends.storage.mounts import Mount
 
 IN_THE_FOLDER_ITSELF = "nosubdir"
 """The key of sm_config that has a repository lie in the folder, and not in one of its own below that."""
@@ -56,10 +55,6 @@ class Exported(Mounted):
         if below := _below(sr):
             with self._export(sr.device_config) as root, contextlib.suppress(OSError):  # There is more in it.
                 (root / below).rmdir()
-
-    def mounted(self, sr: Sr) -> Mount | None:
-        """What is mounted for a repository."""
-        return self.mounts.at(sr.uuid)
 
     @contextlib.contextmanager
     def _export(self, config: dict[str, str]) -> Iterator[Path]:

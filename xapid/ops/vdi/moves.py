@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 
 from xapid.backends.datapath.interface import DatapathDriver
-from xapid.backends.interface import NotFound, NotSupported
+from xapid.backends.interface import NotSupported
 from xapid.backends.storage.interface import Disk, Feature, NewVolume, StorageDriver, Volume, VolumeFormat
 from xapid.datamodel import SR, VBD, VDI, VM, Host
 from xapid.datamodel.errors import (
@@ -137,7 +137,8 @@ async def _go_over(ctx: Context, undo: Undo, move: _Move) -> str:
         undo.push(move.datapath, DatapathDriver.move, move.vm.uuid, move.vbd.uuid, move.disk)
     try:
         move.datapath.wait_for(ctx.until)
-        await _over(move)
+        # One that has ended has written the same to both places.
+        await branches.let_go_on(move.datapath, move.vm.uuid, DatapathDriver.move, move.vbd.uuid, move.disk)
     except asyncio.CancelledError:
         # The daemon stops, and whether the guest has gone over is not known: the next start sees to it.
         undo.leave()
@@ -168,15 +169,6 @@ def _refer(tx: Transaction, old: VDI, new: VDI) -> None:
         tx.set(vbd, VDI=new.ref)
     for snapshot in tx.store.where(VDI, snapshot_of=old.ref):
         tx.set(snapshot, snapshot_of=new.ref)
-
-
-async def _over(move: _Move) -> None:
-    """A guest that has ended meanwhile has written the same to both places, and is as good as gone over."""
-    try:
-        await move.datapath.letting_through(NotFound).call(DatapathDriver.move, move.vm.uuid, move.vbd.uuid, move.disk)
-    except NotFound as error:
-        if error.facts.get("domain") != move.vm.uuid:
-            raise move.datapath.translated(error) from error
 
 
 async def _destroy(ctx: Context, move: _Move) -> None:
