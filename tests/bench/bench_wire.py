@@ -122,6 +122,9 @@ def small_calls() -> None:
     session, vm = new_ref(), new_ref()
     xml = xmlrpc.client.dumps((session, vm), "VM.get_power_state").encode()
     xml_map = xmlrpc.client.dumps((session, vm, {"a": "b"}), "VM.set_other_config").encode()
+    create = xmlrpc.client.dumps(
+        (session, as_texts(record_encoder(VM).dict_of(make_vm(1), members))), "VM.create"
+    ).encode()
     text = json.dumps({"jsonrpc": "2.0", "method": "VM.get_power_state", "params": [session, vm], "id": 1}).encode()
     call = jsonrpc.parse_call(text)
     state = VM.spec.fields["power_state"].type
@@ -135,6 +138,12 @@ def small_calls() -> None:
         each(lambda: wire.parse_call(xml_map)),
         "xmlrpc.client.loads",
         each(lambda: load(xml_map)),
+    )
+    report(
+        "read a VM.create, XML",
+        each(lambda: wire.parse_call(create), 500),
+        "xmlrpc.client.loads",
+        each(lambda: load(create), 500),
     )
     report(
         "read a call, JSON", each(lambda: jsonrpc.parse_call(text)), "orjson.loads", each(lambda: orjson.loads(text))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import re
 import tracemalloc
 import xmlrpc.client
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xapid.wire.raw import MalformedRequest, RawDate
-from xapid.wire.xmlrpc import Call, parse_call, parse_value
+from xapid.wire.xml_reader import Call, read_call
+from xapid.wire.xmlrpc import parse_call, parse_value
 
 CALL = "<methodCall><methodName>pool.get_all</methodName><params><param><value>s</value></param></params></methodCall>"
 
@@ -290,7 +294,7 @@ def test_what_the_standard_library_writes_is_read(values: list[Any]) -> None:
 
     call = parse_call(body)
 
-    assert call == Call("m", values)
+    assert call == read_call(body) == Call("m", values)
 
 
 def test_dates_of_the_standard_library() -> None:
@@ -362,3 +366,37 @@ def test_any_tags_are_a_call_or_refused(pieces: list[str]) -> None:
         return
 
     assert isinstance(call, Call)
+
+
+ODD_PIECES = [
+    "<nil/>",
+    "<int>",
+    "</int>",
+    "<i8>1</i8>",
+    "<string/>",
+    "<data/>",
+    "<a/>",
+    "x",
+    " ",
+    "\n",
+    "&lt;",
+    "&#65;",
+    "\r",
+]
+RICH_CALL = xmlrpc.client.dumps(("s", {"a": [1, True, {}], "b": {"c": "d &"}}, []), "m").partition("?>\n")[2]
+GAPS = [match.start() for match in re.finditer(r"(?=<)|(?<=>)", RICH_CALL)]
+
+
+@given(st.dictionaries(st.sampled_from(GAPS), st.sampled_from(ODD_PIECES), min_size=1, max_size=3))
+def test_what_is_odd_is_read_fast_as_it_is_read_strictly(odd: dict[int, str]) -> None:
+    cuts = [0, *sorted(odd), len(RICH_CALL)]
+    body = "".join(odd.get(at, "") + RICH_CALL[at:end] for at, end in pairwise(cuts)).encode()
+
+    assert outcome(parse_call, body) == outcome(read_call, body)
+
+
+def outcome(read: Callable[[bytes], Call], body: bytes) -> Call | type[MalformedRequest]:
+    try:
+        return read(body)
+    except MalformedRequest:
+        return MalformedRequest
