@@ -112,15 +112,6 @@ BEYOND_THE_RECORDINGS = {
     "PVS_server.introduce": "OPENVSWITCH_NOT_ACTIVE",
     "PVS_site.introduce": "OPENVSWITCH_NOT_ACTIVE",
     "SDN_controller.introduce": "OPERATION_NOT_ALLOWED",
-    "VDI.set_cbt_enabled": "PERMISSION_DENIED",
-    "VDI.set_is_a_snapshot": "PERMISSION_DENIED",
-    "VDI.set_managed": "PERMISSION_DENIED",
-    "VDI.set_metadata_of_pool": "PERMISSION_DENIED",
-    "VDI.set_missing": "PERMISSION_DENIED",
-    "VDI.set_physical_utilisation": "PERMISSION_DENIED",
-    "VDI.set_snapshot_of": "PERMISSION_DENIED",
-    "VDI.set_snapshot_time": "PERMISSION_DENIED",
-    "VDI.set_virtual_size": "PERMISSION_DENIED",
 }
 """More of these: with its own settings, on hosts with plain bridges, and for who is no storage plug-in. The tests of
 their class show them."""

@@ -137,7 +137,7 @@ class Dispatcher:
             self._count(method, name, len(params) - 1)
             session_text = self._text(params[0])
             values = self._decode(method, params, 1)
-            session: SessionState | None = self._session(session_text, request.caller)
+            session: SessionState | None = self._session(session_text, request)
         else:
             self._count(method, name, len(params))
             values = self._decode(method, params, 0)
@@ -187,8 +187,8 @@ class Dispatcher:
     async def _of_copy_later(self, ctx: Context, method: Method, values: list[Any]) -> Answer:
         return Answer(method.result, await self._run(ctx, method, values), members=ctx.store.members)
 
-    def _session(self, reference: str, caller: Caller | None) -> SessionState:
-        session = self.sessions.get(reference)
+    def _session(self, reference: str, request: Request) -> SessionState:
+        session, caller = self.sessions.get(reference, trusted=request.origin.trusted), request.caller
         if caller is not None and caller.session != reference:
             caller.known(session.group, reference)
         return session
@@ -458,7 +458,7 @@ class Dispatcher:
         if not request.params:
             raise MESSAGE_METHOD_UNKNOWN(name)
         # It might be an extension: a program of that name. Its first parameter is a session.
-        session = self.sessions.get(self._text(request.params[0]))
+        session = self._session(self._text(request.params[0]), request)
         if not session.may("host.call_extension"):
             raise denied("host.call_extension")
         if self._extension is None:

@@ -23,6 +23,8 @@ IDLE_LIMIT = 24 * 3600.0
 """Seconds after which an idle session ends. Local ones, for emergencies, do not."""
 TEXTS = 16 * 1024 * 1024
 """Characters of names and originators of all sessions: each may be as long as a call."""
+DRIVER = "SM"
+"""The originator of sessions of storage plug-ins."""
 AGENTS = 128
 """Addresses of which it is known what logged in from there."""
 
@@ -48,6 +50,9 @@ class SessionState:
     pool: bool = False
     client_certificate: bool = False
     """Its owner is known by a certificate alone."""
+    repository: str | None = None
+    """Of the storage plug-in that works on this repository (a reference; NULL: on none in particular); None: of
+    anybody else."""
     last_active: float = 0.0
     """Seconds since 1970, to be shown."""
     heard: float = 0.0
@@ -98,6 +103,8 @@ class Sessions:
         self._busy = busy
         # The one longest idle stands first, as it does in each group.
         self._states: OrderedDict[str, SessionState] = OrderedDict()
+        self._of_drivers: dict[str, SessionState] = {}
+        """Each as long as its call lasts: they have no row, never idle, and count against nobody."""
         self._texts = 0
         self._groups: dict[str, OrderedDict[str, None]] = {}
         self.agents: OrderedDict[str, str] = OrderedDict()
@@ -123,7 +130,7 @@ class Sessions:
         client_certificate: bool = False,
     ) -> SessionState:
         """Log somebody in. In a full group the session that was idle longest ends."""
-        ref = f"OpaqueRef:{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}"
+        ref = _fresh_ref()
         permissions = frozenset() if superuser else permissions_of_roles(roles)
         now = self._clock.now()
         state = SessionState(
@@ -147,6 +154,17 @@ class Sessions:
         self._groups.setdefault(state.group, OrderedDict())[ref] = None
         if not local:
             self._add_row(state, subject, host, now)
+        return state
+
+    def start_for_driver(self, repository: str) -> SessionState:
+        """A session for a storage plug-in while it works on a repository, whose facts it alone may write.
+
+        Only who calls over the Unix socket, as root or the daemon's own user, can use it: others may read it in the
+        list of processes.
+        """
+        ref, now = _fresh_ref(), self._clock.now()
+        state = SessionState(ref, "", DRIVER, True, repository=repository, last_active=now, started=now)
+        self._of_drivers[ref] = state
         return state
 
     def heard_from(self, address: str, user_agent: str) -> None:
@@ -188,10 +206,15 @@ class Sessions:
         busy = self._busy()
         self.end(next((ref for ref in refs if ref not in busy), next(iter(refs))))
 
-    def get(self, ref: str) -> SessionState:
-        """The session of a reference; it counts as active now. Raises SESSION_INVALID."""
+    def get(self, ref: str, *, trusted: bool = False) -> SessionState:
+        """The session of a reference; it counts as active now. Raises SESSION_INVALID.
+
+        ``trusted``: whether who asks may have that of a storage plug-in.
+        """
         state = self._states.get(ref)
         if state is None:
+            if trusted and (driver := self._of_drivers.get(ref)) is not None:
+                return driver
             raise SESSION_INVALID(ref)
         heard = self._clock.monotonic()
         if heard - state.heard > IDLE_LIMIT and not state.local and ref not in self._busy():
@@ -212,28 +235,33 @@ class Sessions:
         self._states.move_to_end(state.ref)
 
     def find(self, ref: str) -> SessionState | None:
-        return self._states.get(ref)
+        return self._states.get(ref) or self._of_drivers.get(ref)
 
     def all(self) -> list[SessionState]:
+        """Those of clients."""
         return list(self._states.values())
 
     def end(self, ref: str) -> None:
         """Log out. Calls that wait for events on it fail with SESSION_INVALID."""
-        state = self._states.pop(ref, None)
-        if state is None:
-            return
-        self._texts -= _texts(state)
-        members = self._groups[state.group]
-        members.pop(ref, None)
-        if not members:
-            del self._groups[state.group]
-        row = self._store.find(Session, ref)
-        if row is not None:
-            with self._store.write() as tx:
-                tx.delete(row)
+        if self._of_drivers.pop(ref, None) is None:
+            state = self._states.pop(ref, None)
+            if state is None:
+                return
+            self._let_go(state)
         for future in self.ended.pop(ref, ()):
             if not future.done():
                 future.set_exception(SESSION_INVALID(ref))
+
+    def _let_go(self, state: SessionState) -> None:
+        self._texts -= _texts(state)
+        members = self._groups[state.group]
+        members.pop(state.ref, None)
+        if not members:
+            del self._groups[state.group]
+        row = self._store.find(Session, state.ref)
+        if row is not None:
+            with self._store.write() as tx:
+                tx.delete(row)
 
     def close(self) -> None:
         """The daemon stops, and all sessions end with it: who waits for events is told."""
@@ -250,6 +278,10 @@ class Sessions:
             for ref in list(takewhile(lambda ref: self._states[ref].heard < limit, members)):
                 if ref not in busy and not self._states[ref].local:
                     self.end(ref)
+
+
+def _fresh_ref() -> str:
+    return f"OpaqueRef:{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}"
 
 
 def _texts(state: SessionState) -> int:

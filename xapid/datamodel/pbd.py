@@ -41,8 +41,8 @@ class PBD(Object, roles=POOL_OPERATOR, constructor=True):
         Param("self", ref("PBD"), "The PBD."),
     )
     set_device_config = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so; make a new PBD instead.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others, who make a new PBD: record the configuration.",
         Param("self", ref("PBD"), "The PBD."),
-        Param("value", STRING_MAP, "Not looked at."),
+        Param("value", STRING_MAP, "The configuration by which the host gets to its repository."),
         since="miami",
     )

@@ -279,21 +279,25 @@ class SR(Object, roles=POOL_OPERATOR):
         since="orlando",
     )
     set_physical_size = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say how many bytes it holds.",
         Param("self", ref("SR"), "The repository.", late=True),
-        Param("value", INT, "Not looked at."),
+        Param("value", INT, "The bytes."),
         has_async=False,
         since="miami",
     )
     set_virtual_allocation = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say how many bytes its disks would take if they were full.",
         Param("self", ref("SR"), "The repository.", late=True),
-        Param("value", INT, "Not looked at."),
+        Param("value", INT, "The bytes."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     set_physical_utilisation = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.", roles=LOCAL_ROOT, hidden=True, arity=2
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say how many bytes of it are taken.",
+        Param("self", ref("SR"), "The repository.", late=True),
+        Param("value", INT, "The bytes."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     assert_can_host_ha_statefile = message(
         "Raise what keeps the repository from holding the state of high availability.",

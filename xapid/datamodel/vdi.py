@@ -302,17 +302,18 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         hidden=True,
     )
     db_introduce = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may make such records.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: make the record of a disk.",
         *_KNOWN,
-        Param("cbt_enabled", BOOL, "Not looked at.", default=False),
+        Param("cbt_enabled", BOOL, "Whether its changes are tracked.", default=False),
+        result=ref("VDI"),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     db_forget = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may remove such records.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: remove the record of a disk that is gone.",
+        Param("vdi", ref("VDI"), "The disk."),
         roles=LOCAL_ROOT,
         hidden=True,
-        arity=1,
     )
     update = message(
         "Read anew from the repository how large the disk is and what it takes.",
@@ -350,9 +351,9 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         "Refused with MESSAGE_DEPRECATED: nothing is locked in this way any more.", hidden=True, arity=1
     )
     set_managed = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say whether the disk is somebody's.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", BOOL, "Not looked at."),
+        Param("value", BOOL, "Whether it is so."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
@@ -360,60 +361,64 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         "Remove the record of the disk and leave the disk in its repository.", Param("vdi", ref("VDI"), "The disk.")
     )
     set_sharable = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say whether machines may share the disk.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", BOOL, "Not looked at."),
+        Param("value", BOOL, "Whether it is so."),
         has_async=False,
         since="george",
     )
     set_read_only = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say whether the disk can only be read.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", BOOL, "Not looked at."),
+        Param("value", BOOL, "Whether it is so."),
         has_async=False,
     )
     set_missing = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say whether the disk cannot be used.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", BOOL, "Not looked at."),
+        Param("value", BOOL, "Whether it is so."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     set_virtual_size = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so; VDI.resize changes the size.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say how large the disk is.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", INT, "Not looked at."),
+        Param("value", INT, "The bytes."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     set_physical_utilisation = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.", roles=LOCAL_ROOT, hidden=True, arity=2
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say how much the disk takes.",
+        Param("self", ref("VDI"), "The disk."),
+        Param("value", INT, "The bytes."),
+        roles=LOCAL_ROOT,
+        hidden=True,
     )
     set_is_a_snapshot = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say whether the disk is a snapshot.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", BOOL, "Not looked at."),
+        Param("value", BOOL, "Whether it is so."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     set_snapshot_of = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say of which disk it is a snapshot.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", ref("VDI"), "Not looked at."),
+        Param("value", ref("VDI"), "The disk, or NULL.", late=True),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     set_snapshot_time = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say when the snapshot was taken.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", DATETIME, "Not looked at."),
+        Param("value", DATETIME, "The time."),
         roles=LOCAL_ROOT,
         hidden=True,
     )
     set_metadata_of_pool = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say whose database the disk holds.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", ref("pool"), "Not looked at."),
+        Param("value", ref("pool"), "The pool, or NULL.", late=True),
         roles=LOCAL_ROOT,
         hidden=True,
     )
@@ -504,9 +509,9 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="inverness",
     )
     set_cbt_enabled = message(
-        "Refused with PERMISSION_DENIED: storage plug-ins alone may say so.",
+        "Of storage plug-ins alone, PERMISSION_DENIED to others: say whether changes of the disk are tracked.",
         Param("self", ref("VDI"), "The disk."),
-        Param("value", BOOL, "Not looked at."),
+        Param("value", BOOL, "Whether it is so."),
         roles=LOCAL_ROOT,
         hidden=True,
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, NoReturn
+from typing import Any
 
 from xapid.backends.storage.interface import StorageDriver
 from xapid.datamodel import PBD, SR, VDI
 from xapid.datamodel.errors import (
     OPERATION_NOT_ALLOWED,
     PBD_EXISTS,
-    PERMISSION_DENIED,
     SR_NOT_SHARABLE,
     VALUE_NOT_SUPPORTED,
     VDI_IN_USE,
@@ -122,6 +121,8 @@ def _in_use(store: Store, pbd: PBD) -> list[str]:
     return [vdi.ref for vdi in disks if any(vm.resident_on == pbd.host for vm, _ in open_in_guests(store, vdi))]
 
 
-def set_device_config(ctx: Context, self: PBD, value: dict[str, str]) -> NoReturn:
-    """Storage plug-ins alone may write this, and there are none that call us."""
-    raise PERMISSION_DENIED("")
+def set_device_config(ctx: Context, self: PBD, value: dict[str, str]) -> None:
+    """Storage plug-ins alone may write this."""
+    repositories.assert_its_driver(ctx, self.SR)
+    with ctx.write() as tx:
+        tx.set(self, device_config=value)

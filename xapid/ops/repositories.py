@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from xapid.backends.storage.interface import NewVolume, Sr, Volume
 from xapid.datamodel import PBD, SR, VDI, Host
-from xapid.datamodel.errors import SR_HAS_MULTIPLE_PBDS, SR_HAS_NO_PBDS
+from xapid.datamodel.errors import PERMISSION_DENIED, SR_HAS_MULTIPLE_PBDS, SR_HAS_NO_PBDS
 from xapid.datamodel.types import Object
 from xapid.rules import volume_spec
 from xapid.runtime.channel import Channel
@@ -77,6 +77,15 @@ def _through(ctx: Context, sr: SR, pbd: PBD | None) -> Repository:
         raise SR_HAS_NO_PBDS(sr.ref)
     host = ctx.store.get(Host, pbd.host)
     return Repository(sr, host, pbd, volume_spec.sr_spec(ctx.store, pbd), ctx.storage(host, sr))
+
+
+def assert_its_driver(ctx: Context, sr: str) -> None:
+    """Let storage plug-ins alone pass, and those only while they work on this repository. Raises PERMISSION_DENIED.
+
+    Nothing is waited for behind it: the plug-in calls in the middle of an operation that has the repository marked.
+    """
+    if ctx.session.repository != sr:
+        raise PERMISSION_DENIED("")
 
 
 @asynccontextmanager

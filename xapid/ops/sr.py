@@ -9,7 +9,6 @@ from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, St
 from xapid.datamodel import PBD, SM, SR, VDI, Host, Pool
 from xapid.datamodel.errors import (
     MESSAGE_DEPRECATED,
-    PERMISSION_DENIED,
     SR_HAS_MULTIPLE_PBDS,
     SR_HAS_NO_PBDS,
     SR_INDESTRUCTIBLE,
@@ -311,9 +310,22 @@ def make(ctx: Context, *args: Any) -> NoReturn:
     raise MESSAGE_DEPRECATED()
 
 
-def _for_plugins(ctx: Context, *args: Any) -> NoReturn:
-    """Storage plug-ins alone may write these facts, and there are none that call us."""
-    raise PERMISSION_DENIED("")
+# --- What storage plug-ins say of it -----------------------------------------------------------------
 
 
-set_physical_size = set_physical_utilisation = set_virtual_allocation = _for_plugins
+def set_physical_size(ctx: Context, self: str, value: int) -> None:
+    _say(ctx, self, physical_size=value)
+
+
+def set_physical_utilisation(ctx: Context, self: str, value: int) -> None:
+    _say(ctx, self, physical_utilisation=value)
+
+
+def set_virtual_allocation(ctx: Context, self: str, value: int) -> None:
+    _say(ctx, self, virtual_allocation=value)
+
+
+def _say(ctx: Context, sr: str, **facts: int) -> None:
+    repositories.assert_its_driver(ctx, sr)
+    with ctx.write() as tx:
+        tx.set(ctx.store.get(SR, sr), **facts)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from xapid.datamodel import SR, VDI, Host
 from xapid.datamodel.errors import (
     MESSAGE_DEPRECATED,
     NOT_IMPLEMENTED,
-    PERMISSION_DENIED,
     VDI_INCOMPATIBLE_TYPE,
     VM_BAD_POWER_STATE,
 )
@@ -53,17 +52,6 @@ async def set_on_boot(ctx: Context, self: VDI, value: OnBoot) -> None:
 
 def force_unlock(ctx: Context, vdi: str) -> NoReturn:
     raise MESSAGE_DEPRECATED()
-
-
-def _for_plugins(ctx: Context, *args: Any) -> NoReturn:
-    """Storage plug-ins alone may write these facts, and there are none that call us."""
-    raise PERMISSION_DENIED("")
-
-
-set_read_only = set_sharable = set_managed = set_missing = set_cbt_enabled = _for_plugins
-set_virtual_size = set_physical_utilisation = set_metadata_of_pool = _for_plugins
-set_is_a_snapshot = set_snapshot_of = set_snapshot_time = _for_plugins
-db_introduce = db_forget = _for_plugins
 
 
 def generate_config(ctx: Context, host: Host, vdi: VDI) -> str:
