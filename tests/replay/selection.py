@@ -65,6 +65,7 @@ WHOLE = {
     "queries": 320,
     "storage-sr": 230,
     "storage-vbd": 260,
+    "storage-vdi": 330,
     "vm-copies": 400,
     "vm-devices": 230,
     "vm-groups": 170,
@@ -75,13 +76,6 @@ WHOLE = {
     "vm-templates": 230,
 }
 """Files of which every step is the same, and about how many they have."""
-
-WITHOUT_CBT = (
-    "changed blocks",
-    *(f"changed blocks where the driver cannot #{step}" for step in (4, 5, 6, 7)),
-    "allowed operations while attached #17",
-)
-"""About changed blocks."""
 
 PLUGGED = ("introduce, plug, configure, forget", "VLANs")
 """About interfaces of the host that are plugged and given addresses, and VLANs on them."""
@@ -103,7 +97,6 @@ SELECTED = (
     *(Selection(name, (name,), at_least=steps) for name, steps in WHOLE.items()),
     Selection("host-pool", ("host-pool",), at_least=190),
     Selection("net-pifs", ("net-pifs",), at_least=10, without=frozenset(PLUGGED)),
-    Selection("storage-vdi", ("storage-vdi",), at_least=270, without=frozenset(WITHOUT_CBT)),
     Selection("http", ("http",), at_least=120, without=frozenset(STREAMS), over_tcp=True),
     Selection("sessions", ("sessions",), at_least=580, over_tcp=True),
     Selection("objects", ("objects",), ("--transport", "jsonrpc1"), at_least=2700),

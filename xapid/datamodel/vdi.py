@@ -481,7 +481,7 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="tampa",
     )
     enable_cbt = message(
-        "Meant to track from now on which blocks of the disk change. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Note from now on which blocks of the disk change, and of its later snapshots.",
         Param("self", ref("VDI"), "The disk."),
         errors=(
             SR_OPERATION_NOT_SUPPORTED,
@@ -495,7 +495,7 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="inverness",
     )
     disable_cbt = message(
-        "Meant to track no longer which blocks of the disk change. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Note no longer which blocks of the disk change.",
         Param("self", ref("VDI"), "The disk."),
         errors=(
             SR_OPERATION_NOT_SUPPORTED,
@@ -516,10 +516,7 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         hidden=True,
     )
     data_destroy = message(
-        (
-            "Meant to delete the data of a snapshot and keep which blocks it has changed. Not built yet: it "
-            "answers NOT_IMPLEMENTED."
-        ),
+        "Destroy the data of a snapshot, whose type becomes cbt_metadata, and keep which blocks had changed up to it.",
         Param("self", ref("VDI"), "The disk."),
         errors=(
             SR_OPERATION_NOT_SUPPORTED,
@@ -535,10 +532,7 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="inverness",
     )
     list_changed_blocks = message(
-        (
-            "Meant to tell which blocks differ between two disks, as Base64 of a bitmap with a bit for each 64 "
-            "KiB. Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Tell which blocks changed between two disks, as Base64 of a bitmap: a bit for each 64 KiB, highest first.",
         Param("vdi_from", ref("VDI"), "The older disk."),
         Param("vdi_to", ref("VDI"), "The newer disk."),
         result=STRING,
@@ -553,7 +547,7 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="inverness",
     )
     get_nbd_info = message(
-        "Meant to list the NBD servers that export the disk. Not built yet: it answers NOT_IMPLEMENTED.",
+        "List the NBD servers that export the disk: none, and NOT_IMPLEMENTED where a network is to serve that purpose.",
         Param("self", ref("VDI"), "The disk."),
         result=set_of(record("vdi_nbd_server_info")),
         errors=(VDI_INCOMPATIBLE_TYPE,),

@@ -51,6 +51,7 @@ def volume(vdi: VDI, sr: Sr) -> Volume:
         hidden=not vdi.managed,
         name=vdi.name_label,
         read_only=vdi.read_only,
+        tracked=vdi.cbt_enabled,
     )
 
 

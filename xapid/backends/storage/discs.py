@@ -14,6 +14,7 @@ from xapid.backends.storage.interface import (
     Branch,
     Disk,
     NewVolume,
+    NoTracking,
     Progress,
     Sr,
     SrFigures,
@@ -26,7 +27,7 @@ from xapid.backends.storage.interface import (
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Discs:
+class Discs(NoTracking):
     """What such repositories share. A kind says which images there are."""
 
     info: DriverInfo

@@ -38,6 +38,7 @@ from xapid.backends.storage.interface import (
     Disk,
     Feature,
     NewVolume,
+    NoTracking,
     Progress,
     Sr,
     SrFigures,
@@ -53,7 +54,7 @@ DEEPEST = 30
 """How many files one volume may be read through."""
 
 
-class File:
+class File(NoTracking):
     """Directories of this host. ``root``: below it lie the repositories whose configuration names no place."""
 
     info = DriverInfo(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
-from xapid.backends.interface import DriverInfo
+from xapid.backends.interface import DriverInfo, NotSupported
 
 
 class Feature(enum.StrEnum):
@@ -41,6 +41,10 @@ class Feature(enum.StrEnum):
     VDI_DEACTIVATE = "VDI_DEACTIVATE"
     VDI_READ_CACHING = "VDI_READ_CACHING"
     THIN_PROVISIONING = "THIN_PROVISIONING"
+
+
+TRACKED_BLOCK = 64 << 10
+"""Bytes of a block whose changes are noted."""
 
 
 class VolumeFormat(enum.StrEnum):
@@ -80,6 +84,8 @@ class Volume:
     """An inner node of the tree that no client made (``managed=false``)."""
     name: str = ""
     read_only: bool = False
+    tracked: bool = False
+    """Whether its changes are noted."""
     usb_port: str = ""
     """Where a removable disk is plugged in, as the kernel names it: 1-1.4."""
 
@@ -220,3 +226,30 @@ class StorageDriver(Protocol):
         """The same volume with its present figures. Raises NotFound."""
 
     def destroy(self, volume: Volume) -> None: ...
+
+    # Changes, for drivers with the feature VDI_CONFIG_CBT
+
+    def track(self, volume: Volume, on: bool) -> None:
+        """Note changes of a volume and of its later snapshots from now on, or no longer."""
+
+    def changed_blocks(self, older: Volume, newer: Volume) -> bytes:
+        """A bit for each block (``TRACKED_BLOCK`` bytes) of the newer one: whether it changed; the highest bit first.
+
+        What only the newer has counts as changed. Raises Failed (code 460) where that is not known.
+        """
+
+    def drop_data(self, volume: Volume) -> Volume:
+        """Destroy what a snapshot holds, and the inner nodes that nobody else needs; what changed stays known."""
+
+
+class NoTracking:
+    """What a driver without that feature answers."""
+
+    def track(self, volume: Volume, on: bool) -> NoReturn:
+        raise NotSupported(f"changes of {volume.key} cannot be noted")
+
+    def changed_blocks(self, older: Volume, newer: Volume) -> NoReturn:
+        raise NotSupported(f"changes of {newer.key} are not noted")
+
+    def drop_data(self, volume: Volume) -> NoReturn:
+        raise NotSupported(f"changes of {volume.key} are not noted")

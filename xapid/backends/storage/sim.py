@@ -21,6 +21,7 @@ from xapid.backends.interface import (
 )
 from xapid.backends.storage import sizes
 from xapid.backends.storage.interface import (
+    TRACKED_BLOCK,
     Branch,
     Disk,
     Feature,
@@ -255,7 +256,10 @@ class Sim:
 
     def snapshot(self, volume: Volume, new: NewVolume, base_uuid: str) -> Branch:
         self._need(Feature.VDI_SNAPSHOT)
-        return self._branch(volume, new, base_uuid)
+        made = self._branch(volume, new, base_uuid)
+        world = self._world(volume.sr)
+        # Of a snapshot it stays known what changed before; a clone has no past.
+        return replace(made, new=self._replace(world, replace(made.new, tracked=made.active.tracked)))
 
     def clone(self, volume: Volume, new: NewVolume, base_uuid: str) -> Branch:
         self._need(Feature.VDI_CLONE)
@@ -327,10 +331,33 @@ class Sim:
             raise InUse(f"other volumes continue {found.key}", key=found.key)
         world.assert_unwritten(found.key)
         self._remove(world, found)
-        parent = world.volumes.get(found.parent)
-        while parent and parent.hidden and not world.children.get(parent.key):
-            self._remove(world, parent)
-            parent = world.volumes.get(parent.parent)
+        self._remove_unreferenced(world, found.parent)
+
+    def track(self, volume: Volume, on: bool) -> None:
+        self._need(Feature.VDI_CONFIG_CBT)
+        world, found = self._find(volume)
+        self._replace(world, replace(found, tracked=on))
+
+    def changed_blocks(self, older: Volume, newer: Volume) -> bytes:
+        """Volumes that are not there hold nothing that could change: only what one grew by did."""
+        self._need(Feature.VDI_CONFIG_CBT)
+        (_, first), (_, last) = self._find(older), self._find(newer)
+        if not first.tracked or not last.tracked or first.size > last.size:
+            raise Failed(f"it is not known what changed between {first.uuid} and {last.uuid}", code="460")
+        known, all_ = (-(-volume.size // TRACKED_BLOCK) for volume in (first, last))
+        bits = (1 << (all_ - known)) - 1
+        length = -(-all_ // 8)
+        return (bits << (8 * length - all_)).to_bytes(length, "big")
+
+    def drop_data(self, volume: Volume) -> Volume:
+        self._need(Feature.VDI_CONFIG_CBT)
+        world, found = self._find(volume)
+        if world.children.get(found.key):
+            raise InUse(f"other volumes continue {found.key}", key=found.key)
+        world.assert_unwritten(found.key)
+        left = self._replace(world, replace(found, parent="", physical=0))
+        self._remove_unreferenced(world, found.parent)
+        return left
 
     def leases(self, sr: Sr) -> dict[str, str]:
         world = self._worlds.get(sr.uuid)
@@ -424,6 +451,12 @@ class Sim:
         if volume.parent:
             world.children[volume.parent] -= 1
 
+    def _remove_unreferenced(self, world: _World, key: str) -> None:
+        """Remove an inner node that nobody continues, and those above it that only it continued."""
+        while (node := world.volumes.get(key)) and node.hidden and not world.children.get(key):
+            self._remove(world, node)
+            key = node.parent
+
     def _replace(self, world: _World, volume: Volume) -> Volume:
         """The same volume with other facts."""
         holder, written = world.leases.get(volume.key), volume.key in world.written
@@ -446,7 +479,9 @@ class Sim:
         self._replace(world, active)
         if active.key not in world.leases:
             world.written.discard(active.key)
-        base = self._add(world, replace(found, key=base_uuid, uuid=base_uuid, hidden=True, read_only=True))
+        base = self._add(
+            world, replace(found, key=base_uuid, uuid=base_uuid, hidden=True, read_only=True, tracked=False)
+        )
         return Branch(active, self._add(world, replace(made, parent=base.key)), base)
 
     def _figures(self, world: _World) -> SrFigures:

@@ -1,5 +1,10 @@
 """Messages of class VDI: the disks in a repository, a module for each part of their life."""
 
+from xapid.ops.vdi.changes import data_destroy as data_destroy
+from xapid.ops.vdi.changes import disable_cbt as disable_cbt
+from xapid.ops.vdi.changes import enable_cbt as enable_cbt
+from xapid.ops.vdi.changes import get_nbd_info as get_nbd_info
+from xapid.ops.vdi.changes import list_changed_blocks as list_changed_blocks
 from xapid.ops.vdi.copies import clone as clone
 from xapid.ops.vdi.copies import copy as copy
 from xapid.ops.vdi.copies import revert as revert
