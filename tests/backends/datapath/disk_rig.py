@@ -32,7 +32,7 @@ class Rig:
 
     def image(self, backing: Disk | None = None, format: VolumeFormat = VolumeFormat.qcow2) -> Disk:
         path = self.folder / f"{uuid4()}.{format}"
-        above = ["-b", backing.path, "-F", backing.format.value] if backing else []
+        above = ["-b", Path(backing.path).name, "-F", backing.format.value] if backing else []
         size = [] if backing else [str(8 * MIB)]
         subprocess.run(["qemu-img", "create", "-q", "-f", format.value, *above, str(path), *size], check=True)
         return Disk(str(path), format)

@@ -97,7 +97,9 @@ def test_a_machine_that_is_gone_has_no_disks(hypervisor: Hypervisor) -> None:
 
 
 def test_what_can_be_done_is_said(hypervisor: Hypervisor) -> None:
-    assert hypervisor.datapath.info.features - {Feature.live_mirror} == {Feature.live_snapshot, Feature.live_resize}
+    everywhere = {Feature.live_snapshot, Feature.live_resize, Feature.live_merge}
+
+    assert hypervisor.datapath.info.features - {Feature.live_mirror} == everywhere
 
 
 # Moving to another volume

@@ -184,7 +184,7 @@ class Hypervisor:
         """A fresh qcow2 file, maybe on top of another."""
         path = self.folder / f"{uuid4()}.qcow2"
         if not self.simulated:
-            above = ["-b", backing.path, "-F", backing.format.value] if backing else []
+            above = ["-b", Path(backing.path).name, "-F", backing.format.value] if backing else []
             whole = [] if backing else [str(size)]
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *above, str(path), *whole], check=True)
         return Disk(str(path), VolumeFormat.qcow2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from xapid.backends.datapath import image_nodes
+from xapid.backends.datapath import image_nodes, merges
 from xapid.backends.datapath.qmp import Qmp
-from xapid.backends.interface import BackendError, NotFound
+from xapid.backends.interface import BackendError, Failed, NotFound
 from xapid.backends.storage.interface import VolumeFormat
 
 
@@ -34,6 +34,7 @@ def remove(monitor: Qmp, vbd: str) -> None:
     """Close it, whatever there is of it. Who still reads or writes gets no answer."""
     if vbd in exported(monitor):
         _withdraw(monitor, vbd)
+    merges.end(monitor, vbd)
     # An image is held by the one above. Those that came to be together with the one above go with it.
     for node in sorted(_nodes(monitor, vbd), reverse=True):
         if "." not in node:
@@ -46,7 +47,7 @@ def switch(monitor: Qmp, moves: dict[str, tuple[Path, bool]]) -> None:
     above: dict[str, str] = {}
     try:
         for vbd, (path, read_only) in moves.items():
-            _tidy(monitor, vbd, tops[vbd])
+            tidy(monitor, vbd)
             node = _new_node(monitor, vbd)
             monitor.execute("blockdev-add", **image_nodes.overlay(path, node, read_only=read_only))
             above[tops[vbd]] = node
@@ -62,7 +63,7 @@ def switch(monitor: Qmp, moves: dict[str, tuple[Path, bool]]) -> None:
 def resize(monitor: Qmp, vbd: str, size: int, *, read_only: bool) -> None:
     """Its clients are gone afterwards, whether that succeeds or not: the size of an export never changes."""
     node = exported(monitor)[vbd]
-    _tidy(monitor, vbd, node)
+    tidy(monitor, vbd)
     _withdraw(monitor, vbd)
     try:
         monitor.execute("block_resize", node_name=node, size=size)
@@ -95,11 +96,13 @@ def _nodes(monitor: Qmp, vbd: str) -> list[str]:
     return [name for name in names if name.startswith(_stem(vbd))]
 
 
-def _tidy(monitor: Qmp, vbd: str, top: str) -> None:
-    """Close overlays that were opened for a move that never happened."""
+def tidy(monitor: Qmp, vbd: str) -> None:
+    """Close images that a disk is not read through: of a move that never happened, or merged into another since."""
+    top = exported(monitor)[vbd]
     for node in _nodes(monitor, vbd):
-        if node > top and "." not in node:
-            monitor.execute("blockdev-del", node_name=node)
+        if node != top and "." not in node:
+            with contextlib.suppress(Failed):  # The one above needs it.
+                monitor.execute("blockdev-del", node_name=node)
 
 
 def _top(monitor: Qmp, vbd: str) -> str:

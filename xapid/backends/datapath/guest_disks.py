@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from xapid.backends.datapath import exports, nbd
+from xapid.backends.datapath import exports, merges, nbd
 from xapid.backends.datapath.nbd_devices import Devices
 from xapid.backends.datapath.qmp import Qmp
 from xapid.backends.datapath.storage_program import NotRunning, StorageProgram
@@ -99,6 +99,24 @@ class GuestDisks:
                 exports.resize(monitor, vbd, size, read_only=disk.read_only)
             finally:
                 self._join_again(vbd)
+
+    def merge(self, vbd: str, image: str, into: str, speed: int) -> None:
+        """Begin to write an image beneath a disk over the one that it continues."""
+        with self._merges(vbd) as monitor:
+            if merges.progress(monitor, vbd) is None:
+                merges.begin(monitor, vbd, exports.exported(monitor)[vbd], Path(image), Path(into), speed)
+
+    def merging(self, vbd: str) -> float | None:
+        with self._merges(vbd) as monitor:
+            found = merges.progress(monitor, vbd)
+            if found is None:
+                exports.tidy(monitor, vbd)
+            return found
+
+    def unmerge(self, vbd: str) -> None:
+        with self._merges(vbd) as monitor:
+            merges.end(monitor, vbd)
+            exports.tidy(monitor, vbd)
 
     def mend(self) -> None:
         """Go on with what another process of ours has left undone."""
@@ -195,6 +213,14 @@ class GuestDisks:
             yield
         except NotRunning as error:
             raise Unavailable(f"the program that serves the disks of {self._folder.name} has ended") from error
+
+    @contextmanager
+    def _merges(self, vbd: str) -> Iterator[Qmp]:
+        """A session, where the disk is open."""
+        self._known(vbd)
+        with self._session() as monitor:
+            self._served(monitor, [vbd])
+            yield monitor
 
     # What is written down
 

@@ -59,6 +59,22 @@ class DatapathDriver(Protocol):
     def unmirror(self, domain: str, vbd: str) -> None:
         """Let the guest go on where it is, without a mirror; one that has moved is let be. Raises NotFound."""
 
+    # Of the images that a disk is read through one is written over the one that it continues, which takes long.
+
+    def merge(self, domain: str, vbd: str, image: Disk, into: Disk, speed: int = 0) -> None:
+        """Begin to write what an image beneath a guest's disk holds over the one that it continues.
+
+        In the end the image above it continues the lower one: that its header says so comes last, at one moment, and
+        until then all can be read as before. ``speed``: bytes a second at most; 0: any number. Nothing happens while
+        it goes on already. Raises NotFound, Failed.
+        """
+
+    def merging(self, domain: str, vbd: str) -> float | None:
+        """How far that is, 0 to 1; None once it has ended, whether it came to its end or not. Raises NotFound."""
+
+    def unmerge(self, domain: str, vbd: str) -> None:
+        """Leave it off; nothing happens if it has ended. Raises NotFound."""
+
 
 class OpenDiskDriver(Protocol):
     """Makes a block device of this host of any disk, for guests whose hypervisor takes nothing else.

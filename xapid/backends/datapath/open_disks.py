@@ -80,6 +80,24 @@ class OpenDisks:
         with self._of(owner) as disks:
             disks.resize(vbd, size)
 
+    def merge(self, owner: str, vbd: str, image: str, into: str, speed: int) -> None:
+        """Begin to write an image beneath a disk over the one that it continues, by their paths.
+
+        Nothing happens while it goes on already. Raises NotFound, Failed.
+        """
+        with self._of(owner) as disks:
+            disks.merge(vbd, image, into, speed)
+
+    def merging(self, owner: str, vbd: str) -> float | None:
+        """How far that is, 0 to 1; None once it has ended. Raises NotFound."""
+        with self._of(owner) as disks:
+            return disks.merging(vbd)
+
+    def unmerge(self, owner: str, vbd: str) -> None:
+        """Leave it off. Raises NotFound."""
+        with self._of(owner) as disks:
+            disks.unmerge(vbd)
+
     def _found(self, owner: str) -> None:
         with self._of(owner) as disks:
             disks.mend()

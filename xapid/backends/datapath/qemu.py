@@ -36,6 +36,9 @@ MIRROR = (
 )
 """Into what is there, with all that is beneath the disk; once in step, no write is done before both places have it."""
 
+MERGE = libvirt.VIR_DOMAIN_BLOCK_COMMIT_RELATIVE | libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES
+"""Images go on naming what they continue without a directory."""
+
 
 class QemuDatapath:
     """Open disks of the guests of one libvirt."""
@@ -44,7 +47,7 @@ class QemuDatapath:
         self.info = DriverInfo(
             "qemu",
             "The block layer of QEMU",
-            frozenset({Feature.live_snapshot, Feature.live_resize, Feature.live_mirror}),
+            frozenset({Feature.live_snapshot, Feature.live_resize, Feature.live_mirror, Feature.live_merge}),
         )
         self._domains = domains
 
@@ -112,6 +115,34 @@ class QemuDatapath:
             with told(f"ending the mirror of {vbd} of {domain}"):
                 running.blockJobAbort(target_of(drive))
 
+    def merge(self, domain: str, vbd: str, image: Disk, into: Disk, speed: int = 0) -> None:
+        running = self._domains.running(domain)
+        target = target_of(self._drive(running, vbd))
+        with told(f"merging {image.path}, which {domain} has open"):
+            if running.blockJobInfo(target).get("type") != libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT:
+                running.blockCommit(target, into.path, image.path, speed, MERGE)
+
+    def merging(self, domain: str, vbd: str) -> float | None:
+        running = self._domains.running(domain)
+        with told(f"asking how far a merge beneath {vbd} of {domain} is"):
+            job = running.blockJobInfo(target_of(self._drive(running, vbd)))
+        if job.get("type") != libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT:
+            return None
+        return job["cur"] / job["end"] if job["end"] else 0.0
+
+    def unmerge(self, domain: str, vbd: str) -> None:
+        if self.merging(domain, vbd) is None:
+            return
+        running = self._domains.running(domain)
+        target = target_of(self._drive(running, vbd))
+        try:
+            with told(f"ending the merge beneath {vbd} of {domain}"):
+                running.blockJobAbort(target)
+        except Failed:
+            # It came to its end just now.
+            if self.merging(domain, vbd) is not None:
+                raise
+
     def _drive(self, running: libvirt.virDomain, vbd: str) -> Element:
         """A disk as libvirt describes it. Raises NotFound."""
         drive = self._domains.described(running).disks.get(vbd)
@@ -125,4 +156,12 @@ def _open_files(drives: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         # The place of the device in QEMU's tree, one step of which is the name that we gave it.
         named = [step for step in drive.get("qdev", "").split("/") if step.startswith(ALIAS)]
         if named and "inserted" in drive:
-            yield named[0].removeprefix(ALIAS), drive["inserted"]["file"]
+            yield named[0].removeprefix(ALIAS), _path(drive["inserted"]["file"])
+
+
+def _path(named: str) -> str:
+    """The file of an image as QEMU names it: with all that it continues, where the image itself says that otherwise."""
+    if not named.startswith("json:"):
+        return named
+    options = json.loads(named.removeprefix("json:"))
+    return str(options.get("file", options)["filename"])

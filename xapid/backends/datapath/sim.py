@@ -14,7 +14,9 @@ class SimDatapath:
     """Moves the disks of guests that are not there."""
 
     info = DriverInfo(
-        "sim", "Simulated disks", frozenset({Feature.live_snapshot, Feature.live_resize, Feature.live_mirror})
+        "sim",
+        "Simulated disks",
+        frozenset({Feature.live_snapshot, Feature.live_resize, Feature.live_mirror, Feature.live_merge}),
     )
 
     def __init__(self, domains: SimDomains) -> None:
@@ -23,6 +25,10 @@ class SimDatapath:
         """Bytes of the disks that were resized, by the uuid of the VBD."""
         self.mirrors: dict[tuple[str, str], Disk] = {}
         """What disks are mirrored to, by the machine and the VBD."""
+        self.merges: dict[tuple[str, str], tuple[str, str]] = {}
+        """Which image beneath a disk is written over which, by the machine and the VBD."""
+        self.merges_end = True
+        """Whether they come to their end, which they do as soon as anybody asks."""
         self._domains = domains
 
     def switch(self, domain: str, moves: dict[str, Disk]) -> None:
@@ -59,6 +65,20 @@ class SimDatapath:
     def unmirror(self, domain: str, vbd: str) -> None:
         self._require(self._domains.guest(domain), vbd)
         self.mirrors.pop((domain, vbd), None)
+
+    def merge(self, domain: str, vbd: str, image: Disk, into: Disk, speed: int = 0) -> None:
+        self._require(self._domains.guest(domain), vbd)
+        self.merges[domain, vbd] = image.path, into.path
+
+    def merging(self, domain: str, vbd: str) -> float | None:
+        self._require(self._domains.guest(domain), vbd)
+        if self.merges_end:
+            self.merges.pop((domain, vbd), None)
+        return 0.5 if (domain, vbd) in self.merges else None
+
+    def unmerge(self, domain: str, vbd: str) -> None:
+        self._require(self._domains.guest(domain), vbd)
+        self.merges.pop((domain, vbd), None)
 
     def _mirror(self, domain: str, vbd: str) -> Disk:
         try:

@@ -22,7 +22,9 @@ class XenDatapath:
 
     def __init__(self, domains: Machines, disks: OpenDisks) -> None:
         self.info = DriverInfo(
-            "xen", "QEMU's storage daemon, behind NBD", frozenset({Feature.live_snapshot, Feature.live_resize})
+            "xen",
+            "QEMU's storage daemon, behind NBD",
+            frozenset({Feature.live_snapshot, Feature.live_resize, Feature.live_merge}),
         )
         self._domains = domains
         self._disks = disks
@@ -38,6 +40,18 @@ class XenDatapath:
     def resize(self, domain: str, vbd: str, size: int) -> None:
         self._domains.running(domain)
         self._disks.resize(domain, vbd, size)
+
+    def merge(self, domain: str, vbd: str, image: Disk, into: Disk, speed: int = 0) -> None:
+        self._domains.running(domain)
+        self._disks.merge(domain, vbd, image.path, into.path, speed)
+
+    def merging(self, domain: str, vbd: str) -> float | None:
+        self._domains.running(domain)
+        return self._disks.merging(domain, vbd)
+
+    def unmerge(self, domain: str, vbd: str) -> None:
+        self._domains.running(domain)
+        self._disks.unmerge(domain, vbd)
 
     def mirror(self, domain: str, vbd: str, disk: Disk) -> NoReturn:
         raise NotSupported("disks of guests of Xen are not moved while they run yet")

@@ -46,6 +46,7 @@ class Feature(enum.StrEnum):
     live_snapshot = "live_snapshot"
     live_resize = "live_resize"
     live_mirror = "live_mirror"
+    live_merge = "live_merge"
     kvm = "kvm"
     xen = "xen"
 
