@@ -10,8 +10,9 @@ import pytest
 from tests.backends.storage.rig import MIB, Rig, fresh, repository
 from xapid.backends.interface import AlreadyExists, BackendError, BadConfig, Failed, InUse, NotFound, NotSupported
 from xapid.backends.process import run
-from xapid.backends.storage.file import DEEPEST, File
+from xapid.backends.storage.file import File
 from xapid.backends.storage.interface import Sr, VolumeFormat
+from xapid.backends.storage.volume_trees import DEEPEST
 
 
 def directory(rig: Rig) -> Path:

@@ -10,9 +10,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from xapid.backends.interface import BackendError, BadConfig, Failed, NotFound, Unavailable
-from xapid.backends.storage.folder import KEY, Folder, disk_errors
+from xapid.backends.storage.folder import Folder
 from xapid.backends.storage.interface import Sr, SrFound
 from xapid.backends.storage.mounted import Mounted
+from xapid.backends.storage.on_disk import disk_errors
+from xapid.backends.storage.volume_store import KEY
 
 IN_THE_FOLDER_ITSELF = "nosubdir"
 """The key of sm_config that has a repository lie in the folder, and not in one of its own below that."""

@@ -6,38 +6,36 @@ KEY.qcow2, KEY.raw   its bytes; an overlay names its parent's file, without a di
 KEY.lease            the uuid of who may write it now
 children/KEY/CHILD   an empty file for each volume that continues KEY
 tmp/                 images that are being made
-pending.json         a change under way (Change): whoever comes next completes it
+pending.json         a change under way (FileChange): whoever comes next completes it
 lock                 held while files other than those of tmp/ change
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
-from xapid.backends.interface import AlreadyExists, BackendError, Failed, InUse, NoSpace, NotFound, NotSupported
+from xapid.backends.interface import AlreadyExists, BackendError, Failed, NotFound, NotSupported
+from xapid.backends.process import run
 from xapid.backends.storage import qcow2
 from xapid.backends.storage.entries import names_in, remove_tree
+from xapid.backends.storage.folder_files import FileChange, FolderFiles
 from xapid.backends.storage.folder_lock import Lock
-from xapid.backends.storage.interface import VolumeFormat
+from xapid.backends.storage.interface import Sr, Volume, VolumeFormat
+from xapid.backends.storage.on_disk import sync_path
+from xapid.backends.storage.volume_store import KEY, Change, NewImage, Record, VolumeStore
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 FORMAT = 1
 """Of the directory. A newer one is refused rather than misread."""
-KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LEASE = ".lease"
 """The end of the name of a file that says who may write a volume."""
 OWN = frozenset({"children", "tmp", "lock", "pending.json"})
@@ -45,10 +43,6 @@ OWN = frozenset({"children", "tmp", "lock", "pending.json"})
 
 FOREIGN = frozenset({"lost+found", ".snapshot"})
 """What file systems have at their root by themselves."""
-IN_CHANGE = re.compile(rf"(tmp/)?{KEY.pattern}\.(json|qcow2|raw|lease)|children/{KEY.pattern}/{KEY.pattern}")
-"""Names that a change may have: it may be another's, who has the disk it lies on in hand."""
-LONGEST = 16 << 20
-"""Bytes of a file that is not an image."""
 
 
 @dataclass(frozen=True)
@@ -61,36 +55,12 @@ class Identity:
     """The directory did not exist before the repository, and goes with it."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """What ``KEY.json`` says of a volume. Its size is in the image itself, which a guest's block layer may let grow."""
+class Folder(FolderFiles, VolumeStore):
+    """One repository's directory. The size of a volume is in its image."""
 
-    uuid: str
-    format: VolumeFormat
-    parent: str = ""
-    hidden: bool = False
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Change:
-    """Several files changed at one moment, named relative to the directory. It can be applied again and again."""
-
-    moves: list[tuple[str, str]] = field(default_factory=list)
-    writes: dict[str, str] = field(default_factory=dict)
-    removes: list[str] = field(default_factory=list)
-
-
-def nothing() -> None:
-    """Before each step on the disk; tests end the process here instead."""
-
-
-class Folder:
-    """One repository's directory. Several threads and processes may work on it; the lock keeps them in turn."""
-
-    def __init__(self, path: Path, before_step: Callable[[], None] = nothing) -> None:
-        self.path = path
-        self._before_step = before_step
+    @property
+    def place(self) -> str:
+        return str(self.path)
 
     # The repository
 
@@ -168,7 +138,6 @@ class Folder:
         return os.path.lexists(self.path / f"{key}.json")
 
     def records(self) -> dict[str, Record]:
-        """Every volume by its key. One that cannot be read is left out, and the log says so."""
         found = {}
         for key in self.keys():
             try:
@@ -178,7 +147,6 @@ class Folder:
         return found
 
     def record(self, key: str) -> Record:
-        """A volume. Raises NotFound."""
         if not KEY.fullmatch(key):
             raise NotFound(f"no volume can be called {key!r}", key=key)
         try:
@@ -194,7 +162,7 @@ class Folder:
 
     def file(self, key: str, record: Record) -> Path:
         """The file with a volume's bytes. Raises NotFound, Failed if it is no plain file."""
-        path = self.path / f"{key}.{record.format}"
+        path = self.path / self.name(key, record.format)
         try:
             mode = path.lstat().st_mode
         except FileNotFoundError as error:
@@ -203,10 +171,19 @@ class Folder:
             raise Failed(f"{path} is not a plain file", path=str(path))
         return path
 
+    def verify(self, key: str, record: Record) -> None:
+        self.image(key, record)
+
+    def open(self, key: str, record: Record, owner: str, write: bool) -> Path:
+        return self.image(key, record)
+
+    def close(self, key: str, owner: str) -> None:
+        """A file needs no preparation."""
+
     def image(self, key: str, record: Record) -> Path:
         """The same for whoever opens it, and with it what its header names: that is what the records say, to the end.
 
-        Raises Failed where it is not: QEMU would follow the header to any file of this host, or over the network.
+        Raises Failed where it is not.
         """
         path = own = self.file(key, record)
         passed = set()
@@ -215,7 +192,7 @@ class Folder:
             if record.parent in passed:
                 raise Failed(f"{path} continues itself", path=str(path))
             above = self.record(record.parent) if record.parent else None
-            named = qcow2.Backing(f"{record.parent}.{above.format}", str(above.format)) if above else None
+            named = qcow2.Backing(self.name(record.parent, above.format), str(above.format)) if above else None
             if qcow2.read(own).backing != named:
                 raise Failed(f"{own} continues something else than its record says", path=str(own))
             if above is None:
@@ -225,18 +202,43 @@ class Folder:
         return path
 
     def children(self, key: str) -> list[str]:
-        """Keys of the volumes that continue one."""
         try:
             return [name for name in names_in(self._place(f"children/{key}/{key}").parent) if KEY.fullmatch(name)]
         except FileNotFoundError:
             return []
 
+    def size(self, key: str, record: Record) -> int:
+        return virtual_size(self.file(key, record), record)
+
+    def volume(self, sr: Sr, key: str, record: Record) -> Volume:
+        path = self.file(key, record)
+        return Volume(
+            sr,
+            key,
+            record.uuid,
+            virtual_size(path, record),
+            record.format,
+            physical=path.stat().st_blocks * 512,
+            parent=record.parent,
+            hidden=record.hidden,
+            name=record.name,
+            read_only=record.hidden,
+        )
+
+    def name(self, key: str, kind: VolumeFormat) -> str:
+        return f"{key}.{kind}"
+
+    def unwritten(self, key: str, record: Record) -> bool:
+        path = self.image(key, record)
+        if record.format is not VolumeFormat.qcow2:
+            return False
+        return path.stat().st_size <= qcow2.pristine_size(virtual_size(path, record))
+
     # Changes
 
     @contextlib.contextmanager
-    def making(self, *names: str) -> Iterator[list[Path]]:
-        """Paths for new images. A change moves them to where they belong; what it does not move is removed."""
-        paths = [self._place(f"tmp/{name}") for name in names]
+    def making(self, *images: NewImage) -> Iterator[list[Path]]:
+        paths = [self._place(f"tmp/{self.name(image.key, image.record.format)}") for image in images]
         with Lock(self._place("tmp/lock")) as lock:
             lock.shared()
             self._before_step()
@@ -246,122 +248,39 @@ class Folder:
                 for path in paths:
                     path.unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Nobody else changes the repository; what somebody left half done is complete."""
-        with Lock(self.path / "lock") as lock:
-            lock.exclusive()
-            self._complete()
-            yield
-
     def commit(self, change: Change) -> None:
-        """Make a change, wholly or not at all, whatever happens. Only while locked."""
-        self._before_step()
-        self._write("pending.json", msgspec.json.encode(change).decode())
-        self._apply(change)
+        files = FileChange(removes=[name for key, record in change.removed.items() for name in _files_of(key, record)])
+        for key, record in change.made.items():
+            file = self.name(key, record.format)
+            files.moves.append((f"tmp/{file}", file))
+        written = change.made | change.changed
+        files.writes.update({f"children/{record.parent}/{key}": "" for key, record in written.items() if record.parent})
+        files.writes.update({f"{key}.json": _text_of(record) for key, record in written.items()})
+        self.commit_files(files)
 
-    def _complete(self) -> None:
-        try:
-            pending = self._decoded("pending.json", Change)
-        except FileNotFoundError:
-            return
-        log.info("completing a change in %s that was cut short", self.path)
-        self._apply(pending)
-
-    def _apply(self, change: Change) -> None:
-        for name in (*(name for move in change.moves for name in move), *change.writes, *change.removes):
-            if not IN_CHANGE.fullmatch(name):
-                raise Failed(f"{self.path}/pending.json would change {name!r}, which is not a file of volumes")
-        for source, target in change.moves:
-            self._before_step()
-            with contextlib.suppress(FileNotFoundError):  # Moved already.
-                self._place(source).rename(self._place(target))
-        for name, text in change.writes.items():
-            self._before_step()
-            self._write(name, text, sync=False)
-        for name in change.removes:
-            self._before_step()
-            self._remove(self._place(name))
-        for directory in {self.path, *((self.path / name).parent for name in change.writes)}:
-            sync_path(directory)
-        self._before_step()
-        (self.path / "pending.json").unlink(missing_ok=True)
-
-    def _remove(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
-        if path.parent != self.path:
-            with contextlib.suppress(OSError):  # Others are in it.
-                path.parent.rmdir()
-
-    def _write(self, name: str, text: str, *, sync: bool = True) -> None:
-        """A file that is there wholly or not at all. Without ``sync`` the caller sees to the directory."""
-        target = self._fresh(name, text, sync=True)
-        if sync:
-            sync_path(target.parent)
-
-    def _fresh(self, name: str, text: str, *, sync: bool) -> Path:
-        target = self._place(name)
-        target.parent.mkdir(exist_ok=True)
-        fresh = target.with_name(f".{target.name}.new")
-        fresh.unlink(missing_ok=True)
-        with fresh.open("x") as file:
-            file.write(text)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        fresh.rename(target)
-        return target
-
-    def _place(self, name: str) -> Path:
-        """Where a file lies. Raises Failed where a link would lead out of the repository."""
-        path = self.path / name
-        for directory in path.parents[: len(path.parts) - len(self.path.parts) - 1]:
-            if directory.is_symlink():
-                raise Failed(f"{directory} is a link", path=str(directory))
-        return path
-
-    def _decoded(self, name: str, type: type[T]) -> T:
-        try:
-            return msgspec.json.decode(self._read(name), type=type)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise Failed(f"{self.path}/{name} cannot be read: {error}", path=str(self.path / name)) from error
-
-    def _read(self, name: str) -> bytes:
-        # A pipe of that name, which somebody else laid there, is not waited for.
-        fd = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_size > LONGEST:
-                raise Failed(f"{self.path}/{name} is not a plain file, or too long", path=str(self.path / name))
-            return file.read(LONGEST)
+    def grow(self, key: str, record: Record, size: int) -> None:
+        # In place: qemu-img makes the file longer first and writes the new size last.
+        path = self.image(key, record)
+        run(["qemu-img", "resize", "-q", "-f", str(record.format), "--", str(path), str(size)])
+        sync_path(path)
 
     # Leases
 
     def lease(self, key: str, owner: str) -> None:
-        """Let ``owner``, and nobody else, write a volume. Raises InUse. Only while locked."""
         self.assert_unwritten(key, but_by=owner)
         if not self.holder(key):
             # Not synced: who loses it by a power cut has lost the guest that it protected as well.
             self._fresh(f"{key}{LEASE}", owner, sync=False)
 
     def release(self, key: str, owner: str) -> None:
-        """Give back what ``owner`` has; what others have stays. Only while locked."""
         if KEY.fullmatch(key) and self.holder(key) == owner:
             (self.path / f"{key}{LEASE}").unlink(missing_ok=True)
 
-    def assert_unwritten(self, key: str, but_by: str = "") -> None:
-        """Raises InUse if somebody may write the volume, or somebody else."""
-        holder = self.holder(key)
-        if holder not in ("", but_by):
-            raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
-
     def leases(self) -> dict[str, str]:
-        """Who may write which volume."""
         keys = [path.stem for path in self.path.glob(f"[!.]*{LEASE}")]
         return {key: holder for key in keys if KEY.fullmatch(key) and (holder := self.holder(key))}
 
     def holder(self, key: str) -> str:
-        """Who may write a volume now; empty: nobody."""
         try:
             return self._read(f"{key}{LEASE}").decode(errors="replace")
         except FileNotFoundError:
@@ -373,21 +292,28 @@ def _unfinished(name: str) -> bool:
     return name.startswith(".") and name.endswith(".new")
 
 
-@contextlib.contextmanager
-def disk_errors() -> Iterator[None]:
-    """Errors of the file system as those of a driver."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"the device is full: {error}") from error
-        raise Failed(f"{error.strerror}: {error.filename}", path=str(error.filename)) from error
+def _text_of(record: Record) -> str:
+    facts = asdict(record)
+    del facts["size"]  # A guest may let its image grow.
+    return msgspec.json.encode(facts).decode()
 
 
-def sync_path(path: Path) -> None:
-    """Have what a file holds, or which names a directory has, on the disk itself."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _files_of(key: str, record: Record) -> list[str]:
+    """Everything that a volume consists of; its record first, since without that there is no volume."""
+    found = [f"{key}.json", f"{key}.{record.format}", f"{key}{LEASE}"]
+    return [*found, f"children/{record.parent}/{key}"] if record.parent else found
+
+
+def virtual_size(path: Path, record: Record) -> int:
+    """Bytes that a guest sees of an image. Raises Failed if it continues another than its record says."""
+    if record.format is not VolumeFormat.qcow2:
+        return path.lstat().st_size
+    head = qcow2.read(path)
+    if (head.backing and head.backing.file) not in _names_of(record.parent):
+        raise Failed(f"{path} continues something else than its record says", path=str(path))
+    return head.size
+
+
+def _names_of(parent: str) -> list[str | None]:
+    """What the header of an overlay may call the file that it continues; None: there is none."""
+    return [f"{parent}.{kind}" for kind in VolumeFormat] if parent else [None]

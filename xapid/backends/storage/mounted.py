@@ -9,9 +9,11 @@ from pathlib import Path
 
 from xapid.backends.interface import BackendError, NotFound
 from xapid.backends.storage.file import File
-from xapid.backends.storage.folder import Folder, disk_errors, nothing
+from xapid.backends.storage.folder import Folder
+from xapid.backends.storage.folder_files import nothing
 from xapid.backends.storage.interface import Sr
 from xapid.backends.storage.mounts import Mounts
+from xapid.backends.storage.on_disk import disk_errors
 
 
 class Mounted(File, ABC):
@@ -86,5 +88,5 @@ class Mounted(File, ABC):
                     self.mounts.unmount(sr.uuid)
             raise
 
-    def _folder(self, sr: Sr) -> Folder:
+    def _store(self, sr: Sr) -> Folder:
         return Folder(self.mounts.folder(sr.uuid), self._before_step)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xapid.backends.interface import BackendError, Failed
-from xapid.backends.storage import qcow2
-from xapid.backends.storage.folder import Folder, Record
-from xapid.backends.storage.interface import Sr, Volume, VolumeFormat
+from xapid.backends.storage.folder import Folder
+from xapid.backends.storage.interface import Sr, Volume
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ class Surveyor:
             if not stat.S_ISREG(files[f"{key}.json"].st_mode):
                 raise Failed(f"{folder.path}/{key}.json is not a plain file")
             record = folder.record(key)
-            volume = volume_of(sr, folder, key, record)
+            volume = folder.volume(sr, key, record)
         except (BackendError, OSError) as error:
             if not folder.has(key):
                 return None  # Destroyed since the directory was read.
@@ -97,35 +96,3 @@ def _same(read: _Read, record: os.stat_result, files: dict[str, os.stat_result])
 
 def _stamp(facts: os.stat_result) -> Stamp:
     return facts.st_ino, facts.st_size, facts.st_blocks, facts.st_mtime_ns
-
-
-def volume_of(sr: Sr, folder: Folder, key: str, record: Record) -> Volume:
-    """A volume with its figures as they are now. Raises NotFound, Failed."""
-    path = folder.file(key, record)
-    return Volume(
-        sr,
-        key,
-        record.uuid,
-        virtual_size(path, record),
-        record.format,
-        physical=path.stat().st_blocks * 512,
-        parent=record.parent,
-        hidden=record.hidden,
-        name=record.name,
-        read_only=record.hidden,
-    )
-
-
-def virtual_size(path: Path, record: Record) -> int:
-    """Bytes that a guest sees of an image. Raises Failed if it continues another than its record says."""
-    if record.format is not VolumeFormat.qcow2:
-        return path.lstat().st_size
-    head = qcow2.read(path)
-    if (head.backing and head.backing.file) not in _names_of(record.parent):
-        raise Failed(f"{path} continues something else than its record says", path=str(path))
-    return head.size
-
-
-def _names_of(parent: str) -> list[str | None]:
-    """What the header of an overlay may call the file that it continues; None: there is none."""
-    return [f"{parent}.{kind}" for kind in VolumeFormat] if parent else [None]
