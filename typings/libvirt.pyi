@@ -12,6 +12,8 @@ VIR_DOMAIN_DEFINE_VALIDATE: int
 VIR_DOMAIN_RUNNING: int
 VIR_DOMAIN_BLOCKED: int
 VIR_DOMAIN_PAUSED: int
+VIR_DOMAIN_PAUSED_IOERROR: int
+VIR_DOMAIN_DISK_ERROR_NO_SPACE: int
 VIR_DOMAIN_SHUTDOWN: int
 VIR_DOMAIN_SHUTOFF: int
 VIR_DOMAIN_CRASHED: int
@@ -105,6 +107,7 @@ VIR_DOMAIN_STATS_VCPU: int
 class virDomainSnapshot: ...
 
 class virDomain:
+    def diskErrors(self, flags: int = ...) -> dict[str, int]: ...
     def ID(self) -> int: ...
     def UUIDString(self) -> str: ...
     def name(self) -> str: ...

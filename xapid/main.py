@@ -75,6 +75,8 @@ from xapid.ops.host.extensions import call_here
 from xapid.ops.host.going_down import GoingDown
 from xapid.ops.host.heartbeat import Heartbeats, look_for_silent
 from xapid.ops.host.ssh import Closings
+from xapid.ops.space import EVERY as SPACE_EVERY
+from xapid.ops.space import Space
 from xapid.ops.vm import aftermath
 from xapid.ops.vm.balloons import EVERY as BALANCE_EVERY
 from xapid.ops.vm.balloons import Balloons
@@ -233,6 +235,8 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         # What is heard before the host is known is seen by `reconcile`.
         hardware.watch_domains(lambda event: watch.heard(event) if runtime.localhost != NULL else None)
         hardware.watch_domains(guests.heard)
+        space = Space(runtime)
+        hardware.watch_domains(space.heard)
         hardware.watch_storage(partial(tell_progress, runtime))
         await stack.enter_async_context(started(hardware))
         stack.push_async_callback(watch.close)
@@ -275,8 +279,10 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         taken.begin()
         _in_background(stack, taken.keep())
         auto_scan = AutoScan(runtime)
-        stack.push_async_callback(auto_scan.close)
+        stack.push_async_callback(auto_scan.rounds.close)
         _in_background(stack, keep_scanning(auto_scan))
+        stack.push_async_callback(space.rounds.close)
+        _in_background(stack, keep_space(space))
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -527,6 +533,14 @@ async def keep_scanning(auto_scan: AutoScan) -> None:
         await asyncio.sleep(SCAN_EVERY)
         with _going_on("it was not seen which repositories are to be scanned"):
             auto_scan.look()
+
+
+async def keep_space(space: Space) -> None:
+    """See how full repositories are, and which guests can go on."""
+    while True:
+        await asyncio.sleep(SPACE_EVERY)
+        with _going_on("it was not seen how full the repositories are"):
+            space.look()
 
 
 async def keep_balloons(runtime: Runtime) -> None:

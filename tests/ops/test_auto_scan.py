@@ -17,15 +17,13 @@ from xapid.ops.auto_scan import AutoScan
 async def auto_scan(workshop: Workshop) -> AsyncIterator[AutoScan]:
     auto_scan = AutoScan(workshop.fresh.runtime)
     yield auto_scan
-    await auto_scan.close()
+    await auto_scan.rounds.close()
 
 
 async def looked(auto_scan: AutoScan) -> None:
     """One look, and what it begins."""
     auto_scan.look()
-    while auto_scan._work:
-        await asyncio.wait(list(auto_scan._work.values()))
-        await asyncio.sleep(0)
+    await auto_scan.rounds.over()
 
 
 async def grown(workshop: Workshop, vdi: str) -> None:
@@ -97,7 +95,8 @@ async def test_what_no_host_sees_or_somebody_works_on_is_left_alone(
 
     auto_scan.look()
 
-    assert auto_scan._work == {}
+    assert sr not in auto_scan.rounds
+    assert other not in auto_scan.rounds
     await making
 
 
@@ -115,4 +114,5 @@ async def test_one_that_hangs_holds_up_no_other(
         workshop.fresh.clock.passed += 31
 
     await workshop.until(lambda: bool(workshop.row(vdi).virtual_size == 8 * MIB))
-    assert list(auto_scan._work) == [other]
+    await workshop.until(lambda: sr not in auto_scan.rounds)
+    assert other in auto_scan.rounds

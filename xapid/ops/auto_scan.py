@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from functools import partial
 
 from xapid.datamodel import SR, Host
 from xapid.datamodel.errors import ApiError
@@ -12,6 +10,7 @@ from xapid.datamodel.map_keys import AUTO_SCAN, AUTO_SCAN_INTERVAL, DIRTY
 from xapid.ops import sr as srs
 from xapid.rules import volume_spec
 from xapid.runtime.context import Context, Runtime
+from xapid.runtime.rounds import Rounds
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ class AutoScan:
         self._runtime = runtime
         self._scanned: dict[str, float] = {}
         """When each was last, by its reference and the clock that never jumps."""
-        self._work: dict[str, asyncio.Task[None]] = {}
+        self.rounds = Rounds("the scan")
 
     def look(self) -> None:
         """Begin what is due; to be called often."""
@@ -36,19 +35,13 @@ class AutoScan:
         self._scanned = {ref: when for ref, when in self._scanned.items() if ref in wanted}
         for ref, sr in wanted.items():
             # What goes on with it shows soon; a scan that waits for it would only be late.
-            if ref in self._work or sr.current_operations or now - self._scanned.get(ref, now - interval) < interval:
+            if ref in self.rounds or sr.current_operations or now - self._scanned.get(ref, now - interval) < interval:
                 continue
             self._scanned[ref] = now
-            self._work[ref] = work = asyncio.ensure_future(self._scan(sr))
-            work.add_done_callback(partial(self._ended, ref))
-
-    def _ended(self, ref: str, _: object) -> None:
-        del self._work[ref]
+            self.rounds.begin(ref, self._scan(sr))
 
     def _is_ours(self, sr: SR) -> bool:
-        """Whether this host works on it, and reaches it."""
-        pbd = volume_spec.working_pbd(self._runtime.store, sr)
-        return pbd is not None and pbd.host == self._runtime.localhost
+        return volume_spec.works_on(self._runtime.store, self._runtime.localhost, sr)
 
     async def _scan(self, sr: SR) -> None:
         ctx = Context(self._runtime, self._runtime.tasks.dummy("SR.scan"))
@@ -56,11 +49,3 @@ class AutoScan:
             await srs.scan(ctx, sr)
         except ApiError as error:
             log.warning("SR %s, which is scanned by itself, cannot be: %s", sr.uuid, error)
-
-    async def close(self) -> None:
-        """Leave off what is under way."""
-        work = list(self._work.values())
-        for each in work:
-            each.cancel()
-        if work:
-            await asyncio.wait(work)

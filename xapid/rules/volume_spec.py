@@ -39,6 +39,12 @@ def working_pbd(store: Store, sr: SR, *, unplugged: bool = False) -> PBD | None:
     return pbds[0] if pbds else None
 
 
+def works_on(store: Store, host: str, sr: SR) -> bool:
+    """Whether this host is the one that works on a repository, and reaches it."""
+    pbd = working_pbd(store, sr)
+    return pbd is not None and pbd.host == host
+
+
 def volume(vdi: VDI, sr: Sr) -> Volume:
     """A disk as its driver knows it."""
     return Volume(

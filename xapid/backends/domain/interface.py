@@ -90,6 +90,8 @@ class Domain:
     """addresses of the PCI devices of the host that it has"""
     features: frozenset[str] = frozenset()
     """What can be done with this very guest (names of Feature)."""
+    stalled: tuple[str, ...] = ()
+    """uuids of the VBDs whose repository had no space for what the guest wrote: it is paused until it is let go on."""
     xenstore_data: dict[str, str] | None = None
     """What host and guest share under ``vm-data/``; None: the hypervisor has no such place."""
 

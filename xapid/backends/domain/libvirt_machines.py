@@ -8,7 +8,7 @@ import libvirt
 
 from xapid.backends.domain import libvirt_usage, preflight, save_image
 from xapid.backends.domain.connection import Connection
-from xapid.backends.domain.domain_facts import Description
+from xapid.backends.domain.domain_facts import Description, target_of
 from xapid.backends.domain.domain_xml import NAMESPACE
 from xapid.backends.domain.interface import Domain, DomainState, Endpoint, Feature
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
@@ -153,6 +153,7 @@ class LibvirtMachines:
                 usbs=tuple(description.usbs),
                 pcis=description.pcis,
                 features=self._features(description),
+                stalled=_stalled(domain, description) if state == libvirt.VIR_DOMAIN_PAUSED else (),
             )
         except libvirt.libvirtError as error:
             if is_gone(error):
@@ -166,6 +167,18 @@ class LibvirtMachines:
     def _features(self, description: Description) -> frozenset[str]:
         """What can be done with a guest: one without ACPI has no power button."""
         return self.info.features if description.has_acpi else self.info.features - {Feature.clean_shutdown}
+
+
+def _stalled(domain: libvirt.virDomain, description: Description) -> tuple[str, ...]:
+    """The drives of a guest that stands still because a write to them found no space."""
+    if domain.state()[1] != libvirt.VIR_DOMAIN_PAUSED_IOERROR:
+        return ()
+    errors = domain.diskErrors()
+    return tuple(
+        vbd
+        for vbd, disk in description.disks.items()
+        if errors.get(target_of(disk)) == libvirt.VIR_DOMAIN_DISK_ERROR_NO_SPACE
+    )
 
 
 def _is_ours(domain: libvirt.virDomain) -> bool:

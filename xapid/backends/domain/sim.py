@@ -119,7 +119,9 @@ class SimDomains:
         self._set_state(self.guest(uuid), DomainState.paused, DomainEventKind.paused, "paused")
 
     def unpause(self, uuid: str) -> None:
-        self._set_state(self.guest(uuid), DomainState.running, DomainEventKind.resumed, "unpaused")
+        guest = self.guest(uuid)
+        guest.stalled = ()
+        self._set_state(guest, DomainState.running, DomainEventKind.resumed, "unpaused")
 
     def sleep(self, uuid: str) -> None:
         self._answering(uuid).asleep = True
@@ -239,6 +241,12 @@ class SimDomains:
                 case _:
                     raise ValueError(f"a guest does not do that by itself: {kind}")
 
+    def run_out(self, uuid: str, *vbds: str) -> None:
+        """Let what a guest writes to drives find no space."""
+        guest = self.guest(uuid)
+        guest.stalled = vbds
+        self._set_state(guest, DomainState.paused, DomainEventKind.paused, "ioerror")
+
     def say(self, uuid: str, report: GuestReport | None) -> None:
         """Let a guest say something of itself."""
         guest = self.guest(uuid)
@@ -354,6 +362,7 @@ class SimDomains:
             start_time=guest.start_time,
             consoles=self._consoles_of(spec) if full else (),
             disks=tuple(guest.disks),
+            stalled=guest.stalled,
             nics=tuple(guest.nics),
             usbs=tuple(guest.usbs),
             pcis=tuple(each.address for each in spec.pcis),

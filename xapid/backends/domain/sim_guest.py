@@ -57,6 +57,8 @@ class Guest:
     scripts: list[str] = field(default_factory=list)
     """That it ran; each does nothing, and succeeds."""
     asleep: bool = False
+    stalled: tuple[str, ...] = ()
+    """VBDs for whose writes there was no space, while it is paused for that."""
     open_to_users: bool = False
     """Whether it lets users in by its remote desktop."""
     load: Load = field(default_factory=Load)
