@@ -68,6 +68,8 @@ from xapid.observe.tracing import keep_tracing
 from xapid.ops import MODULES, host_crashdump, host_driver, pci, pusb
 from xapid.ops.auto_scan import EVERY as SCAN_EVERY
 from xapid.ops.auto_scan import AutoScan
+from xapid.ops.chain_keeper import EVERY as CHAINS_EVERY
+from xapid.ops.chain_keeper import ChainKeeper
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
 from xapid.ops.host.coming_up import ComingUp
@@ -283,6 +285,9 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         _in_background(stack, keep_scanning(auto_scan))
         stack.push_async_callback(space.rounds.close)
         _in_background(stack, keep_space(space))
+        chains = ChainKeeper(runtime)
+        stack.push_async_callback(chains.close)
+        _in_background(stack, keep_chains_short(chains))
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -541,6 +546,14 @@ async def keep_space(space: Space) -> None:
         await asyncio.sleep(SPACE_EVERY)
         with _going_on("it was not seen how full the repositories are"):
             space.look()
+
+
+async def keep_chains_short(chains: ChainKeeper) -> None:
+    """Let images go that nobody needs, and chains of them become shorter."""
+    while True:
+        await asyncio.sleep(CHAINS_EVERY)
+        with _going_on("it was not seen which chains of images can become shorter"):
+            chains.look()
 
 
 async def keep_balloons(runtime: Runtime) -> None:

@@ -683,6 +683,41 @@ DIRTY = MapKey(
 AUTO_SCAN = MapKey(
     "SR", "other_config", "auto-scan", YES, False, "The repository is scanned by itself, again and again."
 )
+GARBAGE = MapKey(
+    "SR",
+    "other_config",
+    "gc",
+    YES,
+    True,
+    "Whether images that nobody needs go, and chains of them become shorter.",
+    tolerant=True,
+)
+COALESCE = MapKey(
+    "SR",
+    "other_config",
+    "coalesce",
+    YES,
+    True,
+    "Whether images that nothing else continues are written over those that they continue.",
+    tolerant=True,
+)
+LEAF_COALESCE = MapKey(
+    "SR",
+    "other_config",
+    "leaf-coalesce",
+    YES,
+    True,
+    "The same of disks themselves, and not only of what is beneath them.",
+    tolerant=True,
+)
+GC_NO_SPACE = MapKey(
+    "SR",
+    "sm_config",
+    "gc_no_space",
+    Text("a number of bytes"),
+    "",
+    "The space that the repository lacks for becoming emptier; written by the server.",
+)
 SR_CONTENT = MapKey(
     "SR",
     "sm_config",
@@ -753,6 +788,16 @@ USB_PATH = MapKey(
     Text("bus and port, such as 1-1.4"),
     "",
     "The USB port that a removable disk is plugged into; written by the server.",
+)
+LEAF_COALESCE_OF_DISK = MapKey(
+    "VDI",
+    "other_config",
+    "leaf-coalesce",
+    Choice(("false", "force", "offline")),
+    "",
+    "Whether the disk is written over the image that it continues: false, never; force, also where the repository's own key "
+    "says no; offline, only while no guest has it open.",
+    tolerant=True,
 )
 VM_HINT = MapKey("VDI", "sm_config", "vmhint", Text("a uuid"), "", "The machine that the disk was made for.")
 ON_BOOT = MapKey(

@@ -21,10 +21,12 @@ from starlette.types import Receive, Scope, Send
 
 from xapid import __version__
 from xapid.auth.sessions import Sessions
+from xapid.datamodel import SR
 from xapid.http.authentication import Authentication, Parameters
 from xapid.http.exchange import send_reply
 from xapid.http.reply import Reply, error_page
 from xapid.http.turns import Turns
+from xapid.rules.chains import Trees
 from xapid.runtime.context import Runtime
 from xapid.runtime.figures import BOUNDS, CallFigures
 from xapid.runtime.tracing.tracer import Tracer
@@ -49,6 +51,7 @@ class _Figures:
         yield from self._calls()
         yield from self._store()
         yield from self._clients()
+        yield from self._chains()
 
     def _calls(self) -> Iterator[Metric]:
         figures: CallFigures = self._runtime.services["call_figures"]
@@ -87,6 +90,21 @@ class _Figures:
         for status, count in sorted(Counter(str(row.status) for row in rows).items()):
             tasks.add_metric([status], count)
         yield tasks
+
+    def _chains(self) -> Iterator[Metric]:
+        store = self._runtime.store
+        depths = GaugeMetricFamily(
+            "xapid_sr_chain_depth", "Images that the disk is read through that is read through most.", labels=["sr"]
+        )
+        bytes = GaugeMetricFamily(
+            "xapid_sr_reclaimable_bytes", "Bytes that shorter chains of images would give back at most.", labels=["sr"]
+        )
+        for sr in store.all(SR):
+            trees = Trees.of(store, sr)
+            depths.add_metric([sr.uuid], trees.depth)
+            bytes.add_metric([sr.uuid], sum(step.vdi.physical_utilisation for step in trees.steps(sr)))
+        yield depths
+        yield bytes
 
 
 def _gauge(name: str, says: str, value: float) -> Metric:

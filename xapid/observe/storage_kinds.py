@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xapid.backends.interface import DriverInfo
+from xapid.backends.storage.interface import Feature
 from xapid.datamodel import SM
 from xapid.datamodel.sm import ImageFormatType
 from xapid.store.store import Store
@@ -30,7 +31,8 @@ def write_storage_kinds(store: Store, tx: Transaction, drivers: Mapping[str, Dri
 
 def _facts(info: DriverInfo) -> dict[str, Any]:
     # A feature may carry its version: VDI_RESET_ON_BOOT/2.
-    versions = {name: int(version or 1) for name, _, version in (each.partition("/") for each in sorted(info.features))}
+    named = sorted(info.features - {Feature.MERGE})
+    versions = {name: int(version or 1) for name, _, version in (each.partition("/") for each in named)}
     return {
         "name_label": info.name,
         "name_description": info.description,

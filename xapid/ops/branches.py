@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from xapid.backends.datapath.interface import DatapathDriver
-from xapid.backends.interface import NotFound
+from xapid.backends.interface import Failed, NotFound
 from xapid.backends.storage.interface import Branch, Disk, NewVolume, StorageDriver, Volume
 from xapid.datamodel import SR, VBD, VDI, VM, Host
 from xapid.datamodel.errors import ApiError
@@ -17,7 +17,7 @@ from xapid.datamodel.map_keys import IMAGE_FORMAT, PARENT
 from xapid.datamodel.types import EPOCH, NULL, DateTime
 from xapid.datamodel.vbd import VbdMode
 from xapid.datamodel.vm import VmPowerState
-from xapid.ops import repositories
+from xapid.ops import chain_steps, repositories
 from xapid.ops.repositories import Repository
 from xapid.rules import volume_spec
 from xapid.runtime.channel import Channel
@@ -30,6 +30,9 @@ from xapid.store.transaction import Transaction
 P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+TOO_LONG = "109"
+"""The code of the error by which a driver refuses to make a chain of images longer."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,12 @@ async def grow(ctx: Context, undo: Undo, sources: Sequence[VDI], *, snapshot: bo
             before,
         )
         method = StorageDriver.snapshot if snapshot else StorageDriver.clone
-        made = await repository.channel.call(method, before, new, base_uuid)
+        try:
+            made = await repository.channel.letting_through(Failed).call(method, before, new, base_uuid)
+        except Failed as error:
+            if error.facts.get("code") != TOO_LONG or not await chain_steps.shorten(ctx, source):
+                raise repository.channel.translated(error) from error
+            made = await repository.channel.call(method, before, new, base_uuid)
         twigs.append(Twig(source, repository, before, made, snapshot))
     return twigs
 

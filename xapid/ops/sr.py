@@ -160,10 +160,12 @@ async def scan(ctx: Context, sr: SR) -> None:
 
 async def look(ctx: Context, sr: SR) -> None:
     """The same for one that clients cannot ask to be scanned."""
-    repository, began = repositories.of(ctx, ctx.now(sr)), ctx.store.generation
-    found = await repository.channel.call(StorageDriver.scan, repository.spec)
-    with ctx.write() as tx:
-        scan_records.reconcile(tx, ctx.store, ctx.now(sr), found, began, ctx.runtime.unborn)
+    # What is merged meanwhile would be found half in its old place.
+    async with ctx.lock(sr):
+        repository, began = repositories.of(ctx, ctx.now(sr)), ctx.store.generation
+        found = await repository.channel.call(StorageDriver.scan, repository.spec)
+        with ctx.write() as tx:
+            scan_records.reconcile(tx, ctx.store, ctx.now(sr), found, began, ctx.runtime.unborn)
 
 
 async def update(ctx: Context, sr: SR) -> None:

@@ -33,6 +33,7 @@ ENDLESS: frozenset[Callable[..., Any]] = frozenset(
     {
         StorageDriver.copy,
         StorageDriver.fill,
+        StorageDriver.merge,
         DomainDriver.suspend,
         DomainDriver.resume,
         DomainDriver.run_script,

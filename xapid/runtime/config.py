@@ -163,6 +163,19 @@ class GuestsConfig:
 
 
 @dataclass(frozen=True)
+class StorageConfig:
+    """How chains of images become shorter: one of them is written over the one that it continues."""
+
+    merge_speed: int = setting(100 * 2**20, "Bytes a second that are written so. 0: any number.", least=0)
+    merge_after: float = setting(
+        60.0,
+        "Seconds after which that begins once it is possible; at once where a chain is long. Images that nobody needs "
+        "go then, too.",
+        least=0,
+    )
+
+
+@dataclass(frozen=True)
 class LimitsConfig:
     """Bounds of what one client may take."""
 
@@ -242,6 +255,7 @@ class Config:
     first_start: FirstStartConfig = table(FirstStartConfig)
     product: ProductConfig = table(ProductConfig)
     guests: GuestsConfig = table(GuestsConfig)
+    storage: StorageConfig = table(StorageConfig)
     limits: LimitsConfig = table(LimitsConfig)
 
     @property

@@ -22,6 +22,16 @@ class Check(Protocol):
         """Raise the error that a client gets if not. What a client can force is refused only if ``strict``."""
 
 
+class Background(Protocol):
+    """Work that nobody waits for: it leaves off when somebody wants what it works on."""
+
+    def is_in_the_way(self, row: Object, operation: str) -> bool:
+        """Whether it works on what the operation opens, closes or changes."""
+
+    async def give_way(self, row: Object) -> None:
+        """Return once it has left off."""
+
+
 URGENT = frozenset({"hard_shutdown", "hard_reboot"})
 """These overtake whoever waits: they are how a client gets out of a jam."""
 
@@ -38,6 +48,7 @@ class Guard:
         self._store = store
         self._checks = checks
         self._waiting: dict[str, OrderedDict[asyncio.Future[None], None]] = {}
+        self.background: Background | None = None
 
     def check(self, row: Object, operation: str, *, strict: bool = True) -> None:
         """Raise what forbids the operation now, also if it is only that something else is going on."""
@@ -62,7 +73,10 @@ class Guard:
             except OTHER_OPERATION_IN_PROGRESS as error:
                 blocker = error
             if blocker is None and not queued:
-                break
+                if self.background is None or not self.background.is_in_the_way(row, operation):
+                    break
+                await self.background.give_way(row)
+                continue
             left = deadline - asyncio.get_running_loop().time()
             if blocker is not None and left <= 0:
                 raise blocker

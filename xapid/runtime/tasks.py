@@ -25,7 +25,9 @@ PENDING = (TaskStatusType.pending, TaskStatusType.cancelling)
 class TaskHandle:
     """Work under way. ``ref`` is a real row, or a dummy that no client can look up."""
 
-    __slots__ = ("_cancellable", "_ref", "cancel_requested", "label", "number", "session", "store", "stored", "work")
+    __slots__ = (
+        "_cancellable", "_ref", "cancel_requested", "label", "number", "portion", "session", "store", "stored", "work",
+    )  # fmt: skip
 
     def __init__(self, store: Store, ref: str | None, label: str, session: str, stored: bool) -> None:
         self.store = store
@@ -37,6 +39,8 @@ class TaskHandle:
         self.cancel_requested = False
         self.number = 0
         """Of the last line in the undo journal."""
+        self.portion = (0.0, 1.0)
+        """Where in the whole that begins and ends of which progress is told now."""
         self._cancellable = 0
 
     @property
@@ -93,8 +97,9 @@ class TaskHandle:
         """Say how far the work is, 0 to 1."""
         row = self.store.find(Task, self.ref) if self.stored else None
         if row is not None and row.status in PENDING:
+            begins, ends = self.portion
             with self.store.write() as tx:
-                tx.set(row, progress=fraction)
+                tx.set(row, progress=begins + (ends - begins) * fraction)
 
 
 class Tasks:

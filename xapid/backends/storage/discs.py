@@ -14,6 +14,7 @@ from xapid.backends.storage.interface import (
     Branch,
     Disk,
     NewVolume,
+    NoMerging,
     NoTracking,
     Progress,
     Sr,
@@ -27,7 +28,7 @@ from xapid.backends.storage.interface import (
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Discs(NoTracking):
+class Discs(NoTracking, NoMerging):
     """What such repositories share. A kind says which images there are."""
 
     info: DriverInfo

@@ -10,13 +10,13 @@ from xapid.backends.interface import BadConfig, DriverInfo, Failed, NotFound
 from xapid.backends.storage.folder import Folder
 from xapid.backends.storage.folder_files import nothing
 from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, SrScan
+from xapid.backends.storage.merging import MergingTrees
 from xapid.backends.storage.on_disk import disk_errors
 from xapid.backends.storage.places import directory
 from xapid.backends.storage.survey import Surveyor
-from xapid.backends.storage.volume_trees import VolumeTrees
 
 
-class File(VolumeTrees):
+class File(MergingTrees):
     """Directories of this host. ``root``: below it lie the repositories whose configuration names no place."""
 
     info = DriverInfo(
@@ -42,6 +42,7 @@ class File(VolumeTrees):
                 Feature.VDI_RESET_ON_BOOT,
                 Feature.VDI_GENERATE_CONFIG,
                 Feature.THIN_PROVISIONING,
+                Feature.MERGE,
             }
         ),
     )

@@ -191,15 +191,33 @@ class Folder(FolderFiles, VolumeStore):
             passed.add(key)
             if record.parent in passed:
                 raise Failed(f"{path} continues itself", path=str(path))
-            above = self.record(record.parent) if record.parent else None
-            named = qcow2.Backing(self.name(record.parent, above.format), str(above.format)) if above else None
-            if qcow2.read(own).backing != named:
+            named = qcow2.read(own).backing
+            below = next((each for each in self._below(record) if self._names(each) == named), None)
+            if below is None:
                 raise Failed(f"{own} continues something else than its record says", path=str(own))
-            if above is None:
+            if not below[0]:
                 break
-            key, record = record.parent, above
+            key, record = below
             own = self.file(key, record)
         return path
+
+    def _below(self, record: Record) -> Iterator[tuple[str, Record]]:
+        """What the image of a volume may say that it continues: an empty key stands for nothing."""
+        if not record.parent:
+            yield "", record
+            return
+        parent = self.record(record.parent)
+        yield record.parent, parent
+        if parent.merging:
+            yield parent.parent, self.record(parent.parent)
+
+    def _names(self, volume: tuple[str, Record]) -> qcow2.Backing | None:
+        key, record = volume
+        return qcow2.Backing(self.name(key, record.format), str(record.format)) if key else None
+
+    def continued(self, key: str, record: Record) -> str:
+        named = qcow2.read(self.file(key, record)).backing if record.format is VolumeFormat.qcow2 else None
+        return named.file if named else ""
 
     def children(self, key: str) -> list[str]:
         try:
@@ -208,7 +226,25 @@ class Folder(FolderFiles, VolumeStore):
             return []
 
     def size(self, key: str, record: Record) -> int:
-        return virtual_size(self.file(key, record), record)
+        return self._size(self.file(key, record), record)
+
+    def _size(self, path: Path, record: Record) -> int:
+        """Bytes that a guest sees of an image. Raises Failed if it continues another than its record says."""
+        if record.format is not VolumeFormat.qcow2:
+            return path.lstat().st_size
+        head = qcow2.read(path)
+        named = head.backing and head.backing.file
+        if named not in _names_of(record.parent) and named not in _names_of(self._passed_over(record)):
+            raise Failed(f"{path} continues something else than its record says", path=str(path))
+        return head.size
+
+    def _passed_over(self, record: Record) -> str:
+        """What a volume may continue because a datapath merges the one between."""
+        if record.parent:
+            with contextlib.suppress(BackendError):
+                parent = self.record(record.parent)
+                return parent.parent if parent.merging else record.parent
+        return record.parent
 
     def volume(self, sr: Sr, key: str, record: Record) -> Volume:
         path = self.file(key, record)
@@ -216,7 +252,7 @@ class Folder(FolderFiles, VolumeStore):
             sr,
             key,
             record.uuid,
-            virtual_size(path, record),
+            self._size(path, record),
             record.format,
             physical=path.stat().st_blocks * 512,
             parent=record.parent,
@@ -232,7 +268,7 @@ class Folder(FolderFiles, VolumeStore):
         path = self.image(key, record)
         if record.format is not VolumeFormat.qcow2:
             return False
-        return path.stat().st_size <= qcow2.pristine_size(virtual_size(path, record))
+        return path.stat().st_size <= qcow2.pristine_size(self._size(path, record))
 
     # Changes
 
@@ -256,6 +292,12 @@ class Folder(FolderFiles, VolumeStore):
         written = change.made | change.changed
         files.writes.update({f"children/{record.parent}/{key}": "" for key, record in written.items() if record.parent})
         files.writes.update({f"{key}.json": _text_of(record) for key, record in written.items()})
+        for key, record in change.changed.items():
+            if (before := self.record(key).parent) != record.parent:
+                below = self.record(record.parent)
+                named = self.name(record.parent, below.format), str(below.format)
+                files.backings[self.name(key, record.format)] = named
+                files.removes.append(f"children/{before}/{key}")
         self.commit_files(files)
 
     def grow(self, key: str, record: Record, size: int) -> None:
@@ -263,6 +305,9 @@ class Folder(FolderFiles, VolumeStore):
         path = self.image(key, record)
         run(["qemu-img", "resize", "-q", "-f", str(record.format), "--", str(path), str(size)])
         sync_path(path)
+
+    def make_room(self, key: str, record: Record, more: int) -> None:
+        """A file becomes longer by itself."""
 
     # Leases
 
@@ -295,6 +340,8 @@ def _unfinished(name: str) -> bool:
 def _text_of(record: Record) -> str:
     facts = asdict(record)
     del facts["size"]  # A guest may let its image grow.
+    if not facts["merging"]:
+        del facts["merging"]
     return msgspec.json.encode(facts).decode()
 
 
@@ -302,16 +349,6 @@ def _files_of(key: str, record: Record) -> list[str]:
     """Everything that a volume consists of; its record first, since without that there is no volume."""
     found = [f"{key}.json", f"{key}.{record.format}", f"{key}{LEASE}"]
     return [*found, f"children/{record.parent}/{key}"] if record.parent else found
-
-
-def virtual_size(path: Path, record: Record) -> int:
-    """Bytes that a guest sees of an image. Raises Failed if it continues another than its record says."""
-    if record.format is not VolumeFormat.qcow2:
-        return path.lstat().st_size
-    head = qcow2.read(path)
-    if (head.backing and head.backing.file) not in _names_of(record.parent):
-        raise Failed(f"{path} continues something else than its record says", path=str(path))
-    return head.size
 
 
 def _names_of(parent: str) -> list[str | None]:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from xapid.backends.interface import Failed
+from xapid.backends.storage import qcow2
 from xapid.backends.storage.folder_lock import Lock
 from xapid.backends.storage.on_disk import sync_path
 from xapid.backends.storage.volume_store import KEY
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 IN_CHANGE = re.compile(rf"(tmp/)?{KEY.pattern}\.(json|qcow2|raw|lease)|children/{KEY.pattern}/{KEY.pattern}")
 """Names that a change may have: it may be another's, who has the disk it lies on in hand."""
+IMAGE = re.compile(rf"{KEY.pattern}\.(qcow2|raw)")
+"""The same for what their headers may name."""
 LONGEST = 16 << 20
 """Bytes of a file that is not an image."""
 
@@ -35,6 +38,8 @@ class FileChange:
 
     moves: list[tuple[str, str]] = field(default_factory=list)
     writes: dict[str, str] = field(default_factory=dict)
+    backings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Images whose headers come to name another image, with its format."""
     removes: list[str] = field(default_factory=list)
 
 
@@ -75,6 +80,9 @@ class FolderFiles:
         for name in (*(name for move in change.moves for name in move), *change.writes, *change.removes):
             if not IN_CHANGE.fullmatch(name):
                 raise Failed(f"{self.path}/pending.json would change {name!r}, which is not a file of volumes")
+        for name, (backing, _) in change.backings.items():
+            if not IMAGE.fullmatch(name) or not IMAGE.fullmatch(backing):
+                raise Failed(f"{self.path}/pending.json would let {name!r} continue {backing!r}")
         for source, target in change.moves:
             self._before_step()
             with contextlib.suppress(FileNotFoundError):  # Moved already.
@@ -82,6 +90,9 @@ class FolderFiles:
         for name, text in change.writes.items():
             self._before_step()
             self._write(name, text, sync=False)
+        for name, named in change.backings.items():
+            self._before_step()
+            qcow2.rename_backing(self._place(name), qcow2.Backing(*named))
         for name in change.removes:
             self._before_step()
             self._remove(self._place(name))

@@ -41,6 +41,8 @@ class Feature(enum.StrEnum):
     VDI_DEACTIVATE = "VDI_DEACTIVATE"
     VDI_READ_CACHING = "VDI_READ_CACHING"
     THIN_PROVISIONING = "THIN_PROVISIONING"
+    MERGE = "MERGE"
+    """Two volumes of a chain become one. The original has no name for that, and SM records do not tell of it."""
 
 
 TRACKED_BLOCK = 64 << 10
@@ -123,6 +125,24 @@ class Branch:
     new: Volume
     base: Volume | None = None
     """The inner node that both continue; None where the driver needs none."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Where two volumes meet of which one is written over the one that it continues."""
+
+    image: Disk
+    into: Disk
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What came of two volumes that became one."""
+
+    kept: Volume
+    """The lower one. Where the upper was one that clients see it has its uuid now."""
+    gone: str
+    """The uuid of which there is no volume any more."""
 
 
 @dataclass(frozen=True)
@@ -241,6 +261,30 @@ class StorageDriver(Protocol):
     def drop_data(self, volume: Volume) -> Volume:
         """Destroy what a snapshot holds, and the inner nodes that nobody else needs; what changed stays known."""
 
+    # Two volumes become one: the upper is written over the one that it continues, which nothing else continues.
+
+    def merge(self, volume: Volume, owner: str, speed: int = 0, progress: str = "") -> None:
+        """Do that to a volume and the inner node that it continues; nobody has open what is read through either.
+
+        Until ``end_merge`` nothing else changes: all can be read as before, wherever this ends, and it can be done
+        again. One that clients see is leased to ``owner``. ``speed``: bytes a second at most; 0: any number.
+        ``progress``: what to tell of it by. Raises InUse, NotSupported, NoSpace.
+        """
+
+    def begin_merge(self, volume: Volume, owner: str) -> Joint:
+        """Let the datapath of the one guest that reads through the inner node ``volume`` do that instead: ``owner``,
+        who has a disk above it attached.
+
+        Can be repeated. Raises InUse, NotSupported, NoSpace.
+        """
+
+    def end_merge(self, volume: Volume, done: bool) -> Merged | None:
+        """What continues the volume goes on continuing the lower one, and the volume itself goes; one that clients see
+        goes on in the place of the lower one. None: the two stay as they are.
+
+        ``done``: it was merged. After ``begin_merge`` that counts which headers say, for a datapath changes them last.
+        """
+
 
 class NoTracking:
     """What a driver without that feature answers."""
@@ -253,3 +297,16 @@ class NoTracking:
 
     def drop_data(self, volume: Volume) -> NoReturn:
         raise NotSupported(f"changes of {volume.key} are not noted")
+
+
+class NoMerging:
+    """What a driver without the feature MERGE answers."""
+
+    def merge(self, volume: Volume, owner: str, speed: int = 0, progress: str = "") -> NoReturn:
+        raise NotSupported(f"{volume.key} continues nothing")
+
+    def begin_merge(self, volume: Volume, owner: str) -> NoReturn:
+        raise NotSupported(f"{volume.key} continues nothing")
+
+    def end_merge(self, volume: Volume, done: bool) -> NoReturn:
+        raise NotSupported(f"{volume.key} continues nothing")

@@ -156,6 +156,41 @@ def read(path: Path) -> Head:
     return Head(size, Backing(os.fsdecode(name), kind.decode(errors="replace")))
 
 
+def rename_backing(path: Path, backing: Backing) -> None:
+    """Let an overlay say that it continues another image, whose name is not longer. Nothing is written if it says so.
+
+    Can be repeated. Raises as ``read``, and Failed where there is no room for it.
+    """
+    if read(path).backing == backing:
+        return
+    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        head = bytearray(os.pread(fd, CLUSTER, 0))
+        version, place, length = struct.unpack_from(">IQI", head, 4)
+        name, kind = backing.file.encode(), backing.format.encode()
+        slot = _place_of(bytes(head[:place]), _header_bytes(path, bytes(head), version), BACKING_FORMAT)
+        room = -(-struct.unpack_from(">I", head, slot + 4)[0] // 8) * 8 if slot else 0
+        if not place or len(name) > length or len(kind) > room:
+            raise _damaged(path, f"has no room for the name of {backing.file}")
+        struct.pack_into(">I", head, 16, len(name))
+        struct.pack_into(f">I{room}s", head, slot + 4, len(kind), kind)
+        head[place : place + length] = name.ljust(length, b"\0")
+        os.pwrite(fd, head[: place + length], 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _place_of(head: bytes, at: int, extension: int) -> int:
+    """Where an extension of the header is; 0: it has none."""
+    while at + 8 <= len(head):
+        kind, length = struct.unpack_from(">II", head, at)
+        if kind in (0, extension):
+            return at if kind else 0
+        at += 8 + -(-length // 8) * 8
+    return 0
+
+
 def _header_bytes(path: Path, head: bytes, version: int) -> int:
     """Where the header ends, and its extensions begin. Raises Failed for features that we do not know."""
     if version not in (2, VERSION):

@@ -25,6 +25,8 @@ from xapid.backends.storage.interface import (
     Branch,
     Disk,
     Feature,
+    Joint,
+    Merged,
     NewVolume,
     Progress,
     Sr,
@@ -51,6 +53,7 @@ _BLOCKS = _BASE | {
     Feature.VDI_CONFIG_CBT,
     Feature.VDI_ACTIVATE,
     Feature.VDI_DEACTIVATE,
+    Feature.MERGE,
 }
 _SHARED_FILES = _BLOCKS | {
     Feature.SR_CACHING,
@@ -359,6 +362,46 @@ class Sim:
         self._remove_unreferenced(world, found.parent)
         return left
 
+    def merge(self, volume: Volume, owner: str, speed: int = 0, progress: str = "") -> None:
+        world, upper = self._find(volume)
+        self._pair(world, upper)
+        if upper.hidden:
+            for heir in self._above(world, upper):
+                world.assert_unwritten(heir)
+        else:
+            world.assert_unwritten(upper.key, but_by=owner)
+        if progress:
+            self._tell(Progress(progress, 1.0))
+
+    def begin_merge(self, volume: Volume, owner: str) -> Joint:
+        world, upper = self._find(volume)
+        lower = self._pair(world, upper)
+        if not upper.hidden:
+            raise NotSupported(f"{upper.key} is no inner node", key=upper.key)
+        places = (Disk(f"/sim/{each.sr.uuid}/{each.key}", each.format) for each in (upper, lower))
+        return Joint(*places)
+
+    def end_merge(self, volume: Volume, done: bool) -> Merged | None:
+        try:
+            world, upper = self._find(volume)
+        except NotFound:
+            return None
+        if not done:
+            return None
+        lower = self._pair(world, upper)
+        physical = min(lower.physical + upper.physical, max(lower.size, upper.size))
+        if upper.hidden:
+            for key in self._above(world, upper):
+                if (heir := world.volumes[key]).parent == upper.key:
+                    self._replace(world, replace(heir, parent=lower.key))
+            self._remove(world, upper)
+            kept = self._replace(world, replace(lower, size=max(lower.size, upper.size), physical=physical))
+        else:
+            kept = self._replace(world, replace(upper, parent=lower.parent, physical=0))
+            self._remove(world, lower)
+            kept = self._replace(world, replace(kept, physical=physical))
+        return Merged(kept, upper.uuid if upper.hidden else lower.uuid)
+
     def leases(self, sr: Sr) -> dict[str, str]:
         world = self._worlds.get(sr.uuid)
         return dict(world.leases) if world else {}
@@ -382,6 +425,26 @@ class Sim:
                 self._replace(world, replace(found, size=size, physical=found.physical + size - found.size))
 
     # How
+
+    def _pair(self, world: _World, upper: Volume) -> Volume:
+        """The one that a volume is to be written over."""
+        self._need(Feature.MERGE)
+        lower = world.volumes.get(upper.parent)
+        if lower is None or not lower.hidden:
+            raise NotSupported(f"{upper.key} continues no inner node", key=upper.key)
+        if world.children.get(lower.key) != 1:
+            raise InUse(f"other volumes continue {lower.key}", key=lower.key)
+        if not upper.hidden and world.children.get(upper.key):
+            raise InUse(f"other volumes continue {upper.key}", key=upper.key)
+        return lower
+
+    @staticmethod
+    def _above(world: _World, volume: Volume) -> list[str]:
+        """Keys of all that is read through a volume, and its own."""
+        found = [volume.key]
+        for key in found:
+            found += [each.key for each in world.volumes.values() if each.parent == key]
+        return found
 
     def _check(self, config: dict[str, str]) -> None:
         for key in self._kind.required:

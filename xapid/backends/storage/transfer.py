@@ -43,6 +43,16 @@ def write_differences(source: Disk, base: Disk, target: Disk, overlay: Path, tel
     _run(["commit", "-p", "-d", "-f", "qcow2", "--", str(overlay)], lambda fraction: tell((1 + fraction) / 2))
 
 
+def write_down(source: Disk, speed: int, tell: Tell) -> None:
+    """Write what an image holds over the one that it continues, and leave it as it is.
+
+    ``speed``: bytes a second at most; 0: any number. Raises as above; then the lower image holds some of it, which
+    nobody sees who reads through both.
+    """
+    rate = ["-r", str(speed)] if speed else []
+    _run(["commit", "-p", "-d", *rate, "-f", source.format, "--", source.path], tell)
+
+
 def _run(words: list[str], tell: Tell | None = None) -> None:
     def heard(data: bytes) -> None:
         if tell is not None and (percents := PERCENT.findall(data)):

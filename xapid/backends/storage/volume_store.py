@@ -27,6 +27,8 @@ class Record:
     name: str = ""
     size: int = 0
     """Bytes that a guest sees, for stores that keep it here and not in the image, which a guest may let grow."""
+    merging: bool = False
+    """A datapath writes it over the one that it continues, so that those above may continue that already."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Change:
     made: dict[str, Record] = field(default_factory=dict)
     """Volumes whose image was made just now, new ones and those that get another image."""
     changed: dict[str, Record] = field(default_factory=dict)
-    """Volumes that get another record; their images stay."""
+    """Volumes that get another record; their images stay, but that they name what the records say they continue."""
     removed: dict[str, Record] = field(default_factory=dict)
     """Volumes that go, with all they consist of."""
 
@@ -91,6 +93,10 @@ class VolumeStore(ABC):
         """What an image is called beside the others: so overlays name what they continue."""
 
     @abstractmethod
+    def continued(self, key: str, record: Record) -> str:
+        """What an image itself says that it continues, by its name; empty: nothing. Raises NotFound, Failed."""
+
+    @abstractmethod
     def unwritten(self, key: str, record: Record) -> bool:
         """Whether an overlay still has nothing but what its parent has. Only while locked."""
 
@@ -129,6 +135,10 @@ class VolumeStore(ABC):
     @abstractmethod
     def grow(self, key: str, record: Record, size: int) -> None:
         """Let a volume that nobody writes have this size, which is not less. Only while locked."""
+
+    @abstractmethod
+    def make_room(self, key: str, record: Record, more: int) -> None:
+        """See to it that an image can take so many bytes more. Only while locked. Raises NoSpace."""
 
     # Who writes
 

@@ -193,11 +193,17 @@ class VolumeTrees(NoTracking, ABC):
         store = self._store(volume.sr)
         with disk_errors(), store.locked():
             if volume.key:
-                yield store, volume.key, store.record(volume.key)
-                return
+                try:
+                    record = store.record(volume.key)
+                except NotFound:
+                    # A disk that was merged goes on in another place, which may not be recorded yet.
+                    pass
+                else:
+                    yield store, volume.key, record
+                    return
             found = next(((k, r) for k, r in store.records().items() if r.uuid == volume.uuid), None)
             if found is None:
-                raise NotFound(f"there is no volume with the uuid {volume.uuid}", uuid=volume.uuid)
+                raise NotFound(f"there is no volume {volume.key or volume.uuid}", key=volume.key, uuid=volume.uuid)
             yield store, *found
 
     @contextlib.contextmanager
