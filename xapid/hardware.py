@@ -18,9 +18,11 @@ from xapid.backends.domain.interface import DomainEvent
 from xapid.backends.host.hypervisor import runs_xen
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.host.tree import Tree
+from xapid.backends.interface import DriverInfo
 from xapid.backends.network.interface import NetworkDriver
 from xapid.backends.storage import DRIVERS
 from xapid.backends.storage.interface import Progress
+from xapid.backends.storage.plugin_interface import Dialect, Plugin
 from xapid.demo.build import DemoGuest, DemoGuestError, ensure
 from xapid.demo.kvm_check import kvm_usable
 from xapid.observe.machine import Machine
@@ -35,6 +37,10 @@ USES_LIBVIRTD = "uses-libvirtd"
 """An empty file in the state directory: guests are the system's libvirtd's."""
 SIMULATED_TYPES = ("file", "dummy", "ext", "iso", "udev", "nfs", "lvm", "lvmoiscsi", "smb")
 """Types of repositories that the simulator plays."""
+
+
+PLUGIN_TIMEOUT = 3600.0
+"""Seconds after which a call of a storage plug-in is given up: the protocols know no limit, and some format devices."""
 
 
 class DriverChoiceError(Exception):
@@ -117,6 +123,7 @@ def simulated(config: Config) -> AgentConfig:
         DriverSpec("network", "xapid.backends.network.sim:Sim", immediate=True),
         DriverSpec("host", "xapid.backends.host.sim:Sim", immediate=True),
         _programs(config),
+        _plugins(config),
         _certificates(config),
         *(DriverSpec(f"storage:{kind}", DRIVERS["sim"], {"type": kind}, immediate=True) for kind in SIMULATED_TYPES),
     ]
@@ -157,6 +164,7 @@ def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
             {"traces": str(config.traces.resolve()), "login": str(state / "login")},
         ),
         _programs(config),
+        _plugins(config),
         _certificates(config),
         *(
             DriverSpec(f"storage:{kind}", driver, {"root": str(state / "sr")})
@@ -170,6 +178,38 @@ def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
 def _programs(config: Config) -> DriverSpec:
     return DriverSpec(
         "programs", "xapid.backends.programs.local:Programs", {"directory": str(config.programs)}, threads=32
+    )
+
+
+def _plugins(config: Config) -> DriverSpec:
+    where = config.storage
+    args: dict[str, str | int | float | bool | list[str] | DriverInfo | None] = {
+        "smapiv1": str(where.smapiv1),
+        "smapiv3": str(where.smapiv3),
+        "allowed": list(where.plugins),
+    }
+    return DriverSpec("plugins", "xapid.backends.storage.plugins:Plugins", args)
+
+
+def plugin_spec(plugin: Plugin, config: Config) -> DriverSpec:
+    """The driver of a type of repository that a plug-in serves."""
+    folder = str(config.state_dir.resolve() / "plugins")
+    if plugin.dialect is Dialect.smapiv1:
+        return DriverSpec(
+            f"storage:{plugin.type}",
+            "xapid.backends.storage.smapiv1:Smapiv1",
+            {"program": plugin.path, "info": plugin.info, "folder": folder},
+            timeout=PLUGIN_TIMEOUT,
+            foreign=True,
+            keeps_records=True,
+        )
+    datapaths = str(config.storage.smapiv3 / "datapath")
+    return DriverSpec(
+        f"storage:{plugin.type}",
+        "xapid.backends.storage.smapiv3:Smapiv3",
+        {"volume": plugin.path, "datapaths": datapaths, "info": plugin.info, "folder": folder},
+        timeout=PLUGIN_TIMEOUT,
+        foreign=True,
     )
 
 

@@ -27,6 +27,7 @@ from xapid.auth.callers import Callers
 from xapid.auth.certificate import CertificateError
 from xapid.auth.client_certificates import ClientCertificates
 from xapid.auth.directory import PAM, PamDirectory
+from xapid.auth.driver_sessions import DriverSessions
 from xapid.auth.guesses import Guesses
 from xapid.auth.hashing import CHECKS_AT_ONCE, Hashing
 from xapid.auth.login import Login
@@ -41,7 +42,7 @@ from xapid.backends.whole_files import forget_unfinished
 from xapid.datamodel import Host, Pool
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import CLASSES, NULL
-from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, started
+from xapid.hardware import DriverChoiceError, Hardware, chosen_hardware, plugin_spec, started
 from xapid.http.application import build_service
 from xapid.http.audited import Uses
 from xapid.http.authentication import Authentication
@@ -62,7 +63,10 @@ from xapid.observe.first_start.installation import first_start, needed
 from xapid.observe.full_disk import FullDiskWatch
 from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.guests import GuestWatch
+from xapid.observe.repositories import plug_all
 from xapid.observe.startup import startup
+from xapid.observe.storage_plugins import EVERY as PLUGINS_EVERY
+from xapid.observe.storage_plugins import PluginWatch
 from xapid.observe.storage_watch import StorageWatch
 from xapid.observe.tracing import keep_tracing
 from xapid.ops import MODULES, host_crashdump, host_driver, pci, pusb
@@ -99,7 +103,7 @@ from xapid.runtime.notify import keep_watchdog_quiet, notify
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
 from xapid.runtime.tracing.tracer import Tracer
-from xapid.store.database import Database, DatabaseError, StateDirectory, has_space
+from xapid.store.database import Database, DatabaseError, JournalLine, StateDirectory, has_space
 from xapid.store.loading import load
 from xapid.store.rows import STORED
 from xapid.store.store import Store, StoreFailed
@@ -241,12 +245,14 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         hardware.watch_domains(space.heard)
         hardware.watch_storage(partial(tell_progress, runtime))
         await stack.enter_async_context(started(hardware))
+        plugins = PluginWatch(hardware.backends, runtime.localhost, partial(plugin_spec, config=config))
+        await plugins.serve()
         stack.push_async_callback(watch.close)
         stack.push_async_callback(guests.close)
-        await recover(runtime, database)
+        unfinished = database.journal()
+        await recover(runtime, unfinished)
         await begin(runtime, hardware)
-        if (plugging := runtime.services.get("plugging")) is not None:
-            stack.callback(plugging.cancel)
+        stack.callback(leave_unplugged, runtime)
         await look_at_devices(runtime)
         closings: Closings = runtime.services["ssh_closings"]
         closings.resume()
@@ -267,6 +273,8 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         ]
         handed_over.close()
         stack.push_async_callback(dispatcher.stop)
+        await begin_with_plugins(runtime, hardware, unfinished)
+        _in_background(stack, keep_plugins(runtime, plugins))
         _in_background(stack, keep_house(runtime, hardware.certificate))
         _in_background(stack, keep_validating(runtime))
         _in_background(stack, keep_listening(runtime))
@@ -402,9 +410,8 @@ def build_dispatcher(runtime: Runtime) -> Dispatcher:
     )
 
 
-async def recover(runtime: Runtime, database: Database) -> None:
+async def recover(runtime: Runtime, lines: list[JournalLine]) -> None:
     """Take back what was half done when the last daemon died, and end its tasks."""
-    lines = database.journal()
     if lines:
         done = await take_back(lines, runtime.store, runtime.backends)
         log.warning("the last run ended in the middle of something: %d steps were taken back", done)
@@ -420,6 +427,20 @@ async def begin(runtime: Runtime, hardware: Hardware) -> None:
         log.info("first start: making pool and host")
         await first_start(runtime, machine)
     await startup(runtime, machine)
+
+
+async def begin_with_plugins(runtime: Runtime, hardware: Hardware, lines: list[JournalLine]) -> None:
+    """What had to wait until storage plug-ins can call us back: taking back what they left half done, and plugging."""
+    sessions: Sessions = runtime.services["sessions"]
+    hardware.backends.brief = DriverSessions(runtime, sessions, runtime.config.unix).brief
+    await take_back(lines, runtime.store, runtime.backends, of_plugins=True)
+    await plug_all(runtime, runtime.store.get(Host, runtime.localhost), of_plugins=True)
+
+
+def leave_unplugged(runtime: Runtime) -> None:
+    """Wait no longer for repositories that a dead server holds up."""
+    for each in runtime.services.get("plugging", ()):
+        each.cancel()
 
 
 async def look_at_devices(runtime: Runtime) -> None:
@@ -554,6 +575,14 @@ async def keep_chains_short(chains: ChainKeeper) -> None:
         await asyncio.sleep(CHAINS_EVERY)
         with _going_on("it was not seen which chains of images can become shorter"):
             chains.look()
+
+
+async def keep_plugins(runtime: Runtime, plugins: PluginWatch) -> None:
+    """See which storage plug-ins come and go."""
+    while True:
+        await asyncio.sleep(PLUGINS_EVERY)
+        with _going_on("it was not seen which storage plug-ins there are"):
+            await plugins.look(runtime.store)
 
 
 async def keep_balloons(runtime: Runtime) -> None:

@@ -110,6 +110,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "PBD.device_config:legacy_mode": YES,
     "SR.sm_config:nosubdir": YES,
     "PBD.device_config:SRmaster": ("true", "false"),
+    "PBD.device_config:uri": ("pvs://cache", "file:///disks"),
     "VDI.sm_config:type": ("raw", "vhd", ""),
     "VDI.sm_config:image-format": ("vhd", "qcow2", "raw", ""),
     "VDI.sm_config:vhd-parent": ("5c1f4a3e-0000-4000-8000-000000000001", ""),

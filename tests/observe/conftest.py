@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.clocks import HeldClock
+from xapid.backends.agent import DriverSpec
 from xapid.backends.host.interface import Cpu, HostFacts
 from xapid.backends.interface import DriverInfo, NoSpace
 from xapid.backends.network.interface import Nic
@@ -42,6 +43,7 @@ class Repositories:
     unknown: set[str] = field(default_factory=set)
     answers: asyncio.Event | None = None
     """Set once those of type file answer; None: they do at once."""
+    spec: DriverSpec = field(default_factory=lambda: DriverSpec("storage", "in memory"))
 
     def agent(self, host: str, kind: str) -> Repositories:
         if kind.removeprefix("storage:") in self.unknown:

@@ -256,7 +256,7 @@ async def test_a_repository_that_does_not_answer_holds_up_no_start_and_is_plugge
     if fails:
         repositories.full.add("file")
     repositories.answers.set()
-    await after.services["plugging"]
+    await asyncio.gather(*after.services["plugging"])
     (late,) = [pbd for pbd in after.store.all(PBD) if after.store.get(SR, pbd.SR).type == "file"]
     assert late.currently_attached is not fails
     assert [late.uuid in message.body for message in after.store.all(Message)] == [True] * fails

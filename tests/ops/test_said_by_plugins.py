@@ -22,7 +22,7 @@ def plugin(fresh: FreshHost, xapi: Xapi, sr: str) -> Iterator[Xapi]:
     """A plug-in that works on the repository."""
     sessions = fresh.runtime.services["sessions"]
     plugin = xapi.beside()
-    plugin.session = sessions.start_for_driver(sr).ref
+    plugin.session = sessions.start_for_driver(frozenset({sr})).ref
     yield plugin
     sessions.end(plugin.session)
 

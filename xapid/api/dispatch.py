@@ -37,6 +37,7 @@ from xapid.runtime.context import Context, Origin, Runtime
 from xapid.runtime.figures import CallFigures
 from xapid.runtime.logs import object_name, originator, task_name
 from xapid.runtime.tasks import TaskHandle
+from xapid.runtime.tasks import current as current_task
 from xapid.runtime.tracing.span import COMMIT, follow, part
 from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.store import Store, StoreFailed
@@ -308,6 +309,7 @@ class Dispatcher:
         object_name.set("")
         if not method.waits:
             return self._run_plain(ctx, method, values)
+        current_task.set(ctx.task.ref)
         if method.audited and self._audit is not None:
             with self._noting(ctx, method, values):
                 return await self._awaited(ctx, method, values)

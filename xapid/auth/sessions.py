@@ -50,9 +50,8 @@ class SessionState:
     pool: bool = False
     client_certificate: bool = False
     """Its owner is known by a certificate alone."""
-    repository: str | None = None
-    """Of the storage plug-in that works on this repository (a reference; NULL: on none in particular); None: of
-    anybody else."""
+    repositories: frozenset[str] = frozenset()
+    """References of those on which the storage plug-in works that it is for: it alone may write their facts."""
     last_active: float = 0.0
     """Seconds since 1970, to be shown."""
     heard: float = 0.0
@@ -156,14 +155,14 @@ class Sessions:
             self._add_row(state, subject, host, now)
         return state
 
-    def start_for_driver(self, repository: str) -> SessionState:
-        """A session for a storage plug-in while it works on a repository, whose facts it alone may write.
+    def start_for_driver(self, repositories: frozenset[str]) -> SessionState:
+        """A session for a storage plug-in while it works on repositories, whose facts it alone may write.
 
         Only who calls over the Unix socket, as root or the daemon's own user, can use it: others may read it in the
         list of processes.
         """
         ref, now = _fresh_ref(), self._clock.now()
-        state = SessionState(ref, "", DRIVER, True, repository=repository, last_active=now, started=now)
+        state = SessionState(ref, "", DRIVER, True, repositories=repositories, last_active=now, started=now)
         self._of_drivers[ref] = state
         return state
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from xapid.backends import framing, process
+from xapid.backends import briefing, framing, process
 from xapid.backends.certificates.interface import CertificateDriver
 from xapid.backends.datapath.interface import DatapathDriver, OpenDiskDriver
 from xapid.backends.domain.interface import DomainDriver, DomainEvent, DomainEventKind
@@ -35,6 +35,7 @@ from xapid.backends.network.interface import NetworkDriver
 from xapid.backends.process import Cancellation
 from xapid.backends.programs.interface import ProgramDriver
 from xapid.backends.storage.interface import StorageDriver
+from xapid.backends.storage.plugin_interface import PluginDriver
 from xapid.backends.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ INTERFACES: dict[str, type] = {
     "network": NetworkDriver,
     "host": HostDriver,
     "programs": ProgramDriver,
+    "plugins": PluginDriver,
     "certificates": CertificateDriver,
 }
 """By the first word of the kind of a back end: ``storage:nfs`` is of the interface ``storage``."""
@@ -61,10 +63,10 @@ class DriverSpec:
     """A driver and how its calls are run."""
 
     kind: str
-    """domain, datapath, disks, network, host, programs, certificates, or storage:TYPE"""
+    """domain, datapath, disks, network, host, programs, plugins, certificates, or storage:TYPE"""
     driver: str
     """``module:Class``"""
-    args: dict[str, str | int | float | bool | list[str] | None] = field(default_factory=dict)
+    args: dict[str, str | int | float | bool | list[str] | DriverInfo | None] = field(default_factory=dict)
     """Named arguments of the constructor."""
     uses: dict[str, str] = field(default_factory=dict)
     """Named arguments that are other drivers of the agent: name to kind."""
@@ -74,6 +76,11 @@ class DriverSpec:
     """Seconds after which a caller gives up."""
     immediate: bool = False
     """It keeps all it has in memory and never blocks, so that it needs no thread."""
+    foreign: bool = False
+    """It is a program of a third party: it is briefed for each call, each can be cancelled, and what failed of the
+    making of a repository is left to it."""
+    keeps_records: bool = False
+    """It writes the records of its volumes by itself, by calling back: nothing can be asked of it before we answer."""
 
 
 @dataclass(frozen=True)
@@ -231,8 +238,16 @@ class Server:
                 self._start(msgspec.msgpack.decode(message.config, type=AgentConfig))
             case framing.Call():
                 backend = self._backends[message.kind]
+                context = contextvars.Context()
+                if message.briefing is not None:
+                    context.run(briefing.current.set, message.briefing)
                 self._running[message.id] = cancellation = Cancellation()
-                backend.submit(message.about, contextvars.Context().run, self._work, backend, message, cancellation)
+                backend.submit(message.about, context.run, self._work, backend, message, cancellation)
+            case framing.Serve():
+                spec = msgspec.msgpack.decode(message.spec, type=DriverSpec)
+                self._backends[spec.kind] = Backend(spec, self._backends, self._happened)
+            case framing.Drop():
+                self._backends.pop(message.kind).close()
             case framing.Cancel():
                 cancellation = self._running.get(message.id, Cancellation())
                 cancellation.cancel()

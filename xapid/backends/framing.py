@@ -11,6 +11,8 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from xapid.backends.briefing import Briefing
+
 LENGTH = struct.Struct(">I")
 LIMIT = 64 * 1024 * 1024
 """A longer message is a mistake, not a message."""
@@ -33,6 +35,20 @@ class Call(msgspec.Struct, tag="call", array_like=True, frozen=True):
     arguments: msgspec.Raw
     about: str = ""
     """What it works on: calls about one repository hold up none about another."""
+    briefing: Briefing | None = None
+    """For drivers that call back."""
+
+
+class Serve(msgspec.Struct, tag="serve", array_like=True, frozen=True):
+    """To the agent: hold one more driver (a DriverSpec), or another one of that kind."""
+
+    spec: msgspec.Raw
+
+
+class Drop(msgspec.Struct, tag="drop", array_like=True, frozen=True):
+    """To the agent: let go of the driver of this kind; what it is at goes on to its end."""
+
+    kind: str
 
 
 class Cancel(msgspec.Struct, tag="cancel", array_like=True, frozen=True):
@@ -72,7 +88,7 @@ class Logged(msgspec.Struct, tag="logged", array_like=True, frozen=True):
     text: str
 
 
-Message = Start | Call | Cancel | Result | Fault | Happened | Logged
+Message = Start | Serve | Drop | Call | Cancel | Result | Fault | Happened | Logged
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

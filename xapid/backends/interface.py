@@ -20,6 +20,14 @@ class DriverInfo:
     """What can be configured, each key with a line that explains it: keys of a PBD's device_config."""
     formats: tuple[str, ...] = ()
     """Image formats it can make: raw, qcow2."""
+    vendor: str = "xapid"
+    copyright: str = ""
+    api_version: str = "1.1"
+    """Of the interface that it speaks."""
+    program: str = ""
+    """The program, or folder of programs, that it is; empty: a part of the toolstack."""
+    cluster_stacks: tuple[str, ...] = ()
+    """Those of which one must run on every host; none: it needs none."""
 
 
 class BackendError(Exception):

@@ -746,6 +746,15 @@ LOCATION = MapKey(
 LEGACY_MODE = MapKey(
     "PBD", "device_config", "legacy_mode", YES, False, "An iso repository is a directory that is there already."
 )
+URI = MapKey(
+    "PBD",
+    "device_config",
+    "uri",
+    Text("an address"),
+    "",
+    "Where a repository is that a storage plug-in of an older kind (SMAPIv3, version 3.0) serves.",
+    late=True,
+)
 SR_MASTER = MapKey(
     "PBD",
     "device_config",

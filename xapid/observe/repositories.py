@@ -95,12 +95,22 @@ def create_repository(tx: Transaction, host: str, repository: Installed) -> None
     tx.create(PBD, host=host, SR=repository.ref, device_config=repository.config, currently_attached=False)
 
 
-async def plug_all(runtime: Runtime, host: Host, patience: float = PATIENCE) -> None:
+async def plug_all(runtime: Runtime, host: Host, patience: float = PATIENCE, *, of_plugins: bool = False) -> None:
     """Plug what is configured for a host, all at once. What cannot be plugged shows as unplugged; a message and the log
     say so. After ``patience`` seconds the start goes on: what a dead server holds up is plugged when it answers.
+
+    ``of_plugins``: those that plug-ins serve, who call back: once we answer. Until then they show as unplugged.
     """
     _complete(runtime.store, host)
-    work = {asyncio.create_task(_plug(runtime, pbd)): pbd for pbd in runtime.store.where(PBD, host=host.ref)}
+    pbds = runtime.store.where(PBD, host=host.ref)
+    theirs = {pbd.ref for pbd in pbds if _is_of_plugin(runtime, pbd)}
+    if not of_plugins:
+        with runtime.store.write() as tx:
+            for pbd in pbds:
+                if pbd.ref in theirs:
+                    tx.set(pbd, currently_attached=False)
+    due = [pbd for pbd in pbds if (pbd.ref in theirs) == of_plugins]
+    work = {asyncio.create_task(_plug(runtime, pbd)): pbd for pbd in due}
     if not work:
         return
     done, late = await asyncio.wait(work, timeout=patience)
@@ -112,7 +122,16 @@ async def plug_all(runtime: Runtime, host: Host, patience: float = PATIENCE) -> 
             log.error("PBD %s takes long to be plugged; the start does not wait for it", work[each].uuid)
             tx.set(work[each], currently_attached=False)
     left = {each: work[each] for each in late}
-    runtime.services["plugging"] = asyncio.ensure_future(_plug_late(runtime, host, left))
+    plugging: list[asyncio.Future[None]] = runtime.services.setdefault("plugging", [])
+    plugging.append(asyncio.ensure_future(_plug_late(runtime, host, left)))
+
+
+def _is_of_plugin(runtime: Runtime, pbd: PBD) -> bool:
+    sr = runtime.store.find(SR, pbd.SR)
+    try:
+        return sr is not None and runtime.backends.agent(pbd.host, f"storage:{sr.type}").spec.foreign
+    except ApiError:
+        return False  # Of a type that nobody knows.
 
 
 async def _plug_late(runtime: Runtime, host: Host, work: dict[asyncio.Task[bool], PBD]) -> None:

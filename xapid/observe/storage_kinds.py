@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from xapid.backends.interface import DriverInfo
@@ -11,9 +12,6 @@ from xapid.datamodel import SM
 from xapid.datamodel.sm import ImageFormatType
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
-
-API = "1.1"
-"""Of the storage drivers."""
 
 
 def write_storage_kinds(store: Store, tx: Transaction, drivers: Mapping[str, DriverInfo]) -> None:
@@ -29,6 +27,21 @@ def write_storage_kinds(store: Store, tx: Transaction, drivers: Mapping[str, Dri
         tx.delete(row)
 
 
+def write_plugin_kinds(
+    store: Store, tx: Transaction, drivers: Mapping[str, DriverInfo], gone: AbstractSet[str]
+) -> None:
+    """Types that plug-ins have begun to serve, or serve in another way, and those that nobody serves any more."""
+    for row in list(store.all(SM)):
+        if row.type in gone:
+            tx.delete(row)
+        elif row.type in drivers:
+            tx.set(row, **_facts(drivers[row.type]))
+    known = {row.type for row in store.all(SM)}
+    for kind, info in drivers.items():
+        if kind not in known:
+            tx.create(SM, type=kind, **_facts(info))
+
+
 def _facts(info: DriverInfo) -> dict[str, Any]:
     # A feature may carry its version: VDI_RESET_ON_BOOT/2.
     named = sorted(info.features - {Feature.MERGE})
@@ -36,11 +49,16 @@ def _facts(info: DriverInfo) -> dict[str, Any]:
     return {
         "name_label": info.name,
         "name_description": info.description,
-        "vendor": "xapid",
+        "vendor": info.vendor,
+        "copyright": info.copyright,
         "version": info.version,
-        "required_api_version": API,
+        "required_api_version": info.api_version,
+        "driver_filename": info.program,
+        "required_cluster_stack": info.cluster_stacks,
         "configuration": info.configuration,
         "capabilities": tuple(versions),
         "features": versions,
-        "supported_image_formats": tuple(ImageFormatType(each) for each in info.formats),
+        "supported_image_formats": tuple(
+            ImageFormatType(each) for each in info.formats if each in ImageFormatType.__members__
+        ),
     }

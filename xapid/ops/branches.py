@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -65,14 +65,20 @@ class _Move:
     disks: dict[str, Disk]
 
 
-async def grow(ctx: Context, undo: Undo, sources: Sequence[VDI], *, snapshot: bool) -> list[Twig]:
-    """Let the drivers branch these disks. The caller holds the marks on them and on their SRs."""
+async def grow(
+    ctx: Context, undo: Undo, sources: Sequence[VDI], *, snapshot: bool, driver_params: Mapping[str, str] | None = None
+) -> list[Twig]:
+    """Let the drivers branch these disks. The caller holds the marks on them and on their SRs.
+
+    ``driver_params``: what a client says to a driver that is a plug-in.
+    """
     twigs = []
     for vdi in sources:
         source = ctx.now(vdi)
         repository = repositories.of(ctx, ctx.store.get(SR, source.SR))
         before = repository.volume(source)
-        new = NewVolume(new_uuid(), before.size, source.name_label, purpose=source.type)
+        said = dict(driver_params or {})
+        new = NewVolume(new_uuid(), before.size, source.name_label, purpose=source.type, driver_params=said)
         base_uuid = new_uuid()
         undo.push(
             repository.channel,
@@ -225,6 +231,8 @@ def record_source(tx: Transaction, store: Store, twig: Twig) -> str:
     """Rows of what a branch leaves: the inner node, and the disk that goes on. Returns the uuid of the node."""
     source, made = store.get(VDI, twig.source.ref), twig.made
     parent = PARENT.of(source)
+    if twig.repository.channel.keeps_records:
+        return parent
     if made.base is not None:
         tx.create(
             VDI,
@@ -245,9 +253,11 @@ def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
     """Rows of one branch: the inner node, the disk that goes on, the new one."""
     parent = record_source(tx, store, twig)
     source, made = store.get(VDI, twig.source.ref), twig.made
-    return tx.create(
-        VDI,
-        **new_disk(store, source, made.new, parent),
+    fields = new_disk(store, source, made.new, parent)
+    return repositories.put_branch(
+        tx,
+        twig.repository,
+        **fields,
         is_a_snapshot=twig.snapshot,
         snapshot_of=source.ref if twig.snapshot else NULL,
         snapshot_time=now if twig.snapshot else EPOCH,
@@ -256,6 +266,8 @@ def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
 
 
 def _forget(tx: Transaction, store: Store, twig: Twig, made: VDI) -> None:
+    if twig.repository.channel.keeps_records:
+        return  # It does so itself when it destroys what it has made.
     tx.delete(made)
     base = store.find_uuid(VDI, twig.made.base.uuid) if twig.made.base is not None else None
     if base is not None:

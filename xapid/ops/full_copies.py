@@ -27,9 +27,8 @@ class Copy:
 
     def record(self, tx: Transaction) -> VDI:
         """Its row; the repository is said to be so much fuller."""
-        repositories.add_to_figures(tx, tx.store, self.repository.row, self.volume.size, self.volume.physical)
         fields = branches.new_disk(tx.store, self.source, self.volume, "")
-        return tx.create(VDI, **(fields | {"SR": self.repository.row.ref}))
+        return repositories.put_disk(tx, self.repository, **fields)
 
 
 async def copied(ctx: Context, undo: Undo, vdi: VDI, target: SR, base: VDI | None = None, progress: str = "") -> Copy:

@@ -74,7 +74,7 @@ async def _attach(ctx: Context, undo: Undo, pbd: PBD) -> None:
         return
     with ctx.write() as tx:
         tx.set(pbd, currently_attached=True)
-        scan_records.reconcile(tx, ctx.store, ctx.now(repository.row), found, began, ctx.runtime.unborn)
+        scan_records.record(ctx, tx, repository, found, began)
 
 
 def _note_unscanned(ctx: Context, pbd: PBD, sr: SR, error: ApiError) -> None:

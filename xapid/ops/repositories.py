@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from xapid.backends.storage.interface import NewVolume, Sr, Volume
 from xapid.datamodel import PBD, SR, VDI, Host
@@ -84,7 +85,7 @@ def assert_its_driver(ctx: Context, sr: str) -> None:
 
     Nothing is waited for behind it: the plug-in calls in the middle of an operation that has the repository marked.
     """
-    if ctx.session.repository != sr:
+    if sr not in ctx.session.repositories:
         raise PERMISSION_DENIED("")
 
 
@@ -106,6 +107,33 @@ def expect(ctx: Context, undo: Undo, new: NewVolume) -> None:
     """A volume is about to be made whose repository is not marked: scans meanwhile leave it alone."""
     undo.unborn.add(new.uuid)
     ctx.runtime.unborn.add(new.uuid)
+
+
+SAID_BY_PLUGINS = frozenset(
+    {"uuid", "SR", "location", "virtual_size", "physical_utilisation", "sm_config", "managed", "read_only"}
+)
+"""Fields of a disk that are its plug-in's affair, where that writes records by itself."""
+
+
+def put_disk(tx: Transaction, repository: Repository, **fields: Any) -> VDI:
+    """The row of a disk that was made; its repository is fuller by that, unless its plug-in has said so itself."""
+    if not repository.channel.keeps_records:
+        add_to_figures(tx, tx.store, repository.row, fields["virtual_size"], fields["physical_utilisation"])
+    return put_branch(tx, repository, **fields)
+
+
+def put_branch(tx: Transaction, repository: Repository, **fields: Any) -> VDI:
+    """The same of one that shares all with another as yet.
+
+    A plug-in names a disk itself, so that a scan may have found it meanwhile; or it has made the row, and what it said
+    of the disk stays.
+    """
+    fields |= {"SR": repository.row.ref}
+    known = tx.store.find_uuid(VDI, fields["uuid"]) if repository.channel.foreign else None
+    if known is None:
+        return tx.create(VDI, **fields)
+    kept = SAID_BY_PLUGINS if repository.channel.keeps_records else {"uuid"}
+    return tx.set(known, **{name: value for name, value in fields.items() if name not in kept})
 
 
 def add_to_figures(tx: Transaction, store: Store, sr: SR, virtual: int, physical: int) -> None:

@@ -9,7 +9,9 @@ from xapid.backends.storage.interface import SrFigures, SrScan, Volume
 from xapid.datamodel import PBD, SR, VDI
 from xapid.datamodel.map_keys import DIRTY
 from xapid.datamodel.vdi import VdiType
+from xapid.ops.repositories import Repository
 from xapid.rules import usb, volume_spec
+from xapid.runtime.context import Context
 from xapid.store.rows import new_uuid
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -23,6 +25,17 @@ def set_figures(tx: Transaction, sr: SR, figures: SrFigures) -> None:
         physical_utilisation=figures.physical_utilisation,
         virtual_allocation=figures.virtual_allocation,
     )
+
+
+def record(ctx: Context, tx: Transaction, repository: Repository, found: SrScan, began: int) -> None:
+    """What a scan found, that was asked for at the generation ``began``."""
+    sr = ctx.now(repository.row)
+    if not repository.channel.keeps_records:
+        reconcile(tx, ctx.store, sr, found, began, ctx.runtime.unborn)
+        return
+    virtual = sum(vdi.virtual_size for vdi in ctx.store.where(VDI, SR=sr.ref))
+    set_figures(tx, sr, replace(found.figures, virtual_allocation=virtual))
+    _owe_nothing(tx, sr)
 
 
 def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan, began: int, unborn: Container[str]) -> None:
@@ -58,6 +71,10 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan, began: int, 
             tx.delete(vdi)
     virtual = found.figures.virtual_allocation + unread
     set_figures(tx, store.get(SR, sr.ref), replace(found.figures, virtual_allocation=virtual))
+    _owe_nothing(tx, sr)
+
+
+def _owe_nothing(tx: Transaction, sr: SR) -> None:
     if DIRTY.of(sr):
         tx.set(sr, other_config={key: value for key, value in sr.other_config.items() if key != DIRTY.name})
 

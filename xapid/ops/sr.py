@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, StorageDriver
@@ -29,6 +29,7 @@ from xapid.ops.blob import attach_new_blob
 from xapid.ops.drives import all_of
 from xapid.rules import volume_spec
 from xapid.rules.sr import features
+from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
 from xapid.store.kept_apart import revealed
 from xapid.store.rows import new_uuid
@@ -72,9 +73,8 @@ async def create(
         host = ctx.store.get(Host, ctx.store.one(Pool).master)
     spec = Sr(new_uuid(), sr_type, revealed(ctx.store, device_config), revealed(ctx.store, sm_config))
     channel = ctx.storage_type(host, sr_type)
-    async with ctx.undoing() as undo:
-        undo.push(channel, StorageDriver.destroy_sr, spec)
-        await channel.call(StorageDriver.create_sr, spec, physical_size)
+
+    def record() -> tuple[SR, list[PBD]]:
         hosts = [host, *(other for other in ctx.store.all(Host) if shared and other.ref != host.ref)]
         with ctx.write() as tx:
             sr = tx.create(
@@ -87,9 +87,36 @@ async def create(
                 shared=shared,
                 sm_config=sm_config,
             )
-            made = [tx.create(PBD, host=each.ref, SR=sr.ref, device_config=device_config) for each in hosts]
+            return sr, [tx.create(PBD, host=each.ref, SR=sr.ref, device_config=device_config) for each in hosts]
+
+    if channel.foreign:
+        sr, made = await _made_by_plugin(ctx, channel, spec, physical_size, record)
+    else:
+        async with ctx.undoing() as undo:
+            undo.push(channel, StorageDriver.destroy_sr, spec)
+            await channel.call(StorageDriver.create_sr, spec, physical_size)
+            sr, made = record()
     await all_of([pbds.try_to_plug(ctx, pbd) for pbd in made])
     return str(sr.ref)
+
+
+async def _made_by_plugin(
+    ctx: Context, channel: Channel, spec: Sr, size: int, record: Callable[[], tuple[SR, list[PBD]]]
+) -> tuple[SR, list[PBD]]:
+    """The same by a plug-in, which may ask for the records while it works.
+
+    It cleans up by itself where it fails. To have it delete what it did not make might be another's repository.
+    """
+    sr, made = record()
+    try:
+        config = await channel.call(StorageDriver.create_sr, spec, size)
+    except ApiError:
+        _forget(ctx, sr)
+        raise
+    if config is not None and config != spec.device_config:
+        with ctx.write() as tx:
+            made = [tx.set(pbd, device_config=config) for pbd in made]
+    return sr, made
 
 
 def introduce(
@@ -165,7 +192,7 @@ async def look(ctx: Context, sr: SR) -> None:
         repository, began = repositories.of(ctx, ctx.now(sr)), ctx.store.generation
         found = await repository.channel.call(StorageDriver.scan, repository.spec)
         with ctx.write() as tx:
-            scan_records.reconcile(tx, ctx.store, ctx.now(sr), found, began, ctx.runtime.unborn)
+            scan_records.record(ctx, tx, repository, found, began)
 
 
 async def update(ctx: Context, sr: SR) -> None:
@@ -190,7 +217,10 @@ async def probe_ext(
 ) -> list[dict[str, Any]]:
     """What repositories a configuration leads to."""
     # The original names no repository here: there is none yet.
-    found = await _probe(ctx, host, device_config, type, OtherError("SR_OPERATION_NOT_SUPPORTED"))
+    unable = OtherError("SR_OPERATION_NOT_SUPPORTED")
+    if ctx.storage_type(host, sm_of(ctx.store, type.lower()).type).keeps_records:
+        raise unable  # Such answer in words alone.
+    found = await _probe(ctx, host, device_config, type, unable)
     return [_probe_result(each) for each in found]
 
 
@@ -201,7 +231,10 @@ async def probe(ctx: Context, host: Host, device_config: dict[str, str], type: s
 
     unable = OtherError("SR_BACKEND_FAILURE", f"Repositories of type {type.lower()} cannot be looked for", "", "")
     root = ElementTree.Element("SRlist")
-    for found in await _probe(ctx, host, device_config, type, unable):
+    all_found = await _probe(ctx, host, device_config, type, unable)
+    if all_found and all_found[0].text:
+        return all_found[0].text
+    for found in all_found:
         entry = ElementTree.SubElement(root, "SR")
         for name, text in _probe_entries(found):
             ElementTree.SubElement(entry, name).text = text

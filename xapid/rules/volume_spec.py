@@ -52,13 +52,19 @@ def volume(vdi: VDI, sr: Sr) -> Volume:
         key=vdi.location,
         uuid=vdi.uuid,
         size=vdi.virtual_size,
-        format=VolumeFormat(IMAGE_FORMAT.of(vdi)),
+        format=_format(vdi),
         physical=vdi.physical_utilisation,
         hidden=not vdi.managed,
         name=vdi.name_label,
         read_only=vdi.read_only,
         tracked=vdi.cbt_enabled,
     )
+
+
+def _format(vdi: VDI) -> VolumeFormat:
+    """How its bytes are laid out. Plug-ins write what they like there; what they open is raw."""
+    said = IMAGE_FORMAT.of(vdi)
+    return VolumeFormat(said) if said in VolumeFormat.__members__ else VolumeFormat.raw
 
 
 def facts(made: Volume, sm_config: dict[str, str], parent: str = "") -> dict[str, Any]:

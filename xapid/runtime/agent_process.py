@@ -10,13 +10,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import msgspec
 
 from xapid.backends import framing
-from xapid.backends.agent import AgentConfig, interface_of
+from xapid.backends.agent import AgentConfig, DriverSpec, interface_of
+from xapid.backends.briefing import Briefing
 from xapid.backends.domain import libvirt_log
 from xapid.backends.interface import ERRORS, GONE, Failed, Unavailable
 
@@ -82,15 +83,34 @@ class AgentProcess:
         except TimeoutError as error:
             raise Unavailable(f"the agent is not there: {self._reason}") from error
 
+    def serve(self, spec: DriverSpec) -> None:
+        """Hold one more driver, or another one of that kind."""
+        others = tuple(each for each in self._config.drivers if each.kind != spec.kind)
+        self._config = replace(self._config, drivers=(*others, spec))
+        if self._link:
+            self._link.send(framing.Serve(framing.pack(spec)))
+
+    def drop(self, kind: str) -> None:
+        """Let go of the driver of this kind."""
+        self._config = replace(self._config, drivers=tuple(each for each in self._config.drivers if each.kind != kind))
+        if self._link:
+            self._link.send(framing.Drop(kind))
+
     def submit(
-        self, kind: str, method: str, arguments: msgspec.Raw, limit: float | None, about: str = ""
+        self,
+        kind: str,
+        method: str,
+        arguments: msgspec.Raw,
+        limit: float | None,
+        about: str = "",
+        briefing: Briefing | None = None,
     ) -> tuple[int, Pending]:
         """Send a call ``about`` something that must begin within ``limit`` seconds. Only while the agent is there."""
         link = self._link
         if link is None:
             raise Unavailable(f"the agent is not there: {self._reason}")
         self._number += 1
-        return self._number, link.call(self._number, kind, method, arguments, limit, about)
+        return self._number, link.call(self._number, kind, method, arguments, limit, about, briefing)
 
     def cancel(self, number: int) -> None:
         """Nobody waits for this call any more."""
@@ -182,11 +202,18 @@ class _Link(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def call(
-        self, number: int, kind: str, method: str, arguments: msgspec.Raw, limit: float | None, about: str
+        self,
+        number: int,
+        kind: str,
+        method: str,
+        arguments: msgspec.Raw,
+        limit: float | None,
+        about: str,
+        briefing: Briefing | None,
     ) -> Pending:
         loop = asyncio.get_running_loop()
         deadline = float("inf") if limit is None else time.monotonic() + limit
-        self.send(framing.Call(number, kind, method, deadline, arguments, about))
+        self.send(framing.Call(number, kind, method, deadline, arguments, about, briefing))
         self._pending[number] = pending = loop.create_future()
         return pending
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from xapid.backends import framing, process
+from xapid.backends import briefing, framing, process
 from xapid.backends.agent import INFO, AgentConfig, Backend, DriverSpec, backends, interface_of, read_info
+from xapid.backends.briefing import Brief, Briefed, Briefing
 from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.host.interface import HostDriver
 from xapid.backends.interface import BackendError, DriverInfo, Unavailable
@@ -62,6 +63,8 @@ class Agent(ABC):
 
     def __init__(self, spec: DriverSpec, kill_point: KillPoint) -> None:
         self.spec = spec
+        self.brief: Brief | None = None
+        """For drivers of third parties."""
         self._kill_point = kill_point
         self._left_running: dict[str, set[asyncio.Future[Any]]] = {}
         """What callers gave up that still runs, by what it works on."""
@@ -99,7 +102,7 @@ class Agent(ABC):
         if key in self._left_running:
             with part("queue: back end"):
                 await self._wait_for_left(name, key)
-        running = await self._begin(method, args, kwargs, limit)
+        running = await self._begin_briefed(method, args, kwargs, limit)
         if limit is not None and key:
             self._under_way[running.outcome] = key, asyncio.get_running_loop().time()
             running.outcome.add_done_callback(self._under_way.pop)
@@ -113,6 +116,21 @@ class Agent(ABC):
             raise Unavailable(f"{self.spec.kind}: {name} took longer than {limit:g} s")
         return running.read(running.outcome.result())
 
+    async def _begin_briefed(
+        self, method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], limit: float | None
+    ) -> Running[T]:
+        if self.brief is None:
+            return await self._begin(method, args, kwargs, limit, None)
+        briefed = self.brief(args)
+        try:
+            running = await self._begin(method, args, kwargs, limit, briefed.briefing)
+        except BaseException:
+            briefed.end()
+            raise
+        # Not when its caller gives up: until the driver has ended it may call back.
+        running.outcome.add_done_callback(lambda _: briefed.end())
+        return running
+
     def held_up(self, seconds: float) -> frozenset[str]:
         """What calls work on that began longer ago and have not ended, whether their callers still wait or not."""
         before = asyncio.get_running_loop().time() - seconds
@@ -120,7 +138,12 @@ class Agent(ABC):
 
     @abstractmethod
     async def _begin(
-        self, method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], limit: float | None
+        self,
+        method: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        limit: float | None,
+        briefing: Briefing | None,
     ) -> Running[T]:
         """Set the call going; if it has not begun within the limit, it never does."""
 
@@ -187,10 +210,17 @@ class InProcessAgent(Agent):
         return result
 
     async def _begin(
-        self, method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], limit: float | None
+        self,
+        method: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        limit: float | None,
+        told: Briefing | None,
     ) -> Running[T]:
         cancellation = Cancellation()
         context = contextvars.Context()
+        if told is not None:
+            context.run(briefing.current.set, told)
         context.run(process.current.set, cancellation)
         work = self._backend.submit(subject(args), context.run, self._backend.work, method.__name__, args, kwargs)
         outcome = asyncio.wrap_future(work)
@@ -231,12 +261,17 @@ class ProcessAgent(Agent):
         return result
 
     async def _begin(
-        self, method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], limit: float | None
+        self,
+        method: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        limit: float | None,
+        told: Briefing | None,
     ) -> Running[T]:
         signature = framing.signature(self._interface, method.__name__)
         arguments = signature.pack(args, kwargs)
         await self._agent.ready()
-        number, pending = self._agent.submit(self.spec.kind, method.__name__, arguments, limit, subject(args))
+        number, pending = self._agent.submit(self.spec.kind, method.__name__, arguments, limit, subject(args), told)
         return Running(pending, signature.result, lambda: self._agent.cancel(number))
 
 
@@ -258,11 +293,14 @@ class LocalBackends:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._agents: dict[str, Agent]
+        self._kill_point = kill_point
+        self._agent_kill = KillPoint.calls_of(lambda: self.pid)
+        self.brief: Brief | None = None
+        """Briefs drivers of third parties."""
         if apart:
             self._process = AgentProcess(config, restarts)
-            agent_kill = KillPoint.calls_of(lambda: self.pid)
             self._agents = {
-                spec.kind: ProcessAgent(spec, self._process, kill_point, agent_kill) for spec in config.drivers
+                spec.kind: ProcessAgent(spec, self._process, kill_point, self._agent_kill) for spec in config.drivers
             }
         else:
             self._backends = backends(config, self._tell)
@@ -270,6 +308,31 @@ class LocalBackends:
                 kind: InProcessAgent(backend, self._watchers[kind], kill_point)
                 for kind, backend in self._backends.items()
             }
+
+    def serve(self, spec: DriverSpec) -> None:
+        """Have one more driver, or another one of that kind."""
+        if self._process is not None:
+            self._process.serve(spec)
+            agent: Agent = ProcessAgent(spec, self._process, self._kill_point, self._agent_kill)
+        else:
+            backend = self._backends[spec.kind] = Backend(spec, self._backends, self._tell)
+            agent = InProcessAgent(backend, self._watchers.setdefault(spec.kind, []), self._kill_point)
+        if spec.foreign:
+            agent.brief = self._brief
+        self._agents[spec.kind] = agent
+
+    def _brief(self, args: tuple[Any, ...]) -> Briefed:
+        if self.brief is None:
+            raise Unavailable("nobody is there yet whom the driver could call back")
+        return self.brief(args)
+
+    def drop(self, kind: str) -> None:
+        """Let go of a driver. What it is at goes on to its end."""
+        del self._agents[kind]
+        if self._process is not None:
+            self._process.drop(kind)
+        else:
+            self._backends.pop(kind).close()
 
     @property
     def kinds(self) -> tuple[str, ...]:

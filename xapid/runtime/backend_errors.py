@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from xapid.backends.interface import (
@@ -91,6 +92,9 @@ def _storage(error: BackendError) -> ApiError:
     code = error.facts.get("code") or str(_code(error))
     if code in PLAIN:
         return PLAIN[code]()
+    if "description" in error.facts:
+        # As the driver of a third party has it: code and parameters.
+        return OtherError(*json.loads(error.facts["description"]))
     # The three parameters of the original: nothing, the text, and what a probe found (XML).
     return OtherError(f"SR_BACKEND_FAILURE_{code}", "", error.message, error.facts.get("found", ""))
 

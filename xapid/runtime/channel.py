@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from xapid.backends.interface import GONE, BackendError, Unavailable
+from xapid.backends.storage.interface import StorageDriver
 from xapid.rules.observer import component_of
 from xapid.runtime.agents import subject
 from xapid.runtime.tracing.span import COMMIT, part
@@ -23,6 +25,26 @@ Kinds = type[E] | tuple[type[E], ...]
 """Of errors, as ``except`` takes them."""
 
 
+CANCELLABLE: frozenset[Callable[..., Any]] = frozenset(
+    {
+        StorageDriver.probe,
+        StorageDriver.create_sr,
+        StorageDriver.attach_sr,
+        StorageDriver.scan,
+        StorageDriver.figures,
+        StorageDriver.create,
+        StorageDriver.attach,
+        StorageDriver.snapshot,
+        StorageDriver.clone,
+        StorageDriver.copy,
+        StorageDriver.fill,
+        StorageDriver.resize,
+        StorageDriver.stat,
+    }
+)
+"""What can be cancelled of a driver that is a program of a third party. What takes something back cannot be."""
+
+
 @dataclass
 class _First:
     """What must be on disk before the next call."""
@@ -33,14 +55,21 @@ class _First:
 class Channel:
     """Calls of one operation to one back end of one host. Errors of the back end arrive as errors of the API."""
 
-    __slots__ = ("_agent", "_first", "_sayings", "_store", "_translate", "target")
+    __slots__ = ("_agent", "_cancellable", "_first", "_sayings", "_store", "_translate", "target")
 
     def __init__(
-        self, agent: Agent, store: Store, target: str, translate: Callable[[BackendError, Store], Exception]
+        self,
+        agent: Agent,
+        store: Store,
+        target: str,
+        translate: Callable[[BackendError, Store], Exception],
+        cancellable: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        """``cancellable``: within it the operation can be cancelled."""
         self._agent = agent
         self._store = store
         self._translate = translate
+        self._cancellable = cancellable
         self._first = _First()
         self._sayings: tuple[tuple[Kinds[Any], Callable[[Any], Exception | None]], ...] = ()
         self.target = target
@@ -51,13 +80,23 @@ class Channel:
         """Whether what the back end keeps dies with the daemon."""
         return self._agent.ephemeral
 
+    @property
+    def foreign(self) -> bool:
+        """Whether the driver is a program of a third party."""
+        return self._agent.spec.foreign
+
+    @property
+    def keeps_records(self) -> bool:
+        """Whether the driver writes the records of its volumes by itself."""
+        return self._agent.spec.keeps_records
+
     def wait_for(self, generation: int) -> None:
         """The next call goes out only when this is on disk."""
         self._first.generation = max(self._first.generation, generation)
 
     def saying(self, kinds: Kinds[E], say: Callable[[E], Exception | None]) -> Channel:
         """The same channel, where errors of these kinds arrive as what ``say`` makes of them; None: as elsewhere."""
-        channel = Channel(self._agent, self._store, self.target, self._translate)
+        channel = Channel(self._agent, self._store, self.target, self._translate, self._cancellable)
         channel._first = self._first
         channel._sayings = (*self._sayings, (kinds, say))
         return channel
@@ -72,7 +111,9 @@ class Channel:
             with part(COMMIT):
                 await self._store.durable(self._first.generation)
         kind = self._agent.spec.kind
-        with part(f"{kind}.{method.__name__}", component_of(kind), subject(args)):
+        foreign = self._agent.spec.foreign and method in CANCELLABLE
+        around = self._cancellable() if foreign else nullcontext()
+        with part(f"{kind}.{method.__name__}", component_of(kind), subject(args)), around:
             try:
                 return await self._agent.call(method, *args, **kwargs)
             except BackendError as error:

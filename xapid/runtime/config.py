@@ -164,7 +164,7 @@ class GuestsConfig:
 
 @dataclass(frozen=True)
 class StorageConfig:
-    """How chains of images become shorter: one of them is written over the one that it continues."""
+    """How chains of images become shorter, and types of repositories that programs of third parties serve."""
 
     merge_speed: int = setting(100 * 2**20, "Bytes a second that are written so. 0: any number.", least=0)
     merge_after: float = setting(
@@ -173,6 +173,14 @@ class StorageConfig:
         "go then, too.",
         least=0,
     )
+    smapiv1: Path = setting(
+        Path("/opt/xensource/sm"), "The folder of storage plug-ins that are one program for each type (SMAPIv1)."
+    )
+    smapiv3: Path = setting(
+        Path("/usr/libexec/xapi-storage-script"),
+        "The folder of those that are folders of programs, in volume and datapath (SMAPIv3).",
+    )
+    plugins: tuple[str, ...] = setting((), "Types of repositories that plug-ins may serve. Empty: any.")
 
 
 @dataclass(frozen=True)

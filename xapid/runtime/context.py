@@ -231,4 +231,6 @@ class Context:
 
     def _channel(self, host: str, kind: str) -> Channel:
         backends = self.runtime.backends
-        return Channel(backends.agent(host, kind), self.store, f"{kind}@{host}", backends.translate(kind))
+        return Channel(
+            backends.agent(host, kind), self.store, f"{kind}@{host}", backends.translate(kind), self.task.cancellable
+        )

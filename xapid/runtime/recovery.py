@@ -11,6 +11,7 @@ import msgspec
 from xapid.backends.agent import INTERFACES
 from xapid.backends.interface import BackendError, NotFound
 from xapid.datamodel import Task
+from xapid.datamodel.errors import ApiError
 from xapid.datamodel.task import TaskStatusType
 from xapid.runtime.context import Backends
 from xapid.runtime.tasks import PENDING
@@ -26,13 +27,16 @@ BY_NAME = {interface.__name__: interface for interface in INTERFACES.values()}
 REASON = "The toolstack stopped while this was under way; what it had not recorded as done was taken back."
 
 
-async def take_back(lines: Iterable[JournalLine], store: Store, backends: Backends) -> int:
+async def take_back(lines: Iterable[JournalLine], store: Store, backends: Backends, *, of_plugins: bool = False) -> int:
     """Run the undo steps of every unfinished task, latest first, then forget them. Returns how many ran.
 
-    A step that cannot be run now (its back end is away) stays in the journal, for the next start.
+    A step that cannot be run now (its back end is away) stays in the journal, for the next start. ``of_plugins``: the
+    tasks in which programs of third parties have a part, who call back: once we answer.
     """
     done = 0
     for task, steps in _by_task(lines).items():
+        if any(_is_of_plugin(step, backends) for step in steps) != of_plugins:
+            continue
         results = [await _run(step, backends) for step in steps]
         done += len(results)
         if all(results):
@@ -48,6 +52,14 @@ def _by_task(lines: Iterable[JournalLine]) -> dict[str, list[JournalLine]]:
     return found
 
 
+def _is_of_plugin(line: JournalLine, backends: Backends) -> bool:
+    kind, _, host = msgspec.json.decode(line.payload, type=UndoLine).target.partition("@")
+    try:
+        return backends.agent(host, kind).spec.foreign
+    except ApiError:
+        return False  # Of a type that nobody knows any more.
+
+
 async def _run(line: JournalLine, backends: Backends) -> bool:
     step = msgspec.json.decode(line.payload, type=UndoLine)
     kind, _, host = step.target.partition("@")
@@ -56,7 +68,7 @@ async def _run(line: JournalLine, backends: Backends) -> bool:
         await backends.agent(host, kind).call(method, *_arguments(method, step.args))
     except NotFound as error:
         log.info("undo step %s of task %s had nothing to undo: %s", step.method, line.task, error)
-    except BackendError as error:
+    except (BackendError, ApiError) as error:
         log.error("undo step %s of task %s failed: %s", step.method, line.task, error)
         return False
     else:

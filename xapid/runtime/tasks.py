@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from xapid.runtime.clock import Clock
 
 PENDING = (TaskStatusType.pending, TaskStatusType.cancelling)
+
+current: contextvars.ContextVar[str] = contextvars.ContextVar("task", default="")
+"""The reference of the task for which this code works; empty: for none."""
 
 
 class TaskHandle:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.backends.storage.file_servers import ADDRESS, PASSWORD, USER, servers
 from tests.backends.storage.loop_device import loop_device
+from tests.backends.storage.plugin_rig import PLUGINS, rig_of, served
 from tests.backends.storage.rig import MIB, Rig, fresh, repository
 from xapid.backends.interface import BackendError
 from xapid.backends.storage import block_devices
@@ -42,6 +43,8 @@ def made(name: str, folder: Path) -> Iterator[Rig]:
                 finally:
                     with suppress(BackendError):  # Of tests that made no more of it.
                         driver.detach_sr(sr)
+        case "example" | "example3":
+            yield rig_of(name, folder)
         case "nfs":
             config = {"server": ADDRESS, "serverpath": servers.folder}
             yield from _exported(Nfs(mounts=Mounts(folder / "mounts")), config, "serverpath", "/nowhere", "73")
@@ -65,6 +68,7 @@ def _exported(driver: StorageDriver, config: dict[str, str], key: str, away: str
 def _servers_end() -> Iterator[None]:
     yield
     servers.stop()
+    served.stop()
 
 
 EXT = pytest.param("ext", marks=pytest.mark.root)
@@ -74,12 +78,22 @@ SERVED = [pytest.param(each, marks=[pytest.mark.spare, pytest.mark.root]) for ea
 
 
 @pytest.fixture(params=["sim", "file", EXT, *SERVED])
+def own_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """Those of our own, whose volumes have the uuid that they are given, and inner nodes."""
+    with made(request.param, tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture(params=["sim", "file", EXT, *SERVED, *PLUGINS])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
-@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *SERVED])
+@pytest.fixture(
+    params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *SERVED]
+    + [pytest.param(each, marks=pytest.mark.libvirt) for each in PLUGINS]
+)
 def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """The same for calls in which a driver runs qemu-img."""
     with made(request.param, tmp_path) as rig:

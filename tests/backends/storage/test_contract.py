@@ -74,13 +74,13 @@ def test_a_repository_with_volumes_is_not_destroyed(rig: Rig) -> None:
     assert error.value.facts["code"] == "39"
 
 
-def test_destroying_a_repository_leaves_nothing_and_can_be_repeated(rig: Rig) -> None:
-    rig.driver.detach_sr(rig.sr)
-    rig.driver.destroy_sr(rig.sr)
+def test_destroying_a_repository_leaves_nothing_and_can_be_repeated(own_rig: Rig) -> None:
+    own_rig.driver.detach_sr(own_rig.sr)
+    own_rig.driver.destroy_sr(own_rig.sr)
 
-    rig.driver.destroy_sr(rig.sr)
+    own_rig.driver.destroy_sr(own_rig.sr)
 
-    assert not rig.leftover()
+    assert not own_rig.leftover()
 
 
 def test_what_is_in_a_repository_outlives_its_detachment(rig: Rig) -> None:
@@ -121,12 +121,12 @@ def test_an_impossible_size_is_refused(rig: Rig, size: int) -> None:
     assert rig.present() == set()
 
 
-def test_a_new_volume_is_what_was_asked_for(rig: Rig) -> None:
-    new = rig.new()
+def test_a_new_volume_is_what_was_asked_for(own_rig: Rig) -> None:
+    new = own_rig.new()
 
-    volume = rig.driver.create(rig.sr, new)
+    volume = own_rig.driver.create(own_rig.sr, new)
 
-    assert (volume.sr, volume.key, volume.uuid, volume.name) == (rig.sr, new.uuid, new.uuid, "a disk")
+    assert (volume.sr, volume.key, volume.uuid, volume.name) == (own_rig.sr, new.uuid, new.uuid, "a disk")
     assert (volume.format, volume.parent, volume.hidden) == (VolumeFormat.qcow2, "", False)
 
 
@@ -139,12 +139,12 @@ def test_a_volume_is_raw_where_that_is_asked_for_or_memory_goes_there(
     assert volume.format == VolumeFormat.raw
 
 
-def test_a_uuid_is_given_once(rig: Rig) -> None:
-    new = rig.new()
-    rig.driver.create(rig.sr, new)
+def test_a_uuid_is_given_once(own_rig: Rig) -> None:
+    new = own_rig.new()
+    own_rig.driver.create(own_rig.sr, new)
 
     with pytest.raises(AlreadyExists):
-        rig.driver.create(rig.sr, new)
+        own_rig.driver.create(own_rig.sr, new)
 
 
 def test_destroying_a_volume_can_be_repeated(rig: Rig) -> None:
@@ -248,49 +248,49 @@ def test_what_is_written_is_not_worked_on(rig: Rig, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["snapshot", "clone"])
-def test_a_branch_leaves_an_inner_node_that_both_continue(rig: Rig, call: str) -> None:
-    volume = rig.volume()
-    new, base_uuid = rig.new(), fresh()
+def test_a_branch_leaves_an_inner_node_that_both_continue(own_rig: Rig, call: str) -> None:
+    volume = own_rig.volume()
+    new, base_uuid = own_rig.new(), fresh()
 
-    branch: Branch = getattr(rig.driver, call)(volume, new, base_uuid)
+    branch: Branch = getattr(own_rig.driver, call)(volume, new, base_uuid)
 
     assert branch.base
     assert (branch.base.uuid, branch.base.hidden, branch.base.parent) == (base_uuid, True, "")
     assert (branch.active.uuid, branch.active.hidden, branch.active.parent) == (volume.uuid, False, branch.base.key)
     assert (branch.new.uuid, branch.new.hidden, branch.new.parent) == (new.uuid, False, branch.base.key)
     assert {branch.active.size, branch.new.size, branch.base.size} == {volume.size}
-    assert rig.volumes() == by_key(branch.base, branch.active, branch.new)
+    assert own_rig.volumes() == by_key(branch.base, branch.active, branch.new)
 
 
-def test_clones_of_what_nobody_wrote_do_not_lengthen_its_chain(rig: Rig) -> None:
-    template = rig.clone(rig.volume()).active
+def test_clones_of_what_nobody_wrote_do_not_lengthen_its_chain(own_rig: Rig) -> None:
+    template = own_rig.clone(own_rig.volume()).active
 
-    branches = [rig.clone(template) for _ in range(40)]
+    branches = [own_rig.clone(template) for _ in range(40)]
 
     assert all(branch.base is None and branch.active == template for branch in branches)
     assert {branch.new.parent for branch in branches} == {template.parent}
 
 
-def test_what_was_written_since_is_kept_apart_from_an_earlier_snapshot(rig: Rig) -> None:
-    first = rig.snapshot(rig.volume())
-    written = rig.write(first.active)
+def test_what_was_written_since_is_kept_apart_from_an_earlier_snapshot(own_rig: Rig) -> None:
+    first = own_rig.snapshot(own_rig.volume())
+    written = own_rig.write(first.active)
 
-    second = rig.snapshot(written)
+    second = own_rig.snapshot(written)
 
     assert second.base
     assert second.base.parent == first.new.parent
     assert second.new.parent == second.base.key != first.new.parent
 
 
-def test_a_volume_is_snapshotted_while_it_is_written(rig: Rig) -> None:
-    volume = rig.volume()
-    rig.driver.attach(volume, "guest", True)
+def test_a_volume_is_snapshotted_while_it_is_written(own_rig: Rig) -> None:
+    volume = own_rig.volume()
+    own_rig.driver.attach(volume, "guest", True)
 
-    branch = rig.snapshot(volume)
+    branch = own_rig.snapshot(volume)
 
     assert branch.base
-    assert rig.driver.attach(branch.active, "guest", True)
-    rig.driver.detach(volume, "guest")
+    assert own_rig.driver.attach(branch.active, "guest", True)
+    own_rig.driver.detach(volume, "guest")
 
 
 def test_an_undone_branch_is_as_if_it_had_never_been(rig: Rig) -> None:
@@ -338,26 +338,26 @@ def unborn(volume: Volume, new: str, base: str) -> Branch:
     )
 
 
-def test_the_last_that_continues_an_inner_node_takes_it_along(rig: Rig) -> None:
-    first = rig.snapshot(rig.volume())
-    second = rig.snapshot(rig.write(first.active))
+def test_the_last_that_continues_an_inner_node_takes_it_along(own_rig: Rig) -> None:
+    first = own_rig.snapshot(own_rig.volume())
+    second = own_rig.snapshot(own_rig.write(first.active))
 
-    rig.driver.destroy(second.active)
-    rig.driver.destroy(second.new)
-    assert rig.visible() == {first.new.uuid}
-    rig.driver.destroy(first.new)
+    own_rig.driver.destroy(second.active)
+    own_rig.driver.destroy(second.new)
+    assert own_rig.visible() == {first.new.uuid}
+    own_rig.driver.destroy(first.new)
 
-    assert rig.present() == set()
+    assert own_rig.present() == set()
 
 
-def test_an_inner_node_is_neither_written_nor_destroyed_while_others_continue_it(rig: Rig) -> None:
-    base = rig.snapshot(rig.volume()).base
+def test_an_inner_node_is_neither_written_nor_destroyed_while_others_continue_it(own_rig: Rig) -> None:
+    base = own_rig.snapshot(own_rig.volume()).base
     assert base
 
     with pytest.raises(BackendError):
-        rig.driver.attach(base, "one", True)
+        own_rig.driver.attach(base, "one", True)
     with pytest.raises(InUse):
-        rig.driver.destroy(base)
+        own_rig.driver.destroy(base)
 
 
 # Size and copies
@@ -375,14 +375,14 @@ def test_a_volume_grows(rig_with_tools: Rig) -> None:
 
 
 @pytest.mark.parametrize("size, code", [(2 * MIB, None), (-1, "1200")])
-def test_a_volume_does_not_shrink(rig: Rig, size: int, code: str | None) -> None:
-    volume = rig.volume(4 * MIB)
+def test_a_volume_does_not_shrink(own_rig: Rig, size: int, code: str | None) -> None:
+    volume = own_rig.volume(4 * MIB)
 
     with pytest.raises(BadConfig) as error:
-        rig.driver.resize(volume, size)
+        own_rig.driver.resize(volume, size)
 
     assert (error.value.facts["key"], error.value.facts.get("code")) == ("size", code)
-    assert rig.driver.stat(volume).size == 4 * MIB
+    assert own_rig.driver.stat(volume).size == 4 * MIB
 
 
 def test_a_copy_stands_on_its_own_and_tells_how_far_it_is(rig_with_tools: Rig) -> None:
@@ -441,17 +441,17 @@ def test_only_what_differs_from_another_disk_is_written(rig_with_tools: Rig, tmp
 
 
 @pytest.mark.parametrize("why", ["written", "continued"])
-def test_what_others_need_is_not_written_over(rig: Rig, tmp_path: Path, why: str) -> None:
-    volume = rig.volume()
+def test_what_others_need_is_not_written_over(own_rig: Rig, tmp_path: Path, why: str) -> None:
+    volume = own_rig.volume()
     if why == "written":
-        rig.driver.attach(volume, "guest", True)
+        own_rig.driver.attach(volume, "guest", True)
     else:
-        base = rig.snapshot(volume).base
+        base = own_rig.snapshot(volume).base
         assert base
         volume = base
 
     with pytest.raises(InUse):
-        rig.driver.fill(volume, Disk(str(tmp_path / "none"), VolumeFormat.raw))
+        own_rig.driver.fill(volume, Disk(str(tmp_path / "none"), VolumeFormat.raw))
 
 
 def test_a_volume_goes_back_to_what_it_was_branched_with(rewinding_rig: Rig) -> None:

@@ -239,7 +239,7 @@ def _source(element: Element, medium: Disk) -> None:
         case "block":
             add(element, "source", dev=medium.path)
         case "nbd":
-            source = add(element, "source", protocol="nbd")
+            source = add(element, "source", protocol="nbd", **({"name": medium.export} if medium.export else {}))
             add(source, "host", transport="unix", socket=medium.path)
         case _:
             add(element, "source", file=medium.path)

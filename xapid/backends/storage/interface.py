@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
+from urllib.parse import quote
 
 from xapid.backends.interface import DriverInfo, NotSupported
 
@@ -99,8 +100,15 @@ class Disk:
     path: str
     format: VolumeFormat
     kind: str = "file"
-    """file, block or nbd"""
+    """file, block or nbd; of the last ``path`` is the Unix socket"""
     read_only: bool = False
+    export: str = ""
+    """What an NBD server is asked for."""
+
+    @property
+    def address(self) -> str:
+        """As QEMU's tools are told of it."""
+        return f"nbd+unix:///{quote(self.export)}?socket={quote(self.path)}" if self.kind == "nbd" else self.path
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,11 @@ class NewVolume:
     """None: the driver's own choice."""
     purpose: str = "user"
     """VDI type: system, user, suspend, ... A suspend image is raw."""
+    description: str = ""
+    sm_config: dict[str, str] = field(default_factory=dict)
+    """What the client says to the driver."""
+    driver_params: dict[str, str] = field(default_factory=dict)
+    """The same of a snapshot or clone."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +186,8 @@ class SrFound:
     uuid: str = ""
     figures: SrFigures | None = None
     name: str = ""
+    text: str = ""
+    """What the driver of a third party said, word for word; empty: nothing in words."""
 
 
 @dataclass(frozen=True)
@@ -200,8 +215,11 @@ class StorageDriver(Protocol):
     # Repository
 
     def probe(self, config: dict[str, str]) -> list[SrFound]: ...
-    def create_sr(self, sr: Sr, size: int) -> None:
-        """Prepare the device. Raises BadConfig (fact ``key``), AlreadyExists, NotFound, NoSpace."""
+    def create_sr(self, sr: Sr, size: int) -> dict[str, str] | None:
+        """Prepare the device. Raises BadConfig (fact ``key``), AlreadyExists, NotFound, NoSpace.
+
+        Returns the device_config by which it is attached from now on; None: it stays as it is.
+        """
 
     def destroy_sr(self, sr: Sr) -> None: ...
     def attach_sr(self, sr: Sr) -> None: ...

@@ -17,7 +17,7 @@ Tell = Callable[[float], None]
 
 def copy_into(source: Disk, path: Path, kind: VolumeFormat, tell: Tell) -> None:
     """Make an image of a disk's contents; where nothing is written holes stay. Raises Failed, NoSpace, Unavailable."""
-    _run(["convert", "-p", "-f", source.format, "-O", kind, "--", source.path, str(path)], tell)
+    _run(["convert", "-p", "-f", source.format, "-O", kind, "--", source.address, str(path)], tell)
 
 
 def write_over(source: Disk, target: Disk, tell: Tell) -> None:
@@ -25,7 +25,7 @@ def write_over(source: Disk, target: Disk, tell: Tell) -> None:
 
     Raises as above; then the target may hold some of both.
     """
-    _run(["convert", "-p", "-n", "-f", source.format, "-O", target.format, "--", source.path, target.path], tell)
+    _run(["convert", "-p", "-n", "-f", source.format, "-O", target.format, "--", source.address, target.address], tell)
 
 
 def write_differences(source: Disk, base: Disk, target: Disk, overlay: Path, tell: Tell) -> None:
@@ -34,12 +34,12 @@ def write_differences(source: Disk, base: Disk, target: Disk, overlay: Path, tel
     An image that continues the source is made to continue the base: so it comes to hold what differs, and that is then
     written down into the target. What the two share without anybody having written to it is not even read.
     """
-    _run(["create", "-q", "-f", "qcow2", "-b", source.path, "-F", source.format, "--", str(overlay)])
+    _run(["create", "-q", "-f", "qcow2", "-b", source.address, "-F", source.format, "--", str(overlay)])
     _run(
-        ["rebase", "-p", "-f", "qcow2", "-b", base.path, "-F", base.format, "--", str(overlay)],
+        ["rebase", "-p", "-f", "qcow2", "-b", base.address, "-F", base.format, "--", str(overlay)],
         lambda fraction: tell(fraction / 2),
     )
-    _run(["rebase", "-u", "-f", "qcow2", "-b", target.path, "-F", target.format, "--", str(overlay)])
+    _run(["rebase", "-u", "-f", "qcow2", "-b", target.address, "-F", target.format, "--", str(overlay)])
     _run(["commit", "-p", "-d", "-f", "qcow2", "--", str(overlay)], lambda fraction: tell((1 + fraction) / 2))
 
 

@@ -65,6 +65,12 @@ async def data_destroy(ctx: Context, self: VDI) -> None:
         left = await repository.channel.call(StorageDriver.drop_data, repository.volume(latest))
         with ctx.write() as tx:
             latest = ctx.now(self)
+            if repository.channel.keeps_records:
+                # What is left of it is said by its plug-in.
+                for vbd in ctx.store.where(VBD, VDI=latest.ref):
+                    remove_drive(tx, ctx.store, vbd)
+                tx.set(latest, type=VdiType.cbt_metadata)
+                return
             freed = latest.physical_utilisation - left.physical
             for parent in volume_spec.unreferenced_parents(ctx.store, latest):
                 tx.delete(parent)

@@ -23,19 +23,22 @@ from xapid.runtime.context import Context
 
 async def snapshot(ctx: Context, vdi: VDI, driver_params: dict[str, str]) -> str:
     """A disk with the contents as of now. A running guest that has the disk open goes on."""
-    return await _branch(ctx, vdi, StorageOperations.vdi_snapshot, VdiOperations.snapshot)
+    return await _branch(ctx, vdi, StorageOperations.vdi_snapshot, VdiOperations.snapshot, driver_params)
 
 
 async def clone(ctx: Context, vdi: VDI, driver_params: dict[str, str]) -> str:
     """A disk that shares what is the same with its source, and goes its own way from now on."""
-    return await _branch(ctx, vdi, StorageOperations.vdi_clone, VdiOperations.clone)
+    return await _branch(ctx, vdi, StorageOperations.vdi_clone, VdiOperations.clone, driver_params)
 
 
-async def _branch(ctx: Context, vdi: VDI, sr_operation: StorageOperations, operation: VdiOperations) -> str:
+async def _branch(
+    ctx: Context, vdi: VDI, sr_operation: StorageOperations, operation: VdiOperations, driver_params: dict[str, str]
+) -> str:
     _check_has_data(vdi)
     sr = ctx.store.get(SR, vdi.SR)
     async with repositories.marked(ctx, [(sr, sr_operation), (vdi, operation)]) as undo:
-        twigs = await branches.grow(ctx, undo, [vdi], snapshot=operation is VdiOperations.snapshot)
+        snapshot = operation is VdiOperations.snapshot
+        twigs = await branches.grow(ctx, undo, [vdi], snapshot=snapshot, driver_params=driver_params)
         return await branches.finish(ctx, undo, twigs, lambda tx, made: str(made[vdi.ref].ref))
 
 

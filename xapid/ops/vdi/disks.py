@@ -14,6 +14,7 @@ from xapid.datamodel.types import NULL
 from xapid.datamodel.vbd import VbdMode
 from xapid.datamodel.vdi import VdiOperations, VdiType
 from xapid.ops import branches, repositories
+from xapid.ops.repositories import Repository
 from xapid.rules import volume_spec
 from xapid.rules.vdi import TYPE_WORDS
 from xapid.runtime.context import Context
@@ -37,13 +38,15 @@ async def create(ctx: Context, args: dict[str, Any]) -> str:
         args["name_label"],
         VolumeFormat.raw if raw else None,
         args["type"],
+        args["name_description"],
+        config,
     )
     async with repositories.marked(ctx, [(sr, StorageOperations.vdi_create)]) as undo:
         repository = repositories.of(ctx, sr)
         undo.push(repository.channel, StorageDriver.destroy, volume_spec.unborn(repository.spec, new))
         made = await repository.channel.call(StorageDriver.create, repository.spec, new)
         with ctx.write() as tx:
-            return record(tx, ctx.store, sr, made, **_client_fields(args)).ref
+            return record(tx, repository, made, **_client_fields(args)).ref
 
 
 def _client_fields(args: dict[str, Any]) -> dict[str, Any]:
@@ -64,11 +67,10 @@ _CLIENT_FIELDS = (
 """What a client says of a new disk, its size aside."""
 
 
-def record(tx: Transaction, store: Store, sr: SR, made: Volume, **fields: Any) -> VDI:
+def record(tx: Transaction, repository: Repository, made: Volume, **fields: Any) -> VDI:
     """The row of a volume that was made."""
     values = {"managed": True, **fields, **volume_spec.facts(made, fields.get("sm_config", {}))}
-    repositories.add_to_figures(tx, store, sr, made.size, made.physical)
-    return tx.create(VDI, uuid=made.uuid, SR=sr.ref, **values)
+    return repositories.put_disk(tx, repository, uuid=made.uuid, **values)
 
 
 async def destroy(ctx: Context, self: VDI) -> None:
@@ -86,7 +88,13 @@ async def destroy_disk(ctx: Context, vdi: VDI) -> None:
     repository = repositories.of(ctx, ctx.store.get(SR, vdi.SR))
     await repository.channel.call(StorageDriver.destroy, repository.volume(vdi))
     with ctx.write() as tx:
-        remove(tx, ctx.store, ctx.now(vdi))
+        if repository.channel.keeps_records:
+            # Its inner nodes are the plug-in's affair, which will have forgotten the disk itself.
+            _remove_uses(tx, ctx.store, vdi)
+            if (left := ctx.store.find(VDI, vdi.ref)) is not None:
+                tx.delete(left)
+        else:
+            remove(tx, ctx.store, ctx.now(vdi))
 
 
 def remove(tx: Transaction, store: Store, vdi: VDI) -> None:
@@ -94,14 +102,19 @@ def remove(tx: Transaction, store: Store, vdi: VDI) -> None:
     sr = store.find(SR, vdi.SR)
     for parent in volume_spec.unreferenced_parents(store, vdi):
         tx.delete(parent)
+    _remove_uses(tx, store, vdi)
+    tx.delete(vdi)
+    if sr is not None:
+        repositories.add_to_figures(tx, store, sr, -vdi.virtual_size, -vdi.physical_utilisation)
+
+
+def _remove_uses(tx: Transaction, store: Store, vdi: VDI) -> None:
+    """Forget who had a disk."""
     for vbd in store.where(VBD, VDI=vdi.ref):
         remove_drive(tx, store, vbd)
     if vdi.type is VdiType.suspend:
         for vm in [vm for vm in store.all(VM) if vm.suspend_VDI == vdi.ref]:
             tx.set(vm, suspend_VDI=NULL)
-    tx.delete(vdi)
-    if sr is not None:
-        repositories.add_to_figures(tx, store, sr, -vdi.virtual_size, -vdi.physical_utilisation)
 
 
 def remove_drive(tx: Transaction, store: Store, vbd: VBD) -> None:
@@ -135,9 +148,12 @@ async def resize_online(ctx: Context, vdi: VDI, size: int) -> None:
         else:
             if size < latest.virtual_size:
                 raise OtherError("SR_BACKEND_FAILURE_79", "", "A disk cannot become smaller", "")
+            if repository.channel.foreign:
+                # Its plug-in makes the device larger, and guests see that.
+                size = (await repository.channel.call(StorageDriver.resize, repository.volume(latest), size)).size
             for vm, vbd in writers:
                 await grow_in_guest(ctx, vm, vbd, size)
-            grown = await repository.channel.call(StorageDriver.stat, repository.volume(latest))
+            grown = await repository.channel.call(StorageDriver.stat, repository.volume(ctx.now(latest)))
         record_size(ctx, vdi, grown)
 
 

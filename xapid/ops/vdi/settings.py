@@ -43,6 +43,8 @@ async def set_on_boot(ctx: Context, self: VDI, value: OnBoot) -> None:
     marks = [(sr, StorageOperations.vdi_set_on_boot), (self, VdiOperations.set_on_boot)]
     async with repositories.marked(ctx, marks) as undo:
         begins = value is OnBoot.reset and ctx.now(self).on_boot is not OnBoot.reset
+        # A plug-in that keeps records is told at each start, and sees to it.
+        begins = begins and not repositories.of(ctx, sr).channel.keeps_records
         twig = await branches.leave_beneath(ctx, undo, self) if begins else None
         with ctx.write() as tx:
             if twig is not None:

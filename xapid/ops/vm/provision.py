@@ -92,8 +92,7 @@ async def _make_disks(ctx: Context, vm: VM, wanted: list[Wanted]) -> None:
             for sr, each, volume in made:
                 disk = disks.record(
                     tx,
-                    ctx.store,
-                    sr,
+                    repositories.of(ctx, sr),
                     volume,
                     name_label=each.device,
                     name_description="Created by template provisioner",

@@ -141,8 +141,7 @@ async def _create_image(ctx: Context, vm: VM, repository: Repository) -> VDI:
         with ctx.write() as tx:
             image = disks.record(
                 tx,
-                ctx.store,
-                repository.row,
+                repository,
                 made,
                 name_label=IMAGE_NAME,
                 name_description=IMAGE_NAME,
