@@ -419,3 +419,25 @@ async def test_simulated_repositories_are_left_alone_by_themselves(
     keeper.look()
 
     assert collections(workshop) == []
+
+
+async def test_parents_that_clients_make_up_do_no_harm(
+    workshop: Workshop, xapi: Xapi, keeper: ChainKeeper, sr: str, vdi: str
+) -> None:
+    (snapshot,) = await snapshots(workshop, sr, vdi, 1)
+    before = workshop.volumes(sr)
+    one, two = workshop.row(vdi), workshop.row(snapshot)
+    with workshop.fresh.store.write() as tx:
+        tx.set(one, sm_config={**one.sm_config, PARENT.name: two.uuid}, managed=False)
+        tx.set(two, sm_config={**two.sm_config, PARENT.name: one.uuid}, managed=False)
+
+    await keeper.collect(sr_of(workshop, sr))
+
+    assert workshop.volumes(sr) == before
+
+
+async def test_records_of_drivers_do_not_tell_of_it(xapi: Xapi) -> None:
+    """The original has no name for it."""
+    for record in (await xapi.SM.get_all_records()).values():
+        assert "MERGE" not in record["features"]
+        assert "MERGE" not in record["capabilities"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from xapid.backends.storage.interface import Feature, StorageDriver
 from xapid.datamodel import SR, VDI
-from xapid.datamodel.errors import SR_UNKNOWN_DRIVER, TASK_CANCELLED, ApiError
+from xapid.datamodel.errors import SR_UNKNOWN_DRIVER, TASK_CANCELLED, VDI_NOT_MANAGED, ApiError
 from xapid.datamodel.map_keys import GC_NO_SPACE
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import Object
@@ -30,6 +30,8 @@ EVERY = 1.0
 """Seconds between two looks at what can be done."""
 LOOK_ANYWAY = 60.0
 """Seconds after which it is looked although no disk changed: drives were closed, or what failed may work now."""
+RESTS = 100.0
+"""How many times as long as a look took nothing is looked at afterwards."""
 AGAIN = 600.0
 """Seconds for which a step that failed, and a repository whose task a client cancelled, is left alone."""
 BESIDE = 10.0
@@ -85,6 +87,8 @@ class ChainKeeper:
         """Generation of the disks when it was looked last."""
         self._next = 0.0
         """When it is looked anyway, by the clock that never jumps."""
+        self._rests = 0.0
+        """Until when it is not looked, by the same clock."""
         self._since: dict[str, float] = {}
         """When a repository was first seen to have something to be done, by its reference."""
         self._left: dict[str, float] = {}
@@ -102,7 +106,7 @@ class ChainKeeper:
     def look(self) -> None:
         """Begin what is due; to be called often."""
         now, newest = self._runtime.clock.monotonic(), self._runtime.store.tables["VDI"].newest
-        if self._going is not None or (newest == self._seen and now < self._next):
+        if self._going is not None or now < self._rests or (newest == self._seen and now < self._next):
             return
         self._seen, self._next = newest, now + LOOK_ANYWAY
         after, due = self._runtime.config.storage.merge_after, []
@@ -114,6 +118,8 @@ class ChainKeeper:
             self._next = min(self._next, since + after)
             if now >= since + after or found[0].depth >= LONG:
                 due.append((found[0].depth, sr))
+        # Of many disks it takes its time, which others are to have.
+        self._rests = now + (self._runtime.clock.monotonic() - now) * RESTS
         if due:
             _, sr = max(due, key=lambda each: each[0])
             self._going = asyncio.ensure_future(self.collect(sr))
@@ -237,7 +243,7 @@ class ChainKeeper:
         except ApiError as error:
             self._stale.add(work.sr.ref)
             self._left[step.vdi.ref] = self._runtime.clock.monotonic() + AGAIN
-            log.warning("%s cannot be merged into what it continues: %s", step.vdi.uuid, error)
+            log.warning("%s stays as it is: %s", step.vdi.uuid, error)
         finally:
             if work.displaced:
                 work.handle.cancel_requested = False
@@ -272,6 +278,9 @@ async def _remove(ctx: Context, sr: SR, vdi: VDI) -> None:
     """Destroy an inner node that nothing continues."""
     async with ctx.lock(sr):
         repository = repositories.of(ctx, sr)
-        await repository.channel.call(StorageDriver.destroy, repository.volume(ctx.now(vdi)))
+        volume = repository.volume(ctx.now(vdi))
+        if not (await repository.channel.call(StorageDriver.stat, volume)).hidden:
+            raise VDI_NOT_MANAGED(vdi.ref)  # The repository knows better: it is somebody's disk.
+        await repository.channel.call(StorageDriver.destroy, volume)
         with ctx.write() as tx:
             remove(tx, ctx.store, ctx.now(vdi))

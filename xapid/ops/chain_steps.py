@@ -8,7 +8,7 @@ from xapid.backends.datapath.interface import DatapathDriver
 from xapid.backends.interface import Failed
 from xapid.backends.storage.interface import Merged, StorageDriver, Volume
 from xapid.datamodel import SR, VBD, VDI, VM, Host
-from xapid.datamodel.map_keys import PARENT
+from xapid.datamodel.map_keys import DIRTY, PARENT
 from xapid.ops import repositories
 from xapid.ops.repositories import Repository
 from xapid.rules import volume_spec
@@ -92,12 +92,29 @@ async def _merge_open(
 async def _join(ctx: Context, repository: Repository, volume: Volume, vdi: VDI) -> None:
     """Let both be one, on the disk and in the records. No scan sees one without the other."""
     async with ctx.lock(repository.row):
+        with ctx.write(settle=False) as tx:
+            owed = _owe_scan(tx, ctx.now(repository.row))
+        repository.channel.wait_for(ctx.until)
         merged = await repository.channel.call(StorageDriver.end_merge, volume, True)
         if merged is None:
             raise repository.channel.translated(Failed(f"{volume.uuid} was not merged into what it continues"))
         with ctx.write() as tx:
             _record(tx, ctx.store, ctx.now(vdi), merged)
+            if owed:
+                _owe_nothing(tx, ctx.now(repository.row))
     log.info("%s went into what it continued; %s is no more", volume.uuid, merged.gone)
+
+
+def _owe_scan(tx: Transaction, sr: SR) -> bool:
+    """Whoever comes after a crash is to see where the disks are. Returns whether nobody else wants that already."""
+    if DIRTY.of(sr):
+        return False
+    tx.set(sr, other_config={**sr.other_config, DIRTY.name: ""})
+    return True
+
+
+def _owe_nothing(tx: Transaction, sr: SR) -> None:
+    tx.set(sr, other_config={key: value for key, value in sr.other_config.items() if key != DIRTY.name})
 
 
 def _record(tx: Transaction, store: Store, upper: VDI, merged: Merged) -> None:

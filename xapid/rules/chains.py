@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 
 from xapid.datamodel import SR, VBD, VDI, VM
 from xapid.datamodel.map_keys import COALESCE, GARBAGE, LEAF_COALESCE, LEAF_COALESCE_OF_DISK, PARENT
@@ -52,6 +53,8 @@ class Trees:
 
     rows: Mapping[str, VDI]
     """By their uuids."""
+    lower: Mapping[str, str] = field(default_factory=dict)
+    """What each continues, by uuids; without those that continue nothing."""
     heirs: Mapping[str, tuple[VDI, ...]] = field(default_factory=dict)
     """Those that continue one, by its uuid."""
 
@@ -60,33 +63,64 @@ class Trees:
         rows = {vdi.uuid: vdi for vdi in store.where(VDI, SR=sr.ref)}
         if all(vdi.managed for vdi in rows.values()):
             return cls(rows)
+        lower = {uuid: parent for uuid, vdi in rows.items() if (parent := PARENT.of(vdi))}
         heirs: dict[str, list[VDI]] = {}
-        for vdi in rows.values():
-            if parent := PARENT.of(vdi):
-                heirs.setdefault(parent, []).append(vdi)
-        return cls(rows, {uuid: tuple(found) for uuid, found in heirs.items()})
+        for uuid, parent in lower.items():
+            heirs.setdefault(parent, []).append(rows[uuid])
+        return cls(rows, lower, {uuid: tuple(found) for uuid, found in heirs.items()})
 
     def parent(self, vdi: VDI) -> VDI | None:
-        return self.rows.get(PARENT.of(vdi))
+        return self.rows.get(self.lower.get(vdi.uuid, ""))
 
     def chain(self, vdi: VDI) -> list[VDI]:
         """A disk and all that it is read through, down to the one that continues none."""
-        found = [vdi]
-        while (below := self.parent(found[-1])) is not None and below not in found:
-            found.append(below)
-        return found
+        found = {vdi.uuid: vdi}
+        while (below := self.parent(vdi)) is not None and below.uuid not in found:
+            found[below.uuid] = vdi = below
+        return list(found.values())
 
     def above(self, vdi: VDI) -> list[VDI]:
         """A volume and all that are read through it."""
-        found = [vdi]
-        for each in found:
-            found += self.heirs.get(each.uuid, ())
+        found = {vdi.uuid: vdi}
+        last = [vdi]
+        while last:
+            last = [heir for each in last for heir in self.heirs.get(each.uuid, ()) if heir.uuid not in found]
+            found |= {heir.uuid: heir for heir in last}
+        return list(found.values())
+
+    @cached_property
+    def _lengths(self) -> dict[str, int]:
+        """How many images each is read through, by its uuid."""
+        found: dict[str, int] = {}
+        for vdi in self.rows.values():
+            passed: dict[str, None] = {}
+            uuid = vdi.uuid
+            # Who continues himself, as only records can say, ends there.
+            while uuid in self.rows and uuid not in found and uuid not in passed:
+                passed[uuid] = None
+                uuid = self.lower.get(uuid, "")
+            length = found.get(uuid, 0)
+            for each in reversed(passed):
+                length += 1
+                found[each] = length
         return found
 
     @cached_property
+    def depths(self) -> dict[str, int]:
+        """How many images the disk is read through that is read through most of those above a volume, by its uuid."""
+        found: dict[str, int] = {}
+        for vdi in self.rows.values():
+            if not self.heirs.get(vdi.uuid):
+                uuid, length = vdi.uuid, self._lengths[vdi.uuid]
+                while uuid in self.rows and found.get(uuid, 0) < length:
+                    found[uuid] = length
+                    uuid = self.lower.get(uuid, "")
+        return found
+
+    @property
     def depth(self) -> int:
-        """How many images the disk is read through that is read through most; 0 where there is none."""
-        return max((len(self.chain(vdi)) for vdi in self.rows.values() if not self.heirs.get(vdi.uuid)), default=0)
+        """The same of all disks; 0 where there is none."""
+        return max(self.depths.values(), default=0)
 
     def steps(self, sr: SR) -> Iterator[Step]:
         """What can be done as far as the trees go and the repository's keys let it, in no order."""
@@ -95,7 +129,7 @@ class Trees:
         for vdi in self.rows.values():
             kind = self._kind(vdi)
             if kind is not None and _is_wanted(sr, vdi, kind):
-                yield Step(kind, vdi, max(len(self.chain(each)) for each in self.above(vdi)))
+                yield Step(kind, vdi, self.depths.get(vdi.uuid, 0))
 
     def _kind(self, vdi: VDI) -> Kind | None:
         heirs = self.heirs.get(vdi.uuid, ())
@@ -132,14 +166,12 @@ def in_order(steps: Iterator[Step]) -> list[Step]:
     return sorted(steps, key=lambda step: (rank[step.kind], -step.depth, step.vdi.physical_utilisation, step.vdi.uuid))
 
 
-def opened(store: Store, tree: list[VDI]) -> list[Opened]:
+def opened(store: Store, tree: list[VDI]) -> Iterator[Opened]:
     """Who has any of these disks open, or keeps it for a machine that is suspended."""
-    found = []
     for vdi in tree:
         for vbd in store.where(VBD, VDI=vdi.ref):
             if vbd.currently_attached:
-                found.append(Opened(vbd, store.find(VM, vbd.VM)))
-    return found
+                yield Opened(vbd, store.find(VM, vbd.VM))
 
 
 def is_asleep(each: Opened) -> bool:
@@ -176,15 +208,16 @@ def way(store: Store, trees: Trees, step: Step, but: str = "") -> Way | None:
     """
     lowest = trees.parent(step.vdi) if step.kind is not Kind.garbage else None
     tree = trees.above(step.vdi if lowest is None else lowest)
-    if busy(store, tree, but) is not None:
-        return None
     users = opened(store, tree)
     if step.kind is Kind.leaf:
-        return None if users else Way()
-    awake = [each for each in users if not is_asleep(each)]
-    if not awake:
-        return Way()
-    return Way(awake[0]) if len(awake) == 1 and step.kind is Kind.inner and _is_of_a_guest(awake[0]) else None
+        found = Way() if next(users, None) is None else None
+    else:
+        # No more than two are looked for: of a template there may be thousands.
+        awake = list(islice((each for each in users if not is_asleep(each)), 2))
+        found = Way() if not awake else None
+        if len(awake) == 1 and step.kind is Kind.inner and _is_of_a_guest(awake[0]):
+            found = Way(awake[0])
+    return None if found is None or busy(store, tree, but) is not None else found
 
 
 def _is_of_a_guest(each: Opened) -> bool:

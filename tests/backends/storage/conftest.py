@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -22,6 +24,9 @@ from xapid.backends.storage.mounts import Mounts
 from xapid.backends.storage.nfs import Nfs
 from xapid.backends.storage.sim import Sim
 from xapid.backends.storage.smb import Smb
+
+CHANGES = "write,pwrite64,pwritev,pwritev2,ftruncate,fallocate,fdatasync,fsync"
+"""System calls by which a file becomes another."""
 
 
 @contextmanager
@@ -133,3 +138,21 @@ def rewinding_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ri
 @pytest.fixture
 def file_rig(tmp_path: Path) -> Rig:
     return repository(File(), tmp_path / "sr")
+
+
+@pytest.fixture
+def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Puts a qemu-img first that dies before the change of a file whose number this file holds; 0: it does not die."""
+    program, tool, number = tmp_path / "bin" / "qemu-img", shutil.which("qemu-img"), tmp_path / "number"
+    assert tool is not None
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\n"
+        f"n=$(cat {number})\n"
+        f'[ "$n" = 0 ] && exec {tool} "$@"\n'
+        f'exec strace -f -qq -o /dev/null -e trace={CHANGES} -e inject={CHANGES}:signal=KILL:when=$n {tool} "$@"\n'
+    )
+    program.chmod(0o755)
+    number.write_text("0")
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    return number

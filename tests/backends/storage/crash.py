@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
+from xapid.backends.storage import qcow2
 from xapid.backends.storage.file import File
 from xapid.backends.storage.interface import NewVolume, Sr, Volume, VolumeFormat
 
 VOLUME = "00000000-0000-4000-8000-000000000001"
 NEW = "00000000-0000-4000-8000-000000000002"
 BASE = "00000000-0000-4000-8000-000000000003"
+NEWER = "00000000-0000-4000-8000-000000000004"
+UPPER = "00000000-0000-4000-8000-000000000005"
+OWNER = "00000000-0000-4000-8000-000000000006"
 SIZE = 4 * 1024 * 1024
 
 
@@ -46,6 +52,25 @@ def work(driver: File, sr: Sr, operation: str) -> None:
             driver.destroy(before)
         case "copy":
             driver.copy(before, sr, NewVolume(NEW, SIZE))
+        case "merge":
+            upper = driver.stat(volume(sr, UPPER))
+            driver.merge(upper, "")
+            driver.end_merge(upper, True)
+        case "merge leaf":
+            driver.attach(before, OWNER, True)
+            driver.merge(before, OWNER)
+            driver.end_merge(before, True)
+        case "merge open":
+            merge_open(driver, driver.stat(volume(sr, UPPER)), before)
+
+
+def merge_open(driver: File, upper: Volume, above: Volume) -> None:
+    """Let another merge a node, as the block layer of a guest does: of headers it changes that of one image above."""
+    joint = driver.begin_merge(upper, OWNER)
+    path = Path(joint.image.path).with_name(f"{above.key}.{above.format}")
+    subprocess.run(["qemu-img", "commit", "-q", "-d", "-f", joint.image.format, joint.image.path], check=True)
+    qcow2.rename_backing(path, qcow2.Backing(Path(joint.into.path).name, joint.into.format))
+    driver.end_merge(upper, True)
 
 
 def main(directory: str, uuid: str, step: str, operation: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,31 +14,11 @@ from xapid.backends.storage.file import File
 from xapid.backends.storage.interface import NewVolume, Volume, VolumeFormat
 
 TIB = 1024 * 1024 * MIB
-CHANGES = "write,pwrite64,pwritev,pwritev2,ftruncate,fallocate,fdatasync,fsync"
-"""System calls by which a file becomes another."""
 MANY = 200
 SOUND = (0, 3)
 """How ``qemu-img check`` ends for an image that is whole; 3: some of its clusters are lost, which is no harm."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.libvirt]
-
-
-@pytest.fixture
-def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Puts a qemu-img first that dies before the change of a file whose number this file holds; 0: it does not die."""
-    program, tool, number = tmp_path / "bin" / "qemu-img", shutil.which("qemu-img"), tmp_path / "number"
-    assert tool is not None
-    program.parent.mkdir()
-    program.write_text(
-        "#!/bin/sh\n"
-        f"n=$(cat {number})\n"
-        f'[ "$n" = 0 ] && exec {tool} "$@"\n'
-        f'exec strace -f -qq -o /dev/null -e trace={CHANGES} -e inject={CHANGES}:signal=KILL:when=$n {tool} "$@"\n'
-    )
-    program.chmod(0o755)
-    number.write_text("0")
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    return number
 
 
 def is_sound(rig: Rig, volume: Volume) -> bool:
