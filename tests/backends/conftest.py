@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import known_qemu
-from tests.backends.domain.hypervisor import Events, Hypervisor
+from tests.backends.domain.hypervisor import PATIENCE, Events, Hypervisor
+from tests.bootable_disk import bootable
 from tests.demo_guest import CACHE, demo_guest
 from tests.qemu_daemon import end_emulators
 from xapid.backends.datapath.sim import SimDatapath
@@ -21,6 +22,9 @@ from xapid.backends.domain.sim import SimDomains
 
 if TYPE_CHECKING:
     from libvirt import virConnect
+
+SLOWEST_BOOT = 600.0
+"""Seconds that a guest with a firmware and a boot loader may take on a Xen that is emulated."""
 
 
 @pytest.fixture
@@ -110,6 +114,7 @@ def whole_xen(libvirt_folder: Path, bridge: str) -> Iterator[Hypervisor]:
 def xen(whole_xen: Hypervisor) -> Iterator[Hypervisor]:
     yield whole_xen
     whole_xen.tidy()
+    whole_xen.bootable, whole_xen.patience = None, PATIENCE
 
 
 ON_XEN = [pytest.param(kind, marks=pytest.mark.xen, id=f"xen-{kind}") for kind in DomainKind]
@@ -121,4 +126,17 @@ def hypervisor(request: pytest.FixtureRequest) -> Hypervisor:
     kind = request.param if request.param in list(DomainKind) else None
     found: Hypervisor = request.getfixturevalue("xen" if kind else request.param)
     found.kind = kind
+    if kind is DomainKind.hvm:
+        _boot_from_disks(found, request.getfixturevalue("monkeypatch"))
     return found
+
+
+def _boot_from_disks(xen: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The firmware of HVM guests takes minutes to read a kernel that it is handed, where Xen is emulated."""
+    from xapid.backends.domain import xen_xml
+
+    assert xen.demo is not None
+    made = xen.bootable = bootable(xen.demo, xen.folder)
+    xen.patience = SLOWEST_BOOT
+    described = xen_xml.domain
+    monkeypatch.setattr(xen_xml, "domain", lambda spec, hosting: made.beside(described(spec, hosting)))

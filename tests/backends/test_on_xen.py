@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.lab_install import installed_host, stage
+from tests.lab_install import Installed, installed_host, stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.lab]
 
+CONTRACTS = "tests/backends/domain/test_contract.py", "tests/backends/datapath/test_contract.py"
 
-@pytest.mark.parametrize("kind", ["xen-pv", "xen-pvh", "xen-hvm", "test_xen_driver"])
-def test_machines_of_each_kind(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+
+@pytest.fixture(scope="module")
+def xen_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     # More emulated processors wait for each other where there are no more real ones.
     with installed_host(stage(tmp_path_factory.mktemp("staged")), "--cpus", "1", "--memory", "2560") as host:
-        host.run_tests("-m", "xen", "-k", kind, "tests/backends/domain", "tests/backends/datapath")
+        yield host
+
+
+@pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
+def test_machines_of_each_kind(kind: str, xen_host: Installed) -> None:
+    xen_host.run_tests("-m", "xen", "-k", f"'[xen-{kind}]'", *CONTRACTS)
+
+
+def test_what_xen_adds(xen_host: Installed) -> None:
+    xen_host.run_tests("-m", "xen", "tests/backends/domain/test_xen_driver.py")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.bootable_disk import Bootable
 from xapid.backends.datapath.interface import DatapathDriver
 from xapid.backends.datapath.open_disks import OpenDisks
 from xapid.backends.datapath.sim import SimDatapath
@@ -124,6 +125,10 @@ class Hypervisor:
     """That a machine may have. libvirt gives one of Xen that runs no more than the host has itself."""
     open_disks: OpenDisks | None = None
     """Where those of its machines are open, under Xen."""
+    bootable: Bootable | None = None
+    """What its machines boot, beside their disks; None: they are handed their kernel."""
+    patience: float = PATIENCE
+    """Seconds that a guest may take to boot."""
     started: list[str] = field(default_factory=list)
     lines: list[SerialLine] = field(default_factory=list)
 
@@ -153,7 +158,7 @@ class Hypervisor:
             "vcpus": 1,
             "platform": {"sim-guest": "full"},
         }
-        if self.demo is not None:
+        if self.demo is not None and self.bootable is None:
             values |= {
                 "kernel": str(self.demo.kernel),
                 "ramdisk": str(self.demo.initrd),
@@ -163,14 +168,14 @@ class Hypervisor:
         self.started.append(spec.uuid)
         return spec
 
-    def booted(self, spec: DomainSpec, seconds: float = PATIENCE) -> SerialLine | None:
+    def booted(self, spec: DomainSpec, seconds: float = 0.0) -> SerialLine | None:
         """Start a machine and wait until its guest is up. Returns its serial line, if it is real."""
         domain = self.driver.start(spec, paused=True)
         line = None if self.simulated else SerialLine(serial(domain))
         self.driver.unpause(spec.uuid)
         if line is not None:
             self.lines.append(line)
-            line.wait_for(READY, seconds)
+            line.wait_for(READY, seconds or self.patience)
         return line
 
     def drive(self, position: int = 0, **changes: Any) -> DiskSpec:

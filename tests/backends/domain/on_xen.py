@@ -28,4 +28,9 @@ def end(hypervisor: Hypervisor) -> None:
 def begin_anew(hypervisor: Hypervisor) -> None:
     """Drivers that come after those that were there."""
     end(hypervisor)
+    begin_again(hypervisor)
+
+
+def begin_again(hypervisor: Hypervisor) -> None:
+    """Once others ended."""
     hypervisor.driver, hypervisor.datapath, hypervisor.open_disks = begin(hypervisor.folder, hypervisor.events)

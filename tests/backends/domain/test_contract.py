@@ -150,7 +150,7 @@ def test_a_guest_reboots_when_asked_and_can_be_shut_down_afterwards(hypervisor: 
     hypervisor.driver.request_reboot(spec.uuid)
     hypervisor.events.wait(spec.uuid, DomainEventKind.rebooted)
     if line is not None:
-        line.wait_for("ready")
+        line.wait_for("ready", hypervisor.patience)
     hypervisor.driver.request_shutdown(spec.uuid)
 
     assert hypervisor.events.wait(spec.uuid, DomainEventKind.stopped).reason == "shutdown"
@@ -218,7 +218,7 @@ def test_disks_and_interfaces_are_plugged_once_and_unplugged_for_good(hypervisor
         hypervisor.driver.attach_nic(spec.uuid, nic)
     plugged = hypervisor.driver.find(spec.uuid)
     if line is not None:
-        assert "16 MiB" in line.wait_for(" disk ")
+        line.wait_for(" 16 MiB")
     for _ in range(2):
         hypervisor.driver.detach_disk(spec.uuid, drive.vbd, force=False)
         hypervisor.driver.detach_nic(spec.uuid, nic.vif)

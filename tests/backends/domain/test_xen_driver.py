@@ -14,9 +14,9 @@ from tests.backends.domain.hypervisor import PATIENCE, Hypervisor, SerialLine, s
 from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainSpec, DomainState
 from xapid.demo.build import READY
 
-pytest.importorskip("libvirt", reason="an optional extra")
+libvirt = pytest.importorskip("libvirt", reason="an optional extra")
 
-from tests.backends.domain import on_xen
+from tests.backends.domain import on_xen  # noqa: E402 -- needs libvirt
 
 pytestmark = pytest.mark.xen
 
@@ -229,6 +229,31 @@ def test_after_a_restart_guests_are_found_with_their_lines_and_disks(pv: Hypervi
     assert domain.disks == (guest.disks[0].vbd,)
     assert pv.events.wait(guest.uuid, DomainEventKind.stopped).reason == "destroyed"
     assert pv.open_disks is not None and pv.open_disks.owners() == []
+
+
+def test_drivers_that_begin_while_a_guest_is_between_two_lives_find_the_next(pv: Hypervisor, guest: DomainSpec) -> None:
+    before = pv.driver.find(guest.uuid)
+    assert before is not None
+    pv.lines.pop().close()
+    on_xen.end(pv)
+    with closing(libvirt.open("xen:///system")) as past_the_driver:
+        machine = past_the_driver.lookupByUUIDString(guest.uuid)
+        subprocess.run(["xl", "reboot", str(before.id)], check=True)
+        assert within(PATIENCE, lambda: not machine.isActive())
+        on_xen.begin_again(pv)
+        assert not machine.isActive()
+        after = pv.driver.find(guest.uuid)
+
+    assert after is not None and after.id > before.id
+    assert (after.disks, after.state) == (before.disks, DomainState.running)
+    assert pv.events.wait(guest.uuid, DomainEventKind.rebooted).id == after.id
+    found = pv.driver.find(guest.uuid)
+    assert found is not None and found.xenstore_data == {"vm-data/greeting": "hello"}
+    line = SerialLine(serial(found))
+    pv.lines.append(line)
+    line.send("head -c 512 /dev/xvda | wc -c; echo $((6 * 7)) sevens\n")
+    line.wait_for("512")
+    line.wait_for("42 sevens")
 
 
 def test_a_libvirtd_that_is_restarted_ends_nothing(pv: Hypervisor, guest: DomainSpec) -> None:

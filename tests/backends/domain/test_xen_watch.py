@@ -71,6 +71,25 @@ def test_the_number_of_a_machine_that_ran_before_is_known(watch: XenWatch, event
     assert events.wait(GUEST, DomainEventKind.rebooted).id == 8
 
 
+def test_one_that_reboots_while_nobody_watched_is_told_to_have(
+    watch: XenWatch, events: Events, begun: list[str]
+) -> None:
+    watch.begins_anew(GUEST)
+    watch.lifecycle(GUEST, 8, *STARTED)
+    watch.lifecycle(GUEST, 7, *SHUT_DOWN)
+
+    assert events.wait(GUEST, DomainEventKind.rebooted).id == 8
+    assert (begun, watch.lives(GUEST)) == ([GUEST], True)
+
+
+def test_one_whose_reboot_fails_ended_although_nobody_saw_it_begin(watch: XenWatch, events: Events) -> None:
+    watch.begins_anew(GUEST)
+    watch.lifecycle(GUEST, 7, *SHUT_DOWN)
+
+    assert events.wait(GUEST, DomainEventKind.stopped).reason == "shutdown"
+    assert not watch.lives(GUEST)
+
+
 def test_a_machine_that_ended_starts_anew(watch: XenWatch, events: Events) -> None:
     watch.lifecycle(GUEST, 3, *STARTED)
     watch.lifecycle(GUEST, 3, *SHUT_DOWN)

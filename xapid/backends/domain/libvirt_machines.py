@@ -122,7 +122,7 @@ class LibvirtMachines:
         """The domain, if it runs and is ours."""
         try:
             domain = self._connection.get().lookupByUUIDString(uuid)
-            return domain if domain.isActive() and _is_ours(domain) else None
+            return domain if domain.isActive() and is_ours(domain) else None
         except libvirt.libvirtError as error:
             if is_gone(error):
                 return None
@@ -181,7 +181,8 @@ def _stalled(domain: libvirt.virDomain, description: Description) -> tuple[str, 
     )
 
 
-def _is_ours(domain: libvirt.virDomain) -> bool:
+def is_ours(domain: libvirt.virDomain) -> bool:
+    """Whether it has our mark."""
     try:
         domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
     except libvirt.libvirtError as error:
@@ -196,7 +197,7 @@ def _is_ours(domain: libvirt.virDomain) -> bool:
 
 def _is_foreign(domain: libvirt.virDomain) -> bool:
     try:
-        return not _is_ours(domain)
+        return not is_ours(domain)
     except libvirt.libvirtError as error:
         if is_gone(error):
             return False

@@ -27,6 +27,11 @@ def lay_down(store: Xenstore, domain: int, data: Mapping[str, str]) -> None:
             store.write(f"{home(domain)}/{key}", value)
 
 
+def is_laid_down(store: Xenstore, domain: int) -> bool:
+    """Whether a guest was told already."""
+    return FOLDER in store.tree(home(domain), [FOLDER])
+
+
 def shared(store: Xenstore, domain: int) -> dict[str, str]:
     """What lies there now, folders that say nothing themselves left out."""
     tree = store.tree(home(domain), [FOLDER])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,10 +30,11 @@ from xapid.backends.domain.interface import (
     NicSpec,
     ScriptResult,
 )
-from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
-from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path
+from xapid.backends.domain.libvirt_errors import told
+from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path, is_ours
 from xapid.backends.domain.watch import Tell
 from xapid.backends.domain.xen_lines import XenLines
+from xapid.backends.domain.xen_reboots import Reboots
 from xapid.backends.domain.xen_states import Standing, XenStates
 from xapid.backends.domain.xen_watch import XenWatch
 from xapid.backends.domain.xenstore_guests import XenstoreGuests
@@ -46,9 +46,6 @@ log = logging.getLogger(__name__)
 
 KEEPALIVE_MISSED = 12
 """libxl can hold up libvirt's daemon for longer than QEMU does."""
-LONGEST_REBOOT = 120.0
-"""Seconds between two lives of a guest after which nobody waits for the next any more."""
-BETWEEN_LOOKS = 0.1
 CONTROL_DOMAIN = "Domain-0"
 PIPE = "image"
 """In the folder of a guest: through this its image is read."""
@@ -74,6 +71,7 @@ class XenDomains(LibvirtMachines):
         """Machines whose disks are open for a domain that is not there yet."""
         self._watch = XenWatch(self._stopped, self._begun_anew, self._folders.shorten_logs)
         self._connection = Connection(uri, self._watch, self._returned, KEEPALIVE_MISSED)
+        self._reboots = Reboots(self._connection.get, self._watch)
         self._watch.start()
         self._states = XenStates()
         self._standing = Standing(self._states, self._watch.differ, self._watch.stand)
@@ -153,7 +151,7 @@ class XenDomains(LibvirtMachines):
             self.running(uuid).shutdownFlags(SHUTDOWN)
 
     def request_reboot(self, uuid: str) -> None:
-        if self._reboots(uuid):
+        if self._reboots.is_on(uuid):
             return
         with told(f"asking {uuid} to reboot"):
             self.running(uuid).reboot(libvirt.VIR_DOMAIN_REBOOT_PARAVIRT)
@@ -310,22 +308,9 @@ class XenDomains(LibvirtMachines):
     # Looking
 
     def _active(self, uuid: str) -> libvirt.virDomain | None:
-        # A reboot takes a while in which there is no domain, of a machine that is neither off nor to be tidied up.
-        until = time.monotonic() + LONGEST_REBOOT
-        while self._reboots(uuid) and time.monotonic() < until:
-            time.sleep(BETWEEN_LOOKS)
-        return super()._active(uuid)
-
-    def _reboots(self, uuid: str) -> bool:
-        """Whether it is between two lives: libvirt knows it, has no domain of it, and did not say that it ended."""
-        if not self._watch.lives(uuid):
-            return False
-        try:
-            return not self._connection.get().lookupByUUIDString(uuid).isActive() and self._watch.lives(uuid)
-        except libvirt.libvirtError as error:
-            if is_gone(error):
-                return False
-            raise backend_error(error, f"looking for {uuid}") from error
+        # One that reboots is neither off nor to be tidied up.
+        look = super()._active
+        return self._reboots.through(uuid, lambda: look(uuid))
 
     def _features(self, description: Description) -> frozenset[str]:
         # Xen asks past ACPI.
@@ -369,15 +354,23 @@ class XenDomains(LibvirtMachines):
             self._serve_line(uuid)
 
     def _look_anew(self) -> None:
+        self._reboots.find(lambda domain: domain.UUIDString() not in self._coming and is_ours(domain))
         for domain in self.domains():
             self._watch.runs_as(domain.uuid, domain.id)
-            self._guests.began(domain.uuid, domain.id)
+            if vm_data.is_laid_down(self._store, domain.id):
+                self._guests.began(domain.uuid, domain.id)
+            else:
+                # It began this life while nobody watched.
+                self._tell(domain.uuid, domain.id)
             self._serve_line(domain.uuid)
-        self._folders.sweep(self._runs)
-        self._lines.sweep(self._runs)
+        self._folders.sweep(self._goes_on)
+        self._lines.sweep(self._goes_on)
         for owner in self._disks.owners():
-            if owner not in self._coming and not self._runs(owner):
+            if owner not in self._coming and not self._goes_on(owner):
                 self._disks.release_all(owner)
+
+    def _goes_on(self, uuid: str) -> bool:
+        return self._reboots.is_on(uuid) or self._runs(uuid)
 
     def _returned(self) -> None:
         try:

@@ -10,6 +10,8 @@ import libvirt
 from xapid.backends.domain.interface import DomainEvent, DomainEventKind
 from xapid.backends.domain.watch import Watch
 
+UNKNOWN = -1
+"""In place of the number of a domain that went before anybody looked."""
 STILL = {libvirt.VIR_DOMAIN_EVENT_SUSPENDED: True, libvirt.VIR_DOMAIN_EVENT_RESUMED: False}
 
 
@@ -31,6 +33,15 @@ class XenWatch(Watch):
         """A machine of ours runs already, as the domain of a number."""
         self.own(uuid)
         self._numbers[uuid] = id
+
+    def begins_anew(self, uuid: str) -> None:
+        """A machine of ours is between two lives, of which the first was not seen."""
+        self.own(uuid)
+        self._numbers[uuid] = UNKNOWN
+
+    def ended(self, uuid: str) -> None:
+        """No next life of a machine is to be expected after all."""
+        self._end(uuid)
 
     def lives(self, uuid: str) -> bool:
         """Whether a machine began a life whose end was not told."""
@@ -86,7 +97,7 @@ class XenWatch(Watch):
                 self._events.put(DomainEvent(uuid, DomainEventKind.rebooted, "", id))
                 return
         elif event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
-            if uuid in self._resetting or (id > 0 and self._numbers.get(uuid, id) != id):
+            if uuid in self._resetting or (id > 0 and self._numbers.get(uuid, id) not in (id, UNKNOWN)):
                 return
             self._end(uuid)
         elif event in STILL:
