@@ -119,6 +119,15 @@ def test_one_that_failed_to_begin_anew_or_runs_or_is_not_ours_does_not_reboot(
     assert not found(watch, machine).is_on(GUEST)
 
 
+def test_one_that_went_before_libvirt_knows_is_seen_in_its_next_life(watch: XenWatch) -> None:
+    machine = Machine(active=True)
+    reboots = found(watch, machine)
+    watch.runs_as(GUEST, 7)
+    looks = iter((None, None, machine))
+
+    assert reboots.through(GUEST, lambda: next(looks)) is machine
+
+
 def test_nobody_waits_for_ever(watch: XenWatch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xen_reboots, "LONGEST_REBOOT", 0.0)
 

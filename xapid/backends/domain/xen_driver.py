@@ -291,8 +291,7 @@ class XenDomains(LibvirtMachines):
         return found
 
     def _detach(self, uuid: str, device: str, devices: dict[str, ElementTree.Element]) -> None:
-        element = devices.get(device)
-        if element is None:
+        if (element := devices.get(device)) is None:
             return
         with told(f"unplugging {device} from {uuid}"):
             xml = ElementTree.tostring(element, encoding="unicode")
@@ -307,6 +306,11 @@ class XenDomains(LibvirtMachines):
 
     # Looking
 
+    def find(self, uuid: str) -> Domain | None:
+        # Its domain may go while it is looked at.
+        look = super()._active
+        return self._reboots.through(uuid, lambda: None if (domain := look(uuid)) is None else self._ours(domain))
+
     def _active(self, uuid: str) -> libvirt.virDomain | None:
         # One that reboots is neither off nor to be tidied up.
         look = super()._active
@@ -317,7 +321,12 @@ class XenDomains(LibvirtMachines):
         return self.info.features
 
     def _ours(self, domain: libvirt.virDomain) -> Domain | None:
-        found = super()._ours(domain)
+        try:
+            found = super()._ours(domain)
+        except Failed:
+            if domain.ID() in self._states():
+                raise
+            found = None  # libvirt does not know yet that it went.
         if found is None:
             return None
         still = self._watch.still(found.uuid)
@@ -348,8 +357,7 @@ class XenDomains(LibvirtMachines):
 
     def _begun_anew(self, uuid: str) -> None:
         """After a reboot its domain is another one."""
-        domain = self._active(uuid)
-        if domain is not None:
+        if (domain := self._active(uuid)) is not None:
             self._tell(uuid, domain.ID())
             self._serve_line(uuid)
 

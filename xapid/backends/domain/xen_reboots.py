@@ -35,10 +35,17 @@ class Reboots:
 
     def is_on(self, uuid: str) -> bool:
         """Whether a machine is between two lives. Raises Unavailable."""
+        return self._lives_on(uuid, lambda domain: not domain.isActive())
+
+    def _may_go_on(self, uuid: str) -> bool:
+        """Whether one of which nothing is seen is about to have its next life; libvirt may not know yet."""
+        return self._lives_on(uuid, lambda domain: not domain.isActive() or _is_worked_on(domain))
+
+    def _lives_on(self, uuid: str, without_a_domain: Callable[[libvirt.virDomain], bool]) -> bool:
         if not self._watch.lives(uuid):
             return False
         try:
-            return not self._connection().lookupByUUIDString(uuid).isActive() and self._watch.lives(uuid)
+            return without_a_domain(self._connection().lookupByUUIDString(uuid)) and self._watch.lives(uuid)
         except libvirt.libvirtError as error:
             if is_gone(error):
                 return False
@@ -51,7 +58,7 @@ class Reboots:
         """
         until = time.monotonic() + LONGEST_REBOOT
         while (found := look()) is None:
-            if not self.is_on(uuid) or time.monotonic() > until:
+            if not self._may_go_on(uuid) or time.monotonic() > until:
                 # It may have begun since nothing was seen.
                 return look()
             time.sleep(BETWEEN_LOOKS)
@@ -73,5 +80,9 @@ class Reboots:
             return
         self._watch.begins_anew(uuid)
         # From here on its end is heard. A reboot that failed before leaves such a domain, too, which nobody works on.
-        if domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_NONE:
+        if not _is_worked_on(domain):
             self._watch.ended(uuid)
+
+
+def _is_worked_on(domain: libvirt.virDomain) -> bool:
+    return domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE
