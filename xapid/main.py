@@ -292,7 +292,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.push_async_callback(auto_scan.rounds.close)
         _in_background(stack, keep_scanning(auto_scan))
         stack.push_async_callback(space.rounds.close)
-        _in_background(stack, keep_space(space))
+        _in_background(stack, keep_space(space, StorageWatch(runtime)))
         chains = ChainKeeper(runtime)
         stack.push_async_callback(chains.close)
         _in_background(stack, keep_chains_short(chains))
@@ -518,7 +518,6 @@ async def keep_house(runtime: Runtime, certificate: Path) -> None:
         FailedLoginWatch(runtime).look,
         AntiAffinityWatch(runtime).look,
         FullDiskWatch(runtime).look,
-        StorageWatch(runtime).look,
         partial(heartbeat, runtime.store),
     )
     while True:
@@ -561,12 +560,14 @@ async def keep_scanning(auto_scan: AutoScan) -> None:
             auto_scan.look()
 
 
-async def keep_space(space: Space) -> None:
-    """See how full repositories are, and which guests can go on."""
+async def keep_space(space: Space, watch: StorageWatch) -> None:
+    """See how full repositories are, which guests can go on, and which repositories do not answer."""
     while True:
         await asyncio.sleep(SPACE_EVERY)
         with _going_on("it was not seen how full the repositories are"):
             space.look()
+        with _going_on("it was not seen which repositories answer"):
+            watch.look()
 
 
 async def keep_chains_short(chains: ChainKeeper) -> None:

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 NAME = "SR_NOT_RESPONDING"
 PRIORITY = 2
-LATE = 60.0
+LATE = 15.0
 """Seconds that a call may take of those that do not depend on how much there is to do."""
 
 
