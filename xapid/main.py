@@ -81,6 +81,7 @@ from xapid.ops.host.extensions import call_here
 from xapid.ops.host.going_down import GoingDown
 from xapid.ops.host.heartbeat import Heartbeats, look_for_silent
 from xapid.ops.host.ssh import Closings
+from xapid.ops.pif.plugging import restore
 from xapid.ops.space import EVERY as SPACE_EVERY
 from xapid.ops.space import Space
 from xapid.ops.vm import aftermath
@@ -254,6 +255,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         await begin(runtime, hardware)
         stack.callback(leave_unplugged, runtime)
         await look_at_devices(runtime)
+        await restore(Context(runtime, runtime.tasks.dummy("restore")), runtime.store.get(Host, runtime.localhost))
         closings: Closings = runtime.services["ssh_closings"]
         closings.resume()
         stack.callback(closings.close)

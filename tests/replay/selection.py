@@ -60,6 +60,7 @@ WHOLE = {
     "messages": 140,
     "net-host": 80,
     "net-networks": 60,
+    "net-pifs": 90,
     "net-vifs": 110,
     "network": 70,
     "queries": 320,
@@ -77,9 +78,6 @@ WHOLE = {
 }
 """Files of which every step is the same, and about how many they have."""
 
-PLUGGED = ("introduce, plug, configure, forget", "VLANs")
-"""About interfaces of the host that are plugged and given addresses, and VLANs on them."""
-
 STREAMS = (
     "handlers-get-unix", "handlers-put-unix", "handlers-put-tcp", "handlers-tasks-unix", "handlers-tasks-tcp",
 )  # fmt: skip
@@ -96,7 +94,6 @@ SELECTED = (
     Selection("tasks", ("tasks",), at_least=250),
     *(Selection(name, (name,), at_least=steps) for name, steps in WHOLE.items()),
     Selection("host-pool", ("host-pool",), at_least=190),
-    Selection("net-pifs", ("net-pifs",), at_least=10, without=frozenset(PLUGGED)),
     Selection("http", ("http",), at_least=120, without=frozenset(STREAMS), over_tcp=True),
     Selection("sessions", ("sessions",), at_least=580, over_tcp=True),
     Selection("objects", ("objects",), ("--transport", "jsonrpc1"), at_least=2700),

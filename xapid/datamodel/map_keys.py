@@ -653,6 +653,23 @@ VIF_MTU = MapKey(
     "Bytes in a packet of the interface, instead of those of its network.",
 )
 
+PIF_MTU = MapKey(
+    "PIF",
+    "other_config",
+    "mtu",
+    Whole(68, 65_535),
+    0,
+    "Bytes in a packet of the host interface, instead of those of its network.",
+)
+DEFAULT_ROUTE = MapKey(
+    "PIF",
+    "other_config",
+    "defaultroute",
+    YES,
+    False,
+    "The way out of the host leads over this interface, instead of that of the management.",
+)
+
 # --- Networks ----------------------------------------------------------------------------------------
 
 ASSUME_SHARED = MapKey(

@@ -179,7 +179,7 @@ class PIF(Object, roles=POOL_OPERATOR):
     PCI: Ref[PCI] = dynamic(NULL, "The PCI device that the card is; NULL if that is not known.", since="kolkata")
 
     create_VLAN = message(
-        "Meant to make a VLAN on one host, as VLAN.create is. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Make a VLAN on one host, by the name of the device; VLAN.create does the same.",
         Param("device", STRING, "The name of the device to put it on, which the host must have."),
         Param("network", ref("network"), "The network for packets without their tag.", late=True),
         Param("host", ref("host"), "The host."),
@@ -191,17 +191,14 @@ class PIF(Object, roles=POOL_OPERATOR):
         runs_on="host",
     )
     destroy = message(
-        (
-            "Refused with PIF_IS_PHYSICAL unless the host interface is a VLAN. For VLANs not built yet: it "
-            "answers NOT_IMPLEMENTED."
-        ),
+        "Remove a VLAN by its untagged host interface; any other is refused with PIF_IS_PHYSICAL.",
         Param("self", ref("PIF"), "The host interface."),
         errors=(PIF_IS_PHYSICAL,),
         state="deprecated",
         deprecated="miami",
     )
     reconfigure_ip = message(
-        "Meant to change the IPv4 configuration of the host interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Change the IPv4 configuration of the host interface, at once if it is up.",
         Param("self", ref("PIF"), "The host interface."),
         Param("mode", enum_of(IpConfigurationMode), "Where the address comes from."),
         Param("IP", STRING, "The address, for mode Static."),
@@ -212,7 +209,7 @@ class PIF(Object, roles=POOL_OPERATOR):
         since="miami",
     )
     reconfigure_ipv6 = message(
-        "Meant to change the IPv6 configuration of the host interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Change the IPv6 configuration of the host interface, at once if it is up.",
         Param("self", ref("PIF"), "The host interface."),
         Param("mode", enum_of(Ipv6ConfigurationMode), "Where the address comes from."),
         Param("IPv6", STRING, "The address with its prefix length, for mode Static."),
@@ -222,7 +219,7 @@ class PIF(Object, roles=POOL_OPERATOR):
         since="tampa",
     )
     set_primary_address_type = message(
-        "Meant to choose by which address the host is known. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Choose by which kind of address the host is known.",
         Param("self", ref("PIF"), "The host interface."),
         Param("primary_address_type", enum_of(PrimaryAddressType), "The kind of address."),
         since="tampa",
@@ -243,10 +240,7 @@ class PIF(Object, roles=POOL_OPERATOR):
         runs_on="host",
     )
     forget = message(
-        (
-            "Remove the PIF and leave the device as it is; refused while management, a bond, VLAN or tunnel "
-            "needs it. While it is up and managed it is not built yet."
-        ),
+        "Take the host interface down and remove its PIF; refused while management, a bond, VLAN or tunnel needs it.",
         Param("self", ref("PIF"), "The host interface."),
         errors=(
             PIF_TUNNEL_STILL_EXISTS,
@@ -255,7 +249,7 @@ class PIF(Object, roles=POOL_OPERATOR):
         since="miami",
     )
     unplug = message(
-        "Meant to take the host interface down. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Take the host interface from the bridge of its network, which goes unless guests are joined to it.",
         Param("self", ref("PIF"), "The host interface."),
         errors=(
             HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN,
@@ -276,7 +270,7 @@ class PIF(Object, roles=POOL_OPERATOR):
         since="orlando",
     )
     plug = message(
-        "Meant to bring the host interface up. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Bring the host interface up: the bridge of its network leads out over it, and has its addresses.",
         Param("self", ref("PIF"), "The host interface."),
         errors=(TRANSPORT_PIF_NOT_CONFIGURED,),
         since="miami",
@@ -290,7 +284,7 @@ class PIF(Object, roles=POOL_OPERATOR):
         arity=16,
     )
     db_introduce = message(
-        "Meant to make a record of a host interface by hand. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Make a record of a host interface by hand; nothing is done to the device.",
         Param("device", STRING, "What the host calls the device."),
         Param("network", ref("network"), "The network."),
         Param("host", ref("host"), "The host."),
@@ -333,7 +327,7 @@ class PIF(Object, roles=POOL_OPERATOR):
         since="orlando",
     )
     set_property = message(
-        "Meant to change a setting of the device. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Change a setting of the device.",
         Param("self", ref("PIF"), "The host interface."),
         Param("name", STRING, "The name of the setting: gro."),
         Param("value", STRING, "On or off."),

@@ -459,10 +459,7 @@ class Pool(
         hidden=True,
     )
     create_VLAN = message(
-        (
-            "Meant to make a VLAN on an interface of the same name on every host. Not built yet: it answers "
-            "NOT_IMPLEMENTED, and INVALID_VALUE if no host has the interface."
-        ),
+        "Make a VLAN on the interface of this name on every host; INVALID_VALUE if one has none.",
         Param("device", STRING, "The name of the interface."),
         Param("network", ref("network"), "The network that the VLAN carries.", late=True),
         Param("VLAN", INT, "The tag of the VLAN."),
@@ -483,10 +480,7 @@ class Pool(
         since="inverness",
     )
     create_VLAN_from_PIF = message(
-        (
-            "Meant to make a VLAN on the interface that each host has in the place of a given one. Not "
-            "built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Make a VLAN on the interface by which each host that lives sees the network of one.",
         Param("pif", ref("PIF"), "An interface of some host."),
         Param("network", ref("network"), "The network that the VLAN carries."),
         Param("VLAN", INT, "The tag of the VLAN."),

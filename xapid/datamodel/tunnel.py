@@ -36,7 +36,7 @@ class Tunnel(Object, name="tunnel", roles=POOL_OPERATOR, since="cowley"):
     protocol: TunnelProtocol = rw(TunnelProtocol.gre, "How packets are wrapped.", since="1.250.0")
 
     create = message(
-        "Meant to make a tunnel. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Make a tunnel: refused with OPENVSWITCH_NOT_ACTIVE, since hosts do without Open vSwitch.",
         Param("transport_PIF", ref("PIF"), "The host interface that the wrapped packets go over."),
         Param("network", ref("network"), "The network inside."),
         Param("protocol", enum_of(TunnelProtocol), "How packets are wrapped.", default=TunnelProtocol.gre),

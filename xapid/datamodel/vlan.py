@@ -31,13 +31,13 @@ class VLAN(Object, roles=POOL_OPERATOR, since="miami"):
         arity=4,
     )
     create = message(
-        "Meant to make a VLAN on a host interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Make a VLAN on a host interface, and bring it up.",
         Param("tagged_PIF", ref("PIF"), "The host interface to put it on."),
         Param("tag", INT, "The tag, from 0 to 4094."),
         Param("network", ref("network"), "The network for packets without their tag."),
         result=ref("VLAN"),
     )
     destroy = message(
-        "Meant to remove the VLAN with its untagged host interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Take the VLAN down and remove it, with its untagged host interface.",
         Param("self", ref("VLAN"), "The VLAN."),
     )

@@ -71,8 +71,14 @@ def refresh_physical(
         nic = present.get(pif.device)
         metrics = store.find(PIF_metrics, pif.metrics)
         if nic is not None:
-            # The machine asks for names by its management interface.
-            tx.set(pif, DNS=",".join(name_servers) if pif.management else "", **pif_fields(nic))
+            if pif.management:
+                # The machine asks for names by its management interface.
+                tx.set(pif, DNS=",".join(name_servers), **pif_fields(nic))
+            elif not pif.managed:
+                tx.set(pif, DNS="", **pif_fields(nic))
+            else:
+                # How it is reached is for clients to say.
+                tx.set(pif, MAC=nic.mac, MTU=nic.mtu)
         if metrics is not None:
             changes = metrics_fields(nic, DateTime.of(now)) if nic is not None else {"carrier": False}
             tx.set(metrics, **changes)

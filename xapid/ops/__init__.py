@@ -23,6 +23,8 @@ MODULES: dict[str, str] = {
     "network": "xapid.ops.network",
     "PIF": "xapid.ops.pif",
     "Bond": "xapid.ops.bond",
+    "VLAN": "xapid.ops.vlan",
+    "tunnel": "xapid.ops.tunnel",
     "SM": "xapid.ops.sm",
     "Cluster": "xapid.ops.cluster",
     "console": "xapid.ops.console",

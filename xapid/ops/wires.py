@@ -11,6 +11,7 @@ from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import AlreadyExists, BackendError, InUse
 from xapid.backends.network.interface import Bridge, NetworkDriver
 from xapid.datamodel import PIF, VIF, VM, Host, Network
+from xapid.ops.pif.plugging import connect
 from xapid.ops.vm.change import assert_same_domain, host_of
 from xapid.rules import bridges
 from xapid.rules.domain_spec import mtu_of, nic_spec
@@ -40,6 +41,9 @@ async def _ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
     network = ctx.now(network)
     if not network.managed:
         return
+    for pif in ctx.store.where(PIF, network=network.ref, host=host.ref):
+        if pif.managed and not pif.currently_attached:
+            await connect(ctx, pif)
     channel = ctx.network(host)
     taken: set[str] = set()
     while True:

@@ -72,6 +72,22 @@ def _is_network(text: str, version: Version) -> bool:
     return int(prefix) <= (32 if version == 4 else 128)
 
 
+def check_host_address(name: str, text: str, version: Version | None, *, may_lack: bool = False) -> None:
+    """Whether a text, the parameter of this name, is an address, of either version if none is said.
+
+    Raises INVALID_IP_ADDRESS_SPECIFIED.
+    """
+    versions: tuple[Version, ...] = (4, 6) if version is None else (version,)
+    if not (may_lack and not text) and not any(_is_address(text, each) for each in versions):
+        raise INVALID_IP_ADDRESS_SPECIFIED(name)
+
+
+def check_host_network(name: str, text: str, version: Version, *, may_lack: bool = False) -> None:
+    """The same for an address with the length of its prefix. Raises INVALID_CIDR_ADDRESS_SPECIFIED."""
+    if not (may_lack and not text) and not _is_network(text, version):
+        raise INVALID_CIDR_ADDRESS_SPECIFIED(name)
+
+
 def check_allowed_addresses(entries: Iterable[str], version: Version) -> None:
     """Whether a VIF may be locked to these addresses or networks. Raises INVALID_IP_ADDRESS_SPECIFIED."""
     if not all(_is_address(entry, version) or _is_network(entry, version) for entry in entries):

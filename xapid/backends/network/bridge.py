@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute, NetlinkError
 
-from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, Traffic, Unavailable
-from xapid.backends.network import taps
+from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, NotSupported, Traffic, Unavailable
+from xapid.backends.network import taps, uplinks
 from xapid.backends.network.adapter import read_adapter
-from xapid.backends.network.interface import Bridge, Nic
+from xapid.backends.network.interface import AddressMode, Bridge, Connected, Nic, Wire
 from xapid.backends.network.links import (
     Link,
     addressed,
@@ -45,7 +46,7 @@ class Bridges:
             links, addresses, gateways = read_links(netlink), read_addresses(netlink), read_gateways(netlink)
         found = []
         for link in links.values():
-            if is_interface(link, links, link.index in addresses):
+            if _is_way_out(link, links, addresses):
                 bridge = bridge_of(link, links)
                 where = addressed(link, bridge, addresses).index
                 found.append(self._nic(link, bridge, addresses.get(where, ()), gateways.get(where, "")))
@@ -54,9 +55,7 @@ class Bridges:
     def traffic(self) -> dict[str, Traffic]:
         with _netlink() as netlink:
             links, addresses = read_links(netlink), read_addresses(netlink)
-        return {
-            each.name: each.traffic for each in links.values() if is_interface(each, links, each.index in addresses)
-        }
+        return {each.name: each.traffic for each in links.values() if _is_way_out(each, links, addresses)}
 
     def bridges(self) -> list[Bridge]:
         with _netlink() as netlink:
@@ -73,7 +72,8 @@ class Bridges:
             there = _named(links, bridge.name)
             if there is not None:
                 _check_free(there, bridge, ports(links.values(), there))
-                _set_up(netlink, there.index, bridge)
+                if not _is_as_asked(there, bridge):
+                    _set_up(netlink, there.index, bridge)
                 return
             netlink.link("add", ifname=bridge.name, kind="bridge", **SETTINGS)
             made = _named(read_links(netlink), bridge.name)
@@ -109,6 +109,26 @@ class Bridges:
             if joined:
                 raise InUse(f"{', '.join(joined)} still joined to {name}", bridge=name)
             netlink.link("del", index=bridge.index)
+
+    def connect(self, wire: Wire) -> Connected:
+        for addressing in (wire.ipv4, wire.ipv6):
+            if addressing.mode is AddressMode.dhcp:
+                raise NotSupported("there is no client of DHCP on this host yet")
+        with self._changing, _netlink() as netlink:
+            uplinks.check(netlink, wire)
+        self.ensure_bridge(wire.bridge)
+        with self._changing, _netlink() as netlink:
+            return uplinks.lay(netlink, wire)
+
+    def disconnect(self, bridge: str) -> None:
+        with self._changing, _netlink() as netlink:
+            links = read_links(netlink)
+            there = _named(links, bridge)
+            if there is None or not _network_of(there):
+                return
+            uplinks.take_away(netlink, links, there)
+        with contextlib.suppress(InUse):
+            self.remove_bridge(bridge)
 
     def _nic(self, link: Link, bridge: Link | None, addresses: tuple[str, ...], gateway: str) -> Nic:
         adapter = read_adapter(self._sysfs / link.name)
@@ -150,6 +170,12 @@ def _set_up(netlink: Any, index: int, bridge: Bridge) -> None:
     netlink.link("set", index=index, kind="bridge", ifalias=alias, mtu=bridge.mtu, state="up", **SETTINGS)
 
 
+def _is_as_asked(link: Link, bridge: Bridge) -> bool:
+    """Whether nothing is to be done to a bridge: then nobody is told of anything."""
+    settled = link.up and link.forward_delay == 0 and link.snooping is False
+    return settled and (_network_of(link), link.mtu) == (bridge.uuid, bridge.mtu)
+
+
 def _check_free(link: Link, bridge: Bridge, joined: tuple[str, ...]) -> None:
     """Raises AlreadyExists unless a link of that name may become, or is, the bridge.
 
@@ -160,6 +186,13 @@ def _check_free(link: Link, bridge: Bridge, joined: tuple[str, ...]) -> None:
         return
     owner = f"the bridge of network {network}" if network else "a link that is not ours"
     raise AlreadyExists(f"{bridge.name} is {owner}", bridge=bridge.name)
+
+
+def _is_way_out(link: Link, links: dict[int, Link], addresses: Mapping[int, object]) -> bool:
+    """Whether a link is an interface of the host. What we made a port of a bridge of ours is one."""
+    bridge = bridge_of(link, links)
+    ours = bridge is not None and bool(_network_of(bridge))
+    return link.alias != uplinks.MARK and is_interface(link, links, ours or link.index in addresses)
 
 
 def _is_half_made(link: Link) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Protocol
 
 from xapid.backends.interface import DriverInfo, Traffic
+
+UNTAGGED = -1
+"""The tag of traffic that has none."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,57 @@ class Bridge:
     """What is joined to it now. Not looked at where a bridge is asked for: it comes without."""
 
 
+class AddressMode(enum.StrEnum):
+    """Where the address of a bridge comes from."""
+
+    none = "none"
+    dhcp = "dhcp"
+    static = "static"
+    autoconf = "autoconf"
+    """IPv6 alone: by what routers say."""
+
+
+@dataclass(frozen=True)
+class Addressing:
+    """How the host is reached by a bridge, in one version of IP."""
+
+    mode: AddressMode = AddressMode.none
+    address: str = ""
+    """with prefix length, for mode static"""
+    gateway: str = ""
+    """The way out of the host; empty: this is none."""
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """What joins a bridge to the world: an interface, as it is or by one of its VLANs."""
+
+    device: str
+    tag: int = UNTAGGED
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A bridge that leads out of the host."""
+
+    bridge: Bridge
+    uplink: Uplink
+    ipv4: Addressing = Addressing()
+    ipv6: Addressing = Addressing()
+    name_servers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Connected:
+    """What became of a wire."""
+
+    mac: str
+    mtu: int
+    addresses: tuple[str, ...] = ()
+    """with prefix length, those of the host by this bridge; without link-local ones"""
+    gateway: str = ""
+
+
 class NetworkDriver(Protocol):
     """Networks of one host. What we did not make we never change or remove."""
 
@@ -78,3 +133,14 @@ class NetworkDriver(Protocol):
 
         One that is gone already, and one that is not ours, are nothing to be done.
         """
+
+    def connect(self, wire: Wire) -> Connected:
+        """Let a bridge lead out by an interface, with addresses on the bridge; what is so already stays untouched.
+
+        Raises NotFound (fact ``device``); InUse (``device``) for an interface that somebody else has given addresses
+        or a master; AlreadyExists (``device``, ``tag``) for a VLAN that somebody else has made; NotSupported; and what
+        ``ensure_bridge`` raises.
+        """
+
+    def disconnect(self, bridge: str) -> None:
+        """Take from a bridge of ours its way out and its addresses, and remove it if no guest is joined to it."""

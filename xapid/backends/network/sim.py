@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
-from xapid.backends.interface import AlreadyExists, DriverInfo, Traffic
-from xapid.backends.network.interface import Bridge, Nic
+from xapid.backends.interface import AlreadyExists, DriverInfo, NotFound, Traffic
+from xapid.backends.network.interface import Addressing, AddressMode, Bridge, Connected, Nic, Wire
 
 NICS = tuple(
     Nic(
@@ -26,6 +26,10 @@ NICS = tuple(
     for number in range(3)
 )
 
+LEASED, LEASED_BY = "198.51.100.77/24", "198.51.100.1"
+ANNOUNCED = "2001:db8::77/64"
+"""What servers and routers there would give."""
+
 
 class Sim:
     """Networks of a host that is not there. Never blocks."""
@@ -40,6 +44,8 @@ class Sim:
         self.taps: set[str] = set()
         """Devices for guests that no process has open."""
         self._bridges: dict[str, Bridge] = {}
+        self.wires: dict[str, Wire] = {}
+        """What leads out, by the name of the bridge."""
 
     def nics(self) -> list[Nic]:
         return list(NICS)
@@ -69,3 +75,31 @@ class Sim:
 
     def remove_bridge(self, name: str) -> None:
         self._bridges.pop(name, None)
+
+    def connect(self, wire: Wire) -> Connected:
+        nic = next((nic for nic in NICS if nic.device == wire.uplink.device), None)
+        if nic is None:
+            raise NotFound(f"there is no interface {wire.uplink.device}", device=wire.uplink.device)
+        for name, other in self.wires.items():
+            if name != wire.bridge.name and other.uplink == wire.uplink:
+                tag = str(wire.uplink.tag)
+                raise AlreadyExists(f"{name} leads out by {nic.device} already", device=nic.device, tag=tag)
+        self.ensure_bridge(wire.bridge)
+        self.wires[wire.bridge.name] = wire
+        addresses = (_given(wire.ipv4, LEASED), _given(wire.ipv6, ANNOUNCED))
+        gateway = LEASED_BY if wire.ipv4.mode is AddressMode.dhcp else wire.ipv4.gateway
+        return Connected(nic.mac, wire.bridge.mtu, tuple(each for each in addresses if each), gateway)
+
+    def disconnect(self, bridge: str) -> None:
+        if self.wires.pop(bridge, None) is not None:
+            self.remove_bridge(bridge)
+
+
+def _given(addressing: Addressing, by_others: str) -> str:
+    """The address that comes of a configuration."""
+    match addressing.mode:
+        case AddressMode.none:
+            return ""
+        case AddressMode.static:
+            return addressing.address
+    return by_others

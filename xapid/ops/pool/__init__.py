@@ -40,7 +40,6 @@ from xapid.ops.pool.ha import ha_compute_vm_failover_plan as ha_compute_vm_failo
 from xapid.ops.pool.ha import ha_failover_plan_exists as ha_failover_plan_exists
 from xapid.ops.pool.ha import set_ha_host_failures_to_tolerate as set_ha_host_failures_to_tolerate
 from xapid.ops.pool.membership import audit_log_append as audit_log_append
-from xapid.ops.pool.membership import create_VLAN as create_VLAN
 from xapid.ops.pool.membership import designate_new_master as designate_new_master
 from xapid.ops.pool.membership import eject as eject
 from xapid.ops.pool.membership import hello as hello
@@ -81,6 +80,8 @@ from xapid.ops.pool.updates import set_repositories as set_repositories
 from xapid.ops.pool.updates import set_telemetry_next_collection as set_telemetry_next_collection
 from xapid.ops.pool.updates import set_update_sync_enabled as set_update_sync_enabled
 from xapid.ops.pool.updates import sync_updates as sync_updates
+from xapid.ops.pool.vlans import create_VLAN as create_VLAN
+from xapid.ops.pool.vlans import create_VLAN_from_PIF as create_VLAN_from_PIF
 from xapid.ops.pool.wlb import deconfigure_wlb as deconfigure_wlb
 from xapid.ops.pool.wlb import initialize_wlb as initialize_wlb
 from xapid.ops.pool.wlb import retrieve_wlb_configuration as retrieve_wlb_configuration

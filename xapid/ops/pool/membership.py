@@ -9,12 +9,10 @@ from urllib.parse import urlsplit
 
 from xapid import __version__
 from xapid.auth.audit import AuditLog
-from xapid.datamodel import PIF, VM, Console, Host, Network, Pool
+from xapid.datamodel import VM, Console, Host, Pool
 from xapid.datamodel.errors import INTERNAL_ERROR, INVALID_VALUE, NOT_IMPLEMENTED
-from xapid.rules.nics import NO_VLAN
 from xapid.runtime.context import Context
 from xapid.runtime.conversation import Server, post, unchecked
-from xapid.store.store import Store
 
 PATIENCE = 30.0
 """Seconds for a test of a connection."""
@@ -93,15 +91,3 @@ async def send_test_post(ctx: Context, host: str, port: int, body: str) -> str:
     except (OSError, ValueError, HTTPException) as error:
         raise INTERNAL_ERROR(f"{host}:{port}: {error}") from error
     return text.decode(errors="replace")
-
-
-def create_VLAN(ctx: Context, device: str, network: str, VLAN: int) -> NoReturn:
-    if not has_untagged_pif(ctx.store, device):
-        raise INVALID_VALUE("device", device)
-    ctx.store.get(Network, network)
-    raise NOT_IMPLEMENTED("pool.create_VLAN")
-
-
-def has_untagged_pif(store: Store, device: str, host: str = "") -> bool:
-    """Whether a host, or any host, has an interface of this name."""
-    return any(pif.device == device and pif.VLAN == NO_VLAN for pif in store.all(PIF) if not host or pif.host == host)
