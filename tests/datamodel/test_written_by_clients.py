@@ -95,6 +95,8 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VBD.qos_algorithm_params:class": ("highest", "normal", "lowest", "3", ""),
     "VBD.qos_algorithm_params:sched": ("rt", "real-time", "idle", "best-effort", ""),
     "VIF.other_config:mtu": ("9000", "1500", ""),
+    "PIF.other_config:mtu": ("9000", "1500", ""),
+    "PIF.other_config:defaultroute": YES,
     "network.other_config:assume_network_is_shared": YES,
     "network.other_config:is_host_internal_management_network": YES,
     # Storage

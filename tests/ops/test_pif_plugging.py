@@ -288,6 +288,32 @@ async def test_vlans_of_a_pool_are_made_on_all_hosts_or_none(workshop: Workshop,
     assert error.value.description == ["PIF_IS_PHYSICAL"]
 
 
+async def test_a_vlan_is_made_by_the_name_of_a_device(workshop: Workshop, xapi: Xapi, host: str, pif: str) -> None:
+    made = await xapi.PIF.create_VLAN("eth1", await make_network(xapi), host, 9)
+
+    assert (workshop.row(made).VLAN, workshop.row(made).currently_attached) == (9, True)
+    with pytest.raises(INVALID_VALUE):
+        await xapi.PIF.create_VLAN("eth8", await make_network(xapi), host, 9)
+
+
+async def test_a_record_is_made_by_hand_and_nothing_is_done_to_the_device(
+    workshop: Workshop, xapi: Xapi, host: str
+) -> None:
+    network, null = await make_network(xapi), "OpaqueRef:NULL"
+    made = await xapi.PIF.db_introduce(
+        "eth2", network, host, "02:00:00:00:00:02", 1500, -1, True, "Static", "192.0.2.9", "255.255.255.0", "", "",
+        null, null, False, {"k": "v"}, False, "None", [], "", "IPv4", True, {"gro": "on"},
+    )  # fmt: skip
+
+    record = await xapi.PIF.get_record(made)
+    assert (record["device"], record["network"], record["IP"], record["currently_attached"]) == (
+        "eth2", network, "192.0.2.9", False,
+    )  # fmt: skip
+    assert wires(workshop) == {}
+    await xapi.PIF.plug(made)
+    assert [each.uplink.device for each in wires(workshop).values()] == ["eth2"]
+
+
 async def test_tunnels_need_open_vswitch(xapi: Xapi, pif: str) -> None:
     with pytest.raises(OPENVSWITCH_NOT_ACTIVE):
         await xapi.tunnel.create(pif, await make_network(xapi), "vxlan")
