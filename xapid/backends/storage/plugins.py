@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,8 @@ KNOWN = frozenset(map(str, frozenset(Feature) - {Feature.MERGE})) | {
     "VDI_REVERT", "LARGE_VDI",
 }  # fmt: skip
 """Features that mean something; others of a plug-in are dropped."""
+TYPE = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
+"""Names that a type can have."""
 AGAIN = 300.0
 """Seconds after which one that could not describe itself is asked again, although its files are the same."""
 AT_ONCE = 8
@@ -72,7 +75,7 @@ class Plugins:
         return tuple(found.values())
 
     def _is_allowed(self, kind: str) -> bool:
-        return not self._allowed or kind in self._allowed
+        return TYPE.fullmatch(kind) is not None and (not self._allowed or kind in self._allowed)
 
     def _is_due(self, path: Path) -> bool:
         asked = self._asked.get(path)

@@ -249,17 +249,18 @@ class Smapiv1(Foreign):
         return ref
 
     def _record(self, volume: Volume) -> tuple[str, dict[str, Any]] | None:
-        """Reference and record of a volume of its repository: by its key, or its uuid where none is known."""
+        """Reference and record of a volume of its repository: by its uuid, which is quick, or else by its key."""
         api = self._toolstack()
         sr = self._ref(volume.sr)
-        if volume.key:
-            where = f'field "SR" = "{sr}" and field "location" = "{_quoted(volume.key)}"'
-            return next(iter(api.call("VDI.get_all_records_where", where).items()), None)
         ref = api.find("VDI", volume.uuid)
-        if ref is None:
+        if ref is not None:
+            record = api.call("VDI.get_record", ref)
+            if record["SR"] == sr and volume.key in ("", record["location"]):
+                return ref, record
+        if not volume.key:
             return None
-        record = api.call("VDI.get_record", ref)
-        return (ref, record) if record["SR"] == sr else None
+        where = f'field "SR" = "{sr}" and field "location" = "{_quoted(volume.key)}"'
+        return next(iter(api.call("VDI.get_all_records_where", where).items()), None)
 
     def _read(self, volume: Volume) -> Volume:
         found = self._record(volume)

@@ -80,7 +80,8 @@ class Program:
         try:
             ((answer,), _) = xmlrpc.client.loads(done.output)
         except xmlrpc.client.Fault as fault:
-            raise _of_fault(command, fault, errors, params) from fault
+            text = _shown(str(fault.faultString).encode(errors="replace"), secret)
+            raise _of_fault(command, int(fault.faultCode), text, errors, params) from fault
         except Exception as error:
             # Whatever a parser makes of bytes that are no answer.
             said = f"XML parse failure: {output}"
@@ -126,8 +127,7 @@ def _shown(output: bytes, secret: str) -> str:
     return text[:SHOWN]
 
 
-def _of_fault(command: str, fault: xmlrpc.client.Fault, errors: str, params: Mapping[str, Any]) -> BackendError:
-    number, text = int(fault.faultCode), str(fault.faultString)[:SHOWN]
+def _of_fault(command: str, number: int, text: str, errors: str, params: Mapping[str, Any]) -> BackendError:
     facts = {"code": str(number), "found": errors}
     if number == 38:
         facts["description"] = json.dumps(["UNIMPLEMENTED_IN_SM_BACKEND", params.get("sr_ref", "")])
