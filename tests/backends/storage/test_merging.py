@@ -276,6 +276,28 @@ def test_what_a_datapath_merged_is_taken_note_of(file_rig: Rig, format: VolumeFo
 
 
 @pytest.mark.libvirt
+@pytest.mark.parametrize("method", ["begin_merge", "merge"])
+def test_what_a_datapath_merges_later_is_found_by_the_next_who_wants_that(file_rig: Rig, method: str) -> None:
+    """It could not be told to leave off, and the guest is gone since."""
+    disk, (first, second) = grown(file_rig, 2)
+    before = {each.uuid: contents(file_rig, each) for each in (disk, second)}
+    file_rig.driver.destroy(first)
+    upper = below(file_rig, disk)
+    file_rig.driver.begin_merge(upper, "a guest")
+    assert file_rig.driver.end_merge(upper, False) is None
+    by_datapath(file_rig, upper, disk)
+    assert {each.uuid: contents(file_rig, each) for each in (disk, second)} == before
+
+    getattr(file_rig.driver, method)(upper, "")
+    assert {each.uuid: contents(file_rig, each) for each in (disk, second)} == before
+    merged = file_rig.driver.end_merge(upper, True)
+
+    assert merged is not None
+    assert merged.gone == upper.uuid
+    assert {each.uuid: contents(file_rig, each) for each in (disk, second)} == before
+
+
+@pytest.mark.libvirt
 def test_an_image_that_nobody_merges_may_not_be_passed_over(file_rig: Rig) -> None:
     disk, (first, second) = grown(file_rig, 2)
     file_rig.driver.destroy(first)

@@ -300,7 +300,7 @@ class StorageDriver(Protocol):
         """What continues the volume goes on continuing the lower one, and the volume itself goes; one that clients see
         goes on in the place of the lower one. None: the two stay as they are.
 
-        ``done``: it was merged. After ``begin_merge`` that counts which headers say, for a datapath changes them last.
+        ``done``: ``merge`` came to its end. What a datapath did the headers of images say, which it changes last.
         """
 
 

@@ -33,7 +33,8 @@ class MergingTrees(VolumeTrees):
             for each in _above(store, key):
                 store.assert_unwritten(each, but_by="" if record.hidden else owner)
             store.verify(key, record)
-            record = _unmarked(store, key, record)
+            if _is_passed_over(store, key, record):
+                return  # A datapath has done it, and nobody was there to take note.
             store.make_room(record.parent, lower, store.volume(volume.sr, key, record).physical)
         with (
             disk_errors(),
@@ -52,6 +53,7 @@ class MergingTrees(VolumeTrees):
             if not record.hidden:
                 raise NotSupported(f"{key} is no inner node: its guest writes to it", key=key)
             store.make_room(record.parent, lower, store.volume(volume.sr, key, record).physical)
+            self._written.discard((store.place, key))
             if not record.merging:
                 store.commit(Change(changed={key: replace(record, merging=True)}))
             places = store.open(key, record, owner, False), store.open(record.parent, lower, owner, True)
@@ -66,12 +68,10 @@ class MergingTrees(VolumeTrees):
                 record = store.record(volume.key)
                 written = (store.place, volume.key) in self._written
                 self._written.discard((store.place, volume.key))
-                if record.merging:
-                    done = _is_passed_over(store, volume.key, record)
-                    record = record if done else _unmarked(store, volume.key, record)
-                else:
-                    done = done and written
-                return _joined(volume.sr, store, volume.key, record) if done else None
+                # Of one that is not merged it stays written down that a datapath may be at it: one that could not be
+                # told to leave off changes a header yet.
+                if _is_passed_over(store, volume.key, record) or (done and written):
+                    return _joined(volume.sr, store, volume.key, record)
         return None
 
 
@@ -100,22 +100,15 @@ def _lower(store: VolumeStore, key: str, record: Record) -> Record:
         raise InUse(f"other volumes continue {record.parent}", key=record.parent)
     if not record.hidden and store.children(key):
         raise InUse(f"other volumes continue {key}", key=key)
-    if lower.merging and _is_passed_over(store, record.parent, lower):
+    if _is_passed_over(store, record.parent, lower):
         raise InUse(f"{record.parent} is merged itself", key=record.parent)
-    return _unmarked(store, record.parent, lower)
-
-
-def _unmarked(store: VolumeStore, key: str, record: Record) -> Record:
-    """The record of a volume that no datapath merges any more. Only while locked."""
-    if not record.merging:
-        return record
-    record = replace(record, merging=False)
-    store.commit(Change(changed={key: record}))
-    return record
+    return lower
 
 
 def _is_passed_over(store: VolumeStore, key: str, record: Record) -> bool:
     """Whether a datapath has merged a volume: the image above it continues the lower one then."""
+    if not record.merging:
+        return False
     lower = store.name(record.parent, store.record(record.parent).format)
     return any(store.continued(heir, store.record(heir)) == lower for heir in store.children(key))
 
