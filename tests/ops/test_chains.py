@@ -441,3 +441,21 @@ async def test_records_of_drivers_do_not_tell_of_it(xapi: Xapi) -> None:
     for record in (await xapi.SM.get_all_records()).values():
         assert "MERGE" not in record["features"]
         assert "MERGE" not in record["capabilities"]
+
+
+async def test_who_looks_for_faults_finds_no_lease_of_nobody_meanwhile(
+    workshop: Workshop, xapi: Xapi, keeper: ChainKeeper, sr: str, vdi: str
+) -> None:
+    for snapshot in await snapshots(workshop, sr, vdi, 1):
+        await xapi.VDI.destroy(snapshot)
+    workshop.faults("storage:file").delay("merge", 60.0)
+    work = asyncio.create_task(keeper.collect(sr_of(workshop, sr)))
+    await workshop.until(lambda: bool(workshop.leases(sr)))
+
+    found = await xapi.xapid.examine()
+
+    assert found == []
+    await xapi.task.cancel(collections(workshop)[0].ref)
+    await work
+    assert workshop.leases(sr) == {}
+    assert workshop.fresh.runtime.leaseholders == set()

@@ -60,16 +60,20 @@ async def shorten(ctx: Context, vdi: VDI) -> bool:
 async def _merge_closed(ctx: Context, repository: Repository, volume: Volume, vdi: VDI, speed: int) -> None:
     """Nobody has it open: the driver does it."""
     owner = new_uuid()
-    async with ctx.undoing() as undo:
+    ctx.runtime.leaseholders.add(owner)
+    try:
+        async with ctx.undoing() as undo:
+            if vdi.managed:
+                undo.push(repository.channel, StorageDriver.detach, volume, owner)
+                await repository.channel.call(StorageDriver.attach, volume, owner, True)
+            with ctx.task.cancellable():
+                await repository.channel.call(StorageDriver.merge, volume, owner, speed, ctx.task.ref)
+            await _join(ctx, repository, volume, vdi)
         if vdi.managed:
-            undo.push(repository.channel, StorageDriver.detach, volume, owner)
-            await repository.channel.call(StorageDriver.attach, volume, owner, True)
-        with ctx.task.cancellable():
-            await repository.channel.call(StorageDriver.merge, volume, owner, speed, ctx.task.ref)
-        await _join(ctx, repository, volume, vdi)
-    if vdi.managed:
-        # Where the volume stays in its place so does its lease.
-        await repository.channel.call(StorageDriver.detach, volume, owner)
+            # Where the volume stays in its place so does its lease.
+            await repository.channel.call(StorageDriver.detach, volume, owner)
+    finally:
+        ctx.runtime.leaseholders.discard(owner)
 
 
 async def _merge_open(

@@ -52,6 +52,8 @@ class Runtime:
     """The host this daemon runs on."""
     unborn: set[str] = field(default_factory=set)
     """uuids of volumes that are being made and not recorded yet. A scan that finds them leaves them alone."""
+    leaseholders: set[str] = field(default_factory=set)
+    """uuids, of no drive, for which volumes are leased while the daemon itself works on them."""
     services: dict[str, Any] = field(default_factory=dict)
     """What rooms further down left here for their own operations: sessions, consoles. By the class's name."""
 

@@ -63,7 +63,7 @@ async def _stale(ctx: Context, host: Host, repository: Repository) -> list[_Leas
 
 def _uses(ctx: Context, owner: str, open_here: Collection[str]) -> bool:
     """Whether a drive, or a machine that is being suspended or woken, has a volume, or is about to get or leave it."""
-    if owner in open_here:
+    if owner in open_here or owner in ctx.runtime.leaseholders:
         return True
     vbd = ctx.store.find_uuid(VBD, owner)
     if vbd is not None:
