@@ -24,8 +24,12 @@ def daemon() -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def host(daemon: Daemon, client: Client, tmp_path: Path) -> Host:
-    return Host(daemon, Installed(daemon.directory / "plugins"), client, tmp_path)
+def host(daemon: Daemon, client: Client, tmp_path: Path) -> Iterator[Host]:
+    host = Host(daemon, Installed(daemon.directory / "plugins"), client, tmp_path)
+    yield host
+    for ref, vm in host.call("VM.get_all_records").items():
+        if vm["power_state"] == "Running" and not vm["is_control_domain"]:
+            host.call("VM.hard_shutdown", ref)  # There is memory for a few only.
 
 
 @pytest.fixture
@@ -139,6 +143,24 @@ def test_a_snapshot_is_taken_while_a_guest_writes(host: Host) -> None:
     (kept,) = host.call("VDI.get_snapshots", vdi)
     assert host.vdi(kept)["location"] != host.vdi(vdi)["location"]
     assert host.vdi(vdi)["sm_config"]["attached"] == "true"
+
+
+def test_a_disk_grows_under_a_guest_where_its_plugin_can_do_that(host: Host) -> None:
+    program = host.plugins.smapiv1 / "OnlineSR"
+    program.write_text(host.plugins.program.read_text().replace('"VDI_RESIZE",', '"VDI_RESIZE", "VDI_RESIZE_ONLINE",'))
+    program.chmod(0o755)
+    until(lambda: "online" in host.call("SR.get_supported_types"))
+    growing, fixed = host.disk(host.sr("growing", "online")), host.disk(host.sr())
+    for vdi in (growing, fixed):
+        host.call("VM.start", a_machine(host, vdi), False, False)
+
+    host.call("VDI.resize_online", growing, str(6 * MIB))
+
+    assert host.vdi(growing)["virtual_size"] == str(6 * MIB)
+    assert [each["args"] for each in host.said("vdi_resize_online")] == [[str(6 * MIB)]]
+    with pytest.raises(Failure, match="SR_OPERATION_NOT_SUPPORTED"):
+        host.call("VDI.resize_online", fixed, str(6 * MIB))
+    program.unlink()
 
 
 def test_a_disk_that_begins_anew_is_the_plugins_affair(host: Host) -> None:
