@@ -59,8 +59,9 @@ class Failure(Exception):
 class Client:
     """Calls over the Unix socket: ``client.call("VM.start", vm, False, False)`` with the session put in."""
 
-    def __init__(self, path: Path) -> None:
-        self._proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=UnixTransport(str(path)))
+    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
+        """``patience``: seconds that each answer may take."""
+        self._proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=UnixTransport(str(path), patience))
         self.session = self.raw("session.login_with_password", "root", "")
 
     def raw(self, method: str, *params: Any) -> Any:

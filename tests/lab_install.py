@@ -43,7 +43,7 @@ class Installed:
     socket: Path
 
     def client(self) -> Client:
-        return Client(self.socket)
+        return Client(self.socket, BOOT_LIMIT)
 
     def start(self) -> None:
         """Returns once it answers here, too."""
