@@ -751,6 +751,24 @@ NO_SUBDIRECTORY = MapKey(
     False,
     "A repository on a server lies in the folder that is exported, and not in one of its own below that.",
 )
+SR_ALLOCATION = MapKey(
+    "SR",
+    "sm_config",
+    "allocation",
+    Choice(("thick", "thin")),
+    "thick",
+    "Whether a disk in a volume group has all its space at once, or while it is written.",
+    late=True,
+)
+PBD_ALLOCATION = MapKey(
+    "PBD",
+    "device_config",
+    "allocation",
+    Choice(("thick", "thin")),
+    "thick",
+    "The same for a repository whose sm_config does not say it.",
+    late=True,
+)
 LOCATION = MapKey(
     "PBD",
     "device_config",

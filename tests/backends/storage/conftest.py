@@ -13,6 +13,7 @@ import pytest
 
 from tests.backends.storage.file_servers import ADDRESS, PASSWORD, USER, servers
 from tests.backends.storage.loop_device import loop_device
+from tests.backends.storage.loop_groups import LoopGroups
 from tests.backends.storage.plugin_rig import PLUGINS, rig_of, served
 from tests.backends.storage.rig import MIB, Rig, fresh, repository
 from xapid.backends.interface import BackendError
@@ -20,6 +21,7 @@ from xapid.backends.storage import block_devices
 from xapid.backends.storage.ext import Ext
 from xapid.backends.storage.file import File
 from xapid.backends.storage.interface import Sr, StorageDriver
+from xapid.backends.storage.lvm import Lvm
 from xapid.backends.storage.mounts import Mounts
 from xapid.backends.storage.nfs import Nfs
 from xapid.backends.storage.sim import Sim
@@ -50,12 +52,36 @@ def made(name: str, folder: Path) -> Iterator[Rig]:
                         driver.detach_sr(sr)
         case "example" | "example3":
             yield rig_of(name, folder)
+        case "lvm-loop" | "lvm-thin-loop":
+            groups = LoopGroups(folder, 64 * 1024 * MIB)
+            driver = Lvm(place=folder / "opened", commands=lambda devices: groups)
+            try:
+                with loop_device(folder / "disk", 16 * MIB) as device:
+                    yield _on_devices(driver, device, "thin" if "thin" in name else "thick")
+            finally:
+                groups.tidy()
+        case "lvm":
+            driver = Lvm(place=folder / "opened")
+            with loop_device(folder / "disk", 64 * 1024 * MIB) as device:
+                rig = _on_devices(driver, device, "thick")
+                try:
+                    yield rig
+                finally:
+                    with suppress(BackendError):
+                        driver.detach_sr(rig.sr)
         case "nfs":
             config = {"server": ADDRESS, "serverpath": servers.folder}
             yield from _exported(Nfs(mounts=Mounts(folder / "mounts")), config, "serverpath", "/nowhere", "73")
         case "smb":
             config = {"server": servers.share, "username": USER, "password": PASSWORD}
             yield from _exported(Smb(mounts=Mounts(folder / "mounts")), config, "server", rf"\\{ADDRESS}\x", "111")
+
+
+def _on_devices(driver: Lvm, device: Path, allocation: str) -> Rig:
+    sr = Sr(fresh(), "lvm", {"device": str(device)}, {"allocation": allocation})
+    driver.create_sr(sr, 0)
+    driver.attach_sr(sr)
+    return Rig(driver, sr, "device", "/dev/nowhere", "91", partial(block_devices.signature, device), step=2 * MIB)
 
 
 def _exported(driver: StorageDriver, config: dict[str, str], key: str, away: str, code: str) -> Iterator[Rig]:
@@ -78,25 +104,28 @@ def _servers_end() -> Iterator[None]:
 
 EXT = pytest.param("ext", marks=pytest.mark.root)
 """It mounts."""
+LOOPS = [pytest.param(each, marks=pytest.mark.root) for each in ("lvm-loop", "lvm-thin-loop")]
+GROUPS = pytest.param("lvm", marks=[pytest.mark.spare, pytest.mark.root])
+"""On device-mapper."""
 SERVED = [pytest.param(each, marks=[pytest.mark.spare, pytest.mark.root]) for each in ("nfs", "smb")]
 """On servers."""
 
 
-@pytest.fixture(params=["sim", "file", EXT, *SERVED])
+@pytest.fixture(params=["sim", "file", EXT, *LOOPS, GROUPS, *SERVED])
 def own_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """Those of our own, whose volumes have the uuid that they are given, and inner nodes."""
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
-@pytest.fixture(params=["sim", "file", EXT, *SERVED, *PLUGINS])
+@pytest.fixture(params=["sim", "file", EXT, *LOOPS, GROUPS, *SERVED, *PLUGINS])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
 @pytest.fixture(
-    params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *SERVED]
+    params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *LOOPS, GROUPS, *SERVED]
     + [pytest.param(each, marks=pytest.mark.libvirt) for each in PLUGINS]
 )
 def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
@@ -105,14 +134,14 @@ def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[R
         yield rig
 
 
-@pytest.fixture(params=["file", EXT, *SERVED])
+@pytest.fixture(params=["file", EXT, *LOOPS, GROUPS, *SERVED])
 def real_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """Those whose places are real."""
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
-@pytest.fixture(params=["file", EXT])
+@pytest.fixture(params=["file", EXT, *LOOPS, GROUPS])
 def single_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """Those of which one place has one."""
     with made(request.param, tmp_path) as rig:
@@ -125,7 +154,7 @@ def ext_rig(tmp_path: Path) -> Iterator[Rig]:
         yield rig
 
 
-@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT])
+@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *LOOPS, GROUPS])
 def rewinding_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """The same of types whose disks can begin anew with each start."""
     if request.param == "sim":

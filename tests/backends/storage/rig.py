@@ -37,6 +37,8 @@ class Rig:
     """What is said of that place."""
     leftover: Callable[[], bool] = lambda: False
     """Whether anything is left of a repository that was destroyed."""
+    step: int = MIB
+    """Sizes of volumes are multiples of so many bytes."""
 
     def new(self, size: int = 4 * MIB, format: VolumeFormat | None = None, purpose: str = "user") -> NewVolume:
         return NewVolume(fresh(), size, "a disk", format, purpose)
@@ -55,7 +57,9 @@ class Rig:
         owner = fresh()
         disk = self.driver.attach(volume, owner, True)
         path = Path(disk.path)
-        if path.exists():
+        if path.is_block_device():
+            write(disk, (0, b"x"))
+        elif path.exists():
             with path.open("r+b") as file:
                 file.seek(0, 2)
                 file.write(b"x" * 65536)  # As if a cluster had been allocated.

@@ -22,7 +22,7 @@ PROGRAM = Path(crash.__file__)
 def died(rig: Rig, operation: str, step: int) -> bool:
     """Let another process do it and die before that step; False if there is no such step."""
     process = subprocess.run(
-        [sys.executable, str(PROGRAM), rig.sr.device_config["location"], rig.sr.uuid, str(step), operation],
+        [sys.executable, str(PROGRAM), "file", rig.sr.device_config["location"], rig.sr.uuid, str(step), operation],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         check=False,
     )

@@ -13,6 +13,7 @@ from xapid.backends.interface import DriverInfo, NotFound, NotSupported
 from xapid.backends.storage.interface import (
     Branch,
     Disk,
+    GrowsByItself,
     NewVolume,
     NoMerging,
     NoTracking,
@@ -28,7 +29,7 @@ from xapid.backends.storage.interface import (
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Discs(NoTracking, NoMerging):
+class Discs(NoTracking, NoMerging, GrowsByItself):
     """What such repositories share. A kind says which images there are."""
 
     info: DriverInfo

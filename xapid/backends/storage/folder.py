@@ -161,7 +161,6 @@ class Folder(FolderFiles, VolumeStore):
         return record
 
     def file(self, key: str, record: Record) -> Path:
-        """The file with a volume's bytes. Raises NotFound, Failed if it is no plain file."""
         path = self.path / self.name(key, record.format)
         try:
             mode = path.lstat().st_mode
@@ -179,41 +178,6 @@ class Folder(FolderFiles, VolumeStore):
 
     def close(self, key: str, owner: str) -> None:
         """A file needs no preparation."""
-
-    def image(self, key: str, record: Record) -> Path:
-        """The same for whoever opens it, and with it what its header names: that is what the records say, to the end.
-
-        Raises Failed where it is not.
-        """
-        path = own = self.file(key, record)
-        passed = set()
-        while record.format is VolumeFormat.qcow2:
-            passed.add(key)
-            if record.parent in passed:
-                raise Failed(f"{path} continues itself", path=str(path))
-            named = qcow2.read(own).backing
-            below = next((each for each in self._below(record) if self._names(each) == named), None)
-            if below is None:
-                raise Failed(f"{own} continues something else than its record says", path=str(own))
-            if not below[0]:
-                break
-            key, record = below
-            own = self.file(key, record)
-        return path
-
-    def _below(self, record: Record) -> Iterator[tuple[str, Record]]:
-        """What the image of a volume may say that it continues: an empty key stands for nothing."""
-        if not record.parent:
-            yield "", record
-            return
-        parent = self.record(record.parent)
-        yield record.parent, parent
-        if parent.merging:
-            yield parent.parent, self.record(parent.parent)
-
-    def _names(self, volume: tuple[str, Record]) -> qcow2.Backing | None:
-        key, record = volume
-        return qcow2.Backing(self.name(key, record.format), str(record.format)) if key else None
 
     def continued(self, key: str, record: Record) -> str:
         named = qcow2.read(self.file(key, record)).backing if record.format is VolumeFormat.qcow2 else None
@@ -308,6 +272,9 @@ class Folder(FolderFiles, VolumeStore):
 
     def make_room(self, key: str, record: Record, more: int) -> None:
         """A file becomes longer by itself."""
+
+    def reserve(self, key: str, record: Record, size: int) -> int:
+        return size
 
     # Leases
 

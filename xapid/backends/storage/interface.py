@@ -260,6 +260,9 @@ class StorageDriver(Protocol):
         """Forget what was written to a volume that nobody writes (InUse) since it was branched. Raises NotSupported."""
 
     def resize(self, volume: Volume, size: int) -> Volume: ...
+    def make_room(self, volume: Volume, size: int) -> int:
+        """Before a guest's block layer lets its volume grow: the size that it is to have. Raises NoSpace."""
+
     def stat(self, volume: Volume) -> Volume:
         """The same volume with its present figures. Raises NotFound."""
 
@@ -302,6 +305,13 @@ class StorageDriver(Protocol):
 
         ``done``: ``merge`` came to its end. What a datapath did the headers of images say, which it changes last.
         """
+
+
+class GrowsByItself:
+    """What a driver answers where an image takes space as it is written."""
+
+    def make_room(self, volume: Volume, size: int) -> int:
+        return size
 
 
 class NoTracking:

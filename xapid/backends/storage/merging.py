@@ -38,8 +38,8 @@ class MergingTrees(VolumeTrees):
             store.make_room(record.parent, lower, store.volume(volume.sr, key, record).physical)
         with (
             disk_errors(),
-            borrowed(store, record.parent, lower, owner, write=True) as into,
-            borrowed(store, key, record, owner, write=True) as image,
+            borrowed(store, record.parent, lower, write=True) as into,
+            borrowed(store, key, record, write=False) as image,
             _locks_told(),
         ):
             self._written.discard((store.place, key))
@@ -56,7 +56,8 @@ class MergingTrees(VolumeTrees):
             self._written.discard((store.place, key))
             if not record.merging:
                 store.commit(Change(changed={key: replace(record, merging=True)}))
-            places = store.open(key, record, owner, False), store.open(record.parent, lower, owner, True)
+            # They are open: its disk is read through both.
+            places = store.image(key, record), store.image(record.parent, lower)
         formats = record.format, lower.format
         return Joint(*(Disk(str(path), format, store.kind) for path, format in zip(places, formats, strict=True)))
 

@@ -25,6 +25,7 @@ from xapid.backends.storage.interface import (
     Branch,
     Disk,
     Feature,
+    GrowsByItself,
     Joint,
     Merged,
     NewVolume,
@@ -96,11 +97,11 @@ KINDS = {
     ),
     "nfs": Kind(_SHARED_FILES, ("server", "serverpath"), shared=True),
     "smb": Kind(_SHARED_FILES, ("server",), shared=True),
-    "lvm": Kind(_BLOCKS | {Feature.SR_TRIM}, ("device",), step=4 * sizes.MIB, raw_step=4 * sizes.MIB),
+    "lvm": Kind(_BLOCKS | {Feature.SR_TRIM}, ("device",), step=2 * sizes.MIB, raw_step=4 * sizes.MIB),
     "lvmoiscsi": Kind(
-        _SHARED_BLOCKS, ("target", "targetIQN", "SCSIid"), shared=True, step=4 * sizes.MIB, raw_step=4 * sizes.MIB
+        _SHARED_BLOCKS, ("target", "targetIQN", "SCSIid"), shared=True, step=2 * sizes.MIB, raw_step=4 * sizes.MIB
     ),
-    "lvmohba": Kind(_SHARED_BLOCKS, ("SCSIid",), shared=True, step=4 * sizes.MIB, raw_step=4 * sizes.MIB),
+    "lvmohba": Kind(_SHARED_BLOCKS, ("SCSIid",), shared=True, step=2 * sizes.MIB, raw_step=4 * sizes.MIB),
     "dummy": Kind(
         _BASE
         | {
@@ -153,7 +154,7 @@ class _World:
             raise InUse(f"the volume {key} is written by {holder}", key=key, owner=holder)
 
 
-class Sim:
+class Sim(GrowsByItself):
     """One type of repository. Never blocks.
 
     What it keeps ends with the daemon, the records of it do not: a volume of a repository from an earlier life is

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
-from xapid.backends.interface import InUse
+from xapid.backends.interface import Failed, InUse
+from xapid.backends.storage import qcow2
 from xapid.backends.storage.interface import Sr, Volume, VolumeFormat
 
 KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What volumes are called."""
+BORROWER = "borrower-"
+"""How the names of those begin who have an image open for a while only; the number of their process follows."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,10 @@ class VolumeStore(ABC):
         """Raises NotFound, Failed where a volume, or what it continues, is not as the records say."""
 
     @abstractmethod
+    def file(self, key: str, record: Record) -> Path:
+        """Where a volume's bytes are. Raises NotFound, Failed if there is something else."""
+
+    @abstractmethod
     def open(self, key: str, record: Record, owner: str, write: bool) -> Path:
         """Make an image, and all that it continues, ready to be opened until ``owner`` closes it. Only while locked.
 
@@ -140,6 +149,13 @@ class VolumeStore(ABC):
     def make_room(self, key: str, record: Record, more: int) -> None:
         """See to it that an image can take so many bytes more. Only while locked. Raises NoSpace."""
 
+    @abstractmethod
+    def reserve(self, key: str, record: Record, size: int) -> int:
+        """Have room for all that a volume of this size may come to hold, whoever writes it. Only while locked.
+
+        The size that it can have then. Raises NoSpace.
+        """
+
     # Who writes
 
     @abstractmethod
@@ -166,6 +182,46 @@ class VolumeStore(ABC):
 
     # What they all do
 
+    def image(self, key: str, record: Record) -> Path:
+        """The file of a volume for whoever opens it: what its header names is what the records say, to the end.
+
+        Raises NotFound, and Failed where it is not.
+        """
+        path = own = self.file(key, record)
+        passed = set()
+        while record.format is VolumeFormat.qcow2:
+            passed.add(key)
+            if record.parent in passed:
+                raise Failed(f"{path} continues itself", path=str(path))
+            named = qcow2.read(self.opened_at(own)).backing
+            below = next((each for each in self._below(record) if self._names(each) == named), None)
+            if below is None:
+                raise Failed(f"{own} continues something else than its record says", path=str(own))
+            if not below[0]:
+                break
+            key, record = below
+            own = self.file(key, record)
+        return path
+
+    def _below(self, record: Record) -> Iterator[tuple[str, Record]]:
+        """What the image of a volume may say that it continues: an empty key stands for nothing."""
+        if not record.parent:
+            yield "", record
+            return
+        parent = self.record(record.parent)
+        yield record.parent, parent
+        if parent.merging:
+            yield parent.parent, self.record(parent.parent)
+
+    def _names(self, volume: tuple[str, Record]) -> qcow2.Backing | None:
+        key, record = volume
+        return qcow2.Backing(self.name(key, record.format), str(record.format)) if key else None
+
+    @staticmethod
+    def opened_at(path: Path) -> Path:
+        """Where a file is read that must not be a link."""
+        return path
+
     def depth(self, key: str) -> int:
         """How many images a volume is read through."""
         depth = 0
@@ -176,8 +232,9 @@ class VolumeStore(ABC):
 
 
 @contextlib.contextmanager
-def borrowed(store: VolumeStore, key: str, record: Record, owner: str, write: bool) -> Iterator[Path]:
+def borrowed(store: VolumeStore, key: str, record: Record, write: bool) -> Iterator[Path]:
     """An image that is open for as long as that takes; the store is not locked meanwhile."""
+    owner = f"{BORROWER}{os.getpid()}-{uuid4()}"
     with store.locked():
         path = store.open(key, record, owner, write)
     try:

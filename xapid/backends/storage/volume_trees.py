@@ -113,7 +113,7 @@ class VolumeTrees(NoTracking, ABC):
         key = self._free_key(store, new.uuid)
         with (
             disk_errors(),
-            borrowed(source_store, source_key, source, new.uuid, write=False) as path,
+            borrowed(source_store, source_key, source, write=False) as path,
             store.making(NewImage(key, record, filled=True)) as [image],
         ):
             transfer.copy_into(Disk(str(path), source.format), image, kind, self._teller(progress))
@@ -126,7 +126,7 @@ class VolumeTrees(NoTracking, ABC):
         with self._unused(volume) as (store, key, record):
             pass
         tell = self._teller(progress)
-        with disk_errors(), borrowed(store, key, record, str(uuids.uuid4()), write=True) as path:
+        with disk_errors(), borrowed(store, key, record, write=True) as path:
             target = Disk(str(path), record.format)
             if base is None:
                 transfer.write_over(source, target, tell)
@@ -161,6 +161,10 @@ class VolumeTrees(NoTracking, ABC):
             wanted = sizes.grown(store.size(key, record), size, self._step(record.format), sizes.LARGEST)
             store.grow(key, record, wanted)
             return store.volume(volume.sr, key, store.record(key))
+
+    def make_room(self, volume: Volume, size: int) -> int:
+        with self._found(volume) as (store, key, record):
+            return store.reserve(key, record, size)
 
     def stat(self, volume: Volume) -> Volume:
         with self._found(volume) as (store, key, record):
@@ -295,7 +299,7 @@ def _format_of(new: NewVolume) -> VolumeFormat:
 def _make_empty(image: Path, kind: VolumeFormat, size: int) -> None:
     if kind is VolumeFormat.qcow2:
         qcow2.create(image, size)
-        return
-    with image.open("xb") as file:
-        file.truncate(size)
-        os.fsync(file.fileno())
+    elif not image.is_block_device():  # That has its size, and is empty.
+        with image.open("xb") as file:
+            file.truncate(size)
+            os.fsync(file.fileno())

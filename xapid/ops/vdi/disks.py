@@ -151,6 +151,8 @@ async def resize_online(ctx: Context, vdi: VDI, size: int) -> None:
             if repository.channel.foreign:
                 # Its plug-in makes the device larger, and guests see that.
                 size = (await repository.channel.call(StorageDriver.resize, repository.volume(latest), size)).size
+            else:
+                size = await repository.channel.call(StorageDriver.make_room, repository.volume(latest), size)
             for vm, vbd in writers:
                 await grow_in_guest(ctx, vm, vbd, size)
             grown = await repository.channel.call(StorageDriver.stat, repository.volume(ctx.now(latest)))
