@@ -402,7 +402,8 @@ def test_a_disk_of_a_guest_that_looks_like_a_device_of_lvm_is_never_looked_at(tm
     driver = Lvm(place=tmp_path / "opened")
     with loop_device(tmp_path / "disk", 256 * MIB) as device, loop_device(tmp_path / "other", 32 * MIB) as theirs:
         LvmCommands([theirs]).create_group("theirs")
-        label = theirs.open("rb").read(4 * MIB)
+        with theirs.open("rb") as file:
+            label = file.read(4 * MIB)
         sr = Sr(fresh(), "lvm", {"device": str(device)})
         driver.create_sr(sr, 0)
         driver.attach_sr(sr)

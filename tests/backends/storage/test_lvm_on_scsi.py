@@ -20,7 +20,12 @@ IQN = "iqn.2026-01.org.example:disks"
 OTHER = "iqn.2026-01.org.example:more"
 SCSI_ID = "360000000000000000e00000000010001"
 PASSWORD = "a-long-password"
-RECORD = "# BEGIN RECORD\nnode.name = x\nnode.session.auth.authmethod = None\n# END RECORD\n"
+RECORD = """# BEGIN RECORD
+node.name = x
+node.session.auth.authmethod = None
+node.session.auth.chap_algs = MD5
+# END RECORD
+"""
 
 
 class Host:
@@ -59,7 +64,7 @@ class Host:
 
     @property
     def record(self) -> Path:
-        return self.records / IQN / f"127.0.0.1,{self._port},1" / "default"
+        return self.records / IQN / f"127.0.0.1,{self._port}"
 
     def add_session(self) -> None:
         session = self.sysfs / "class" / "iscsi_session" / "session1"
@@ -200,6 +205,7 @@ def test_passwords_stand_in_a_record_for_as_long_as_the_login_takes_and_nowhere_
     assert f"node.session.auth.password = {PASSWORD}\n" in host.seen_at_login
     assert f"node.session.auth.password_in = {PASSWORD}2\n" in host.seen_at_login
     assert "authmethod = None" not in host.seen_at_login
+    assert "chap_algs = MD5" in host.seen_at_login
     assert host.record.read_text() == RECORD
     assert host.record.stat().st_mode & 0o777 == 0o600
     assert not any(PASSWORD in word for argv in host.said for word in argv)

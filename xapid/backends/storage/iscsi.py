@@ -144,14 +144,16 @@ class Iscsi:
         pairs = {"authmethod": "CHAP", "username": login.user, "password": login.password}
         if login.incoming_user:
             pairs |= {"username_in": login.incoming_user, "password_in": login.incoming_password}
-        files = list((self._records / target.iqn).glob(f"{target.address},{target.port},*"))
-        records = [path / "default" if path.is_dir() else path for path in files]
-        records += [each for path in files if path.is_dir() for each in path.iterdir() if each.name != "default"]
+        said = {f"{SETTINGS}{name}": value for name, value in pairs.items()}
+        folder = self._records / target.iqn
+        # One that no discovery made has no number of a group of portals in its name, and is a file.
+        places = [folder / f"{target.address},{target.port}", *folder.glob(f"{target.address},{target.port},*")]
+        records = [each for place in places for each in (place.iterdir() if place.is_dir() else [place])]
         kept = {path: path.read_text() for path in records if path.is_file()}
         for path, text in kept.items():
-            lines = [line for line in text.splitlines() if not line.startswith(SETTINGS)]
+            lines = [line for line in text.splitlines() if line.partition(" = ")[0] not in said]
             end = next((n for n, line in enumerate(lines) if line.startswith("# END")), len(lines))
-            lines[end:end] = [f"{SETTINGS}{name} = {value}" for name, value in pairs.items()]
+            lines[end:end] = [f"{name} = {value}" for name, value in said.items()]
             _write_closed(path, "\n".join(lines) + "\n")
         try:
             yield
