@@ -112,6 +112,8 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "PBD.device_config:legacy_mode": YES,
     "SR.sm_config:nosubdir": YES,
     "PBD.device_config:SRmaster": ("true", "false"),
+    "SR.sm_config:allocation": ("thick", "thin", "xlvhd", ""),
+    "PBD.device_config:allocation": ("thick", "thin", ""),
     "PBD.device_config:uri": ("pvs://cache", "file:///disks"),
     "VDI.sm_config:type": ("raw", "vhd", ""),
     "VDI.sm_config:image-format": ("vhd", "qcow2", "raw", ""),
