@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,11 +215,17 @@ def test_what_was_not_merged_stays(rig_with_tools: Rig) -> None:
     for done in (False,) if is_simulated(rig) else (True, False, True):
         assert rig.driver.end_merge(upper, done) is None
 
-    assert rig.volumes() == before
+    # A volume group keeps the room that the lower one was given: a datapath may be at it yet.
+    assert roomless(rig.volumes(), upper.parent) == roomless(before, upper.parent)
     rig.driver.detach(disk, "a guest")
     rig.driver.destroy(disk)
     rig.driver.destroy(second)
     assert rig.driver.end_merge(upper, True) is None
+
+
+def roomless(volumes: dict[str, Volume], key: str) -> dict[str, Volume]:
+    """The same, of one without what it takes."""
+    return volumes | {key: replace(volumes[key], physical=0)}
 
 
 def is_simulated(rig: Rig) -> bool:
