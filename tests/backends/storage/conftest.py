@@ -134,6 +134,13 @@ def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[R
         yield rig
 
 
+@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *LOOPS, GROUPS, *SERVED])
+def merging_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """The same of drivers that merge images: plug-ins do so by themselves, if they do."""
+    with made(request.param, tmp_path) as rig:
+        yield rig
+
+
 @pytest.fixture(params=["file", EXT, *LOOPS, GROUPS, *SERVED])
 def real_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """Those whose places are real."""

@@ -44,7 +44,9 @@ class Served:
             http=(),
             https=(),
             unix=(self.folder / "xapi",),
-            storage=StorageConfig(self.folder / "plugins" / "sm", self.folder / "plugins" / "storage-script"),
+            storage=StorageConfig(
+                smapiv1=self.folder / "plugins" / "sm", smapiv3=self.folder / "plugins" / "storage-script"
+            ),
         )
 
     def start(self) -> None:

@@ -58,8 +58,8 @@ def merged_leaf(rig: Rig, volume: Volume) -> Volume:
 
 
 @pytest.mark.parametrize("format", [None, VolumeFormat.raw])
-def test_an_inner_node_goes_into_the_one_it_continues(rig_with_tools: Rig, format: VolumeFormat | None) -> None:
-    rig = rig_with_tools
+def test_an_inner_node_goes_into_the_one_it_continues(merging_rig: Rig, format: VolumeFormat | None) -> None:
+    rig = merging_rig
     disk, (first, second, third) = grown(rig, format=format)
     before = {each.uuid: contents(rig, each) for each in (disk, second, third)}
     rig.driver.destroy(first)
@@ -83,8 +83,8 @@ def test_an_inner_node_goes_into_the_one_it_continues(rig_with_tools: Rig, forma
 
 
 @pytest.mark.parametrize("format", [None, VolumeFormat.raw])
-def test_a_disk_goes_on_in_the_place_of_what_it_continues(rig_with_tools: Rig, format: VolumeFormat | None) -> None:
-    rig = rig_with_tools
+def test_a_disk_goes_on_in_the_place_of_what_it_continues(merging_rig: Rig, format: VolumeFormat | None) -> None:
+    rig = merging_rig
     disk, (first, second) = grown(rig, 2, format)
     before = {each.uuid: contents(rig, each) for each in (disk, first)}
     rig.driver.destroy(second)
@@ -107,8 +107,8 @@ def test_a_disk_goes_on_in_the_place_of_what_it_continues(rig_with_tools: Rig, f
 
 
 @pytest.mark.parametrize("format", [None, VolumeFormat.raw])
-def test_a_whole_chain_becomes_one_image(rig_with_tools: Rig, format: VolumeFormat | None) -> None:
-    rig = rig_with_tools
+def test_a_whole_chain_becomes_one_image(merging_rig: Rig, format: VolumeFormat | None) -> None:
+    rig = merging_rig
     disk, snapshots = grown(rig, 5, format)
     before = contents(rig, disk)
     for snapshot in snapshots:
@@ -125,8 +125,8 @@ def test_a_whole_chain_becomes_one_image(rig_with_tools: Rig, format: VolumeForm
     assert contents(rig, kept) == before
 
 
-def test_a_snapshot_that_is_left_alone_goes_on_too(rig_with_tools: Rig) -> None:
-    rig = rig_with_tools
+def test_a_snapshot_that_is_left_alone_goes_on_too(merging_rig: Rig) -> None:
+    rig = merging_rig
     disk, (snapshot,) = grown(rig, 1)
     before = contents(rig, snapshot)
     rig.driver.destroy(disk)
@@ -138,8 +138,8 @@ def test_a_snapshot_that_is_left_alone_goes_on_too(rig_with_tools: Rig) -> None:
     assert contents(rig, kept) == before
 
 
-def test_a_larger_volume_makes_the_lower_one_larger(rig_with_tools: Rig) -> None:
-    rig = rig_with_tools
+def test_a_larger_volume_makes_the_lower_one_larger(merging_rig: Rig) -> None:
+    rig = merging_rig
     disk, (first, second) = grown(rig, 2)
     rig.driver.destroy(first)
     grown_disk = rig.written(rig.driver.resize(disk, 10 * MIB), (8 * MIB, b"\x55" * BLOCK))
@@ -156,8 +156,8 @@ def test_a_larger_volume_makes_the_lower_one_larger(rig_with_tools: Rig) -> None
     assert contents(rig, kept) == before
 
 
-def test_only_the_only_one_goes_into_what_it_continues(rig_with_tools: Rig) -> None:
-    rig = rig_with_tools
+def test_only_the_only_one_goes_into_what_it_continues(merging_rig: Rig) -> None:
+    rig = merging_rig
     disk, (snapshot,) = grown(rig, 1)
     lower = below(rig, disk)
 
@@ -169,8 +169,8 @@ def test_only_the_only_one_goes_into_what_it_continues(rig_with_tools: Rig) -> N
     assert len(rig.volumes()) == 3
 
 
-def test_a_disk_that_somebody_writes_is_not_merged(rig_with_tools: Rig) -> None:
-    rig = rig_with_tools
+def test_a_disk_that_somebody_writes_is_not_merged(merging_rig: Rig) -> None:
+    rig = merging_rig
     disk, (first, second) = grown(rig, 2)
     rig.driver.destroy(first)
     rig.driver.attach(disk, "a guest", True)
@@ -203,8 +203,8 @@ def test_what_a_program_reads_is_not_merged(file_rig: Rig) -> None:
     merged(file_rig, upper)
 
 
-def test_what_was_not_merged_stays(rig_with_tools: Rig) -> None:
-    rig = rig_with_tools
+def test_what_was_not_merged_stays(merging_rig: Rig) -> None:
+    rig = merging_rig
     disk, (first, second) = grown(rig, 2)
     rig.driver.destroy(first)
     before = rig.volumes()
@@ -232,8 +232,8 @@ def is_simulated(rig: Rig) -> bool:
     return isinstance(rig.driver, Sim)
 
 
-def test_progress_is_told(rig_with_tools: Rig) -> None:
-    rig = rig_with_tools
+def test_progress_is_told(merging_rig: Rig) -> None:
+    rig = merging_rig
     disk, (first, _) = grown(rig, 2)
     rig.driver.destroy(first)
     told: list[Progress] = []
