@@ -9,7 +9,8 @@ import pytest
 from tests.backends.storage.rig import MIB, Rig, fresh, repository
 from xapid.backends.interface import NoSpace, NotFound, NotSupported
 from xapid.backends.storage.interface import Sr, Volume, VolumeFormat
-from xapid.backends.storage.sim import KINDS, Sim
+from xapid.backends.storage.sim import Sim
+from xapid.backends.storage.sim_kinds import KINDS
 
 
 def test_a_full_repository_says_so(tmp_path: Path) -> None:
