@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from xapid.backends.storage.interface import Feature, StorageDriver
 from xapid.datamodel import SR, VDI
 from xapid.datamodel.errors import SR_UNKNOWN_DRIVER, TASK_CANCELLED, VDI_NOT_MANAGED, ApiError
-from xapid.datamodel.map_keys import GC_NO_SPACE
+from xapid.datamodel.map_keys import DIRTY, GC_NO_SPACE
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import Object
 from xapid.datamodel.vm import VmOperations
@@ -112,7 +112,13 @@ class ChainKeeper:
         after, due = self._runtime.config.storage.merge_after, []
         known, self._since = self._since, {}
         for sr in self._runtime.store.all(SR):
-            if not self._is_ours(sr) or (found := self._possible(sr)) is None:
+            if not self._is_ours(sr):
+                continue
+            if DIRTY.of(sr):
+                # Its records may be of before a crash: the scan that is owed comes first.
+                self._next = min(self._next, now + EVERY)
+                continue
+            if (found := self._possible(sr)) is None:
                 continue
             since = self._since[sr.ref] = known.get(sr.ref, now)
             self._next = min(self._next, since + after)

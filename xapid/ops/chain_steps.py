@@ -68,10 +68,12 @@ async def _merge_closed(ctx: Context, repository: Repository, volume: Volume, vd
                 await repository.channel.call(StorageDriver.attach, volume, owner, True)
             with ctx.task.cancellable():
                 await repository.channel.call(StorageDriver.merge, volume, owner, speed, ctx.task.ref)
-            await _join(ctx, repository, volume, vdi)
-        if vdi.managed:
-            # Where the volume stays in its place so does its lease.
-            await repository.channel.call(StorageDriver.detach, volume, owner)
+            await _join(ctx, repository, volume, vdi, settle=not vdi.managed)
+            if vdi.managed:
+                # Until its lease is given back, which a crash must not prevent, that is still to be done.
+                await repository.channel.call(StorageDriver.detach, volume, owner)
+                with ctx.write():
+                    pass
     finally:
         ctx.runtime.leaseholders.discard(owner)
 
@@ -93,8 +95,11 @@ async def _merge_open(
         await _join(ctx, repository, volume, vdi)
 
 
-async def _join(ctx: Context, repository: Repository, volume: Volume, vdi: VDI) -> None:
-    """Let both be one, on the disk and in the records. No scan sees one without the other."""
+async def _join(ctx: Context, repository: Repository, volume: Volume, vdi: VDI, *, settle: bool = True) -> None:
+    """Let both be one, on the disk and in the records. No scan sees one without the other.
+
+    ``settle``: whether nothing that was done so far is taken back then.
+    """
     async with ctx.lock(repository.row):
         with ctx.write(settle=False) as tx:
             owed = _owe_scan(tx, ctx.now(repository.row))
@@ -102,7 +107,7 @@ async def _join(ctx: Context, repository: Repository, volume: Volume, vdi: VDI) 
         merged = await repository.channel.call(StorageDriver.end_merge, volume, True)
         if merged is None:
             raise repository.channel.translated(Failed(f"{volume.uuid} was not merged into what it continues"))
-        with ctx.write() as tx:
+        with ctx.write(settle=settle) as tx:
             _record(tx, ctx.store, ctx.now(vdi), merged)
             if owed:
                 _owe_nothing(tx, ctx.now(repository.row))

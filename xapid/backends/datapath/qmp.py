@@ -19,7 +19,8 @@ class Qmp:
         self._connection = connection
         self._read = b""
         self._events: list[dict[str, Any]] = []
-        self._message()
+        while "QMP" not in self._message():
+            """Events may come before the greeting."""
         self.execute("qmp_capabilities")
 
     def execute(self, command: str, **arguments: Any) -> Any:

@@ -42,6 +42,7 @@ from xapid.backends.storage.sim_kinds import KINDS
 
 ISO_ENDINGS = (".iso", ".img")
 
+
 @dataclass
 class _World:
     """One repository and what is in it."""
