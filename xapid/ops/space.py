@@ -132,7 +132,9 @@ class Space:
         try:
             domain = await ctx.domains(host).call(DomainDriver.find, vm.uuid)
             if domain is None or not domain.stalled:
-                self._stands_for_something_else(vm)
+                # It stands still for something else, or not at all.
+                if self._standing is not None:
+                    self._standing.discard(vm.uuid)
                 return
             short = self._repositories(domain.stalled)
             self._tell_stalled(ctx, vm, short)
@@ -167,10 +169,6 @@ class Space:
             if figures.physical_size - figures.physical_utilisation < min(ROOM, figures.physical_size // 100):
                 return False
         return True
-
-    def _stands_for_something_else(self, vm: VM) -> None:
-        if self._standing is not None:
-            self._standing.discard(vm.uuid)
 
     def _context(self) -> Context:
         return Context(self._runtime, self._runtime.tasks.dummy("space"))

@@ -10,7 +10,6 @@ from xapid.datamodel import PIF, VLAN, Network
 from xapid.datamodel.errors import PIF_CONFIGURATION_ERROR
 from xapid.datamodel.map_keys import DEFAULT_ROUTE, PIF_MTU
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
-from xapid.rules.nics import NO_VLAN
 from xapid.store.store import Store
 
 MODES = {
@@ -77,8 +76,3 @@ def connected_fields(pif: PIF, made: Connected) -> dict[str, Any]:
     if ipv6 and pif.ipv6_configuration_mode in (Ipv6ConfigurationMode.DHCP, Ipv6ConfigurationMode.Autoconf):
         fields["IPv6"] = ipv6
     return fields
-
-
-def is_tagged(pif: PIF) -> bool:
-    """Whether an interface is a VLAN."""
-    return pif.VLAN != NO_VLAN

@@ -20,6 +20,7 @@ from xapid.backends.network.links import (
     addressed,
     bridge_of,
     is_interface,
+    named,
     ports,
     read_addresses,
     read_gateways,
@@ -69,14 +70,14 @@ class Bridges:
     def ensure_bridge(self, bridge: Bridge) -> None:
         with self._changing, _netlink() as netlink:
             links = read_links(netlink)
-            there = _named(links, bridge.name)
+            there = named(links, bridge.name)
             if there is not None:
                 _check_free(there, bridge, ports(links.values(), there))
                 if not _is_as_asked(there, bridge):
                     _set_up(netlink, there.index, bridge)
                 return
             netlink.link("add", ifname=bridge.name, kind="bridge", **SETTINGS)
-            made = _named(read_links(netlink), bridge.name)
+            made = named(read_links(netlink), bridge.name)
             if made is None:
                 raise Failed(f"the bridge {bridge.name} went as soon as it was made")
             try:
@@ -92,7 +93,7 @@ class Bridges:
     def remove_tap(self, name: str) -> None:
         with self._changing, _netlink() as netlink:
             links = read_links(netlink)
-            link = _named(links, name)
+            link = named(links, name)
             if link is None:
                 return
             if name not in _unopened(links):
@@ -102,7 +103,7 @@ class Bridges:
     def remove_bridge(self, name: str) -> None:
         with self._changing, _netlink() as netlink:
             links = read_links(netlink)
-            bridge = _named(links, name)
+            bridge = named(links, name)
             if bridge is None or not _network_of(bridge):
                 return
             joined = ports(links.values(), bridge)
@@ -123,7 +124,7 @@ class Bridges:
     def disconnect(self, bridge: str) -> None:
         with self._changing, _netlink() as netlink:
             links = read_links(netlink)
-            there = _named(links, bridge)
+            there = named(links, bridge)
             if there is None or not _network_of(there):
                 return
             uplinks.take_away(netlink, links, there)
@@ -205,10 +206,6 @@ def _unopened(links: dict[int, Link]) -> list[str]:
     ours = {link.index for link in links.values() if _network_of(link)}
     idle = {link.name for link in links.values() if link.kind == "tun" and link.master in ours and not link.carrier}
     return sorted(idle - taps.opened()) if idle else []
-
-
-def _named(links: dict[int, Link], name: str) -> Link | None:
-    return next((link for link in links.values() if link.name == name), None)
 
 
 def _network_of(link: Link) -> str:

@@ -95,6 +95,11 @@ def read_gateways(netlink: Any) -> dict[int, str]:
     return {each.get_attr("RTA_OIF"): each.get_attr("RTA_GATEWAY") for each in routes}
 
 
+def named(links: Mapping[int, Link], name: str) -> Link | None:
+    """The link of this name."""
+    return next((link for link in links.values() if link.name == name), None)
+
+
 def ports(links: Iterable[Link], bridge: Link) -> tuple[str, ...]:
     """The names of what is joined to a bridge."""
     return tuple(sorted(each.name for each in links if each.master == bridge.index))

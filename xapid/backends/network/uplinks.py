@@ -12,7 +12,7 @@ from typing import Any
 
 from xapid.backends.interface import AlreadyExists, Failed, InUse, NotFound
 from xapid.backends.network.interface import UNTAGGED, Addressing, AddressMode, Connected, Uplink, Wire
-from xapid.backends.network.links import Link, is_interface, read_addresses, read_gateways, read_links
+from xapid.backends.network.links import Link, is_interface, named, read_addresses, read_gateways, read_links
 
 MARK = "xapid-vlan"
 """The alias of VLANs of ours."""
@@ -24,7 +24,7 @@ def check(netlink: Any, wire: Wire) -> None:
     """Whether an interface is ours to take. Raises what ``connect`` does."""
     links, addresses = read_links(netlink), read_addresses(netlink)
     device = _device(links, wire.uplink)
-    port = _named(links, port_name(wire.uplink))
+    port = named(links, port_name(wire.uplink))
     if wire.uplink.tag != UNTAGGED and port is not None and port.alias != MARK:
         tag = str(wire.uplink.tag)
         raise AlreadyExists(f"{port.name} is not ours", device=device.name, tag=tag)
@@ -41,7 +41,7 @@ def lay(netlink: Any, wire: Wire) -> Connected:
     """Make the port, join it to the bridge, which is there, and give that its addresses."""
     links = read_links(netlink)
     device = _device(links, wire.uplink)
-    bridge, port = _there(links, wire.bridge.name), _named(links, port_name(wire.uplink))
+    bridge, port = _there(links, wire.bridge.name), named(links, port_name(wire.uplink))
     if wire.uplink.tag != UNTAGGED:
         _set_where(netlink, device, not device.up, state="up")
         if port is None:
@@ -80,7 +80,7 @@ def port_name(uplink: Uplink) -> str:
 
 
 def _device(links: Mapping[int, Link], uplink: Uplink) -> Link:
-    device = _named(links, uplink.device)
+    device = named(links, uplink.device)
     if device is None or not is_interface(device, links, has_address=True):
         raise NotFound(f"there is no interface {uplink.device}", device=uplink.device)
     return device
@@ -109,12 +109,8 @@ def _set_where(netlink: Any, link: Link, differs: bool, **settings: Any) -> None
         netlink.link("set", index=link.index, **settings)
 
 
-def _named(links: Mapping[int, Link], name: str) -> Link | None:
-    return next((link for link in links.values() if link.name == name), None)
-
-
 def _there(links: Mapping[int, Link], name: str) -> Link:
-    found = _named(links, name)
+    found = named(links, name)
     if found is None:
         raise Failed(f"{name} went while it was worked on")
     return found
