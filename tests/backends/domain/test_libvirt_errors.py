@@ -20,7 +20,8 @@ from xapid.backends.interface import (
 
 libvirt: Any = pytest.importorskip("libvirt", reason="an optional extra")
 
-from xapid.backends.domain.libvirt_errors import told  # noqa: E402 -- needs libvirt
+from xapid.backends.domain import libvirt_errors  # noqa: E402 -- needs libvirt
+from xapid.backends.domain.libvirt_errors import once_forgotten, told  # noqa: E402
 
 
 def error(code: str, message: str, domain: int = 10) -> Exception:
@@ -61,3 +62,34 @@ def test_each_error_is_of_a_kind_that_callers_act_on(raised: Exception, kind: ty
 def test_other_mistakes_pass_as_they_are() -> None:
     with pytest.raises(ZeroDivisionError), told("doing it"):
         raise ZeroDivisionError
+
+
+def test_a_machine_begins_once_libvirt_has_forgotten_the_one_that_ended() -> None:
+    answers = [error("OPERATION_FAILED", "domain 'x' is already being removed")] * 2
+
+    def begin(xml: str) -> str:
+        if answers:
+            raise answers.pop()
+        return f"{xml} runs"
+
+    assert once_forgotten(begin, "x") == "x runs"
+
+
+def test_no_other_refusal_is_tried_again() -> None:
+    answers = [error("OPERATION_FAILED", "no"), error("OPERATION_FAILED", "no, again")]
+
+    def begin() -> None:
+        raise answers.pop(0)
+
+    with pytest.raises(libvirt.libvirtError, match=r"^no$"):
+        once_forgotten(begin)
+
+
+def test_what_is_never_forgotten_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libvirt_errors, "FORGETS", 0.0)
+
+    def begin() -> None:
+        raise error("OPERATION_FAILED", "domain 'x' is already being removed")
+
+    with pytest.raises(libvirt.libvirtError, match="being removed"):
+        once_forgotten(begin)

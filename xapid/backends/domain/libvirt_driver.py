@@ -44,7 +44,7 @@ from xapid.backends.domain.interface import (
     Kept,
     ScriptResult,
 )
-from xapid.backends.domain.libvirt_errors import is_gone, told
+from xapid.backends.domain.libvirt_errors import is_gone, once_forgotten, told
 from xapid.backends.domain.libvirt_machines import image_path
 from xapid.backends.domain.qemu_agent import Silent
 from xapid.backends.domain.qemu_devices import QemuDevices
@@ -180,7 +180,7 @@ class LibvirtDomains(QemuDevices):
         xml = qemu_xml.domain(spec, hosting)
         flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
         with self._beginning(spec, hosting) as connection:
-            connection.createXML(xml, flags)
+            once_forgotten(connection.createXML, xml, flags)
         return self._begun(spec.uuid)
 
     def sleep(self, uuid: str) -> None:
@@ -218,7 +218,7 @@ class LibvirtDomains(QemuDevices):
         xml = qemu_xml.resumed(saved, spec, hosting)
         flags = libvirt.VIR_DOMAIN_SAVE_PAUSED if paused else libvirt.VIR_DOMAIN_SAVE_RUNNING
         with self._beginning(spec, hosting) as connection:
-            connection.restoreFlags(str(path), xml, flags)
+            once_forgotten(connection.restoreFlags, str(path), xml, flags)
         return self._begun(spec.uuid)
 
     def _last_words(self, uuid: str) -> str:

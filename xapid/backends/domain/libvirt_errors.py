@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import libvirt
 
@@ -45,6 +47,10 @@ BY_WORDS: tuple[tuple[str, type[BackendError]], ...] = (
 )
 """Where the code says no more than that something failed."""
 
+FORGETS = 10.0
+"""Seconds in which libvirt forgets a machine whose end it has told."""
+SHORTLY = 0.02
+
 
 def is_gone(error: libvirt.libvirtError) -> bool:
     """Whether the error says that there is no such domain."""
@@ -61,6 +67,18 @@ def backend_error(error: libvirt.libvirtError, doing: str) -> BackendError:
         if words in message:
             kind = meant
     return kind(f"{doing}: {message}")
+
+
+def once_forgotten(begin: Callable[..., Any], *args: Any) -> Any:
+    """Let a machine begin by a call of libvirt, which may be about to forget one of that uuid that has just ended."""
+    end = time.monotonic() + FORGETS
+    while True:
+        try:
+            return begin(*args)
+        except libvirt.libvirtError as error:
+            if "is already being removed" not in str(error) or time.monotonic() > end:
+                raise
+        time.sleep(SHORTLY)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from xapid.backends.domain.interface import (
     NicSpec,
     ScriptResult,
 )
-from xapid.backends.domain.libvirt_errors import told
+from xapid.backends.domain.libvirt_errors import once_forgotten, told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path, is_ours
 from xapid.backends.domain.watch import Tell
 from xapid.backends.domain.xen_lines import XenLines
@@ -121,7 +121,7 @@ class XenDomains(LibvirtMachines):
         xen_programs.require(spec)
         with self._beginning(spec) as opened:
             xml = xen_xml.domain(opened, xen_programs.hosting(spec, self._folders.of(spec.uuid).vnc))
-            domain = self._connection.get().createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
+            domain = once_forgotten(self._connection.get().createXML, xml, libvirt.VIR_DOMAIN_START_PAUSED)
             self._settle(domain, spec, paused)
         return self._begun(spec.uuid)
 
@@ -162,7 +162,7 @@ class XenDomains(LibvirtMachines):
         with told(f"resetting {uuid}"), self._watch.resetting(uuid):
             xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE)
             domain.destroy()
-            started = self._connection.get().createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
+            started = once_forgotten(self._connection.get().createXML, xml, libvirt.VIR_DOMAIN_START_PAUSED)
             self._tell(uuid, started.ID())
             started.resume()
         self._serve_line(uuid)
