@@ -389,6 +389,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     runtime.services["balloons"] = Balloons(runtime)
     runtime.services["figures"] = Figures(runtime)
+    runtime.services["guarded"] = set[str]()
     return runtime
 
 

@@ -94,6 +94,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VBD.other_config:class": ("0", "7", "4", ""),
     "VBD.qos_algorithm_params:class": ("highest", "normal", "lowest", "3", ""),
     "VBD.qos_algorithm_params:sched": ("rt", "real-time", "idle", "best-effort", ""),
+    "VIF.qos_algorithm_params:kbps": ("100", "1000", ""),
     "VIF.other_config:mtu": ("9000", "1500", ""),
     "PIF.other_config:mtu": ("9000", "1500", ""),
     "PIF.other_config:defaultroute": YES,

@@ -142,7 +142,7 @@ class Site:
         run = [each for each in machines if each["power_state"] in ("Running", "Paused")]
         if len(run) != len(self.daemon.guests):
             found.append(f"{len(self.daemon.guests)} guests are there, and {len(run)} are recorded")
-        taps = sum(count for name, count in self.things().items() if name.startswith("link vnet"))
+        taps = sum(count for name, count in self.things().items() if name.startswith("link guest"))
         plugged = [self.call("VIF.get_currently_attached", vif) for each in run for vif in each["VIFs"]]
         if taps != sum(plugged):
             found.append(f"{taps} interfaces are there, and {sum(plugged)} are recorded")

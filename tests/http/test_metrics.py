@@ -37,7 +37,7 @@ async def test_calls_are_counted_by_method_with_their_times(fresh: FreshHost) ->
         await fresh.xapi.VM.get_record("OpaqueRef:gone")
     await fresh.xapi.VM.start(await machine(fresh), False, False)
 
-    found = figures(text_of(daemon_figures(fresh.runtime, Turns())).decode())
+    found = figures(text_of(await daemon_figures(fresh.runtime, Turns())).decode())
 
     assert found["xapid_call_seconds_count"]["VM.get_all",] == 3
     assert found["xapid_calls_failed_total"]["VM.get_record",] == 1
@@ -58,7 +58,7 @@ async def test_objects_sessions_and_tasks_are_counted(fresh: FreshHost) -> None:
     await fresh.xapi.network.create({"name_label": "one more", "other_config": {}})
     await fresh.xapi.task.create("mine", "")
 
-    found = figures(text_of(daemon_figures(fresh.runtime, Turns())).decode())
+    found = figures(text_of(await daemon_figures(fresh.runtime, Turns())).decode())
 
     assert found["xapid_objects"]["network",] == len(await fresh.xapi.network.get_all())
     assert found["xapid_sessions"][()] == 1

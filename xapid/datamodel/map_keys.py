@@ -652,6 +652,15 @@ VIF_MTU = MapKey(
     0,
     "Bytes in a packet of the interface, instead of those of its network.",
 )
+VIF_RATE = MapKey(
+    "VIF",
+    "qos_algorithm_params",
+    "kbps",
+    Whole(0, 2**32 - 1),
+    0,
+    "With qos_algorithm_type ratelimit: KiB that the guest may send in a second; 0 for as many as it can.",
+    tolerant=True,
+)
 
 PIF_MTU = MapKey(
     "PIF",

@@ -105,9 +105,11 @@ class VIF(Object, roles=VM_ADMIN, constructor=True):
     runtime_properties: dict[str, str] = dynamic(
         doc="Always empty: nothing is told of an attached interface beyond its other fields."
     )
-    qos_algorithm_type: str = rw(doc="How traffic is bounded: ratelimit or empty; kept, not acted on yet.")
+    qos_algorithm_type: str = rw(
+        doc="How what the guest sends is bounded: ratelimit or empty; counts from the next plug."
+    )
     qos_algorithm_params: dict[str, str] = rw(
-        doc="Parameters of qos_algorithm_type, for ratelimit the keys kbps and timeslice_us; kept, not acted on yet."
+        doc="Parameters of qos_algorithm_type, for ratelimit the key kbps, KiB in a second; timeslice_us is kept only."
     )
     qos_supported_algorithms: Set[str] = dynamic(
         doc="Always empty: the algorithms that could be chosen are not listed."
@@ -120,7 +122,7 @@ class VIF(Object, roles=VM_ADMIN, constructor=True):
     )
     locking_mode: VifLockingMode = static(
         VifLockingMode.network_default,
-        "Which addresses the guest may use; kept, traffic is not filtered yet.",
+        "Which addresses the guest may use; what comes from others is dropped.",
         since="tampa",
     )
     ipv4_allowed: Set[str] = static(

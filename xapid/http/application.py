@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from prometheus_client.metrics_core import Metric
@@ -34,7 +34,7 @@ def build_service(
     calls: Direct,
     limits: Limits,
     audit: AuditLog,
-    figures: Callable[[Turns], list[Metric]],
+    figures: Callable[[Turns], Awaitable[list[Metric]]],
     https_only: Callable[[], bool],
     requests: RequestFigures,
     system_status: ASGIApp,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
@@ -21,6 +22,8 @@ from starlette.types import Receive, Scope, Send
 
 from xapid import __version__
 from xapid.auth.sessions import Sessions
+from xapid.backends.interface import BackendError
+from xapid.backends.network.interface import NetworkDriver
 from xapid.datamodel import SR
 from xapid.http.authentication import Authentication, Parameters
 from xapid.http.exchange import send_reply
@@ -33,12 +36,32 @@ from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.writer import Writer
 from xapid.wire.records import KEPT
 
+log = logging.getLogger(__name__)
+
 PATH = "/metrics"
 
 
-def daemon_figures(runtime: Runtime, turns: Turns) -> list[Metric]:
-    """The daemon's own figures, as they are now."""
-    return list(_Figures(runtime, turns).all())
+async def daemon_figures(runtime: Runtime, turns: Turns) -> list[Metric]:
+    """The daemon's own figures, as they are now, and those that the drivers of its host keep."""
+    # The first of a piece, within the loop.
+    return [*_Figures(runtime, turns).all(), await _dropped(runtime)]
+
+
+async def _dropped(runtime: Runtime) -> Metric:
+    """Of an agent that does not answer nothing is known."""
+    counted = CounterMetricFamily(
+        "xapid_vif_dropped_packets", "Packets of guests that were not let through.", labels=["vif", "reason"]
+    )
+    agent = runtime.backends.agent(runtime.localhost, "network")
+    try:
+        found = await agent.call(NetworkDriver.dropped)
+    except BackendError as error:
+        log.info("what guests were not let send cannot be told: %s", error)
+        return counted
+    for vif, reasons in sorted(found.items()):
+        for reason, packets in reasons.items():
+            counted.add_metric([vif, reason], packets)
+    return counted
 
 
 class _Figures:
@@ -137,7 +160,7 @@ def text_of(figures: list[Metric]) -> bytes:
 class MetricsHandler:
     """Tells the figures to whoever may log in."""
 
-    def __init__(self, authentication: Authentication, figures: Callable[[], list[Metric]]) -> None:
+    def __init__(self, authentication: Authentication, figures: Callable[[], Awaitable[list[Metric]]]) -> None:
         self._authentication = authentication
         self._figures = figures
 
@@ -146,6 +169,6 @@ class MetricsHandler:
             await send_reply(send, error_page(404))
             return
         async with self._authentication.session(scope, Parameters(scope), "metrics"):
-            # Taken in the loop, of a piece; written elsewhere, for that takes its time.
-            text = await asyncio.to_thread(text_of, self._figures())
+            # Written elsewhere than in the loop, for that takes its time.
+            text = await asyncio.to_thread(text_of, await self._figures())
             await send_reply(send, Reply(200, text, CONTENT_TYPE_LATEST))

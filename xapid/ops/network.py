@@ -15,6 +15,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.map_keys import INTERNAL_MANAGEMENT
 from xapid.datamodel.network import NetworkDefaultLockingMode, NetworkPurpose
+from xapid.ops import guest_ports
 from xapid.ops.blob import attach_new_blob
 from xapid.ops.vm.create import remove_nic
 from xapid.rules import bridges
@@ -57,13 +58,14 @@ def destroy(ctx: Context, self: str) -> None:
         tx.delete(network)
 
 
-def set_default_locking_mode(ctx: Context, network: Network, value: NetworkDefaultLockingMode) -> None:
+async def set_default_locking_mode(ctx: Context, network: Network, value: NetworkDefaultLockingMode) -> None:
     """What guests may send whose interface says nothing else. Not while one of them is plugged in."""
     for vif in ctx.store.where(VIF, network=network.ref):
         if vif.currently_attached:
             raise VIF_IN_USE(network.ref, vif.ref)
     with ctx.write() as tx:
         tx.set(network, default_locking_mode=value)
+    await guest_ports.follow_network(ctx, network)
 
 
 def add_purpose(ctx: Context, self: Network, value: NetworkPurpose) -> None:

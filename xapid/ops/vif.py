@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from xapid.datamodel import VIF, VM, Host, Network, VIF_metrics, VM_guest_metrics
 from xapid.datamodel.errors import HOST_CANNOT_ATTACH_NETWORK, OPERATION_NOT_ALLOWED, VM_LACKS_FEATURE
 from xapid.datamodel.vif import VifIpv4ConfigurationMode, VifIpv6ConfigurationMode, VifLockingMode, VifOperations
 from xapid.datamodel.vm import VmPowerState
-from xapid.ops import wires
+from xapid.ops import guest_ports, wires
 from xapid.ops.vm.create import remove_nic
 from xapid.rules import addresses, devices
 from xapid.rules import network as network_rules
@@ -116,39 +117,41 @@ def _check_trunks(ctx: Context, vif: VIF, network: Network) -> None:
 # --- Addresses ---------------------------------------------------------------------------------------
 
 
-def set_locking_mode(ctx: Context, self: VIF, value: VifLockingMode) -> None:
-    with ctx.write() as tx:
-        tx.set(self, locking_mode=value)
+async def set_locking_mode(ctx: Context, self: VIF, value: VifLockingMode) -> None:
+    await guest_ports.change(ctx, self, lambda vif: {"locking_mode": value})
 
 
-def set_ipv4_allowed(ctx: Context, self: VIF, value: tuple[str, ...]) -> None:
-    _set_allowed(ctx, self, value, 4)
+async def set_ipv4_allowed(ctx: Context, self: VIF, value: tuple[str, ...]) -> None:
+    await _set_allowed(ctx, self, 4, lambda vif: value)
 
 
-def add_ipv4_allowed(ctx: Context, self: VIF, value: str) -> None:
-    _set_allowed(ctx, self, (*self.ipv4_allowed, value), 4)
+async def add_ipv4_allowed(ctx: Context, self: VIF, value: str) -> None:
+    await _set_allowed(ctx, self, 4, lambda vif: (*vif.ipv4_allowed, value))
 
 
-def remove_ipv4_allowed(ctx: Context, self: VIF, value: str) -> None:
-    _set_allowed(ctx, self, tuple(each for each in self.ipv4_allowed if each != value), 4)
+async def remove_ipv4_allowed(ctx: Context, self: VIF, value: str) -> None:
+    await _set_allowed(ctx, self, 4, lambda vif: tuple(each for each in vif.ipv4_allowed if each != value))
 
 
-def set_ipv6_allowed(ctx: Context, self: VIF, value: tuple[str, ...]) -> None:
-    _set_allowed(ctx, self, value, 6)
+async def set_ipv6_allowed(ctx: Context, self: VIF, value: tuple[str, ...]) -> None:
+    await _set_allowed(ctx, self, 6, lambda vif: value)
 
 
-def add_ipv6_allowed(ctx: Context, self: VIF, value: str) -> None:
-    _set_allowed(ctx, self, (*self.ipv6_allowed, value), 6)
+async def add_ipv6_allowed(ctx: Context, self: VIF, value: str) -> None:
+    await _set_allowed(ctx, self, 6, lambda vif: (*vif.ipv6_allowed, value))
 
 
-def remove_ipv6_allowed(ctx: Context, self: VIF, value: str) -> None:
-    _set_allowed(ctx, self, tuple(each for each in self.ipv6_allowed if each != value), 6)
+async def remove_ipv6_allowed(ctx: Context, self: VIF, value: str) -> None:
+    await _set_allowed(ctx, self, 6, lambda vif: tuple(each for each in vif.ipv6_allowed if each != value))
 
 
-def _set_allowed(ctx: Context, vif: VIF, value: tuple[str, ...], version: Version) -> None:
-    addresses.check_allowed_addresses(value, version)
-    with ctx.write() as tx:
-        tx.set(vif, **{f"ipv{version}_allowed": tuple(dict.fromkeys(value))})
+async def _set_allowed(ctx: Context, vif: VIF, version: Version, entries: Callable[[VIF], tuple[str, ...]]) -> None:
+    def changes(latest: VIF) -> dict[str, Any]:
+        wanted = entries(latest)
+        addresses.check_allowed_addresses(wanted, version)
+        return {f"ipv{version}_allowed": tuple(dict.fromkeys(wanted))}
+
+    await guest_ports.change(ctx, vif, changes)
 
 
 def configure_ipv4(ctx: Context, self: VIF, mode: VifIpv4ConfigurationMode, address: str, gateway: str) -> None:

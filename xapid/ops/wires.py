@@ -11,6 +11,7 @@ from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import AlreadyExists, BackendError, InUse
 from xapid.backends.network.interface import Bridge, NetworkDriver
 from xapid.datamodel import PIF, VIF, VM, Host, Network
+from xapid.ops import guest_ports
 from xapid.ops.pif.plugging import connect
 from xapid.ops.vm.change import assert_same_domain, host_of
 from xapid.rules import bridges
@@ -109,6 +110,7 @@ async def join(ctx: Context, undo: Undo, vif: VIF) -> None:
     vm = ctx.store.get(VM, vif.VM)
     host = host_of(ctx, vm)
     await ensure_bridges(ctx, host, [vif])
+    await guest_ports.guard(ctx, undo, host, [vif])
     channel = ctx.domains(host)
     undo.push(channel, DomainDriver.detach_nic, vm.uuid, vif.uuid)
     await channel.call(DomainDriver.attach_nic, vm.uuid, nic_spec(ctx.store, vif))
@@ -120,9 +122,11 @@ async def join(ctx: Context, undo: Undo, vif: VIF) -> None:
 async def part(ctx: Context, vif: VIF) -> None:
     """Take an interface from a running machine, and record it."""
     vm = ctx.store.get(VM, vif.VM)
-    await ctx.domains(host_of(ctx, vm)).call(DomainDriver.detach_nic, vm.uuid, vif.uuid)
+    host = host_of(ctx, vm)
+    await ctx.domains(host).call(DomainDriver.detach_nic, vm.uuid, vif.uuid)
     with ctx.write() as tx:
         tx.set(vif, currently_attached=False)
+    await guest_ports.release(ctx, host, [vif])
 
 
 async def move(ctx: Context, vif: VIF, network: Network, host: Host) -> None:
@@ -132,13 +136,14 @@ async def move(ctx: Context, vif: VIF, network: Network, host: Host) -> None:
         try:
             await _ensure_bridge(ctx, host, network)
             spec = replace(nic_spec(ctx.store, vif), bridge=network.bridge, mtu=mtu_of(vif, network))
-            await ctx.domains(host).call(DomainDriver.move_nic, vm.uuid, spec)
+            async with guest_ports.moving(ctx, host, vif, network):
+                await ctx.domains(host).call(DomainDriver.move_nic, vm.uuid, spec)
+                with ctx.write() as tx:
+                    tx.set(vif, network=network.ref)
         except BaseException:
             if is_internal(ctx.store, network, host) and not wanted(ctx.store, network, host):
                 await remove_bridge(ctx, host, network.bridge)
             raise
-        with ctx.write() as tx:
-            tx.set(vif, network=network.ref)
 
 
 def is_internal(store: Store, network: Network, host: Host) -> bool:

@@ -94,6 +94,11 @@ def check_allowed_addresses(entries: Iterable[str], version: Version) -> None:
         raise INVALID_IP_ADDRESS_SPECIFIED(f"ipv{version}_allowed")
 
 
+def allowed_addresses(entries: Iterable[str], version: Version) -> tuple[str, ...]:
+    """Those of the entries that are addresses or networks: VIF.create does not look at them."""
+    return tuple(entry for entry in entries if _is_address(entry, version) or _is_network(entry, version))
+
+
 def check_static_address(vif: VIF, address: str, gateway: str, version: Version) -> None:
     """Whether a guest may be given this address. Raises what forbids it, in the original's order."""
     if not _is_network(address, version):
@@ -106,11 +111,6 @@ def check_static_address(vif: VIF, address: str, gateway: str, version: Version)
 
 
 def _is_among(address: str, allowed: Iterable[str]) -> bool:
-    """Entries that are no addresses allow nothing: VIF.create does not look at them."""
     wanted = ipaddress.ip_interface(address).ip
     version: Version = 4 if wanted.version == 4 else 6
-    return any(
-        wanted in ipaddress.ip_network(entry, strict=False)
-        for entry in allowed
-        if _is_address(entry, version) or _is_network(entry, version)
-    )
+    return any(wanted in ipaddress.ip_network(entry, strict=False) for entry in allowed_addresses(allowed, version))

@@ -29,6 +29,7 @@ from xapid.datamodel.map_keys import (
 from xapid.datamodel.vbd import VbdMode, VbdType
 from xapid.datamodel.vm import DomainType, OnCrashBehaviour, OnNormalExit
 from xapid.rules import devices, hardware, nvram
+from xapid.rules.guest_ports import link_name
 from xapid.store.store import Store
 
 GUEST_KERNELS = PurePosixPath("/var/lib/xcp/guest")
@@ -219,7 +220,7 @@ def mtu_of(vif: VIF, network: Network) -> int:
 
 def nic_spec(store: Store, vif: VIF) -> NicSpec:
     network = store.get(Network, vif.network)
-    return NicSpec(vif.uuid, int(vif.device), vif.MAC, network.bridge, mtu_of(vif, network))
+    return NicSpec(vif.uuid, int(vif.device), vif.MAC, network.bridge, mtu_of(vif, network), link_name(vif.uuid))
 
 
 def usb_spec(vusb: VUSB, device: PUSB) -> UsbSpec:

@@ -218,11 +218,13 @@ class Hypervisor:
         return Disk(str(path), VolumeFormat.raw)
 
     def nic(self, **changes: Any) -> NicSpec:
+        vif = str(uuid4())
         values: dict[str, Any] = {
-            "vif": str(uuid4()),
+            "vif": vif,
             "position": 0,
             "mac": f"02:00:00:00:00:{next(_macs):02x}",
             "bridge": self.bridge,
+            "link": f"guest{vif[:8]}",
         }
         return NicSpec(**values | changes)
 

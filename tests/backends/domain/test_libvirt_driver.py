@@ -169,6 +169,17 @@ def test_the_screen_speaks_rfb(real: Hypervisor) -> None:
         assert viewer.recv(12) == b"RFB 003.008\n"
 
 
+def test_the_host_s_ends_of_interfaces_have_the_names_that_were_asked_for(real: Hypervisor) -> None:
+    before = links(real.bridge)
+    spec = real.spec(nics=(real.nic(),))
+    real.driver.start(spec, paused=True)
+    more = real.nic(position=1)
+
+    real.driver.attach_nic(spec.uuid, more)
+
+    assert links(real.bridge) - before == {spec.nics[0].link, more.link}
+
+
 def test_destroying_returns_when_process_links_and_sockets_are_gone(real: Hypervisor) -> None:
     before = links(real.bridge)
     spec = real.spec(nics=(real.nic(mtu=1400), real.nic(position=1)))

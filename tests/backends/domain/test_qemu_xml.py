@@ -24,7 +24,7 @@ from tests.backends.domain.machines import (
     hosting,
 )
 from xapid.backends.domain import qemu_board, qemu_xml
-from xapid.backends.domain.domain_facts import Description, source_of
+from xapid.backends.domain.domain_facts import Description, source_of, target_of
 from xapid.backends.domain.interface import DiskSpec, Endpoint
 from xapid.backends.interface import NotSupported
 from xapid.backends.storage.interface import Disk, VolumeFormat
@@ -231,13 +231,13 @@ def test_the_devices_of_a_resumed_copy_get_its_names_by_their_places() -> None:
     copy = replace(
         DEMO,
         disks=(replace(DEMO.disks[0], vbd="5d1f9a3e-0000-4000-8000-00000000c0d0"),),
-        nics=(replace(DEMO.nics[0], vif="5d1f9a3e-0000-4000-8000-00000000c0f0"),),
+        nics=(replace(DEMO.nics[0], vif="5d1f9a3e-0000-4000-8000-00000000c0f0", link="guest5d1f9a3e"),),
     )
 
     resumed = Description(qemu_xml.resumed(saved, copy, hosting(copy)))
 
     assert resumed.disks.keys() == {copy.disks[0].vbd}
-    assert resumed.interfaces.keys() == {copy.nics[0].vif}
+    assert {vif: target_of(each) for vif, each in resumed.interfaces.items()} == {copy.nics[0].vif: "guest5d1f9a3e"}
 
 
 def test_an_emptied_drive_forgets_what_was_in_it() -> None:

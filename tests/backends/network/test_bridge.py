@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import struct
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.backends.network.namespace import Namespace
+from tests.backends.network.tap import opened_tap
 from xapid.backends.interface import AlreadyExists, Failed, InUse
 from xapid.backends.network.bridge import Bridges
 from xapid.backends.network.interface import Bridge
@@ -20,7 +16,6 @@ from xapid.backends.network.interface import Bridge
 pytestmark = pytest.mark.root
 
 XAPI0 = Bridge("xapi0", "b1c6a5e0-5f6d-4b0e-9f37-3e2c4a0d6f10")
-TUNSETIFF, TUNSETPERSIST, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x400454CB, 2, 0x1000
 OTHER_NETWORK = "d0a3a7f4-0a56-4a53-8c40-0c8f2b9d1e55"
 
 
@@ -205,18 +200,6 @@ def test_addresses_of_the_link_alone_are_left_out(linux: Bridges, namespace: Nam
 
 
 # Devices for guests
-
-
-@contextmanager
-def opened_tap(name: str) -> Iterator[None]:
-    """A device for a guest that stays, and that this process has open within the block."""
-    fd = os.open("/dev/net/tun", os.O_RDWR)
-    try:
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
-        fcntl.ioctl(fd, TUNSETPERSIST, 1)
-        yield
-    finally:
-        os.close(fd)
 
 
 def test_a_device_that_nobody_has_open_is_found_and_removed(bridges: Bridges, namespace: Namespace) -> None:

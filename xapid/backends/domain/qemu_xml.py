@@ -49,7 +49,7 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
         devices.append(_disk(each, hosting.buffered, order.get(each.vbd, 0), spec.has_uefi))
     # The guest numbers its interfaces as they come.
     for nic in _by_position(spec.nics):
-        devices.append(domain_xml.interface(nic, NIC_MODEL, order.get(nic.vif, 0)))
+        devices.append(_interface(nic, order.get(nic.vif, 0)))
     _fixed_devices(devices, spec, hosting)
     return domain_xml.render(root)
 
@@ -66,7 +66,7 @@ def disk(spec: DiskSpec, buffered: frozenset[str] = frozenset()) -> str:
 
 def interface(spec: NicSpec) -> str:
     """One network interface, to plug into a running machine."""
-    return domain_xml.render(domain_xml.interface(spec, NIC_MODEL))
+    return domain_xml.render(_interface(spec))
 
 
 def resumed(saved: Description, spec: DomainSpec, hosting: Hosting) -> str:
@@ -166,6 +166,13 @@ def _put_disks(saved: Description, spec: DomainSpec, buffered: frozenset[str]) -
             _set(drive, "alias", name=domain_xml.ALIAS + each.vbd)
 
 
+def _interface(nic: NicSpec, boot: int = 0) -> Element:
+    element = domain_xml.interface(nic, NIC_MODEL, boot)
+    if nic.link:
+        add(element, "target", dev=nic.link)
+    return element
+
+
 def _join_bridges(saved: Description, spec: DomainSpec) -> None:
     in_order = list(saved.interfaces.values())
     for place, nic in enumerate(_by_position(spec.nics)):
@@ -173,6 +180,8 @@ def _join_bridges(saved: Description, spec: DomainSpec) -> None:
         if element is not None:
             join_bridge(element, nic)
             _set(element, "alias", name=domain_xml.ALIAS + nic.vif)
+            if nic.link:
+                _set(element, "target", dev=nic.link)
 
 
 def _set(parent: Element, tag: str, **attributes: str) -> None:

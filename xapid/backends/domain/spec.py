@@ -66,6 +66,8 @@ class NicSpec:
     mac: str
     bridge: str
     mtu: int = 1500
+    link: str = ""
+    """What the host's end is to be called, where the hypervisor lets that be said; empty: as it likes."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 from pyroute2 import IPRoute, NetlinkError
 
 from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, NotSupported, Traffic, Unavailable
-from xapid.backends.network import taps, uplinks
+from xapid.backends.network import guards, taps, uplinks
 from xapid.backends.network.adapter import read_adapter
-from xapid.backends.network.interface import AddressMode, Bridge, Connected, Nic, Wire
+from xapid.backends.network.interface import AddressMode, Bridge, Connected, GuestPort, Nic, Reason, Wire
 from xapid.backends.network.links import (
     Link,
     addressed,
@@ -41,6 +41,7 @@ class Bridges:
     def __init__(self, sysfs: Path = Path("/sys/class/net")) -> None:
         self._sysfs = sysfs
         self._changing = threading.Lock()
+        self._guarding = threading.Lock()
 
     def nics(self) -> list[Nic]:
         with _netlink() as netlink:
@@ -130,6 +131,17 @@ class Bridges:
             uplinks.take_away(netlink, links, there)
         with contextlib.suppress(InUse):
             self.remove_bridge(bridge)
+
+    def guard(self, ports: Sequence[GuestPort]) -> None:
+        with self._guarding:
+            guards.put(ports)
+
+    def unguard(self, vifs: Sequence[str]) -> None:
+        with self._guarding:
+            guards.lift(vifs)
+
+    def dropped(self) -> dict[str, dict[Reason, int]]:
+        return guards.dropped()
 
     def _nic(self, link: Link, bridge: Link | None, addresses: tuple[str, ...], gateway: str) -> Nic:
         adapter = read_adapter(self._sysfs / link.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,6 +99,59 @@ class Connected:
     gateway: str = ""
 
 
+class Locking(enum.StrEnum):
+    """What a guest may send by a port."""
+
+    unlocked = "unlocked"
+    """Anything."""
+    locked = "locked"
+    """From its own hardware address, and from the addresses that are allowed to it."""
+    disabled = "disabled"
+    """Nothing; and it hears nothing."""
+
+
+@dataclass(frozen=True)
+class GuestPort:
+    """The host's end of a guest's network interface, and what may come out of it."""
+
+    vif: str
+    """uuid of the VIF"""
+    links: tuple[str, ...]
+    """By which names it goes. They need not be there yet."""
+    mac: str
+    locking: Locking = Locking.unlocked
+    ipv4_allowed: tuple[str, ...] = ()
+    """Addresses and networks that one which is locked may send from."""
+    ipv6_allowed: tuple[str, ...] = ()
+    kbps: int = 0
+    """KiB that the guest may send in a second; 0: as many as it can."""
+
+
+class Reason(enum.StrEnum):
+    """Why a packet of a guest was dropped."""
+
+    mac = "mac"
+    """It came from another hardware address."""
+    arp = "arp"
+    """It told ARP an address that is not allowed."""
+    ipv4 = "ipv4"
+    """It came from an IPv4 address that is not allowed."""
+    ipv6 = "ipv6"
+    """The same of IPv6."""
+    neighbour = "neighbour"
+    """It told IPv6's neighbour discovery an address that is not allowed, or another hardware address."""
+    dhcp = "dhcp"
+    """It was the answer of a DHCP server."""
+    router = "router"
+    """It said that a router is there, or elsewhere."""
+    other = "other"
+    """It was of a kind that a locked port does not know, or had the tag of a VLAN."""
+    rate = "rate"
+    """It was one too many."""
+    disabled = "disabled"
+    """The port may send nothing."""
+
+
 class NetworkDriver(Protocol):
     """Networks of one host. What we did not make we never change or remove."""
 
@@ -144,3 +198,16 @@ class NetworkDriver(Protocol):
 
     def disconnect(self, bridge: str) -> None:
         """Take from a bridge of ours its way out and its addresses, and remove it if no guest is joined to it."""
+
+    def guard(self, ports: Sequence[GuestPort]) -> None:
+        """See to it that these ports send what they may, and no more, whether or not the guests have them already.
+
+        All at once or, if that fails, not at all. What is so already stays untouched. Raises NotSupported where
+        bounds cannot be set, for ports that have any.
+        """
+
+    def unguard(self, vifs: Sequence[str]) -> None:
+        """Forget the bounds of ports, by the uuids of their VIFs, and what was counted there."""
+
+    def dropped(self) -> dict[str, dict[Reason, int]]:
+        """Packets that were dropped since the bounds were set, by the uuid of the VIF, of each port that has bounds."""

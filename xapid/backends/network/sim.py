@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
 from xapid.backends.interface import AlreadyExists, DriverInfo, NotFound, Traffic
-from xapid.backends.network.interface import Addressing, AddressMode, Bridge, Connected, Nic, Wire
+from xapid.backends.network.interface import (
+    Addressing,
+    AddressMode,
+    Bridge,
+    Connected,
+    GuestPort,
+    Locking,
+    Nic,
+    Reason,
+    Wire,
+)
 
 NICS = tuple(
     Nic(
@@ -46,6 +57,8 @@ class Sim:
         self._bridges: dict[str, Bridge] = {}
         self.wires: dict[str, Wire] = {}
         """What leads out, by the name of the bridge."""
+        self.guarded: dict[str, GuestPort] = {}
+        """Ports with bounds, by the uuid of their VIF."""
 
     def nics(self) -> list[Nic]:
         return list(NICS)
@@ -93,6 +106,20 @@ class Sim:
     def disconnect(self, bridge: str) -> None:
         if self.wires.pop(bridge, None) is not None:
             self.remove_bridge(bridge)
+
+    def guard(self, ports: Sequence[GuestPort]) -> None:
+        for port in ports:
+            if port.kbps or port.locking is not Locking.unlocked:
+                self.guarded[port.vif] = port
+            else:
+                self.guarded.pop(port.vif, None)
+
+    def unguard(self, vifs: Sequence[str]) -> None:
+        for vif in vifs:
+            self.guarded.pop(vif, None)
+
+    def dropped(self) -> dict[str, dict[Reason, int]]:
+        return {vif: dict.fromkeys(Reason, 0) for vif in self.guarded}
 
 
 def _given(addressing: Addressing, by_others: str) -> str:

@@ -10,7 +10,7 @@ from xapid.datamodel import VBD, VDI, VM, Host
 from xapid.datamodel.errors import ApiError
 from xapid.datamodel.types import NULL
 from xapid.datamodel.vm import OnCrashBehaviour, OnNormalExit, VmOperations, VmPowerState
-from xapid.ops import alerts, drives, wires
+from xapid.ops import alerts, drives, guest_ports, wires
 from xapid.ops.alerts import VmAlert
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import attached_drives, bring_up, note_shutdown, record_found, release_networks, take_down
@@ -150,6 +150,7 @@ async def tidy(ctx: Context, host: Host) -> None:
                 record.unscheduled(tx, ctx.store, vm)
             if _is_wrong(ctx, vm):
                 record.halted(tx, ctx.store, vm)
+    await guest_ports.restore(ctx, host)
     await wires.remove_unused(ctx, host)
     await keep_all(ctx, host)
 

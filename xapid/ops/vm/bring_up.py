@@ -22,7 +22,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.map_keys import LAST_SHUTDOWN_TIME
 from xapid.datamodel.types import Object
 from xapid.datamodel.vbd import VbdOperations
-from xapid.ops import drives, secure_boot, vtpm, wires
+from xapid.ops import drives, guest_ports, secure_boot, vtpm, wires
 from xapid.ops.vm import record
 from xapid.ops.vm.balloons import Balloons
 from xapid.ops.vm.change import domain_events
@@ -108,6 +108,7 @@ async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSe
     present = drives_at_start(vm, place.drives)
     disks = await drives.open_volumes(ctx, undo, place.host, present)
     await wires.ensure_bridges(ctx, place.host, place.nics)
+    await guest_ports.guard(ctx, undo, place.host, place.nics)
     nics = [nic_spec(ctx.store, vif) for vif in place.nics]
     specs = [disk_spec(vbd, disks.get(vbd.ref), hvm=is_hvm(vm)) for vbd in present]
     balloons: Balloons = ctx.runtime.services["balloons"]
@@ -218,10 +219,11 @@ def attached_drives(ctx: Context, vm: VM) -> list[VBD]:
 
 
 async def release_networks(ctx: Context, vm: VM, host: Host) -> None:
-    """Remove the bridges that nobody needs once this machine is off."""
-    networks = [vif.network for vif in ctx.store.where(VIF, VM=vm.ref)]
-    if networks:
-        await wires.release_bridges(ctx, host, networks)
+    """Remove the bridges that nobody needs once this machine is off, and forget what it was not to send."""
+    vifs = list(ctx.store.where(VIF, VM=vm.ref))
+    if vifs:
+        await guest_ports.release(ctx, host, vifs)
+        await wires.release_bridges(ctx, host, [vif.network for vif in vifs])
 
 
 @asynccontextmanager
