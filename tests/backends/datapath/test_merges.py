@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,9 @@ from xapid.backends.domain.interface import DiskSpec
 from xapid.backends.interface import Failed, NotFound
 from xapid.backends.storage import qcow2
 from xapid.backends.storage.interface import Disk, VolumeFormat
+
+if TYPE_CHECKING:
+    from libvirt import virConnect
 
 SLOW = 1 * MIB
 """Bytes a second."""
@@ -142,6 +146,58 @@ def test_only_what_is_there_is_merged(hypervisor: Hypervisor) -> None:
             with pytest.raises(NotFound) as error:
                 asked()
             assert named in error.value.facts
+
+
+# Of the guests of a libvirt that was killed just when a merge had ended
+
+
+def behind_the_back_of_libvirt(real: Hypervisor, connection: virConnect) -> tuple[list[Disk], bytes, str, DiskSpec]:
+    """Images, what they hold, and a guest: it does not read through one any more of which libvirt believes that."""
+    from xapid.backends.datapath import merges
+    from xapid.backends.datapath.libvirt_monitor import LibvirtMonitor
+
+    images = chain(real, 5, kilobytes=4 * 1024)
+    before = whole(images[-1])
+    uuid, drive = running(real, images)
+    monitor = LibvirtMonitor(connection.lookupByUUIDString(uuid))
+    top = monitor.drive(drive.vbd)["node-name"]
+    merges.begin(monitor, drive.vbd, top, Path(images[3].path), Path(images[2].path), 0)
+    assert within(PATIENCE, lambda: merges.progress(monitor, drive.vbd) is None)
+    Path(images.pop(3).path).unlink()
+    return images, before, uuid, drive
+
+
+@pytest.mark.libvirt
+def test_images_are_merged_although_libvirt_has_missed_a_merge(
+    real: Hypervisor, libvirt_connection: virConnect
+) -> None:
+    images, before, uuid, drive = behind_the_back_of_libvirt(real, libvirt_connection)
+
+    for _ in range(2):
+        assert merged(real, uuid, drive, images[1], images[0])
+        Path(images.pop(1).path).unlink()
+
+    last = real.disk(backing=images[-1])
+    real.datapath.switch(uuid, {drive.vbd: last})
+    assert real.datapath.open_files(uuid) == {drive.vbd: last.path}
+    assert merged(real, uuid, drive, images[-1], images[0])
+    real.driver.destroy(uuid)
+    assert whole(last) == before
+
+
+@pytest.mark.libvirt
+def test_a_merge_of_which_libvirt_knows_nothing_is_left_off(real: Hypervisor, libvirt_connection: virConnect) -> None:
+    images, _, uuid, drive = behind_the_back_of_libvirt(real, libvirt_connection)
+    real.datapath.merge(uuid, drive.vbd, images[1], images[0], SLOW)
+    real.datapath.merge(uuid, drive.vbd, images[1], images[0], SLOW)
+    far = real.datapath.merging(uuid, drive.vbd)
+    assert far is not None
+    assert far < 1
+
+    real.datapath.unmerge(uuid, drive.vbd)
+
+    assert real.datapath.merging(uuid, drive.vbd) is None
+    assert below(images[2]) == Path(images[1].path).name
 
 
 # Of the storage programs of guests of Xen

@@ -6,6 +6,7 @@ each file is named, with its format; what a header names counts as the name of a
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -40,6 +41,14 @@ def overlay(path: Path, name: str, *, read_only: bool) -> dict[str, Any]:
 def file_of(name: str) -> str:
     """The node of the file in which the image of a node is."""
     return f"{name}.f"
+
+
+def path_of(named: str) -> str:
+    """The file of an image as QEMU names it: with all that it continues, where the image itself says that otherwise."""
+    if not named.startswith("json:"):
+        return named
+    options = json.loads(named.removeprefix("json:"))
+    return str(options.get("file", options)["filename"])
 
 
 def _image(path: Path, format: VolumeFormat, name: str) -> dict[str, Any]:

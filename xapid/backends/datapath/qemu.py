@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import logging
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import libvirt
-import libvirt_qemu
 
+from xapid.backends.datapath import image_nodes, merges
 from xapid.backends.datapath.interface import MirrorState
+from xapid.backends.datapath.libvirt_monitor import LibvirtMonitor
 from xapid.backends.domain import preflight, qemu_xml
 from xapid.backends.domain.domain_facts import source_of, target_of
-from xapid.backends.domain.domain_xml import ALIAS
 from xapid.backends.domain.interface import Feature
 from xapid.backends.domain.libvirt_driver import LibvirtDomains
 from xapid.backends.domain.libvirt_errors import told
 from xapid.backends.interface import DriverInfo, Failed, NotFound
 from xapid.backends.storage.interface import Disk
+
+log = logging.getLogger(__name__)
 
 SWITCH = (
     libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
@@ -78,8 +80,8 @@ class QemuDatapath:
         running = self._domains.running(domain)
         # QEMU itself is asked: when the driver is killed just as disks move, libvirt does not know that they did.
         with told(f"asking where the disks of {domain} are"):
-            answer = libvirt_qemu.qemuMonitorCommand(running, '{"execute": "query-block"}', 0)
-        return dict(_open_files(json.loads(answer)["return"]))
+            drives = LibvirtMonitor(running).drives()
+        return {vbd: image_nodes.path_of(inserted["file"]) for vbd, inserted in drives.items()}
 
     def mirror(self, domain: str, vbd: str, disk: Disk) -> None:
         running = self._domains.running(domain)
@@ -116,19 +118,31 @@ class QemuDatapath:
                 running.blockJobAbort(target_of(drive))
 
     def merge(self, domain: str, vbd: str, image: Disk, into: Disk, speed: int = 0) -> None:
+        if self.merging(domain, vbd) is not None:
+            return
         running = self._domains.running(domain)
-        target = target_of(self._drive(running, vbd))
+        drive, monitor = self._drive(running, vbd), LibvirtMonitor(running)
         with told(f"merging {image.path}, which {domain} has open"):
-            if running.blockJobInfo(target).get("type") != libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT:
-                running.blockCommit(target, into.path, image.path, speed, MERGE)
+            inserted = monitor.drive(vbd)
+            if _known(drive) == _opened(inserted):
+                running.blockCommit(target_of(drive), into.path, image.path, speed, MERGE)
+                return
+            # It was killed when a merge or a move had just ended, and might look for an image that is no more.
+            log.info("libvirt does not know what %s of %s is read through: QEMU itself is told to merge", vbd, domain)
+            merges.begin(monitor, vbd, inserted["node-name"], Path(image.path), Path(into.path), speed)
 
     def merging(self, domain: str, vbd: str) -> float | None:
         running = self._domains.running(domain)
+        drive, monitor = self._drive(running, vbd), LibvirtMonitor(running)
         with told(f"asking how far a merge beneath {vbd} of {domain} is"):
-            job = running.blockJobInfo(target_of(self._drive(running, vbd)))
-        if job.get("type") != libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT:
-            return None
-        return job["cur"] / job["end"] if job["end"] else 0.0
+            job = running.blockJobInfo(target_of(drive))
+            if job.get("type") == libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT:
+                return job["cur"] / job["end"] if job["end"] else 0.0
+            far = merges.progress(monitor, vbd)
+            if far is None and (missed := _missed(drive, monitor.drive(vbd))):
+                # Nobody else closes them, and QEMU ends when it needs a file to be opened anew that is no more.
+                merges.close(monitor, missed)
+        return far
 
     def unmerge(self, domain: str, vbd: str) -> None:
         if self.merging(domain, vbd) is None:
@@ -137,7 +151,9 @@ class QemuDatapath:
         target = target_of(self._drive(running, vbd))
         try:
             with told(f"ending the merge beneath {vbd} of {domain}"):
-                running.blockJobAbort(target)
+                merges.end(LibvirtMonitor(running), vbd)
+                if running.blockJobInfo(target):
+                    running.blockJobAbort(target)
         except Failed:
             # It came to its end just now.
             if self.merging(domain, vbd) is not None:
@@ -151,17 +167,25 @@ class QemuDatapath:
         return drive
 
 
-def _open_files(drives: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    for drive in drives:
-        # The place of the device in QEMU's tree, one step of which is the name that we gave it.
-        named = [step for step in drive.get("qdev", "").split("/") if step.startswith(ALIAS)]
-        if named and "inserted" in drive:
-            yield named[0].removeprefix(ALIAS), _path(drive["inserted"]["file"])
+def _missed(drive: Element, inserted: dict[str, Any]) -> list[str]:
+    """The files through which a disk is not read any more, unlike what libvirt believes; the uppermost first."""
+    opened = _opened(inserted)
+    return [path for path in _known(drive) if path not in opened]
 
 
-def _path(named: str) -> str:
-    """The file of an image as QEMU names it: with all that it continues, where the image itself says that otherwise."""
-    if not named.startswith("json:"):
-        return named
-    options = json.loads(named.removeprefix("json:"))
-    return str(options.get("file", options)["filename"])
+def _known(drive: Element) -> list[str]:
+    """The files that a disk is read through, the uppermost first, as libvirt knows them."""
+    found, layer = [source_of(drive)], drive.find("backingStore")
+    while layer is not None and (path := source_of(layer)):
+        found.append(path)
+        layer = layer.find("backingStore")
+    return found
+
+
+def _opened(inserted: dict[str, Any]) -> list[str]:
+    """The same as QEMU has them open."""
+    found, layer = [], inserted.get("image")
+    while layer is not None:
+        found.append(image_nodes.path_of(layer["filename"]))
+        layer = layer.get("backing-image")
+    return found

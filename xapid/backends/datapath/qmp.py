@@ -6,7 +6,7 @@ import json
 import socket
 from typing import Any
 
-from xapid.backends.interface import BackendError, Failed, NoSpace, Unavailable
+from xapid.backends.interface import Failed, NoSpace, Unavailable
 
 FULL = "No space left on device"
 
@@ -36,8 +36,7 @@ class Qmp:
                 self._events.append(message)
 
     def _send(self, command: str, arguments: dict[str, Any]) -> None:
-        named = {name.replace("_", "-"): value for name, value in arguments.items()}
-        line = json.dumps({"execute": command, "arguments": named}).encode()
+        line = json.dumps(request(command, arguments)).encode()
         try:
             self._connection.sendall(line)
         except OSError as error:
@@ -48,10 +47,8 @@ class Qmp:
             message = self._message()
             if "event" in message:
                 self._events.append(message)
-            elif "error" in message:
-                raise _refused(command, message["error"]["desc"])
             else:
-                return message["return"]
+                return result(command, message)
 
     def _message(self) -> dict[str, Any]:
         while b"\n" not in self._read:
@@ -67,6 +64,14 @@ class Qmp:
         return found
 
 
-def _refused(command: str, why: str) -> BackendError:
-    kind = NoSpace if FULL in why else Failed
-    return kind(f"{command}: {why}")
+def request(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """A command as it is sent; ``_`` in the names of its arguments stands for ``-``."""
+    return {"execute": command, "arguments": {name.replace("_", "-"): value for name, value in arguments.items()}}
+
+
+def result(command: str, answer: dict[str, Any]) -> Any:
+    """What a command returned. Raises Failed, or NoSpace, with what the program says."""
+    if "error" in answer:
+        why = answer["error"]["desc"]
+        raise (NoSpace if FULL in why else Failed)(f"{command}: {why}")
+    return answer["return"]
