@@ -76,6 +76,7 @@ from xapid.ops.chain_keeper import EVERY as CHAINS_EVERY
 from xapid.ops.chain_keeper import ChainKeeper
 from xapid.ops.event.collect import Batches
 from xapid.ops.event.log import EventLog, heartbeat
+from xapid.ops.guest_ports import Guarded
 from xapid.ops.host.coming_up import ComingUp
 from xapid.ops.host.extensions import call_here
 from xapid.ops.host.going_down import GoingDown
@@ -389,7 +390,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
     runtime.services["balloons"] = Balloons(runtime)
     runtime.services["figures"] = Figures(runtime)
-    runtime.services["guarded"] = set[str]()
+    runtime.services["guarded"] = Guarded()
     return runtime
 
 

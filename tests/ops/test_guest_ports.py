@@ -11,6 +11,7 @@ from xapid.backends.interface import Failed
 from xapid.backends.network.interface import GuestPort, Locking
 from xapid.backends.network.sim import Sim
 from xapid.datamodel.errors import INTERNAL_ERROR, VIF_IN_USE, ApiError
+from xapid.ops.guest_ports import Guarded
 
 LIMIT = {"qos_algorithm_type": "ratelimit", "qos_algorithm_params": {"kbps": "500", "timeslice_us": "100"}}
 
@@ -234,3 +235,84 @@ async def test_what_was_lost_comes_back_and_what_is_nobodys_any_more_goes(
     await workshop.fresh.watch.reconcile()
 
     assert driver(workshop).guarded == {each.vif: each for each in (foreign, wanted)}
+
+
+# --- Where the hypervisor names the links, as Xen does -------------------------------------------------
+
+
+@pytest.fixture
+def naming(workshop: Workshop) -> Workshop:
+    workshop.domains.names_links = True
+    return workshop
+
+
+def names(workshop: Workshop, vif: str) -> tuple[str, ...]:
+    found = port(workshop, vif)
+    assert found is not None
+    return found.links
+
+
+async def test_a_guest_runs_only_once_its_links_are_bounded(naming: Workshop, vm: str, network: str) -> None:
+    vif = await naming.nic(vm, network, **LIMIT)
+    seen = []
+
+    def look() -> None:
+        guest = naming.domains.find(naming.row(vm).uuid)
+        if guest is not None and (found := port(naming, vif)):
+            seen.append((guest.state.value, found.links[0].partition(".")[0].rstrip("0123456789")))
+
+    naming.fresh.lookers.append(look)
+    await naming.started(vm)
+
+    assert names(naming, vif) == (f"vif{naming.row(vm).domid}.0",)
+    assert naming.row(vm).power_state == "Running"
+    assert ("running", "guest") not in seen
+
+
+async def test_one_that_was_to_be_paused_stays_paused(naming: Workshop, vm: str, network: str) -> None:
+    vif = await naming.nic(vm, network, **LIMIT)
+
+    await naming.xapi.VM.start(vm, True, False)
+
+    assert names(naming, vif) == (f"vif{naming.row(vm).domid}.0",)
+    assert naming.row(vm).power_state == "Paused"
+
+
+async def test_changes_and_plugs_and_moves_go_by_the_name_that_the_link_has(
+    naming: Workshop, vm: str, network: str
+) -> None:
+    await naming.started(vm)
+    vif = await naming.nic(vm, network)
+    await naming.xapi.VIF.plug(vif)
+    name = f"vif{naming.row(vm).domid}.0"
+
+    await naming.xapi.VIF.set_locking_mode(vif, "locked")
+    changed = names(naming, vif)
+    await naming.xapi.VIF.move(vif, await naming.network())
+    moved = names(naming, vif)
+    await naming.xapi.VIF.unplug(vif)
+    await naming.xapi.VIF.plug(vif)
+
+    assert (changed, moved, names(naming, vif)) == ((name,), (name,), (name,))
+
+
+async def test_a_reboot_that_makes_another_domain_brings_other_names(naming: Workshop, vm: str, network: str) -> None:
+    vif = await naming.nic(vm, network, **LIMIT)
+    await naming.started(vm)
+    before = names(naming, vif)
+
+    await naming.xapi.VM.hard_reboot(vm)
+
+    assert names(naming, vif) == (f"vif{naming.row(vm).domid}.0",) != before
+
+
+async def test_after_a_start_of_the_daemon_the_names_are_known_again(naming: Workshop, vm: str, network: str) -> None:
+    vif = await naming.nic(vm, network, **LIMIT)
+    await naming.started(vm)
+    wanted = names(naming, vif)
+    naming.fresh.runtime.services["guarded"] = Guarded()
+    driver(naming).guarded.clear()
+
+    await naming.fresh.watch.reconcile()
+
+    assert names(naming, vif) == wanted

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xapid.backends.interface import BackendError
@@ -19,26 +20,54 @@ from xapid.store.rows import copy_row
 log = logging.getLogger(__name__)
 
 
-async def guard(ctx: Context, undo: Undo, host: Host, vifs: Sequence[VIF]) -> None:
-    """Bound what will come from interfaces that a guest is about to get. Of those without bounds nobody is told."""
+@dataclass
+class Guarded:
+    """What this daemon knows of ports beside the records."""
+
+    vifs: set[str] = field(default_factory=set)
+    """uuids of those whose bounds were told to a host since it began, or were there before"""
+    links: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """how they are called, where the hypervisor chose that"""
+
+
+async def guard(ctx: Context, undo: Undo, host: Host, vifs: Sequence[VIF]) -> bool:
+    """Bound what will come from interfaces that a guest is about to get. Of those without bounds nobody is told.
+
+    Returns whether there are any bounds.
+    """
     async with ctx.lock(*vifs):
         ports = [port for vif in vifs if is_bounded(port := port_of(ctx, ctx.now(vif)))]
         if ports:
             channel = ctx.network(host)
             undo.push(channel, NetworkDriver.unguard, [port.vif for port in ports])
             await _guard(ctx, host, ports)
+    return bool(ports)
+
+
+async def follow(ctx: Context, host: Host, links: Mapping[str, tuple[str, ...]]) -> None:
+    """The same for interfaces that the hypervisor has named, by the uuids of their VIFs."""
+    if not links:
+        return
+    _guarded(ctx).links.update(links)
+    vifs = [vif for uuid in links if (vif := ctx.store.find_uuid(VIF, uuid)) is not None]
+    async with ctx.lock(*vifs):
+        await _guard(ctx, host, [port for vif in vifs if is_bounded(port := port_of(ctx, ctx.now(vif)))])
 
 
 async def release(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
     """Forget the bounds of interfaces that no guest has any more. What goes wrong is logged."""
-    guarded = _guarded(ctx)
-    if uuids := [vif.uuid for vif in vifs if vif.uuid in guarded]:
+    guarded, uuids = _guarded(ctx), []
+    for vif in vifs:
+        guarded.links.pop(vif.uuid, None)
+        if vif.uuid in guarded.vifs:
+            uuids.append(vif.uuid)
+    if uuids:
         try:
             await ctx.network(host).letting_through(BackendError).repeatable(NetworkDriver.unguard, uuids)
         except BackendError as error:
             log.error("the bounds of VIFs %s stay: %s", ", ".join(uuids), error)
         else:
-            guarded.difference_update(uuids)
+            guarded.vifs.difference_update(uuids)
 
 
 async def change(ctx: Context, vif: VIF, of: Callable[[VIF], dict[str, Any]]) -> None:
@@ -68,7 +97,7 @@ async def moving(ctx: Context, host: Host, vif: VIF, network: Network) -> AsyncI
     """Within the block an interface goes to another network, and is at no moment less bounded than in either."""
     async with ctx.lock(vif):
         latest = ctx.now(vif)
-        before, after = port_of(ctx, latest), guest_port(latest, ctx.now(network))
+        before, after = port_of(ctx, latest), _port(ctx, latest, ctx.now(network))
         if before == after:
             yield
         elif is_tighter(after, before):
@@ -91,7 +120,7 @@ async def restore(ctx: Context, host: Host) -> None:
     try:
         there = await ctx.network(host).call(NetworkDriver.dropped)
         ports = {port.vif: port for vif in ctx.store.all(VIF) if _is_on(ctx, vif, host) for port in [port_of(ctx, vif)]}
-        _guarded(ctx).update(there)
+        _guarded(ctx).vifs.update(there)
         await _guard(ctx, host, [port for port in ports.values() if is_bounded(port) or port.vif in there])
     except ApiError as error:
         log.error("what guests on this host may send is not bounded as it should be: %s", error)
@@ -101,7 +130,12 @@ async def restore(ctx: Context, host: Host) -> None:
 
 
 def port_of(ctx: Context, vif: VIF) -> GuestPort:
-    return guest_port(vif, ctx.store.get(Network, vif.network))
+    return _port(ctx, vif, ctx.store.get(Network, vif.network))
+
+
+def _port(ctx: Context, vif: VIF, network: Network) -> GuestPort:
+    port = guest_port(vif, network)
+    return replace(port, links=_guarded(ctx).links.get(vif.uuid, port.links))
 
 
 async def _apply(ctx: Context, vif: VIF) -> None:
@@ -113,7 +147,7 @@ async def _apply(ctx: Context, vif: VIF) -> None:
 
 async def _guard(ctx: Context, host: Host, ports: Sequence[GuestPort]) -> None:
     if ports:
-        _guarded(ctx).update(port.vif for port in ports)
+        _guarded(ctx).vifs.update(port.vif for port in ports)
         await ctx.network(host).call(NetworkDriver.guard, ports)
 
 
@@ -122,7 +156,6 @@ def _is_on(ctx: Context, vif: VIF, host: Host) -> bool:
     return vif.currently_attached and vm is not None and vm.resident_on == host.ref
 
 
-def _guarded(ctx: Context) -> set[str]:
-    """uuids of the VIFs whose bounds were told to a host since this daemon began, or were there before."""
-    guarded: set[str] = ctx.runtime.services["guarded"]
+def _guarded(ctx: Context) -> Guarded:
+    guarded: Guarded = ctx.runtime.services["guarded"]
     return guarded

@@ -113,7 +113,9 @@ async def join(ctx: Context, undo: Undo, vif: VIF) -> None:
     await guest_ports.guard(ctx, undo, host, [vif])
     channel = ctx.domains(host)
     undo.push(channel, DomainDriver.detach_nic, vm.uuid, vif.uuid)
-    await channel.call(DomainDriver.attach_nic, vm.uuid, nic_spec(ctx.store, vif))
+    links = await channel.call(DomainDriver.attach_nic, vm.uuid, nic_spec(ctx.store, vif))
+    if links:
+        await guest_ports.follow(ctx, host, {vif.uuid: links})
     assert_same_domain(ctx, vm)
     with ctx.write() as tx:
         tx.set(vif, currently_attached=True)
@@ -137,9 +139,11 @@ async def move(ctx: Context, vif: VIF, network: Network, host: Host) -> None:
             await _ensure_bridge(ctx, host, network)
             spec = replace(nic_spec(ctx.store, vif), bridge=network.bridge, mtu=mtu_of(vif, network))
             async with guest_ports.moving(ctx, host, vif, network):
-                await ctx.domains(host).call(DomainDriver.move_nic, vm.uuid, spec)
+                links = await ctx.domains(host).call(DomainDriver.move_nic, vm.uuid, spec)
                 with ctx.write() as tx:
                     tx.set(vif, network=network.ref)
+            if links:
+                await guest_ports.follow(ctx, host, {vif.uuid: links})
         except BaseException:
             if is_internal(ctx.store, network, host) and not wanted(ctx.store, network, host):
                 await remove_bridge(ctx, host, network.bridge)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.backends.domain.hypervisor import PATIENCE, Hypervisor, SerialLine, screen, serial, within
 from xapid.backends.domain.interface import DomainEventKind, DomainKind, DomainSpec, DomainState
+from xapid.backends.domain.preflight import NETWORK_LINKS
 from xapid.demo.build import READY
 
 libvirt = pytest.importorskip("libvirt", reason="an optional extra")
@@ -150,12 +151,16 @@ def test_a_guest_sees_disks_and_interfaces_come_and_go(pv: Hypervisor, guest: Do
     disk = line.wait_for(" disk xvdb ")
     pv.driver.detach_disk(guest.uuid, drive.vbd, force=False)
     line.wait_for("xvdb gone")
-    pv.driver.attach_nic(guest.uuid, nic)
+    names = pv.driver.attach_nic(guest.uuid, nic)
     interface = line.wait_for(" nic eth0 ")
+    plugged = pv.driver.find(guest.uuid)
+    link_is_there = (NETWORK_LINKS / names[0]).exists()
     pv.driver.detach_nic(guest.uuid, nic.vif)
     line.wait_for("eth0 gone")
 
     assert (disk, interface) == ("16 MiB", nic.mac)
+    assert plugged is not None and plugged.links == {nic.vif: names}
+    assert link_is_there
 
 
 def test_what_a_line_said_before_is_kept_for_who_comes_later(pv: Hypervisor, guest: DomainSpec) -> None:

@@ -84,6 +84,8 @@ class Domain:
     """uuids of the VBDs it has attached"""
     nics: tuple[str, ...] = ()
     """uuids of the VIFs it has attached"""
+    links: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the host's ends of these are called, by uuid, where the hypervisor does not let that be said."""
     usbs: tuple[str, ...] = ()
     """uuids of the VUSBs it has attached"""
     pcis: tuple[str, ...] = ()
@@ -221,10 +223,12 @@ class DomainDriver(Protocol):
     def attach_disk(self, uuid: str, disk: DiskSpec) -> None: ...
     def detach_disk(self, uuid: str, vbd: str, force: bool) -> None: ...
     def change_medium(self, uuid: str, vbd: str, disk: Disk | None) -> None: ...
-    def attach_nic(self, uuid: str, nic: NicSpec) -> None: ...
+    def attach_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
+        """Returns how the host's end is called; nothing: as was asked for."""
+
     def detach_nic(self, uuid: str, vif: str) -> None: ...
-    def move_nic(self, uuid: str, nic: NicSpec) -> None:
-        """Join an interface to the bridge of ``nic``; the guest keeps it, drivers or none."""
+    def move_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
+        """Join an interface to the bridge of ``nic``; the guest keeps it, drivers or none. Returns the same."""
 
     def detach_usb(self, uuid: str, vusb: str) -> None:
         """Give a USB device back to the host; nobody is asked."""

@@ -150,6 +150,7 @@ class LibvirtMachines:
                 consoles=self._consoles(domain.UUIDString(), description),
                 disks=tuple(description.disks),
                 nics=tuple(description.interfaces),
+                links=self._links(domain, description),
                 usbs=tuple(description.usbs),
                 pcis=description.pcis,
                 features=self._features(description),
@@ -163,6 +164,10 @@ class LibvirtMachines:
     def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
         """Where those of a guest are."""
         return description.consoles
+
+    def _links(self, domain: libvirt.virDomain, description: Description) -> dict[str, tuple[str, ...]]:
+        """How the host's ends of interfaces are called that the hypervisor named."""
+        return {}
 
     def _features(self, description: Description) -> frozenset[str]:
         """What can be done with a guest: one without ACPI has no power button."""

@@ -53,21 +53,22 @@ class QemuDevices(LibvirtMachines):
         with told(f"changing the medium of {vbd} in {uuid}"):
             tray.change_medium(domain, drive)
 
-    def attach_nic(self, uuid: str, nic: NicSpec) -> None:
+    def attach_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
         domain = self.running(uuid)
         if nic.vif in self.described(domain).interfaces:
-            return
+            return ()
         preflight.require_bridges([nic])
         with told(f"plugging the interface {nic.vif} into {uuid}"):
             domain.attachDeviceFlags(qemu_xml.interface(nic), libvirt.VIR_DOMAIN_AFFECT_LIVE)
         self._agents.look(uuid)
+        return ()
 
     def detach_nic(self, uuid: str, vif: str) -> None:
         domain = self.running(uuid)
         if vif in self.described(domain).interfaces:
             self._detach(domain, uuid, vif)
 
-    def move_nic(self, uuid: str, nic: NicSpec) -> None:
+    def move_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
         domain = self.running(uuid)
         interface = self.described(domain).interfaces.get(nic.vif)
         if interface is None:
@@ -78,6 +79,7 @@ class QemuDevices(LibvirtMachines):
             domain.updateDeviceFlags(
                 ElementTree.tostring(interface, encoding="unicode"), libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE
             )
+        return ()
 
     def detach_usb(self, uuid: str, vusb: str) -> None:
         domain = self.running(uuid)

@@ -61,6 +61,8 @@ class SimDomains:
         """Names of machines that somebody else runs."""
         self.empty: set[str] = set()
         """USB ports and PCI addresses of the host where there is nothing any more."""
+        self.names_links = False
+        """Whether it calls the host's ends of interfaces as it likes, as Xen does."""
         self._guests: dict[str, Guest] = {}
         self._kept: dict[str, Kept] = {}
         self._ids = itertools.count(1)
@@ -191,17 +193,24 @@ class SimDomains:
             raise NotFound(f"{uuid} has no drive {vbd}", vbd=vbd)
         guest.disks[vbd] = disk
 
-    def attach_nic(self, uuid: str, nic: NicSpec) -> None:
-        self._answering(uuid).nics.setdefault(nic.vif, nic)
+    def attach_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
+        guest = self._answering(uuid)
+        guest.nics.setdefault(nic.vif, nic)
+        return self._links(guest).get(nic.vif, ())
 
     def detach_nic(self, uuid: str, vif: str) -> None:
         self._answering(uuid).nics.pop(vif, None)
 
-    def move_nic(self, uuid: str, nic: NicSpec) -> None:
-        nics = self.guest(uuid).nics
-        if nic.vif not in nics:
+    def move_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
+        guest = self.guest(uuid)
+        if nic.vif not in guest.nics:
             raise NotFound(f"{uuid} has no interface {nic.vif}", vif=nic.vif)
-        nics[nic.vif] = nic
+        guest.nics[nic.vif] = nic
+        return self._links(guest).get(nic.vif, ())
+
+    def _links(self, guest: Guest) -> dict[str, tuple[str, ...]]:
+        named = guest.nics.values() if self.names_links else ()
+        return {nic.vif: (f"vif{guest.id}.{nic.position}",) for nic in named}
 
     def detach_usb(self, uuid: str, vusb: str) -> None:
         self.guest(uuid).usbs.pop(vusb, None)
@@ -364,6 +373,7 @@ class SimDomains:
             disks=tuple(guest.disks),
             stalled=guest.stalled,
             nics=tuple(guest.nics),
+            links=self._links(guest),
             usbs=tuple(guest.usbs),
             pcis=tuple(each.address for each in spec.pcis),
             features=GUEST_FEATURES if full else NO_FEATURES,

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import libvirt
 
 from xapid.backends.datapath.interface import OpenDiskDriver
-from xapid.backends.domain import preflight, vm_data, xen_image, xen_programs, xen_xml, xenstore_scripts
+from xapid.backends.domain import preflight, vm_data, xen_image, xen_links, xen_programs, xen_xml, xenstore_scripts
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description
 from xapid.backends.domain.guest_folders import GuestFolders
@@ -222,25 +222,25 @@ class XenDomains(LibvirtMachines):
                 opened = self._opened(uuid, DiskSpec(vbd, 0, "cdrom", disk, read_only=True))
                 _put_medium(domain, drive, opened.disk)
 
-    def attach_nic(self, uuid: str, nic: NicSpec) -> None:
+    def attach_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
         domain = self.running(uuid)
         description = self.described(domain)
-        if nic.vif in description.interfaces:
-            return
-        preflight.require_bridges([nic])
-        with told(f"plugging the interface {nic.vif} into {uuid}"):
-            domain.attachDeviceFlags(xen_xml.interface(nic, _kind(description)), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        if nic.vif not in description.interfaces:
+            preflight.require_bridges([nic])
+            with told(f"plugging the interface {nic.vif} into {uuid}"):
+                domain.attachDeviceFlags(xen_xml.interface(nic, _kind(description)), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        return xen_links.links(self._store, domain.ID(), self.described(domain).interfaces).get(nic.vif, ())
 
     def detach_nic(self, uuid: str, vif: str) -> None:
         self._detach(uuid, vif, self.described(self.running(uuid)).interfaces)
 
-    def move_nic(self, uuid: str, nic: NicSpec) -> None:
+    def move_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
         if nic.vif not in self.described(self.running(uuid)).interfaces:
             raise NotFound(f"{uuid} has no interface {nic.vif}", vif=nic.vif)
         preflight.require_bridges([nic])
         # libxl cannot move one; the guest sees that it goes and comes again.
         self.detach_nic(uuid, nic.vif)
-        self.attach_nic(uuid, nic)
+        return self.attach_nic(uuid, nic)
 
     def detach_usb(self, uuid: str, vusb: str) -> None:
         self._detach(uuid, vusb, self.described(self.running(uuid)).usbs)
@@ -316,9 +316,11 @@ class XenDomains(LibvirtMachines):
         look = super()._active
         return self._reboots.through(uuid, lambda: look(uuid))
 
+    def _links(self, domain: libvirt.virDomain, description: Description) -> dict[str, tuple[str, ...]]:
+        return xen_links.links(self._store, domain.ID(), description.interfaces)
+
     def _features(self, description: Description) -> frozenset[str]:
-        # Xen asks past ACPI.
-        return self.info.features
+        return self.info.features  # Xen asks past ACPI.
 
     def _ours(self, domain: libvirt.virDomain) -> Domain | None:
         try:
@@ -337,8 +339,7 @@ class XenDomains(LibvirtMachines):
         )
 
     def _consoles(self, uuid: str, description: Description) -> tuple[Endpoint, ...]:
-        # libvirt's words for them are a terminal and an address.
-        return self._lines.consoles(uuid, description)
+        return self._lines.consoles(uuid, description)  # libvirt's words are a terminal and an address.
 
     def _serve_line(self, uuid: str) -> None:
         """Serve the line of a machine as it is now."""

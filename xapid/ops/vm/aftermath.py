@@ -64,6 +64,7 @@ async def _is_there(ctx: Context, vm: VM, host: Host, domain: Domain, event: Dom
     another = vm.domid != domain.id and vm.power_state is not VmPowerState.Suspended
     attached = attached_drives(ctx, vm)
     record_found(ctx, vm, host, domain, booted=rebooted or another)
+    await guest_ports.follow(ctx, host, domain.links)
     await _close_unplugged(ctx, host, [vbd for vbd in attached if vbd.uuid not in domain.disks])
     if rebooted:
         note_shutdown(ctx, vm)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec, PciSpec, UsbSpec
+from xapid.backends.domain.interface import Domain, DomainDriver, DomainSpec, DomainState, PciSpec, UsbSpec
 from xapid.backends.interface import NotFound
 from xapid.backends.storage.interface import Disk
 from xapid.datamodel import VBD, VGPU, VIF, VM, VUSB, Host
@@ -69,11 +69,15 @@ async def bring_up(ctx: Context, vm: VM, choose: Choice, *, paused: bool) -> Hos
         vm = ctx.now(vm)
         boot = _boot(ctx, vm)
         await drives.rewind_volumes(ctx, place.host, place.drives)
-        spec = await _prepared(ctx, undo, vm, place, boot)
+        spec, bounded = await _prepared(ctx, undo, vm, place, boot)
         spec = replace(spec, usbs=tuple(_usb_specs(ctx, place)), pcis=tuple(_pci_specs(ctx, vm, place.host)))
         channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
-        domain = await _started(ctx, channel, vm, spec, place.host, paused)
+        domain = await _started(ctx, channel, vm, spec, place.host, paused or bounded)
+        await guest_ports.follow(ctx, place.host, domain.links)
+        if bounded and not paused:
+            await channel.call(DomainDriver.unpause, vm.uuid)
+            domain = replace(domain, state=DomainState.running)
         record_started(ctx, vm, place.host, domain, boot)
     return place.host
 
@@ -85,10 +89,11 @@ async def bring_back(ctx: Context, vm: VM, place: Place, image: Disk) -> None:
     """
     async with ctx.undoing() as undo:
         vm = ctx.now(vm)
-        spec = await _prepared(ctx, undo, vm, place, _boot(ctx, vm))
+        spec, _ = await _prepared(ctx, undo, vm, place, _boot(ctx, vm))
         channel = ctx.domains(place.host)
         undo.push(channel, DomainDriver.destroy, vm.uuid)
         domain = await channel.call(DomainDriver.resume, spec, image, True)
+        await guest_ports.follow(ctx, place.host, domain.links)
         record_found(ctx, vm, place.host, domain, booted=False)
     # A drive that came while the machine slept is not in what was saved.
     await drives.close_volumes(ctx, place.host, [vbd for vbd in place.drives if vbd.uuid not in domain.disks])
@@ -103,17 +108,19 @@ def _boot(ctx: Context, vm: VM) -> BootSettings:
     return boot_settings(vm, kernel_folders(ctx), secure_boot.certificates(ctx), new_generation())
 
 
-async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSettings) -> DomainSpec:
-    """Open the disks, make the bridges; returns the machine as the driver starts it."""
+async def _prepared(ctx: Context, undo: Undo, vm: VM, place: Place, boot: BootSettings) -> tuple[DomainSpec, bool]:
+    """Open the disks, make the bridges; returns the machine as the driver starts it, and whether what it may send is
+    bounded: then it is to do nothing before that is so by the names that a hypervisor gives.
+    """
     present = drives_at_start(vm, place.drives)
     disks = await drives.open_volumes(ctx, undo, place.host, present)
     await wires.ensure_bridges(ctx, place.host, place.nics)
-    await guest_ports.guard(ctx, undo, place.host, place.nics)
+    bounded = await guest_ports.guard(ctx, undo, place.host, place.nics)
     nics = [nic_spec(ctx.store, vif) for vif in place.nics]
     specs = [disk_spec(vbd, disks.get(vbd.ref), hvm=is_hvm(vm)) for vbd in present]
     balloons: Balloons = ctx.runtime.services["balloons"]
     size = await balloons.make_room(ctx, vm, place.host)
-    return domain_spec(vm, boot, size, specs, nics, vtpm.tpm_of(ctx.store, vm))
+    return domain_spec(vm, boot, size, specs, nics, vtpm.tpm_of(ctx.store, vm)), bounded
 
 
 def _usb_specs(ctx: Context, place: Place) -> Iterator[UsbSpec]:

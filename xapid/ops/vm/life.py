@@ -16,7 +16,7 @@ from xapid.datamodel.errors import (
     ApiError,
 )
 from xapid.datamodel.vm import VmOperations, VmPowerState
-from xapid.ops import alerts
+from xapid.ops import alerts, guest_ports
 from xapid.ops.alerts import VmAlert
 from xapid.ops.drives import forgetful
 from xapid.ops.vm import record
@@ -262,6 +262,7 @@ async def clean_reboot(ctx: Context, vm: VM) -> None:
             domain = None
         if domain is not None:
             record_found(ctx, ctx.now(vm), host, domain, booted=True)
+            await guest_ports.follow(ctx, host, domain.links)
         else:
             await _start_again(ctx, vm, host)
         note_shutdown(ctx, vm)
