@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -137,16 +136,9 @@ def lives(daemon: QemuDaemon, client: Client, site: Site, images: int) -> bool:
         ("Halted", 1, "XAPID_KILL_AT_CALL"),
         ("Halted", 1, "XAPID_KILL_AT_BATCH"),
         ("Running", 2, "XAPID_KILL_AT_BATCH"),
-        pytest.param(
-            "Running", 2, "XAPID_KILL_AT_CALL",
-            # It waits long for what does not come; `make proof` tries it.
-            marks=[
-                pytest.mark.xfail(reason="after several kills a chain beneath a guest stays longer than need be"),
-                pytest.mark.skipif("XAPID_ALL_KILL_POINTS" not in os.environ, reason="known to be wrong: docs/plan.md"),
-            ],
-        ),
+        ("Running", 2, "XAPID_KILL_AT_CALL"),
     ],
-)  # fmt: skip
+)
 def test_whenever_the_daemon_dies_disks_hold_what_they_held(
     daemon: QemuDaemon, state: str, images: int, setting: str, tmp_path: Path
 ) -> None:
