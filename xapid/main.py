@@ -82,6 +82,8 @@ from xapid.ops.host.extensions import call_here
 from xapid.ops.host.going_down import GoingDown
 from xapid.ops.host.heartbeat import Heartbeats, look_for_silent
 from xapid.ops.host.ssh import Closings
+from xapid.ops.pif.link_state import EVERY as LINKS_EVERY
+from xapid.ops.pif.link_state import LinkStates
 from xapid.ops.pif.plugging import restore
 from xapid.ops.space import EVERY as SPACE_EVERY
 from xapid.ops.space import Space
@@ -299,6 +301,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         chains = ChainKeeper(runtime)
         stack.push_async_callback(chains.close)
         _in_background(stack, keep_chains_short(chains))
+        _in_background(stack, keep_links(runtime))
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -391,6 +394,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     runtime.services["balloons"] = Balloons(runtime)
     runtime.services["figures"] = Figures(runtime)
     runtime.services["guarded"] = Guarded()
+    runtime.services["link_states"] = LinkStates()
     return runtime
 
 
@@ -572,6 +576,16 @@ async def keep_space(space: Space, watch: StorageWatch) -> None:
             space.look()
         with _going_on("it was not seen which repositories answer"):
             watch.look()
+
+
+async def keep_links(runtime: Runtime) -> None:
+    """See which links of the host are up."""
+    states: LinkStates = runtime.services["link_states"]
+    while True:
+        with _going_on("it was not seen which links are up"):
+            ctx = Context(runtime, runtime.tasks.dummy("links"))
+            await states.look(ctx, runtime.store.get(Host, runtime.localhost))
+        await asyncio.sleep(LINKS_EVERY)
 
 
 async def keep_chains_short(chains: ChainKeeper) -> None:

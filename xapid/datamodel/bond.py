@@ -64,7 +64,7 @@ class Bond(Object, roles=POOL_OPERATOR, since="miami"):
     )
 
     create = message(
-        "Meant to join interfaces of a host into one. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Join interfaces of a host into one, which takes over their addresses, VLANs and guests, and is up then.",
         Param("network", ref("network"), "The network that the bond is to lead to.", late=True),
         Param("members", set_of(ref("PIF")), "The host interfaces to be joined; at least one."),
         Param("MAC", STRING, "The MAC address of the bond; empty for that of its primary_slave."),
@@ -73,17 +73,17 @@ class Bond(Object, roles=POOL_OPERATOR, since="miami"):
         result=ref("Bond"),
     )
     destroy = message(
-        "Meant to take the bond apart. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Take the bond apart; what it had goes to its primary_slave.",
         Param("self", ref("Bond"), "The bond."),
     )
     set_mode = message(
-        "Meant to change how the bond spreads its packets. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Change how the bond spreads its packets; properties that the mode does not have go.",
         Param("self", ref("Bond"), "The bond."),
         Param("value", enum_of(BondMode), "How it is to spread them."),
         since="boston",
     )
     set_property = message(
-        "Meant to change a setting of the bond. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Change a setting of the bond.",
         Param("self", ref("Bond"), "The bond."),
         Param("name", STRING, "The name of the setting."),
         Param("value", STRING, "Its new value."),

@@ -679,6 +679,80 @@ DEFAULT_ROUTE = MapKey(
     "The way out of the host leads over this interface, instead of that of the management.",
 )
 
+_MS = Whole(0, 3_600_000)
+BOND_MODE = MapKey(
+    "PIF",
+    "other_config",
+    "bond-mode",
+    Choice(("balance-slb", "active-backup", "lacp")),
+    "",
+    "How the bond spreads its packets, instead of its mode.",
+    tolerant=True,
+)
+BOND_HASHING = MapKey(
+    "PIF",
+    "other_config",
+    "bond-hashing-algorithm",
+    Choice(("src_mac", "tcpudp_ports")),
+    "",
+    "By what a bond in mode lacp chooses a link, instead of its property hashing_algorithm.",
+    tolerant=True,
+)
+BOND_LACP_TIME = MapKey(
+    "PIF",
+    "other_config",
+    "bond-lacp-time",
+    Choice(("fast", "slow")),
+    "",
+    "How often a bond in mode lacp hears of its switch, instead of its property lacp-time.",
+    tolerant=True,
+)
+BOND_KEY = MapKey(
+    "PIF",
+    "other_config",
+    "bond-lacp-aggregation-key",
+    Pattern("a number", "[0-9]{1,9}"),
+    "",
+    "The key of a bond in mode lacp, instead of its property lacp-aggregation-key.",
+    tolerant=True,
+)
+BOND_MIIMON = MapKey(
+    "PIF",
+    "other_config",
+    "bond-miimon",
+    _MS,
+    100,
+    "Milliseconds between two looks at the links of a bond.",
+    tolerant=True,
+)
+BOND_DOWN_DELAY = MapKey(
+    "PIF",
+    "other_config",
+    "bond-downdelay",
+    _MS,
+    200,
+    "Milliseconds that a link of a bond must be down until that counts.",
+    tolerant=True,
+)
+BOND_UP_DELAY = MapKey(
+    "PIF",
+    "other_config",
+    "bond-updelay",
+    _MS,
+    31_000,
+    "Milliseconds that a link of a bond must be up until that counts.",
+    tolerant=True,
+)
+BOND_USE_CARRIER = MapKey(
+    "PIF",
+    "other_config",
+    "bond-use_carrier",
+    Flag(true=("1",), false=("0",)),
+    True,
+    "Whether the links of a bond are told by their carrier, and not by registers of the cards.",
+    tolerant=True,
+)
+
 # --- Networks ----------------------------------------------------------------------------------------
 
 ASSUME_SHARED = MapKey(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from xapid.datamodel import PIF, VLAN, Network
 from xapid.datamodel.errors import PIF_IS_MANAGEMENT_INTERFACE
 from xapid.ops.pif.forgetting import remove
-from xapid.ops.pif.plugging import bring_down, bring_up
+from xapid.ops.pif.plugging import bring_down, connect
 from xapid.rules import pif as rules
 from xapid.runtime.context import Context
+from xapid.store.transaction import Transaction
 
 MAC = "fe:ff:ff:ff:ff:ff"
 """Of every untagged interface: it has that of its card on the wire."""
@@ -15,29 +18,36 @@ MAC = "fe:ff:ff:ff:ff:ff"
 
 async def create(ctx: Context, tagged_PIF: PIF, tag: int, network: Network) -> str:
     """Make a VLAN, and bring it up. One that cannot come up is not made."""
-    rules.check_new_vlan(ctx.store, tagged_PIF, tag, network)
-    with ctx.write() as tx:
-        vlan = tx.create(VLAN, tagged_PIF=tagged_PIF.ref, tag=tag)
-        untagged = tx.create(
-            PIF,
-            device=tagged_PIF.device,
-            network=network.ref,
-            host=tagged_PIF.host,
-            MAC=MAC,
-            MTU=tagged_PIF.MTU,
-            VLAN=tag,
-            metrics=tagged_PIF.metrics,
-            currently_attached=False,
-            VLAN_master_of=vlan.ref,
-            IPv6=("",),
-        )
-        tx.set(vlan, untagged_PIF=untagged.ref)
-    try:
-        await bring_up(ctx, untagged)
-    except BaseException:
-        _remove(ctx, vlan, untagged)
-        raise
+    async with ctx.lock(ctx.store.get(Network, tagged_PIF.network), network):
+        tagged_PIF = ctx.now(tagged_PIF)
+        rules.check_new_vlan(ctx.store, tagged_PIF, tag, network)
+        with ctx.write() as tx:
+            vlan, untagged = make(tx, tagged_PIF, tag, network.ref)
+        try:
+            await connect(ctx, untagged)
+        except BaseException:
+            _remove(ctx, vlan, untagged)
+            raise
     return str(vlan.ref)
+
+
+def make(tx: Transaction, tagged: PIF, tag: int, network: str, **fields: Any) -> tuple[VLAN, PIF]:
+    """The rows of a VLAN on an interface, in a network by its reference."""
+    vlan = tx.create(VLAN, tagged_PIF=tagged.ref, tag=tag)
+    values: dict[str, Any] = {"currently_attached": False, "IPv6": ("",)}
+    untagged = tx.create(
+        PIF,
+        device=tagged.device,
+        network=network,
+        host=tagged.host,
+        MAC=MAC,
+        MTU=tagged.MTU,
+        VLAN=tag,
+        metrics=tagged.metrics,
+        VLAN_master_of=vlan.ref,
+        **values | fields,
+    )
+    return tx.set(vlan, untagged_PIF=untagged.ref), untagged
 
 
 async def destroy(ctx: Context, self: VLAN) -> None:

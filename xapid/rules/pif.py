@@ -47,8 +47,7 @@ PROPERTIES = {"gro": ("on", "off")}
 def check_plug(store: Store, pif: PIF) -> None:
     """Raises what forbids that an interface comes up."""
     check_managed(pif)
-    if pif.bond_slave_of != NULL:
-        raise CANNOT_PLUG_BOND_SLAVE(pif.ref)
+    check_free(pif)
     for tunnel in store.where(Tunnel, access_PIF=pif.ref):
         transport = store.get(PIF, tunnel.transport_PIF)
         if not has_address(transport):
@@ -73,6 +72,12 @@ def check_unplug(store: Store, pif: PIF) -> None:
 def check_managed(pif: PIF) -> None:
     if not pif.managed:
         raise PIF_UNMANAGED(pif.ref)
+
+
+def check_free(pif: PIF) -> None:
+    """What is part of a bond comes up with that, and never by itself."""
+    if pif.bond_slave_of != NULL:
+        raise CANNOT_PLUG_BOND_SLAVE(pif.ref)
 
 
 def check_ha(store: Store, pif: PIF) -> None:

@@ -5,13 +5,43 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from xapid.backends.network.interface import Addressing, AddressMode, Bridge, Connected, Uplink, Wire
-from xapid.datamodel import PIF, VLAN, Network
+from xapid.backends.network.interface import (
+    Addressing,
+    AddressMode,
+    Bonding,
+    Bridge,
+    Connected,
+    Hashing,
+    Spreading,
+    Uplink,
+    Wire,
+)
+from xapid.datamodel import PIF, VLAN, Bond, Network
+from xapid.datamodel.bond import BondMode
 from xapid.datamodel.errors import PIF_CONFIGURATION_ERROR
-from xapid.datamodel.map_keys import DEFAULT_ROUTE, PIF_MTU
+from xapid.datamodel.map_keys import (
+    BOND_DOWN_DELAY,
+    BOND_HASHING,
+    BOND_KEY,
+    BOND_LACP_TIME,
+    BOND_MIIMON,
+    BOND_MODE,
+    BOND_UP_DELAY,
+    BOND_USE_CARRIER,
+    DEFAULT_ROUTE,
+    PIF_MTU,
+)
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
+from xapid.datamodel.types import NULL
+from xapid.rules.bond import whole_number
+from xapid.rules.nics import NO_VLAN
 from xapid.store.store import Store
 
+SPREADING = {
+    BondMode.active_backup: Spreading.active_backup,
+    BondMode.lacp: Spreading.lacp,
+    BondMode.balance_slb: Spreading.by_source,
+}
 MODES = {
     IpConfigurationMode.None_: AddressMode.none,
     IpConfigurationMode.DHCP: AddressMode.dhcp,
@@ -30,19 +60,55 @@ def wire(store: Store, pif: PIF) -> Wire:
     network = store.get(Network, pif.network)
     vlan = store.find(VLAN, pif.VLAN_master_of)
     below = pif if vlan is None else store.get(PIF, vlan.tagged_PIF)
+    bond = next(iter(store.where(Bond, master=below.ref)), None)
     leads_out = _leads_out(store, pif)
     return Wire(
-        Bridge(network.bridge, network.uuid, PIF_MTU.of(pif) or network.MTU),
-        Uplink(below.device, pif.VLAN),
+        Bridge(network.bridge, network.uuid, mtu(store, pif)),
+        Uplink(below.device, pif.VLAN, None if bond is None else bonding(store, bond)),
         _ipv4(pif, leads_out),
         _ipv6(pif, leads_out),
         tuple(each for each in pif.DNS.split(",") if each),
     )
 
 
+def mtu(store: Store, pif: PIF) -> int:
+    """Bytes in a packet of an interface that is up."""
+    return PIF_MTU.of(pif) or store.get(Network, pif.network).MTU
+
+
+def bonding(store: Store, bond: Bond) -> Bonding:
+    """What a bond is made of, and how it works. Keys of its interface go before its own properties."""
+    master, primary = store.get(PIF, bond.master), store.find(PIF, bond.primary_slave)
+    members = sorted((pif.device for pif in store.where(PIF, bond_slave_of=bond.ref)), key=_natural)
+    mode = BondMode(BOND_MODE.of(master) or bond.mode)
+    hashing = BOND_HASHING.of(master) or bond.properties.get("hashing_algorithm", "")
+    key = BOND_KEY.of(master) or bond.properties.get("lacp-aggregation-key", "")
+    lacp = mode is BondMode.lacp
+    return Bonding(
+        tuple(members),
+        master.MAC if primary is None or not bond.auto_update_mac else primary.MAC,
+        mtu(store, master),
+        SPREADING[mode],
+        Hashing.ports if lacp and hashing != "src_mac" else Hashing.source,
+        lacp and (BOND_LACP_TIME.of(master) or bond.properties.get("lacp-time")) == "fast",
+        whole_number(key) if lacp and key else None,
+        BOND_MIIMON.of(master),
+        BOND_DOWN_DELAY.of(master),
+        BOND_UP_DELAY.of(master),
+        BOND_USE_CARRIER.of(master),
+    )
+
+
+def _natural(device: str) -> tuple[str, int]:
+    """eth10 comes after eth9."""
+    name = device.rstrip("0123456789")
+    return name, int(device.removeprefix(name) or 0)
+
+
 def _leads_out(store: Store, pif: PIF) -> bool:
     """Whether the way out of the host leads over an interface: of those that are to be it over the first."""
-    chosen = [each.ref for each in store.where(PIF, host=pif.host) if DEFAULT_ROUTE.of(each)]
+    own = store.where(PIF, host=pif.host)
+    chosen = [each.ref for each in own if DEFAULT_ROUTE.of(each) and each.bond_slave_of == NULL]
     return pif.ref in chosen[:1] if chosen else pif.management
 
 
@@ -68,6 +134,9 @@ def _ipv6(pif: PIF, leads_out: bool) -> Addressing:
 def connected_fields(pif: PIF, made: Connected) -> dict[str, Any]:
     """What a row says once the wire is laid: an address that others gave is noted, one that was set stands there."""
     fields: dict[str, Any] = {"currently_attached": True, "MTU": made.mtu}
+    if not pif.physical and pif.VLAN == NO_VLAN:
+        # That of the member which the bond has it from, where none was given.
+        fields["MAC"] = made.mac
     if pif.ip_configuration_mode is IpConfigurationMode.DHCP:
         ipv4 = next((ipaddress.IPv4Interface(each) for each in made.addresses if ":" not in each), None)
         if ipv4 is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 PCI_IDS = (Path("/usr/share/misc/pci.ids"), Path("/usr/share/hwdata/pci.ids"))
@@ -32,7 +33,7 @@ def read_adapter(interface: Path, pci_ids: Sequence[Path] = PCI_IDS) -> Adapter:
     pci = _pci_device(interface / "device")
     vendor = _text(pci / "vendor").removeprefix("0x") if pci else ""
     device = _text(pci / "device").removeprefix("0x") if pci else ""
-    vendor_name, device_name = _names(vendor, device, pci_ids) if vendor else ("", "")
+    vendor_name, device_name = _names(vendor, device, tuple(pci_ids)) if vendor else ("", "")
     return Adapter(
         speed=int(speed) if known else 0,
         full_duplex=_text(interface / "duplex") == "full",
@@ -55,7 +56,8 @@ def _pci_device(device: Path) -> Path | None:
     return None
 
 
-def _names(vendor: str, device: str, lists: Sequence[Path]) -> tuple[str, str]:
+@lru_cache(maxsize=256)
+def _names(vendor: str, device: str, lists: tuple[Path, ...]) -> tuple[str, str]:
     """The names of a vendor and of its device. The list has a line a vendor, and its devices below it, indented."""
     path = next((each for each in lists if each.exists()), None)
     if path is None:

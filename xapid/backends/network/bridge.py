@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,15 @@ class Bridges:
 
     info = DriverInfo("bridge", "Linux bridges")
 
-    def __init__(self, sysfs: Path = Path("/sys/class/net")) -> None:
+    def __init__(self, sysfs: Path = Path("/sys/class/net"), kernel: Callable[[], Any] = IPRoute) -> None:
+        """``kernel``: opens a connection to it."""
         self._sysfs = sysfs
+        self._kernel = kernel
         self._changing = threading.Lock()
         self._guarding = threading.Lock()
 
     def nics(self) -> list[Nic]:
-        with _netlink() as netlink:
+        with self._netlink() as netlink:
             links, addresses, gateways = read_links(netlink), read_addresses(netlink), read_gateways(netlink)
         found = []
         for link in links.values():
@@ -55,12 +57,12 @@ class Bridges:
         return sorted(found, key=lambda nic: nic.device)
 
     def traffic(self) -> dict[str, Traffic]:
-        with _netlink() as netlink:
+        with self._netlink() as netlink:
             links, addresses = read_links(netlink), read_addresses(netlink)
         return {each.name: each.traffic for each in links.values() if _is_way_out(each, links, addresses)}
 
     def bridges(self) -> list[Bridge]:
-        with _netlink() as netlink:
+        with self._netlink() as netlink:
             links = read_links(netlink)
         return [
             Bridge(link.name, _network_of(link), link.mtu, ports(links.values(), link))
@@ -69,7 +71,7 @@ class Bridges:
         ]
 
     def ensure_bridge(self, bridge: Bridge) -> None:
-        with self._changing, _netlink() as netlink:
+        with self._changing, self._netlink() as netlink:
             links = read_links(netlink)
             there = named(links, bridge.name)
             if there is not None:
@@ -88,11 +90,11 @@ class Bridges:
                 raise
 
     def unopened_taps(self) -> list[str]:
-        with _netlink() as netlink:
+        with self._netlink() as netlink:
             return _unopened(read_links(netlink))
 
     def remove_tap(self, name: str) -> None:
-        with self._changing, _netlink() as netlink:
+        with self._changing, self._netlink() as netlink:
             links = read_links(netlink)
             link = named(links, name)
             if link is None:
@@ -102,7 +104,7 @@ class Bridges:
             netlink.link("del", index=link.index)
 
     def remove_bridge(self, name: str) -> None:
-        with self._changing, _netlink() as netlink:
+        with self._changing, self._netlink() as netlink:
             links = read_links(netlink)
             bridge = named(links, name)
             if bridge is None or not _network_of(bridge):
@@ -116,14 +118,15 @@ class Bridges:
         for addressing in (wire.ipv4, wire.ipv6):
             if addressing.mode is AddressMode.dhcp:
                 raise NotSupported("there is no client of DHCP on this host yet")
-        with self._changing, _netlink() as netlink:
-            uplinks.check(netlink, wire)
+        with self._changing, self._netlink() as netlink:
+            ours = frozenset(link.index for link in read_links(netlink).values() if _network_of(link))
+            uplinks.check(netlink, wire, ours)
         self.ensure_bridge(wire.bridge)
-        with self._changing, _netlink() as netlink:
+        with self._changing, self._netlink() as netlink:
             return uplinks.lay(netlink, wire)
 
     def disconnect(self, bridge: str) -> None:
-        with self._changing, _netlink() as netlink:
+        with self._changing, self._netlink() as netlink:
             links = read_links(netlink)
             there = named(links, bridge)
             if there is None or not _network_of(there):
@@ -143,6 +146,19 @@ class Bridges:
     def dropped(self) -> dict[str, dict[Reason, int]]:
         return guards.dropped()
 
+    @contextmanager
+    def _netlink(self) -> Iterator[Any]:
+        """A connection to the kernel. Its refusals become Failed, and Unavailable if there is none to be had."""
+        try:
+            connection = self._kernel()
+        except OSError as error:
+            raise Unavailable(f"netlink cannot be opened: {error.strerror}") from error
+        with connection as netlink:
+            try:
+                yield netlink
+            except NetlinkError as error:
+                raise Failed(f"the kernel refuses: {error.args[-1]}", errno=str(error.code)) from error
+
     def _nic(self, link: Link, bridge: Link | None, addresses: tuple[str, ...], gateway: str) -> Nic:
         adapter = read_adapter(self._sysfs / link.name)
         return Nic(
@@ -161,20 +177,6 @@ class Bridges:
             pci_bus_path=adapter.pci_bus_path,
             bridge=bridge.name if bridge else "",
         )
-
-
-@contextmanager
-def _netlink() -> Iterator[Any]:
-    """A connection to the kernel. Its refusals become Failed, and Unavailable if there is none to be had."""
-    try:
-        connection = IPRoute()
-    except OSError as error:
-        raise Unavailable(f"netlink cannot be opened: {error.strerror}") from error
-    with connection as netlink:
-        try:
-            yield netlink
-        except NetlinkError as error:
-            raise Failed(f"the kernel refuses: {error.args[-1]}", errno=str(error.code)) from error
 
 
 def _set_up(netlink: Any, index: int, bridge: Bridge) -> None:
@@ -202,10 +204,10 @@ def _check_free(link: Link, bridge: Bridge, joined: tuple[str, ...]) -> None:
 
 
 def _is_way_out(link: Link, links: dict[int, Link], addresses: Mapping[int, object]) -> bool:
-    """Whether a link is an interface of the host. What we made a port of a bridge of ours is one."""
-    bridge = bridge_of(link, links)
-    ours = bridge is not None and bool(_network_of(bridge))
-    return link.alias != uplinks.MARK and is_interface(link, links, ours or link.index in addresses)
+    """Whether a link is an interface of the host. What we made a port of a bridge, or a member of a bond, is one."""
+    master = links.get(link.master)
+    ours = master is not None and (master.ours or bool(_network_of(master)))
+    return is_interface(link, links, ours or link.index in addresses)
 
 
 def _is_half_made(link: Link) -> bool:

@@ -69,12 +69,66 @@ class Addressing:
     """The way out of the host; empty: this is none."""
 
 
+class Spreading(enum.StrEnum):
+    """How a bond spreads its packets over its members."""
+
+    active_backup = "active-backup"
+    """All go over one, and over another when that fails."""
+    lacp = "lacp"
+    """As host and switch agree."""
+    by_source = "balance-slb"
+    """Each machine goes over one, and machines are spread over all."""
+
+
+class Hashing(enum.StrEnum):
+    """What decides over which member a packet goes."""
+
+    source = "source"
+    """Its VLAN and the MAC address of its sender."""
+    ports = "ports"
+    """Its addresses and ports."""
+
+
+@dataclass(frozen=True)
+class Bonding:
+    """Several interfaces made one. One member alone is what it is, with another MAC address on its bridge."""
+
+    members: tuple[str, ...]
+    mac: str
+    mtu: int = 1500
+    spreading: Spreading = Spreading.active_backup
+    hashing: Hashing = Hashing.source
+    fast: bool = False
+    """Switches speak every second, and not every thirty."""
+    key: int | None = None
+    """Of the aggregation, for lacp; None: the kernel's choice."""
+    looked_at: int = 100
+    """ms between two looks at the links"""
+    down_delay: int = 200
+    up_delay: int = 31_000
+    """ms that a link must be down, or up, until that counts"""
+    by_carrier: bool = True
+    """Whether the driver of the device tells of its link, and not its registers."""
+
+
 @dataclass(frozen=True)
 class Uplink:
-    """What joins a bridge to the world: an interface, as it is or by one of its VLANs."""
+    """What joins a bridge to the world: an interface or a bond, as it is or by one of its VLANs."""
 
     device: str
     tag: int = UNTAGGED
+    bond: Bonding | None = None
+    """What the device is made of, where it is not one of the host's own."""
+
+    @property
+    def base(self) -> str:
+        """The link that packets leave by, with a tag or without."""
+        return self.bond.members[0] if self.bond is not None and len(self.bond.members) == 1 else self.device
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """Those of the host that it takes."""
+        return (self.device,) if self.bond is None else self.bond.members
 
 
 @dataclass(frozen=True)
@@ -160,7 +214,8 @@ class NetworkDriver(Protocol):
     def nics(self) -> list[Nic]:
         """Interfaces that can carry traffic of guests: no loopback, no tap, no bridge, nothing of ours.
 
-        One that is a port of a bridge has the addresses and the gateway of that bridge.
+        One that is a port of a bridge has the addresses and the gateway of that bridge. One that is part of a bond of
+        ours has the MAC address that it would have by itself.
         """
 
     def traffic(self) -> dict[str, Traffic]:
@@ -191,13 +246,19 @@ class NetworkDriver(Protocol):
     def connect(self, wire: Wire) -> Connected:
         """Let a bridge lead out by an interface, with addresses on the bridge; what is so already stays untouched.
 
+        A bond is made, or changed, as the wire says, for all wires that lead over it. Its members must lead nowhere
+        else.
+
         Raises NotFound (fact ``device``); InUse (``device``) for an interface that somebody else has given addresses
-        or a master; AlreadyExists (``device``, ``tag``) for a VLAN that somebody else has made; NotSupported; and what
-        ``ensure_bridge`` raises.
+        or a master, or that is part of a bond, and for a bond that somebody else has made; AlreadyExists (``device``,
+        ``tag``) for a VLAN that somebody else has made; NotSupported; and what ``ensure_bridge`` raises.
         """
 
     def disconnect(self, bridge: str) -> None:
-        """Take from a bridge of ours its way out and its addresses, and remove it if no guest is joined to it."""
+        """Take from a bridge of ours its way out and its addresses, and remove it if no guest is joined to it.
+
+        A bond comes apart with the last wire over it.
+        """
 
     def guard(self, ports: Sequence[GuestPort]) -> None:
         """See to it that these ports send what they may, and no more, whether or not the guests have them already.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from xapid.backends.interface import Traffic
+from xapid.backends.interface import Failed, Traffic
 
 ETHERNET = 1
 """ARPHRD_ETHER: what a bridge can have as a port."""
@@ -23,6 +23,10 @@ ENDS = frozenset({"veth", "macvlan"})
 XEN_GUEST = re.compile(r"vif\d+\.\d+")
 """The host's end of a Xen guest's interface: to the kernel it is a device like any other."""
 NOTHING = Traffic(0, 0)
+GROUP = 0x78617069
+"""The group of links, VLANs and bonds, that we make: they are in it from the moment they are there."""
+VLAN_MARK = "xapid-vlan"
+"""The alias of VLANs that older versions made."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Link:
     mtu: int = 1500
     master: int = 0
     """index of the bridge or bond that it belongs to; 0: none"""
+    parent: int = 0
+    """index of the link that it is a VLAN of; 0: none"""
+    group: int = 0
+    bonding: Mapping[str, int] = field(default_factory=dict)
+    """Settings of a bond, by the kernel's names for them."""
     up: bool = False
     carrier: bool = False
     elsewhere: bool = False
@@ -49,6 +58,11 @@ class Link:
     traffic: Traffic = NOTHING
     """since it came up"""
 
+    @property
+    def ours(self) -> bool:
+        """Whether we made it; of a bridge its alias tells."""
+        return self.group == GROUP or self.alias == VLAN_MARK
+
 
 def read_links(netlink: Any) -> dict[int, Link]:
     """Every link by its index."""
@@ -58,22 +72,41 @@ def read_links(netlink: Any) -> dict[int, Link]:
 def _link(message: Any) -> Link:
     snooping = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_BR_MCAST_SNOOPING")
     counted = message.get_attr("IFLA_STATS64")
+    kind = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") or ""
     return Link(
         index=message["index"],
         name=message.get_attr("IFLA_IFNAME"),
-        kind=message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") or "",
+        kind=kind,
         type=message["ifi_type"],
         alias=message.get_attr("IFLA_IFALIAS") or "",
-        mac=message.get_attr("IFLA_ADDRESS") or "",
+        mac=_own_mac(message) or message.get_attr("IFLA_ADDRESS") or "",
         mtu=message.get_attr("IFLA_MTU"),
         master=message.get_attr("IFLA_MASTER") or 0,
         up=bool(message["flags"] & UP),
         carrier=bool(message.get_attr("IFLA_CARRIER")),
         elsewhere=message.get_attr("IFLA_LINK_NETNSID") is not None,
+        parent=0 if kind != "vlan" else message.get_attr("IFLA_LINK") or 0,
+        group=message.get_attr("IFLA_GROUP") or 0,
+        bonding={} if kind != "bond" else _bonding(message),
         forward_delay=message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_BR_FORWARD_DELAY"),
         snooping=None if snooping is None else bool(snooping),
         traffic=Traffic(counted["rx_bytes"], counted["tx_bytes"]) if counted else NOTHING,
     )
+
+
+def _own_mac(message: Any) -> str:
+    """Of a member of a bond: the MAC address that it has again when it leaves. Empty: it is no member."""
+    link = message.get_attr("IFLA_LINKINFO")
+    if link is None or link.get_attr("IFLA_INFO_SLAVE_KIND") != "bond":
+        return ""
+    return link.get_nested("IFLA_INFO_SLAVE_DATA", "IFLA_BOND_SLAVE_PERM_HWADDR") or ""
+
+
+def _bonding(message: Any) -> dict[str, int]:
+    settings = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
+    if settings is None:
+        return {}
+    return {name.removeprefix("IFLA_").lower(): value for name, value in settings["attrs"] if isinstance(value, int)}
 
 
 def read_addresses(netlink: Any) -> dict[int, tuple[str, ...]]:
@@ -100,6 +133,14 @@ def named(links: Mapping[int, Link], name: str) -> Link | None:
     return next((link for link in links.values() if link.name == name), None)
 
 
+def there(links: Mapping[int, Link], name: str) -> Link:
+    """The same for one that must be there. Raises Failed."""
+    found = named(links, name)
+    if found is None:
+        raise Failed(f"{name} went while it was worked on")
+    return found
+
+
 def ports(links: Iterable[Link], bridge: Link) -> tuple[str, ...]:
     """The names of what is joined to a bridge."""
     return tuple(sorted(each.name for each in links if each.master == bridge.index))
@@ -112,7 +153,8 @@ def is_interface(link: Link, links: Mapping[int, Link], has_address: bool) -> bo
     their addresses: they are ports of a bridge or have none.
     """
     master = links.get(link.master)
-    if link.type != ETHERNET or XEN_GUEST.match(link.name) or (master is not None and master.kind in AGGREGATES):
+    part = master is not None and master.kind in AGGREGATES and not master.ours
+    if link.type != ETHERNET or XEN_GUEST.match(link.name) or part or link.ours:
         return False
     if link.kind in ENDS:
         return link.elsewhere and has_address

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
-from xapid.backends.interface import AlreadyExists, DriverInfo, NotFound, Traffic
+from xapid.backends.interface import AlreadyExists, DriverInfo, InUse, NotFound, Traffic
 from xapid.backends.network.interface import (
     Addressing,
     AddressMode,
@@ -17,6 +17,7 @@ from xapid.backends.network.interface import (
     Locking,
     Nic,
     Reason,
+    Uplink,
     Wire,
 )
 
@@ -55,13 +56,15 @@ class Sim:
         self.taps: set[str] = set()
         """Devices for guests that no process has open."""
         self._bridges: dict[str, Bridge] = {}
+        self.unplugged: frozenset[str] = frozenset()
+        """Interfaces without a link."""
         self.wires: dict[str, Wire] = {}
         """What leads out, by the name of the bridge."""
         self.guarded: dict[str, GuestPort] = {}
         """Ports with bounds, by the uuid of their VIF."""
 
     def nics(self) -> list[Nic]:
-        return list(NICS)
+        return [replace(nic, carrier=nic.device not in self.unplugged) for nic in NICS]
 
     def traffic(self) -> dict[str, Traffic]:
         seconds = time.monotonic() - self._began
@@ -90,18 +93,25 @@ class Sim:
         self._bridges.pop(name, None)
 
     def connect(self, wire: Wire) -> Connected:
-        nic = next((nic for nic in NICS if nic.device == wire.uplink.device), None)
-        if nic is None:
-            raise NotFound(f"there is no interface {wire.uplink.device}", device=wire.uplink.device)
+        uplink, nics = wire.uplink, {nic.device: nic for nic in NICS}
+        for device in uplink.interfaces:
+            if device not in nics:
+                raise NotFound(f"there is no interface {device}", device=device)
+        if uplink.bond is not None and uplink.device in nics:
+            raise InUse(f"{uplink.device} is not ours", device=uplink.device)
         for name, other in self.wires.items():
-            if name != wire.bridge.name and other.uplink == wire.uplink:
-                tag = str(wire.uplink.tag)
-                raise AlreadyExists(f"{name} leads out by {nic.device} already", device=nic.device, tag=tag)
+            if name != wire.bridge.name:
+                _check_apart(uplink, name, other.uplink)
         self.ensure_bridge(wire.bridge)
         self.wires[wire.bridge.name] = wire
+        if uplink.bond is not None:
+            for name, other in self.wires.items():
+                if other.uplink.device == uplink.device:
+                    self.wires[name] = replace(other, uplink=replace(other.uplink, bond=uplink.bond))
         addresses = (_given(wire.ipv4, LEASED), _given(wire.ipv6, ANNOUNCED))
         gateway = LEASED_BY if wire.ipv4.mode is AddressMode.dhcp else wire.ipv4.gateway
-        return Connected(nic.mac, wire.bridge.mtu, tuple(each for each in addresses if each), gateway)
+        mac = uplink.bond.mac if uplink.bond is not None else nics[uplink.device].mac
+        return Connected(mac, wire.bridge.mtu, tuple(each for each in addresses if each), gateway)
 
     def disconnect(self, bridge: str) -> None:
         if self.wires.pop(bridge, None) is not None:
@@ -120,6 +130,16 @@ class Sim:
 
     def dropped(self) -> dict[str, dict[Reason, int]]:
         return {vif: dict.fromkeys(Reason, 0) for vif in self.guarded}
+
+
+def _check_apart(uplink: Uplink, name: str, other: Uplink) -> None:
+    """Whether a way out can be had beside that of a bridge of this name."""
+    if (other.device, other.tag) == (uplink.device, uplink.tag):
+        raise AlreadyExists(f"{name} leads out by {uplink.device} already", device=uplink.device, tag=str(uplink.tag))
+    shared = set(uplink.interfaces).intersection(other.interfaces)
+    if other.device != uplink.device and shared:
+        device = min(shared)
+        raise InUse(f"{name} leads out by {device} already", device=device)
 
 
 def _given(addressing: Addressing, by_others: str) -> str:

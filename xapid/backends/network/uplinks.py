@@ -1,6 +1,7 @@
-"""How bridges of ours lead out of the host: the interface, or a VLAN of it, that is their port, and their addresses.
+"""How bridges of ours lead out of the host: the interface, the bond, or the VLAN of one, that is their port, and their
+addresses.
 
-An interface that becomes a port gives up nothing: it had no addresses before. Links that we make carry our mark.
+An interface that becomes a port gives up nothing: it had no addresses before.
 """
 
 from __future__ import annotations
@@ -10,107 +11,153 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from xapid.backends.interface import AlreadyExists, Failed, InUse, NotFound
+from xapid.backends.interface import AlreadyExists, InUse, NotFound
+from xapid.backends.network import bonds
 from xapid.backends.network.interface import UNTAGGED, Addressing, AddressMode, Connected, Uplink, Wire
-from xapid.backends.network.links import Link, is_interface, named, read_addresses, read_gateways, read_links
+from xapid.backends.network.links import (
+    GROUP,
+    Link,
+    is_interface,
+    named,
+    read_addresses,
+    read_gateways,
+    read_links,
+    there,
+)
 
-MARK = "xapid-vlan"
-"""The alias of VLANs of ours."""
 LONGEST = 15
 """Letters in the name of a link."""
+ROUTES_OF_OURS = 4
+"""RTPROT_STATIC: what we set. Those that the kernel learnt from routers are left to it."""
 
 
-def check(netlink: Any, wire: Wire) -> None:
-    """Whether an interface is ours to take. Raises what ``connect`` does."""
+def check(netlink: Any, wire: Wire, ours: frozenset[int]) -> None:
+    """Whether the interfaces of a wire are ours to take. Raises what ``connect`` does. ``ours``: bridges of ours."""
     links, addresses = read_links(netlink), read_addresses(netlink)
-    device = _device(links, wire.uplink)
-    port = named(links, port_name(wire.uplink))
-    if wire.uplink.tag != UNTAGGED and port is not None and port.alias != MARK:
-        tag = str(wire.uplink.tag)
-        raise AlreadyExists(f"{port.name} is not ours", device=device.name, tag=tag)
-    if port is None:
-        return
-    if addresses.get(port.index):
-        raise InUse(f"{port.name} has addresses that somebody else gave it", device=device.name)
-    master = links.get(port.master)
-    if master is not None and master.name != wire.bridge.name:
-        raise InUse(f"{port.name} is a port of {master.name}", device=device.name)
+    uplink = wire.uplink
+    if uplink.bond is not None:
+        bonds.check(links, uplink, uplink.bond)
+    bridge, bond = named(links, wire.bridge.name), named(links, uplink.device)
+    at_bridge = frozenset() if bridge is None else frozenset({bridge.index})
+    for device in [_interface(links, name) for name in uplink.interfaces]:
+        if uplink.bond is not None or uplink.tag == UNTAGGED:
+            _check_free(device, addresses)
+            # What a bridge of ours still has of a member is a leftover: the records say that it is in the bond.
+            mine = ours | (frozenset() if bond is None else {bond.index}) if uplink.bond is not None else at_bridge
+            _check_master(device, links, mine)
+        elif (master := links.get(device.master)) is not None and master.kind == "bond":
+            raise InUse(f"{device.name} is part of {master.name}", device=device.name)
+    if bond is not None and uplink.bond is not None and uplink.tag == UNTAGGED:
+        _check_master(bond, links, at_bridge)
+    port = named(links, port_name(uplink))
+    if uplink.tag != UNTAGGED and port is not None:
+        if not port.ours:
+            raise AlreadyExists(f"{port.name} is not ours", device=uplink.device, tag=str(uplink.tag))
+        _check_master(port, links, at_bridge)
+        _check_free(port, addresses)
+
+
+def _check_free(link: Link, addresses: Mapping[int, object]) -> None:
+    if addresses.get(link.index):
+        raise InUse(f"{link.name} has addresses that somebody else gave it", device=link.name)
+
+
+def _check_master(link: Link, links: Mapping[int, Link], may_be: frozenset[int]) -> None:
+    master = links.get(link.master)
+    if master is not None and master.index not in may_be:
+        kind = "part" if master.kind == "bond" else "a port"
+        raise InUse(f"{link.name} is {kind} of {master.name}", device=link.name)
 
 
 def lay(netlink: Any, wire: Wire) -> Connected:
     """Make the port, join it to the bridge, which is there, and give that its addresses."""
+    uplink, mtu = wire.uplink, wire.bridge.mtu
+    if uplink.bond is not None and uplink.base == uplink.device:
+        bonds.ensure(netlink, uplink, uplink.bond)
     links = read_links(netlink)
-    device = _device(links, wire.uplink)
-    bridge, port = _there(links, wire.bridge.name), named(links, port_name(wire.uplink))
-    if wire.uplink.tag != UNTAGGED:
-        _set_where(netlink, device, not device.up, state="up")
-        if port is None:
-            netlink.link("add", ifname=port_name(wire.uplink), kind="vlan", link=device.index, vlan_id=wire.uplink.tag)
+    base, bridge = there(links, uplink.base), there(links, wire.bridge.name)
+    mac = uplink.bond.mac if uplink.bond is not None else base.mac
+    if uplink.tag != UNTAGGED:
+        _set_where(netlink, base, not base.up, state="up")
+        if named(links, port_name(uplink)) is None:
+            # In its group from the first: a kill cannot leave one of which nobody knows whose it is.
+            netlink.link("add", ifname=port_name(uplink), kind="vlan", link=base.index, vlan_id=uplink.tag, group=GROUP)
             links = read_links(netlink)
-            port = _there(links, port_name(wire.uplink))
-            netlink.link("set", index=port.index, ifalias=MARK)
-    assert port is not None
-    _set_where(netlink, bridge, bridge.mac != device.mac, address=device.mac)
-    _set_where(netlink, port, port.mtu != wire.bridge.mtu, mtu=wire.bridge.mtu)
+    port = there(links, port_name(uplink))
+    _set_where(netlink, bridge, bridge.mac != mac, address=mac)
+    _set_where(netlink, port, port.mtu != mtu, mtu=mtu)
     _set_where(netlink, port, port.master != bridge.index, master=bridge.index)
     _set_where(netlink, port, not port.up, state="up")
-    _address(netlink, bridge, wire.ipv4, socket.AF_INET)
-    _address(netlink, bridge, wire.ipv6, socket.AF_INET6)
+    for family, wanted in ((socket.AF_INET, wire.ipv4), (socket.AF_INET6, wire.ipv6)):
+        _address(netlink, bridge, wanted, family)
+        _lead_out(netlink, bridge, wanted, family)
     addresses = read_addresses(netlink).get(bridge.index, ())
-    return Connected(device.mac, wire.bridge.mtu, addresses, read_gateways(netlink).get(bridge.index, ""))
+    return Connected(mac, mtu, addresses, read_gateways(netlink).get(bridge.index, ""))
 
 
 def take_away(netlink: Any, links: Mapping[int, Link], bridge: Link) -> None:
     """Free the interface of a bridge of ours, and take its addresses from it."""
     for link in links.values():
-        if link.master == bridge.index and link.alias == MARK:
+        if link.master != bridge.index:
+            continue
+        if link.kind == "vlan" and link.ours:
             netlink.link("del", index=link.index)
-        elif link.master == bridge.index and is_interface(link, links, has_address=True):
+            if link.parent in links:
+                bonds.take_apart(netlink, links[link.parent].name)
+        elif link.kind == "bond" and link.ours:
+            netlink.link("set", index=link.index, master=0)
+            bonds.take_apart(netlink, link.name)
+        elif is_interface(link, links, has_address=True):
             netlink.link("set", index=link.index, master=0)
     for family in (socket.AF_INET, socket.AF_INET6):
+        _lead_out(netlink, bridge, Addressing(), family)
         _address(netlink, bridge, Addressing(), family)
 
 
 def port_name(uplink: Uplink) -> str:
     """The link that is the port: the interface itself, or its VLAN."""
     if uplink.tag == UNTAGGED:
-        return uplink.device
+        return uplink.base
     tag = f".{uplink.tag}"
-    return f"{uplink.device[: LONGEST - len(tag)]}{tag}"
+    return f"{uplink.base[: LONGEST - len(tag)]}{tag}"
 
 
-def _device(links: Mapping[int, Link], uplink: Uplink) -> Link:
-    device = named(links, uplink.device)
+def _interface(links: Mapping[int, Link], name: str) -> Link:
+    device = named(links, name)
     if device is None or not is_interface(device, links, has_address=True):
-        raise NotFound(f"there is no interface {uplink.device}", device=uplink.device)
+        raise NotFound(f"there is no interface {name}", device=name)
     return device
 
 
 def _address(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> None:
-    """Give a bridge the one address of a version of IP that it is to have, and the way out by it."""
+    """Give a bridge the one address of a version of IP that it is to have."""
     address = ipaddress.ip_interface(wanted.address) if wanted.mode is AddressMode.static else None
-    there = set()
+    present = set()
     for each in netlink.get_addr(family=family, index=bridge.index):
         text = f"{each.get_attr('IFA_LOCAL') or each.get_attr('IFA_ADDRESS')}/{each['prefixlen']}"
         found = ipaddress.ip_interface(text)
-        there.add(found)
+        present.add(found)
         if found != address and not found.is_link_local and wanted.mode is not AddressMode.autoconf:
             netlink.addr("del", index=bridge.index, address=str(found.ip), prefixlen=found.network.prefixlen)
-    if address is None or address in there:
-        return
-    netlink.addr("add", index=bridge.index, address=str(address.ip), prefixlen=address.network.prefixlen)
-    if wanted.gateway:
-        netlink.route("replace", family=family, dst="default", gateway=wanted.gateway, oif=bridge.index)
+    if address is not None and address not in present:
+        netlink.addr("add", index=bridge.index, address=str(address.ip), prefixlen=address.network.prefixlen)
+
+
+def _lead_out(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> None:
+    """Let the way out of the host lead over a bridge, or over it no more."""
+    present = {
+        each.get_attr("RTA_GATEWAY")
+        for each in netlink.get_default_routes(family=family)
+        if each.get_attr("RTA_OIF") == bridge.index and each["proto"] == ROUTES_OF_OURS
+    }
+    gateway = wanted.gateway if wanted.mode is AddressMode.static else ""
+    for other in present - {gateway, None}:
+        netlink.route("del", family=family, dst="default", gateway=other, oif=bridge.index)
+    if gateway and gateway not in present:
+        netlink.route("replace", family=family, dst="default", gateway=gateway, oif=bridge.index)
 
 
 def _set_where(netlink: Any, link: Link, differs: bool, **settings: Any) -> None:
     """Change a link only where it is not so already: then nobody is told of anything."""
     if differs:
         netlink.link("set", index=link.index, **settings)
-
-
-def _there(links: Mapping[int, Link], name: str) -> Link:
-    found = named(links, name)
-    if found is None:
-        raise Failed(f"{name} went while it was worked on")
-    return found

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 
 from xapid.backends.interface import AlreadyExists, BackendError
-from xapid.backends.network.interface import NetworkDriver
-from xapid.datamodel import PIF, Host, Network
+from xapid.backends.network.interface import Connected, NetworkDriver, Wire
+from xapid.datamodel import PIF, Bond, Host, Network
 from xapid.datamodel.errors import PIF_CONFIGURATION_ERROR, VLAN_IN_USE, ApiError
 from xapid.rules import pif as rules
 from xapid.rules import wire_spec
+from xapid.rules.nics import NO_VLAN
+from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
+from xapid.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -33,28 +36,41 @@ async def bring_up(ctx: Context, pif: PIF) -> None:
 
 
 async def connect(ctx: Context, pif: PIF) -> None:
-    """The same for who has locked the network."""
+    """The same for who has locked the network. Raises CANNOT_PLUG_BOND_SLAVE too."""
     latest = ctx.now(pif)
-    wire = wire_spec.wire(ctx.store, latest)
-    channel = ctx.network(ctx.store.get(Host, latest.host)).letting_through(BackendError)
+    rules.check_free(latest)
+    channel = ctx.network(ctx.store.get(Host, latest.host))
+    made = await lay(channel, latest, wire_spec.wire(ctx.store, latest))
+    with ctx.write() as tx:
+        note(tx, ctx.now(pif), made)
+
+
+def note(tx: Transaction, pif: PIF, made: Connected) -> None:
+    """Record that the wire of an interface lies. Networks of a bond's members have the MTU of the bond's."""
+    store = tx.store
+    tx.set(pif, **wire_spec.connected_fields(pif, made))
+    for bond in store.where(Bond, master=pif.ref):
+        for member in store.where(PIF, bond_slave_of=bond.ref):
+            tx.set(store.get(Network, member.network), MTU=store.get(Network, pif.network).MTU)
+
+
+async def lay(channel: Channel, pif: PIF, wire: Wire) -> Connected:
+    """Lay a wire for an interface. Raises PIF_CONFIGURATION_ERROR, VLAN_IN_USE."""
     try:
-        made = await channel.call(NetworkDriver.connect, wire)
+        return await channel.letting_through(BackendError).call(NetworkDriver.connect, wire)
     except BackendError as error:
         if isinstance(error, AlreadyExists) and "tag" in error.facts:
-            raise VLAN_IN_USE(latest.device, latest.VLAN) from error
-        raise PIF_CONFIGURATION_ERROR(latest.ref, error.message) from error
-    with ctx.write() as tx:
-        latest = ctx.now(pif)
-        tx.set(latest, **wire_spec.connected_fields(latest, made))
+            raise VLAN_IN_USE(wire.uplink.device, wire.uplink.tag) from error
+        raise PIF_CONFIGURATION_ERROR(pif.ref, error.message) from error
 
 
 async def restore(ctx: Context, host: Host) -> None:
     """At the start of a host: bring up again what was up. What cannot be is down then, and the log says why.
 
-    The interface of the management is left to whoever has set it up.
+    Bonds come first, and VLANs after what they are on. The card of the management is left to whoever has set it up.
     """
-    for pif in ctx.store.where(PIF, host=host.ref):
-        if not (pif.currently_attached and pif.managed) or pif.management:
+    for pif in sorted(ctx.store.where(PIF, host=host.ref), key=_rank):
+        if not (pif.currently_attached and pif.managed) or (pif.management and pif.physical):
             continue
         try:
             await bring_up(ctx, pif)
@@ -62,6 +78,10 @@ async def restore(ctx: Context, host: Host) -> None:
             log.error("PIF %s (%s) is down: %s", pif.uuid, pif.device, error)
             with ctx.write() as tx:
                 tx.set(ctx.now(pif), currently_attached=False)
+
+
+def _rank(pif: PIF) -> tuple[bool, bool]:
+    return pif.VLAN != NO_VLAN, pif.physical
 
 
 async def bring_down(ctx: Context, pif: PIF) -> None:
@@ -81,9 +101,12 @@ def set_disallow_unplug(ctx: Context, self: PIF, value: bool) -> None:
 
 
 async def set_property(ctx: Context, self: PIF, name: str, value: str) -> None:
-    """Set a property of the device; one that is up has it at once."""
+    """Set a property of the device, and of the members of a bond; one that is up has it at once."""
     rules.check_property(ctx.store, self, name, value)
+    bonds = ctx.store.where(Bond, master=self.ref)
+    members = [pif for bond in bonds for pif in ctx.store.where(PIF, bond_slave_of=bond.ref)]
     with ctx.write() as tx:
-        tx.set(self, properties={**self.properties, name: value})
+        for pif in (self, *members):
+            tx.set(pif, properties={**pif.properties, name: value})
     if ctx.now(self).currently_attached and self.managed:
         await bring_up(ctx, self)
