@@ -249,6 +249,24 @@ async def test_guests_follow_to_the_network_of_the_bond_and_back(
     assert workshop.guest(vm).nics[workshop.row(vif).uuid].bridge == "xenbr1"
 
 
+async def test_guests_are_bounded_as_their_new_network_says(
+    workshop: Workshop, xapi: Xapi, eth1: str, eth2: str
+) -> None:
+    network = await make_network(xapi)
+    await xapi.network.set_default_locking_mode(network, "disabled")
+    vm = await workshop.vm()
+    vif = workshop.row(await workshop.nic(vm, workshop.row(eth1).network)).uuid
+    await workshop.started(vm)
+    guarded = workshop.fresh.driver("network").guarded
+    assert vif not in guarded
+
+    bond = await xapi.Bond.create(network, [eth1, eth2], "", "active-backup", {})
+
+    assert guarded[vif].locking == "disabled"
+    await xapi.Bond.destroy(bond)
+    assert vif not in guarded
+
+
 async def test_tunnels_go_over_the_bond(workshop: Workshop, xapi: Xapi, eth1: str, eth2: str) -> None:
     with workshop.fresh.store.write() as tx:
         access = tx.create(PIF, device="tunnel0", network=free_network(workshop), host=workshop.row(eth1).host, VLAN=-1)
