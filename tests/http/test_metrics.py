@@ -14,6 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.bench.load import free_port
 from tests.conftest import FreshHost
 from tests.daemon import Daemon, Failure, UnixConnection
+from tests.machines import Workshop
+from xapid.backends.interface import Unavailable
+from xapid.backends.network.interface import Reason
 from xapid.http.metrics import daemon_figures, text_of
 from xapid.http.turns import Turns
 from xapid.runtime.figures import BOUNDS, CallFigures
@@ -65,6 +68,28 @@ async def test_objects_sessions_and_tasks_are_counted(fresh: FreshHost) -> None:
     assert found["xapid_tasks"]["pending",] == 1
     assert found["xapid_store_trouble"][()] == 0
     assert found["process_resident_memory_bytes"][()] > 1 << 20
+
+
+async def test_packets_that_guests_were_not_let_send_are_counted_by_reason(workshop: Workshop, vm: str) -> None:
+    vif = await workshop.nic(vm, await workshop.network(), locking_mode="locked")
+    await workshop.nic(vm, await workshop.network(), device="1")
+    await workshop.started(vm)
+    uuid = workshop.row(vif).uuid
+    workshop.fresh.driver("network").drop(uuid, Reason.mac)
+
+    found = figures(text_of(await daemon_figures(workshop.fresh.runtime, Turns())).decode())
+
+    counted = found["xapid_vif_dropped_packets_total"]
+    assert counted == {(str(reason), uuid): float(reason is Reason.mac) for reason in Reason}
+
+
+async def test_other_figures_are_told_while_the_driver_of_networks_does_not_answer(workshop: Workshop) -> None:
+    workshop.faults("network").fail("dropped", Unavailable("it is gone"))
+
+    found = figures(text_of(await daemon_figures(workshop.fresh.runtime, Turns())).decode())
+
+    assert "xapid_vif_dropped_packets_total" not in found
+    assert found["xapid_sessions"][()] == 1
 
 
 @pytest.mark.parametrize("seconds", [0.0, BOUNDS[0], BOUNDS[3], BOUNDS[-1], 1e9])

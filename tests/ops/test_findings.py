@@ -131,6 +131,21 @@ async def test_a_device_that_nobody_has_open_is_removed_only_where_it_is_named(w
     assert await told(workshop) == {}
 
 
+async def test_bounds_of_a_running_guest_that_are_gone_are_set_again(workshop: Workshop) -> None:
+    vm = await workshop.vm()
+    vif = await workshop.nic(vm, await workshop.network(), locking_mode="locked")
+    await workshop.started(vm)
+    network, uuid = workshop.fresh.driver("network"), workshop.row(vif).uuid
+    before, network.guarded = network.guarded, {}
+
+    found = await told(workshop)
+    await workshop.xapi.xapid.repair(f"bounds-{uuid}")
+
+    assert (found.keys(), found[f"bounds-{uuid}"]["grade"]) == ({f"bounds-{uuid}"}, "trouble")
+    assert network.guarded == before
+    assert await told(workshop) == {}
+
+
 async def test_others_than_root_of_the_host_are_told_nothing(fresh: FreshHost) -> None:
     fresh.xapi.peer = REMOTE
 

@@ -129,6 +129,11 @@ async def restore(ctx: Context, host: Host) -> None:
     await release(ctx, host, [vif for vif in left if not vif.current_operations])
 
 
+def bounded(ctx: Context, host: Host) -> list[VIF]:
+    """The interfaces of guests on a host that are not to send whatever they like."""
+    return [vif for vif in ctx.store.all(VIF) if _is_on(ctx, vif, host) and is_bounded(port_of(ctx, vif))]
+
+
 def port_of(ctx: Context, vif: VIF) -> GuestPort:
     return _port(ctx, vif, ctx.store.get(Network, vif.network))
 

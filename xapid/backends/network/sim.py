@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -62,6 +63,7 @@ class Sim:
         """What leads out, by the name of the bridge."""
         self.guarded: dict[str, GuestPort] = {}
         """Ports with bounds, by the uuid of their VIF."""
+        self._dropped: Counter[tuple[str, Reason]] = Counter()
 
     def nics(self) -> list[Nic]:
         return [replace(nic, carrier=nic.device not in self.unplugged) for nic in NICS]
@@ -127,9 +129,15 @@ class Sim:
     def unguard(self, vifs: Sequence[str]) -> None:
         for vif in vifs:
             self.guarded.pop(vif, None)
+            for reason in Reason:
+                del self._dropped[vif, reason]
 
     def dropped(self) -> dict[str, dict[Reason, int]]:
-        return {vif: dict.fromkeys(Reason, 0) for vif in self.guarded}
+        return {vif: {reason: self._dropped[vif, reason] for reason in Reason} for vif in self.guarded}
+
+    def drop(self, vif: str, reason: Reason) -> None:
+        """Let a port have tried to send what it may not."""
+        self._dropped[vif, reason] += 1
 
 
 def _check_apart(uplink: Uplink, name: str, other: Uplink) -> None:

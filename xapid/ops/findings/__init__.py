@@ -1,14 +1,20 @@
-"""Where records and reality differ: domains, images of disks and bridges, each with the repair that it offers."""
+"""Where records and reality differ: domains, disks, bridges, what guests may send. Each with the repair it offers."""
 
 from __future__ import annotations
 
 from xapid.datamodel import Host
 from xapid.datamodel.errors import INVALID_VALUE, ApiError
-from xapid.ops.findings import bridges, guests, images, leases
+from xapid.ops.findings import bounds, bridges, guests, images, leases
 from xapid.ops.findings.finding import Finding, Grade
 from xapid.runtime.context import Context
 
-LOOKS = {"guests": guests.look, "disks": images.look, "leases": leases.look, "bridges": bridges.look}
+LOOKS = {
+    "guests": guests.look,
+    "disks": images.look,
+    "leases": leases.look,
+    "bridges": bridges.look,
+    "bounds": bounds.look,
+}
 """By what cannot be looked at if they fail."""
 
 
