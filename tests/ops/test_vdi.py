@@ -46,6 +46,12 @@ def figures(workshop: Workshop, sr: str) -> tuple[int, int]:
     return row.virtual_allocation, row.physical_utilisation
 
 
+async def says_what_a_scan_finds(workshop: Workshop, sr: str) -> bool:
+    said = figures(workshop, sr)
+    await workshop.xapi.SR.scan(sr)
+    return said == figures(workshop, sr)
+
+
 # --- Coming and going --------------------------------------------------------------------------------
 
 
@@ -70,6 +76,21 @@ async def test_a_raw_disk_has_the_very_size_that_was_asked_for(
     row = workshop.row(await workshop.disk(sr, virtual_size=4 * MIB + 512, sm_config=config))
 
     assert (row.virtual_size, row.sm_config["image-format"]) == (4 * MIB + 512, "raw")
+
+
+@pytest.mark.parametrize("message", ["snapshot", "clone"])
+async def test_a_repository_says_what_snapshots_and_clones_take(workshop: Workshop, sr: str, message: str) -> None:
+    vdi = await workshop.disk(sr, virtual_size=4 * MIB)
+    before = figures(workshop, sr)
+
+    made = await workshop.xapi.call(f"VDI.{message}", vdi, {})
+
+    assert figures(workshop, sr) == (12 * MIB, 4 * MIB)
+    assert await says_what_a_scan_finds(workshop, sr)
+    await workshop.xapi.VDI.destroy(made)
+    assert await says_what_a_scan_finds(workshop, sr)
+    await workshop.xapi.VDI.destroy(vdi)
+    assert (before, figures(workshop, sr)) == ((4 * MIB, 4 * MIB), (0, 0))
 
 
 async def test_a_repository_says_what_its_disks_take(workshop: Workshop, sr: str) -> None:

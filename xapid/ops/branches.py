@@ -233,6 +233,7 @@ def record_source(tx: Transaction, store: Store, twig: Twig) -> str:
     parent = PARENT.of(source)
     if twig.repository.channel.keeps_records:
         return parent
+    repositories.add_to_figures(tx, store, twig.repository.row, *_more(twig))
     if made.base is not None:
         tx.create(
             VDI,
@@ -249,12 +250,19 @@ def record_source(tx: Transaction, store: Store, twig: Twig) -> str:
     return parent
 
 
+def _more(twig: Twig) -> tuple[int, int]:
+    """Bytes, virtual and physical, by which the disk and what it has come to continue are more than it was."""
+    active, base = twig.made.active, twig.made.base
+    virtual, physical = active.size - twig.before.size, active.physical - twig.before.physical
+    return (virtual, physical) if base is None else (virtual + base.size, physical + base.physical)
+
+
 def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
     """Rows of one branch: the inner node, the disk that goes on, the new one."""
     parent = record_source(tx, store, twig)
     source, made = store.get(VDI, twig.source.ref), twig.made
     fields = new_disk(store, source, made.new, parent)
-    return repositories.put_branch(
+    return repositories.put_disk(
         tx,
         twig.repository,
         **fields,
@@ -268,6 +276,9 @@ def _record(tx: Transaction, store: Store, twig: Twig, now: DateTime) -> VDI:
 def _forget(tx: Transaction, store: Store, twig: Twig, made: VDI) -> None:
     if twig.repository.channel.keeps_records:
         return  # It does so itself when it destroys what it has made.
+    virtual, physical = _more(twig)
+    virtual, physical = virtual + made.virtual_size, physical + made.physical_utilisation
+    repositories.add_to_figures(tx, store, twig.repository.row, -virtual, -physical)
     tx.delete(made)
     base = store.find_uuid(VDI, twig.made.base.uuid) if twig.made.base is not None else None
     if base is not None:

@@ -116,18 +116,13 @@ SAID_BY_PLUGINS = frozenset(
 
 
 def put_disk(tx: Transaction, repository: Repository, **fields: Any) -> VDI:
-    """The row of a disk that was made; its repository is fuller by that, unless its plug-in has said so itself."""
-    if not repository.channel.keeps_records:
-        add_to_figures(tx, tx.store, repository.row, fields["virtual_size"], fields["physical_utilisation"])
-    return put_branch(tx, repository, **fields)
-
-
-def put_branch(tx: Transaction, repository: Repository, **fields: Any) -> VDI:
-    """The same of one that shares all with another as yet.
+    """The row of a disk that was made; its repository is fuller by that, unless its plug-in has said so itself.
 
     A plug-in names a disk itself, so that a scan may have found it meanwhile; or it has made the row, and what it said
     of the disk stays.
     """
+    if not repository.channel.keeps_records:
+        add_to_figures(tx, tx.store, repository.row, fields["virtual_size"], fields["physical_utilisation"])
     fields |= {"SR": repository.row.ref}
     known = tx.store.find_uuid(VDI, fields["uuid"]) if repository.channel.foreign else None
     if known is None:

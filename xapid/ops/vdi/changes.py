@@ -71,14 +71,15 @@ async def data_destroy(ctx: Context, self: VDI) -> None:
                     remove_drive(tx, ctx.store, vbd)
                 tx.set(latest, type=VdiType.cbt_metadata)
                 return
-            freed = latest.physical_utilisation - left.physical
+            virtual, freed = latest.virtual_size - left.size, latest.physical_utilisation - left.physical
             for parent in volume_spec.unreferenced_parents(ctx.store, latest):
+                virtual, freed = virtual + parent.virtual_size, freed + parent.physical_utilisation
                 tx.delete(parent)
             for vbd in ctx.store.where(VBD, VDI=latest.ref):
                 remove_drive(tx, ctx.store, vbd)
             config = {key: value for key, value in latest.sm_config.items() if key != PARENT.name}
             tx.set(latest, type=VdiType.cbt_metadata, **volume_spec.facts(left, config))
-            repositories.add_to_figures(tx, ctx.store, sr, 0, -freed)
+            repositories.add_to_figures(tx, ctx.store, sr, -virtual, -freed)
 
 
 async def _let_go(ctx: Context, vdi: VDI) -> None:

@@ -100,12 +100,17 @@ async def destroy_disk(ctx: Context, vdi: VDI) -> None:
 def remove(tx: Transaction, store: Store, vdi: VDI) -> None:
     """Forget a disk that is gone, with the drives that hold it and the inner nodes that went with it."""
     sr = store.find(SR, vdi.SR)
-    for parent in volume_spec.unreferenced_parents(store, vdi):
-        tx.delete(parent)
+    gone = [vdi, *volume_spec.unreferenced_parents(store, vdi)]
     _remove_uses(tx, store, vdi)
-    tx.delete(vdi)
+    for each in gone:
+        tx.delete(each)
     if sr is not None:
-        repositories.add_to_figures(tx, store, sr, -vdi.virtual_size, -vdi.physical_utilisation)
+        virtual, physical = (sum(sizes) for sizes in zip(*map(_sizes, gone), strict=True))
+        repositories.add_to_figures(tx, store, sr, -virtual, -physical)
+
+
+def _sizes(vdi: VDI) -> tuple[int, int]:
+    return vdi.virtual_size, vdi.physical_utilisation
 
 
 def _remove_uses(tx: Transaction, store: Store, vdi: VDI) -> None:
