@@ -76,7 +76,7 @@ class Site:
         if self.facts(client) != before:
             found.append(f"a scan finds {self.facts(client)}, and the records said {before}")
         runs = client.call("VM.get_power_state", self.vm) == "Running"
-        leases = {path.stem: path.read_text() for path in self.folder.glob("*.lease")}
+        leases = {path.stem: path.read_text().split()[0] for path in self.folder.glob("*.lease")}
         holder = {client.call("VDI.get_location", self.vdi): client.call("VBD.get_uuid", self.vbd)}
         if leases != (holder if runs else {}):
             found.append(f"leases are {leases}")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
+from xmlrpc.client import DateTime
 
 import pytest
 
+from tests.backends.storage.rig import write
 from tests.conftest import FreshHost
 from tests.machines import MIB, NULL, Workshop
+from xapid.backends.storage.interface import Disk, VolumeFormat
 from xapid.datamodel import PBD, SR, VDI, Pool
+from xapid.datamodel.errors import VDI_IN_USE, OtherError
 
 INSTALLED = {
     "local-storage": ("file", "user"),
@@ -193,3 +198,104 @@ async def test_what_a_scan_finds_again_keeps_what_was_said_of_it(shop: Workshop,
     await shop.xapi.SR.scan(local)
 
     assert said() == before == [("root", ("t",), NULL), ("root", ("t",), vdi)]
+
+
+async def test_a_repository_says_what_snapshots_take(shop: Workshop, local: str) -> None:
+    vdi = await shop.disk(local)
+    empty = said(shop, local)
+
+    first = await shop.xapi.VDI.snapshot(vdi, {})
+    second = await shop.xapi.VDI.clone(first, {})
+
+    virtual, _ = said(shop, local)
+    await shop.xapi.SR.scan(local)
+    assert virtual == said(shop, local)[0] > empty[0]
+    for each in (second, first):
+        await shop.xapi.VDI.destroy(each)
+    virtual, _ = said(shop, local)
+    await shop.xapi.SR.scan(local)
+    assert virtual == said(shop, local)[0]
+
+
+def said(shop: Workshop, sr: str) -> tuple[int, int]:
+    return shop.row(sr).virtual_allocation, shop.row(sr).physical_utilisation
+
+
+# --- Repositories for trying things out --------------------------------------------------------------
+
+
+async def test_a_repository_for_trying_things_out_needs_nothing_said_of_it(shop: Workshop, on_disk: FreshHost) -> None:
+    host = await on_disk.the("host")
+    sr = await shop.xapi.SR.create(host, {}, 0, "to try", "", "dummy", "user", False, {})
+    vdi = await shop.disk(sr, virtual_size=5 * MIB + 512)
+    (pbd,) = on_disk.store.where(PBD, SR=sr)
+    uuid, location = shop.row(vdi).uuid, shop.row(vdi).location
+
+    await shop.xapi.VDI.forget(vdi)
+    taken_up = await shop.xapi.VDI.introduce(
+        uuid, "again", "", sr, "user", False, False, {}, location, {}, {}, True, 0, 0, NULL, False,
+        DateTime("19700101T00:00:00Z"), NULL,
+    )  # fmt: skip
+
+    assert (shop.row(sr).physical_size, shop.row(taken_up).virtual_size) == (2 * 10**12, 5 * MIB + 512)
+    assert [each["configuration"] for each in await shop.xapi.SR.probe_ext(host, {}, "dummy", {})] == [{}]
+    await shop.xapi.VDI.destroy(taken_up)
+    await shop.xapi.PBD.unplug(pbd.ref)
+    await shop.xapi.SR.destroy(sr)
+    assert await shop.xapi.SR.probe_ext(host, {}, "dummy", {}) == []
+
+
+# --- What a disk holds -------------------------------------------------------------------------------
+
+
+@pytest.mark.libvirt
+async def test_the_contents_of_a_disk_are_summed_up(shop: Workshop, local: str) -> None:
+    vdi = await shop.disk(local, virtual_size=3 * MIB)
+    empty = await shop.xapi.VDI.checksum(vdi)
+    path = directory(shop.fresh, local) / f"{shop.row(vdi).location}.qcow2"
+    write(Disk(str(path), VolumeFormat.qcow2), (0, b"A" * 65536))
+
+    found = await shop.xapi.VDI.checksum(vdi)
+
+    assert empty == hashlib.md5(bytes(3 * MIB), usedforsecurity=False).hexdigest()
+    assert found == hashlib.md5((b"A" * 65536).ljust(3 * MIB, b"\0"), usedforsecurity=False).hexdigest()
+    assert shop.idle() and not shop.row(vdi).current_operations
+
+
+async def test_what_a_machine_writes_is_not_summed_up(shop: Workshop, local: str) -> None:
+    vdi = await shop.disk(local)
+    vm = await shop.vm()
+    await shop.drive(vm, vdi)
+    await shop.started(vm)
+
+    with pytest.raises(VDI_IN_USE) as error:
+        await shop.xapi.VDI.checksum(vdi)
+
+    assert error.value.args == (vdi, "copy")
+
+
+@pytest.mark.libvirt
+async def test_an_image_of_a_machine_that_sleeps_is_replaced_by_one_with_the_same_contents(
+    shop: Workshop, local: str
+) -> None:
+    vm = await shop.vm()
+    await shop.xapi.VM.set_suspend_SR(vm, local)
+    await shop.started(vm)
+    await shop.xapi.VM.suspend(vm)
+    image = await shop.xapi.VM.get_suspend_VDI(vm)
+    same = await shop.xapi.VDI.copy(image, local, NULL, NULL)
+    other = await shop.disk(local, virtual_size=shop.row(image).virtual_size, sm_config={"type": "raw"})
+    await write_to(shop, local, other)
+
+    await shop.xapi.VM.set_suspend_VDI(vm, same)
+
+    assert shop.row(vm).suspend_VDI == same
+    with pytest.raises(OtherError) as error:
+        await shop.xapi.VM.set_suspend_VDI(vm, other)
+    assert error.value.description == ["SUSPEND_VDI_REPLACEMENT_IS_NOT_IDENTICAL", same, other]
+
+
+async def write_to(shop: Workshop, sr: str, vdi: str) -> None:
+    path = directory(shop.fresh, sr) / f"{shop.row(vdi).location}.raw"
+    with path.open("r+b") as file:
+        file.write(b"other")

@@ -13,6 +13,7 @@ from tests.xapi import Xapi
 from xapid.backends.interface import Failed, NoSpace
 from xapid.datamodel import PBD, SR, VDI, Host, Secret, Task
 from xapid.datamodel.errors import (
+    INTERNAL_ERROR,
     MESSAGE_DEPRECATED,
     PERMISSION_DENIED,
     SR_HAS_NO_PBDS,
@@ -513,3 +514,40 @@ async def test_a_blob_is_entered_by_its_name(xapi: Xapi, sr: str) -> None:
     blob = await xapi.SR.create_new_blob(sr, "notes", "text/plain", False)
 
     assert await xapi.SR.get_blobs(sr) == {"notes": blob}
+
+
+# --- Its figures over time ---------------------------------------------------------------------------
+
+
+async def test_a_repository_tells_its_figures(workshop: Workshop, xapi: Xapi) -> None:
+    sr = await workshop.sr()
+    await workshop.disk(sr)
+
+    sources = await xapi.SR.get_data_sources(sr)
+
+    assert [each["name_label"] for each in sources] == ["physical_utilisation", "size"]
+    assert {(each["enabled"], each["standard"], each["units"]) for each in sources} == {(False, True, "B")}
+    values = [await xapi.SR.query_data_source(sr, each["name_label"]) for each in sources]
+    assert values == [float(workshop.row(sr).physical_utilisation), float(workshop.row(sr).physical_size)]
+    assert values[0] > 0
+    assert await xapi.SR.forget_data_source_archives(sr, "size") == ""
+
+
+@pytest.mark.parametrize("message", ["query_data_source", "record_data_source"])
+async def test_a_figure_that_nobody_takes_is_not_told(workshop: Workshop, xapi: Xapi, message: str) -> None:
+    with pytest.raises(INTERNAL_ERROR):
+        await xapi.call(f"SR.{message}", await workshop.sr(), "warmth")
+
+
+@pytest.mark.parametrize("message", ["get_data_sources", "query_data_source", "forget_data_source_archives"])
+async def test_of_a_repository_that_no_host_sees_no_figures_are_known(
+    workshop: Workshop, xapi: Xapi, message: str
+) -> None:
+    sr = await workshop.sr()
+    (pbd,) = await xapi.SR.get_PBDs(sr)
+    await xapi.PBD.unplug(pbd)
+
+    with pytest.raises(SR_HAS_NO_PBDS) as error:
+        await xapi.call(f"SR.{message}", sr, *(() if message == "get_data_sources" else ("size",)))
+
+    assert error.value.args == (sr,)

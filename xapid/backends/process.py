@@ -60,6 +60,12 @@ current: contextvars.ContextVar[Cancellation] = contextvars.ContextVar("current"
 """The cancellation of the call that this thread works on."""
 
 
+def cancelled() -> bool:
+    """Whether nobody waits any more for the call that this thread works on."""
+    found = current.get(None)
+    return found is not None and found.cancelled
+
+
 class Ended(NamedTuple):
     """How a command ended."""
 

@@ -459,8 +459,9 @@ class VDI(Object, roles=VM_ADMIN, constructor=True):
         since="boston",
     )
     checksum = message(
-        "Meant to compute a checksum of the contents. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Compute the MD5 digest of what the disk holds, in hexadecimal digits. No machine may write it meanwhile.",
         Param("self", ref("VDI"), "The disk."),
+        result=STRING,
         hidden=True,
     )
     read_database_pool_uuid = message(

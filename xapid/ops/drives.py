@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TypeVar
 
 from xapid.backends.interface import InUse
-from xapid.backends.storage.interface import Disk, StorageDriver
+from xapid.backends.storage.interface import OPEN_ELSEWHERE, Disk, StorageDriver
 from xapid.datamodel import SR, VBD, VDI, Host
 from xapid.datamodel.errors import VDI_IN_USE, ApiError
 from xapid.datamodel.vbd import VbdMode
@@ -36,7 +37,7 @@ async def open_volume(ctx: Context, undo: Undo, host: Host, vbd: VBD, vdi: VDI) 
     repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host)
     volume, write = repository.volume(vdi), vbd.mode is VbdMode.RW
     undo.push(repository.channel, StorageDriver.detach, volume, vbd.uuid)
-    channel = repository.channel.saying(InUse, lambda _: VDI_IN_USE(vdi.ref))
+    channel = repository.channel.saying(InUse, partial(_in_use, vdi))
     return await channel.call(StorageDriver.attach, volume, vbd.uuid, write)
 
 
@@ -52,9 +53,14 @@ async def rewind_volumes(ctx: Context, host: Host, vbds: Sequence[VBD]) -> None:
     await all_of([_rewind(ctx, host, vdi) for vdi in forgetful(ctx, vbds)])
 
 
+def _in_use(vdi: VDI, error: InUse) -> ApiError | None:
+    """None: what the driver says tells of another host."""
+    return None if error.facts.get("code") == OPEN_ELSEWHERE else VDI_IN_USE(vdi.ref)
+
+
 async def _rewind(ctx: Context, host: Host, vdi: VDI) -> None:
     repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host)
-    channel = repository.channel.saying(InUse, lambda _: VDI_IN_USE(vdi.ref))
+    channel = repository.channel.saying(InUse, partial(_in_use, vdi))
     await channel.call(StorageDriver.rewind, repository.volume(vdi))
 
 

@@ -71,14 +71,14 @@ async def _fill(
     progress: str,
 ) -> Volume:
     async with AsyncExitStack() as stack:
-        source = await stack.enter_async_context(_opened(ctx, undo, host, vdi, target.uuid))
-        below = None if base is None else await stack.enter_async_context(_opened(ctx, undo, host, base, target.uuid))
+        source = await stack.enter_async_context(opened(ctx, undo, host, vdi, target.uuid))
+        below = None if base is None else await stack.enter_async_context(opened(ctx, undo, host, base, target.uuid))
         return await repository.channel.call(StorageDriver.fill, target, source, below, progress)
 
 
 @asynccontextmanager
-async def _opened(ctx: Context, undo: Undo, host: Host, vdi: VDI, reader: str) -> AsyncIterator[Disk]:
-    """Within the block a disk is open to be read, for a reader that is known by a uuid."""
+async def opened(ctx: Context, undo: Undo, host: Host, vdi: VDI, reader: str) -> AsyncIterator[Disk]:
+    """Within the block a disk is open to be read on a host, for a reader that is known by a uuid."""
     repository = repositories.on(ctx, ctx.store.get(SR, vdi.SR), host)
     volume = repository.volume(ctx.now(vdi))
     undo.push(repository.channel, StorageDriver.detach, volume, reader)

@@ -27,6 +27,10 @@ from xapid.ops import pbd as pbds
 from xapid.ops import repositories, scan_records
 from xapid.ops.blob import attach_new_blob
 from xapid.ops.drives import all_of
+from xapid.ops.sr_figures import forget_data_source_archives as forget_data_source_archives
+from xapid.ops.sr_figures import get_data_sources as get_data_sources
+from xapid.ops.sr_figures import query_data_source as query_data_source
+from xapid.ops.sr_figures import record_data_source as record_data_source
 from xapid.rules import volume_spec
 from xapid.rules.sr import features
 from xapid.runtime.channel import Channel

@@ -33,6 +33,7 @@ T = TypeVar("T")
 ENDLESS: frozenset[Callable[..., Any]] = frozenset(
     {
         StorageDriver.copy,
+        StorageDriver.digest,
         StorageDriver.fill,
         StorageDriver.merge,
         DomainDriver.suspend,

@@ -18,6 +18,7 @@ from tests.backends.storage.plugin_rig import PLUGINS, rig_of, served
 from tests.backends.storage.rig import MIB, Rig, fresh, repository
 from xapid.backends.interface import BackendError
 from xapid.backends.storage import block_devices
+from xapid.backends.storage.dummy import Dummy
 from xapid.backends.storage.ext import Ext
 from xapid.backends.storage.file import File
 from xapid.backends.storage.interface import Sr, StorageDriver
@@ -39,6 +40,12 @@ def made(name: str, folder: Path) -> Iterator[Rig]:
             yield repository(Sim("file"), folder / "sr")
         case "file":
             yield repository(File(), folder / "sr")
+        case "dummy":
+            driver = Dummy(folder)
+            sr = Sr(fresh(), "dummy")
+            driver.create_sr(sr, 0)
+            driver.attach_sr(sr)
+            yield Rig(driver, sr, leftover=(folder / "dummy" / sr.uuid).exists, step=512)
         case "ext":
             with loop_device(folder / "disk", 256 * MIB) as device:
                 driver = Ext(mounts=Mounts(folder / "mounts"))
@@ -109,23 +116,32 @@ GROUPS = pytest.param("lvm", marks=[pytest.mark.spare, pytest.mark.root])
 """On device-mapper."""
 SERVED = [pytest.param(each, marks=[pytest.mark.spare, pytest.mark.root]) for each in ("nfs", "smb")]
 """On servers."""
+TOOLS = [pytest.param(each, marks=pytest.mark.libvirt) for each in ("file", "dummy")]
+"""Where QEMU's are needed."""
 
 
-@pytest.fixture(params=["sim", "file", EXT, *LOOPS, GROUPS, *SERVED])
+@pytest.fixture(params=["sim", "file", "dummy", EXT, *LOOPS, GROUPS, *SERVED])
 def own_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """Those of our own, whose volumes have the uuid that they are given, and inner nodes."""
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
-@pytest.fixture(params=["sim", "file", EXT, *LOOPS, GROUPS, *SERVED, *PLUGINS])
+@pytest.fixture(params=["sim", "file", "dummy", EXT, *LOOPS, GROUPS, *SERVED, *PLUGINS])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
+@pytest.fixture(params=["sim", "file", EXT, *LOOPS, GROUPS, *SERVED, *PLUGINS])
+def placed_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """The same of those whose configuration says where they are."""
+    with made(request.param, tmp_path) as rig:
+        yield rig
+
+
 @pytest.fixture(
-    params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *LOOPS, GROUPS, *SERVED]
+    params=["sim", *TOOLS, EXT, *LOOPS, GROUPS, *SERVED]
     + [pytest.param(each, marks=pytest.mark.libvirt) for each in PLUGINS]
 )
 def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
@@ -134,7 +150,7 @@ def rig_with_tools(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[R
         yield rig
 
 
-@pytest.fixture(params=["sim", pytest.param("file", marks=pytest.mark.libvirt), EXT, *LOOPS, GROUPS, *SERVED])
+@pytest.fixture(params=["sim", *TOOLS, EXT, *LOOPS, GROUPS, *SERVED])
 def merging_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """The same of drivers that merge images: plug-ins do so by themselves, if they do."""
     with made(request.param, tmp_path) as rig:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from xapid.backends.storage.interface import Branch, Disk, NewVolume, Sr, StorageDriver, Volume, VolumeFormat
 
 MIB = 1024 * 1024
+HELD = 600_000
+"""Milliseconds that somebody may have an image open."""
 
 
 def fresh() -> str:
@@ -95,6 +98,21 @@ def write(disk: Disk, *parts: tuple[int, bytes]) -> None:
             subprocess.run(
                 ["qemu-io", "-f", disk.format, "-c", words, disk.path], check=True, stdout=subprocess.DEVNULL
             )
+
+
+@contextmanager
+def open_in_qemu(disk: Disk) -> Iterator[int]:
+    """Within the block a process of QEMU has an image open, to write it or only to read; its number."""
+    mode = ["-r"] if disk.read_only else []
+    # Else it says nothing before it ends.
+    command = ["stdbuf", "-o0", "qemu-io", *mode, "-f", disk.format, "-c", "length", "-c", f"sleep {HELD}", disk.path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.read(1), "it cannot be opened"
+            yield process.pid
+        finally:
+            process.kill()
 
 
 def whole(disk: Disk) -> bytes:

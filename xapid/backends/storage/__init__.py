@@ -1,6 +1,7 @@
 """Storage: repositories of volumes, a driver for each kind."""
 
 DRIVERS = {
+    "dummy": "xapid.backends.storage.dummy:Dummy",
     "ext": "xapid.backends.storage.ext:Ext",
     "file": "xapid.backends.storage.file:File",
     "iso": "xapid.backends.storage.iso:Iso",

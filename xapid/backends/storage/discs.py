@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from xapid.backends.interface import DriverInfo, NotFound, NotSupported
+from xapid.backends.storage.digests import Digests
 from xapid.backends.storage.interface import (
     Branch,
     Disk,
@@ -29,7 +30,7 @@ from xapid.backends.storage.interface import (
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Discs(NoTracking, NoMerging, GrowsByItself):
+class Discs(NoTracking, NoMerging, GrowsByItself, Digests):
     """What such repositories share. A kind says which images there are."""
 
     info: DriverInfo

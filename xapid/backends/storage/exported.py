@@ -10,11 +10,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from xapid.backends.interface import BackendError, BadConfig, Failed, NotFound, Unavailable
-from xapid.backends.storage.folder import Folder
+from xapid.backends.storage.folder import repositories_in
 from xapid.backends.storage.interface import Sr, SrFound
 from xapid.backends.storage.mounted import Mounted
 from xapid.backends.storage.on_disk import disk_errors
-from xapid.backends.storage.volume_store import KEY
 
 IN_THE_FOLDER_ITSELF = "nosubdir"
 """The key of sm_config that has a repository lie in the folder, and not in one of its own below that."""
@@ -32,7 +31,7 @@ class Exported(Mounted):
 
     def probe(self, config: dict[str, str]) -> list[SrFound]:
         with self._export(config) as root, disk_errors():
-            return [SrFound(config, each) for each in sorted(_repositories(root))]
+            return [SrFound(config, each) for each in sorted(repositories_in(root))]
 
     def mount(self, sr: Sr) -> Path:
         try:
@@ -84,12 +83,3 @@ class Exported(Mounted):
 
 def _below(sr: Sr) -> str:
     return "" if sr.sm_config.get(IN_THE_FOLDER_ITSELF) == "true" else sr.uuid
-
-
-def _repositories(root: Path) -> Iterator[str]:
-    """Uuids of the repositories in a folder."""
-    for each in root.iterdir():
-        if KEY.fullmatch(each.name) and each.is_dir() and not each.is_symlink():
-            with contextlib.suppress(BackendError):
-                if Folder(each).identity().uuid == each.name:
-                    yield each.name

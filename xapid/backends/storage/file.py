@@ -9,6 +9,7 @@ from pathlib import Path
 from xapid.backends.interface import BadConfig, DriverInfo, Failed, NotFound
 from xapid.backends.storage.folder import Folder
 from xapid.backends.storage.folder_files import nothing
+from xapid.backends.storage.folder_hosts import FolderHosts
 from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, SrScan
 from xapid.backends.storage.merging import MergingTrees
 from xapid.backends.storage.on_disk import disk_errors
@@ -47,11 +48,15 @@ class File(MergingTrees):
         ),
     )
 
+    images_locked = True
+    """Whether all hosts that use a directory see which images QEMU has open."""
+
     def __init__(self, root: Path | None = None, before_step: Callable[[], None] = nothing) -> None:
         super().__init__()
         self._root = root
         self._before_step = before_step
         self._surveyor = Surveyor()
+        self._hosts = FolderHosts(root, self.images_locked)
 
     # Repository
 
@@ -80,6 +85,7 @@ class File(MergingTrees):
             records = folder.records()
             if len(records) < len(folder.keys()) or any(not record.hidden for record in records.values()):
                 raise Failed(f"there are volumes in {folder.path}", code="39")
+            self._hosts.leave(folder.path)
             folder.destroy()
             self._surveyor.forget(folder)
 
@@ -87,15 +93,17 @@ class File(MergingTrees):
         folder = self._store(sr)
         with disk_errors():
             self._check_identity(folder, sr)
+            self._hosts.enter(folder.path)
             folder.tidy()
 
     def detach_sr(self, sr: Sr) -> None:
-        """Nothing to do: a directory is there or not."""
+        self._hosts.leave(self._store(sr).path)
 
     def scan(self, sr: Sr) -> SrScan:
         folder = self._store(sr)
         with disk_errors():
             self._check_identity(folder, sr)
+            self._hosts.enter(folder.path)
             found = self._surveyor.look(sr, folder)
             figures = self._figures(folder, sum(volume.size for volume in found.volumes))
             return SrScan(tuple(found.volumes), figures, tuple(found.damaged))
@@ -114,7 +122,7 @@ class File(MergingTrees):
         return self._root / uuid
 
     def _store(self, sr: Sr) -> Folder:
-        return Folder(self._place(sr.device_config, sr.uuid), self._before_step)
+        return Folder(self._place(sr.device_config, sr.uuid), self._before_step, self._hosts)
 
     @staticmethod
     def _check_identity(folder: Folder, sr: Sr) -> None:

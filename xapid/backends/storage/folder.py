@@ -3,7 +3,8 @@
 sr.json              the repository itself: format number, uuid
 KEY.json             one volume (Record); it exists if and only if this file does
 KEY.qcow2, KEY.raw   its bytes; an overlay names its parent's file, without a directory
-KEY.lease            the uuid of who may write it now
+KEY.lease            who may write it now: a uuid, the host that lends it, and the boot of that
+hosts/HOST.BOOT      locked by a host as long as it has the repository attached
 children/KEY/CHILD   an empty file for each volume that continues KEY
 tmp/                 images that are being made
 pending.json         a change under way (FileChange): whoever comes next completes it
@@ -16,19 +17,20 @@ import contextlib
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
 
-from xapid.backends.interface import AlreadyExists, BackendError, Failed, NotFound, NotSupported
+from xapid.backends.interface import AlreadyExists, BackendError, Failed, InUse, NotFound, NotSupported
 from xapid.backends.process import run
 from xapid.backends.storage import qcow2
 from xapid.backends.storage.entries import names_in, remove_tree
-from xapid.backends.storage.folder_files import FileChange, FolderFiles
+from xapid.backends.storage.folder_files import FileChange, FolderFiles, nothing
+from xapid.backends.storage.folder_hosts import FolderHosts, Lease, is_written
 from xapid.backends.storage.folder_lock import Lock
-from xapid.backends.storage.interface import Sr, Volume, VolumeFormat
+from xapid.backends.storage.interface import OPEN_ELSEWHERE, Sr, Volume, VolumeFormat
 from xapid.backends.storage.on_disk import sync_path
 from xapid.backends.storage.volume_store import KEY, Change, NewImage, Record, VolumeStore
 
@@ -38,9 +40,8 @@ FORMAT = 1
 """Of the directory. A newer one is refused rather than misread."""
 LEASE = ".lease"
 """The end of the name of a file that says who may write a volume."""
-OWN = frozenset({"children", "tmp", "lock", "pending.json"})
+OWN = frozenset({"children", "tmp", "hosts", "lock", "pending.json"})
 """What a repository consists of before it is one."""
-
 FOREIGN = frozenset({"lost+found", ".snapshot"})
 """What file systems have at their root by themselves."""
 
@@ -57,6 +58,10 @@ class Identity:
 
 class Folder(FolderFiles, VolumeStore):
     """One repository's directory. The size of a volume is in its image."""
+
+    def __init__(self, path: Path, before_step: Callable[[], None] = nothing, hosts: FolderHosts | None = None) -> None:
+        super().__init__(path, before_step)
+        self._hosts = hosts or FolderHosts()
 
     @property
     def place(self) -> str:
@@ -280,23 +285,78 @@ class Folder(FolderFiles, VolumeStore):
 
     def lease(self, key: str, owner: str) -> None:
         self.assert_unwritten(key, but_by=owner)
+        self._hosts.enter(self.path)
         if not self.holder(key):
             # Not synced: who loses it by a power cut has lost the guest that it protected as well.
-            self._fresh(f"{key}{LEASE}", owner, sync=False)
+            self._fresh(f"{key}{LEASE}", self._hosts.lease(owner).text, sync=False)
 
     def release(self, key: str, owner: str) -> None:
-        if KEY.fullmatch(key) and self.holder(key) == owner:
+        lease = self._lease(key) if KEY.fullmatch(key) else None
+        if lease is not None and lease.owner == owner and not self._is_anothers(lease):
             (self.path / f"{key}{LEASE}").unlink(missing_ok=True)
 
     def leases(self) -> dict[str, str]:
         keys = [path.stem for path in self.path.glob(f"[!.]*{LEASE}")]
-        return {key: holder for key in keys if KEY.fullmatch(key) and (holder := self.holder(key))}
+        found = {key: lease for key in keys if KEY.fullmatch(key) and (lease := self._valid_lease(key))}
+        return {key: lease.owner for key, lease in found.items() if not self._is_anothers(lease)}
 
     def holder(self, key: str) -> str:
+        lease = self._valid_lease(key)
+        return lease.owner if lease is not None else ""
+
+    def assert_unwritten(self, key: str, but_by: str = "") -> None:
+        lease = self._valid_lease(key)
+        if lease is not None and not self._hosts.gives(lease):
+            where = f"{lease.owner} on the host {lease.host}"
+            raise InUse(f"the volume {key} is open for {where}", key=key, owner=lease.owner, code=OPEN_ELSEWHERE)
+        super().assert_unwritten(key, but_by)
+
+    def _lease(self, key: str) -> Lease | None:
         try:
-            return self._read(f"{key}{LEASE}").decode(errors="replace")
+            return Lease.read(self._read(f"{key}{LEASE}"))
         except FileNotFoundError:
-            return ""
+            return None
+
+    def _valid_lease(self, key: str) -> Lease | None:
+        """The lease of a volume, unless whoever had it is certainly gone."""
+        lease = self._lease(key)
+        return None if lease is None or self._is_void(key, lease) else lease
+
+    def _is_anothers(self, lease: Lease) -> bool:
+        """Whether a lease is of another host that lives: its own affair."""
+        return not self._hosts.gives(lease) and self._hosts.lives(self.path, lease)
+
+    def _is_void(self, key: str, lease: Lease) -> bool:
+        """Whether nobody can write by a lease any more. The process of its host may be gone, and guests live on: so it
+        counts too whether QEMU has the image open. What goes into a raw one may come from elsewhere.
+        """
+        if self._hosts.gives(lease) or self._hosts.lives(self.path, lease):
+            return False
+        rebooted = self._hosts.gave_before(lease)
+        try:
+            record = self.record(key)
+            if not rebooted and (record.format is VolumeFormat.raw or not self._hosts.images_locked):
+                return False
+            void = not is_written(self.file(key, record))
+        except NotFound:
+            return True
+        except (BackendError, OSError) as error:
+            log.error("whether %s is written cannot be told: %s", key, error)
+            return False
+        if void:
+            log.info("%s was leased to %s by a host that is gone", key, lease.owner)
+        return void
+
+
+def repositories_in(root: Path) -> Iterator[str]:
+    """Uuids of the repositories that lie in a folder, each in one of its own that is named by it."""
+    if not root.is_dir():
+        return
+    for each in root.iterdir():
+        if KEY.fullmatch(each.name) and each.is_dir() and not each.is_symlink():
+            with contextlib.suppress(BackendError):
+                if Folder(each).identity().uuid == each.name:
+                    yield each.name
 
 
 def _unfinished(name: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from xapid.backends.interface import BackendError, DriverInfo, InUse, NotSupported
 from xapid.backends.storage import transfer
+from xapid.backends.storage.digests import Digests
 from xapid.backends.storage.interface import (
     Branch,
     Disk,
@@ -30,7 +31,7 @@ REMEMBERED = 10_000
 """New volumes whose keys are known by the uuids that we had for them."""
 
 
-class Foreign(NoMerging, ABC):
+class Foreign(NoMerging, Digests, ABC):
     """A kind of repository whose driver is a program that somebody else wrote."""
 
     def __init__(self, info: DriverInfo, folder: Path) -> None:

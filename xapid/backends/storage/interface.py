@@ -50,6 +50,10 @@ TRACKED_BLOCK = 64 << 10
 """Bytes of a block whose changes are noted."""
 
 
+OPEN_ELSEWHERE = "46"
+"""The code of the InUse that tells of a volume which another host has open: the original says so, too."""
+
+
 class VolumeFormat(enum.StrEnum):
     """How the bytes of a volume are laid out. Always said, never guessed from the bytes."""
 
@@ -255,6 +259,9 @@ class StorageDriver(Protocol):
         With ``base`` only where the two disks differ: the rest stays as it is. What lies behind the end of the disk
         stays, too. ``progress``: what to tell of it by.
         """
+
+    def digest(self, volume: Volume, disk: Disk) -> str:
+        """MD5, in hexadecimal digits, of what an attached volume holds. Raises InUse for one that is written."""
 
     def rewind(self, volume: Volume) -> Volume:
         """Forget what was written to a volume that nobody writes (InUse) since it was branched. Raises NotSupported."""

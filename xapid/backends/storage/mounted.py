@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from xapid.backends.interface import BackendError, NotFound
+from xapid.backends.interface import BackendError, InUse, NotFound
 from xapid.backends.storage.file import File
 from xapid.backends.storage.folder import Folder
 from xapid.backends.storage.folder_files import nothing
@@ -22,8 +22,8 @@ class Mounted(File, ABC):
     def __init__(
         self, root: Path | None = None, mounts: Mounts | None = None, before_step: Callable[[], None] = nothing
     ) -> None:
-        """``root`` is not used: these have no place of their own without a configuration."""
-        super().__init__(None, before_step)
+        """``root``: only what this host is called on shared ones lies there."""
+        super().__init__(root, before_step)
         self.mounts = mounts or Mounts()
 
     @abstractmethod
@@ -64,7 +64,13 @@ class Mounted(File, ABC):
             super().attach_sr(sr)
 
     def detach_sr(self, sr: Sr) -> None:
-        self.mounts.unmount(sr.uuid)
+        folder = self.mounts.folder(sr.uuid)
+        self._hosts.leave(folder)
+        try:
+            self.mounts.unmount(sr.uuid)
+        except InUse:
+            self._hosts.enter(folder)
+            raise
 
     # How
 
@@ -84,9 +90,10 @@ class Mounted(File, ABC):
             yield
         except BaseException:
             if not attached:
+                self._hosts.leave(self.mounts.folder(sr.uuid))
                 with contextlib.suppress(BackendError):  # What went wrong first is what counts.
                     self.mounts.unmount(sr.uuid)
             raise
 
     def _store(self, sr: Sr) -> Folder:
-        return Folder(self.mounts.folder(sr.uuid), self._before_step)
+        return Folder(self.mounts.folder(sr.uuid), self._before_step, self._hosts)

@@ -219,6 +219,9 @@ class Sim(GrowsByItself):
             self._tell(Progress(progress, 1.0))
         return found
 
+    def digest(self, volume: Volume, disk: Disk) -> str:
+        raise NotSupported("a volume in memory holds nothing that could be summed up")
+
     def rewind(self, volume: Volume) -> Volume:
         self._need(Feature.VDI_RESET_ON_BOOT)
         world, found = self._find(volume)

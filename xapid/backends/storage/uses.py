@@ -54,7 +54,7 @@ class Uses:
         path = place / f"{_name(key)}.json"
         with Lock(path.with_suffix(".lock")) as lock:
             lock.exclusive()
-            use = _read(path) or Use(key, _boot())
+            use = _read(path) or Use(key, boot_id())
             try:
                 yield use
             finally:
@@ -96,7 +96,7 @@ class Uses:
         if text is None:
             (place / "attached").unlink(missing_ok=True)
         else:
-            write_whole(place / "attached", msgspec.json.encode([_boot(), text]))
+            write_whole(place / "attached", msgspec.json.encode([boot_id(), text]))
 
     def noted(self, sr: Sr) -> str | None:
         """The text that was kept."""
@@ -104,7 +104,7 @@ class Uses:
             boot, text = msgspec.json.decode((self.folder / sr.uuid / "attached").read_bytes(), type=tuple[str, str])
         except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
             return None
-        return text if boot == _boot() else None
+        return text if boot == boot_id() else None
 
 
 def _name(key: str) -> str:
@@ -119,8 +119,9 @@ def _read(path: Path) -> Use | None:
         return None
     except msgspec.MsgspecError as error:
         raise Failed(f"{path} cannot be read: {error}") from error
-    return use if use.boot == _boot() else None
+    return use if use.boot == boot_id() else None
 
 
-def _boot() -> str:
+def boot_id() -> str:
+    """What the present boot of this host is called."""
     return BOOT.read_text().strip()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from xapid.backends.interface import AlreadyExists, Failed, InUse, NotFound, NotSupported
 from xapid.backends.storage import qcow2, sizes, transfer
+from xapid.backends.storage.digests import Digests
 from xapid.backends.storage.interface import Branch, Disk, NewVolume, NoTracking, Progress, Sr, Volume, VolumeFormat
 from xapid.backends.storage.on_disk import disk_errors, sync_path
 from xapid.backends.storage.volume_store import Change, NewImage, Record, VolumeStore, borrowed
@@ -24,7 +25,7 @@ DEEPEST = 30
 SUSPEND_IMAGE = "suspend"
 
 
-class VolumeTrees(NoTracking, ABC):
+class VolumeTrees(NoTracking, Digests, ABC):
     """The volumes of a driver's repositories; what a repository is, its driver says."""
 
     step = sizes.MIB
@@ -154,9 +155,7 @@ class VolumeTrees(NoTracking, ABC):
 
     def resize(self, volume: Volume, size: int) -> Volume:
         with self._found(volume) as (store, key, record):
-            holder = store.holder(key)
-            if holder:
-                raise InUse(f"the volume {key} is written by {holder}: its guest must grow it", key=key, owner=holder)
+            store.assert_unwritten(key)  # A guest that writes it must grow it.
             store.verify(key, record)
             wanted = sizes.grown(store.size(key, record), size, self._step(record.format), sizes.LARGEST)
             store.grow(key, record, wanted)

@@ -5,6 +5,9 @@ from xapid.ops.vdi.changes import disable_cbt as disable_cbt
 from xapid.ops.vdi.changes import enable_cbt as enable_cbt
 from xapid.ops.vdi.changes import get_nbd_info as get_nbd_info
 from xapid.ops.vdi.changes import list_changed_blocks as list_changed_blocks
+from xapid.ops.vdi.contents import checksum as checksum
+from xapid.ops.vdi.contents import open_database as open_database
+from xapid.ops.vdi.contents import read_database_pool_uuid as read_database_pool_uuid
 from xapid.ops.vdi.copies import clone as clone
 from xapid.ops.vdi.copies import copy as copy
 from xapid.ops.vdi.copies import revert as revert
@@ -33,8 +36,6 @@ from xapid.ops.vdi.said_by_plugins import set_snapshot_time as set_snapshot_time
 from xapid.ops.vdi.said_by_plugins import set_virtual_size as set_virtual_size
 from xapid.ops.vdi.settings import force_unlock as force_unlock
 from xapid.ops.vdi.settings import generate_config as generate_config
-from xapid.ops.vdi.settings import open_database as open_database
-from xapid.ops.vdi.settings import read_database_pool_uuid as read_database_pool_uuid
 from xapid.ops.vdi.settings import set_allow_caching as set_allow_caching
 from xapid.ops.vdi.settings import set_name_description as set_name_description
 from xapid.ops.vdi.settings import set_name_label as set_name_label

@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import NoReturn
 
 from xapid.datamodel import SR, VDI, Host
-from xapid.datamodel.errors import (
-    MESSAGE_DEPRECATED,
-    NOT_IMPLEMENTED,
-    VDI_INCOMPATIBLE_TYPE,
-    VM_BAD_POWER_STATE,
-)
+from xapid.datamodel.errors import MESSAGE_DEPRECATED, VM_BAD_POWER_STATE
 from xapid.datamodel.map_keys import SR_MASTER
 from xapid.datamodel.sr import StorageOperations
-from xapid.datamodel.vdi import OnBoot, VdiOperations, VdiType
+from xapid.datamodel.vdi import OnBoot, VdiOperations
 from xapid.datamodel.vm import VmPowerState
 from xapid.ops import branches, repositories
-from xapid.rules.vdi import TYPE_WORDS
 from xapid.runtime.context import Context
 
 
@@ -73,16 +67,3 @@ def generate_config(ctx: Context, host: Host, vdi: VDI) -> str:
         "vdi_location": vdi.location,
     }
     return dumps((call,), "vdi_attach_from_config")
-
-
-def open_database(ctx: Context, self: VDI) -> NoReturn:
-    """A session with the database that a disk holds. None of ours is kept on disks yet."""
-    if self.type is not VdiType.metadata:
-        raise VDI_INCOMPATIBLE_TYPE(self.ref, TYPE_WORDS[self.type])
-    raise NOT_IMPLEMENTED("VDI.open_database")
-
-
-def read_database_pool_uuid(ctx: Context, self: str) -> str:
-    """The pool whose database a disk holds. None has been opened to look, so none is known; as the original does, the
-    reference itself is not looked at."""
-    return ""

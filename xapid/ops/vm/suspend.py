@@ -27,7 +27,7 @@ from xapid.datamodel.vm import VmOperations, VmPowerState
 from xapid.ops import alerts, repositories
 from xapid.ops.alerts import VmAlert
 from xapid.ops.repositories import Repository
-from xapid.ops.vdi import disks
+from xapid.ops.vdi import contents, disks
 from xapid.ops.vm import record
 from xapid.ops.vm.bring_up import Choice, bring_back, disks_closed, release_networks, reserved
 from xapid.ops.vm.change import GONE, News, assert_same_domain, changing, host_of, stay_off
@@ -256,12 +256,19 @@ def _image_of(ctx: Context, vm: VM) -> VDI:
     return ctx.store.get(VDI, vm.suspend_VDI)
 
 
-def set_suspend_VDI(ctx: Context, self: VM, value: str) -> None:
+async def set_suspend_VDI(ctx: Context, self: VM, value: str) -> None:
     """Another disk with the same image takes the place of the present one."""
     check_power_state(self, VmPowerState.Suspended)
     image = ctx.store.find(VDI, value)
     if image is None:
         raise HANDLE_INVALID("VDI", value)
-    if value != self.suspend_VDI:
-        # Nobody can compare their contents yet.
+    if value == self.suspend_VDI:
+        return
+    present = ctx.store.find(VDI, self.suspend_VDI)
+    if present is None or not await contents.same(ctx, present, image):
         raise OtherError("SUSPEND_VDI_REPLACEMENT_IS_NOT_IDENTICAL", self.suspend_VDI, value)
+    with ctx.write() as tx:
+        vm = ctx.now(self)
+        check_power_state(vm, VmPowerState.Suspended)
+        if vm.suspend_VDI == present.ref:
+            tx.set(vm, suspend_VDI=image.ref)
