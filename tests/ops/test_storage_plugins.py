@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
+from xmlrpc.client import DateTime
 
 import pytest
 
@@ -117,6 +119,52 @@ def test_a_scan_finds_what_came_and_went(host: Host) -> None:
     (found,) = host.call("SR.get_VDIs", sr)
     assert (host.vdi(found)["uuid"], host.vdi(found)["virtual_size"]) == (uuid, str(2 * MIB))
     assert host.call("SR.get_virtual_allocation", sr) == str(2 * MIB)
+
+
+def test_a_disk_is_taken_up_by_its_plugin(host: Host) -> None:
+    sr = host.sr()
+    location, uuid = "left over.img", "5a5a5a5a-0000-4000-8000-0000000000f8"
+    with (host.folder / "sr" / location).open("xb") as file:
+        file.truncate(2 * MIB)
+
+    vdi = introduced(host, sr, uuid, location)
+
+    made = host.vdi(vdi)
+    assert (made["uuid"], made["location"], made["virtual_size"]) == (uuid, location, str(2 * MIB))
+    assert (made["name_label"], made["other_config"], made["type"]) == ("found", {"folder": "/x"}, "system")
+    with pytest.raises(Failure) as error:
+        introduced(host, sr, "5a5a5a5a-0000-4000-8000-0000000000f9", "nothing.img")
+    assert error.value.args[:3] == ("SR_BACKEND_FAILURE_46", "", "there is no nothing.img")
+
+
+def introduced(host: Host, sr: str, uuid: str, location: str) -> str:
+    return str(host.call(
+        "VDI.introduce", uuid, "found", "", sr, "system", False, False, {"folder": "/x"}, location, {}, {}, True,
+        "0", "0", NULL, False, DateTime("19700101T00:00:00Z"), NULL,
+    ))  # fmt: skip
+
+
+def test_a_plugin_says_how_it_is_called_without_a_toolstack(host: Host) -> None:
+    vdi = host.disk(host.sr())
+    (home,) = host.call("host.get_all")
+
+    (call,), method = xmlrpc.client.loads(host.call("VDI.generate_config", home, vdi))
+
+    assert method == call["command"] == "vdi_attach_from_config"
+    assert (call["vdi_uuid"], call["device_config"]["SRmaster"]) == (host.vdi(vdi)["uuid"], "true")
+    assert set(call) == {"command", "device_config", "sr_uuid", "vdi_uuid"}
+
+
+def test_a_plugin_reads_another_name_in_the_records(host: Host) -> None:
+    sr = host.sr()
+    vdi = host.disk(sr)
+    updates = len(host.said("sr_update")), len(host.said("vdi_update"))
+
+    host.call("VDI.set_name_label", vdi, "renamed")
+    host.call("SR.set_name_description", sr, "described")
+
+    assert (host.vdi(vdi)["name_label"], host.call("SR.get_name_description", sr)) == ("renamed", "described")
+    assert (len(host.said("sr_update")), len(host.said("vdi_update"))) == (updates[0] + 1, updates[1] + 1)
 
 
 def test_a_disk_is_open_as_long_as_a_guest_has_it(host: Host) -> None:

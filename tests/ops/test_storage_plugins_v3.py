@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from xmlrpc.client import DateTime
 
 import pytest
 
@@ -66,6 +67,49 @@ def test_a_disk_lives_in_it(host: Host, sr: str) -> None:
     for each in (vdi, snapshot, clone):
         host.call("VDI.destroy", each)
     assert list((host.folder / "sr").glob("*.img")) == []
+
+
+def test_names_are_told_to_a_plugin(host: Host, sr: str) -> None:
+    vdi = host.disk(sr)
+    mark = host.folder / "sr" / "names.json"
+
+    host.call("VDI.set_name_label", vdi, "renamed")
+    host.call("VDI.set_name_description", vdi, "described")
+    host.call("SR.set_name_label", sr, "the repository")
+    host.call("SR.set_name_description", sr, "of a plug-in")
+
+    assert (facts(host, vdi)["name"], facts(host, vdi)["description"]) == ("renamed", "described")
+    assert (host.vdi(vdi)["name_label"], host.vdi(vdi)["name_description"]) == ("renamed", "described")
+    assert json.loads(mark.read_text()) == {"name": "the repository", "description": "of a plug-in"}
+    assert host.call("SR.get_name_label", sr) == "the repository"
+
+
+def test_a_name_that_a_plugin_refuses_is_not_recorded(host: Host, sr: str) -> None:
+    vdi = host.disk(sr)
+    path = host.folder / "sr" / host.vdi(vdi)["location"]
+    path.rename(path.with_suffix(".away"))
+
+    with pytest.raises(Failure) as error:
+        host.call("VDI.set_name_label", vdi, "renamed")
+
+    assert error.value.args[0] == "Volume_does_not_exist"
+    assert host.vdi(vdi)["name_label"] == "a disk"
+    path.with_suffix(".away").rename(path)
+
+
+def test_a_disk_is_taken_up(host: Host, sr: str) -> None:
+    vdi = host.disk(sr)
+    location, uuid = host.vdi(vdi)["location"], "5a5a5a5a-0000-4000-8000-0000000000fa"
+    host.call("VDI.forget", vdi)
+
+    found = host.call(
+        "VDI.introduce", uuid, "found", "", sr, "user", False, False, {}, location, {}, {}, True, "0", "0", NULL, False,
+        DateTime("19700101T00:00:00Z"), NULL,
+    )  # fmt: skip
+
+    host.call("SR.scan", sr)
+    assert host.call("SR.get_VDIs", sr) == [found]
+    assert (host.vdi(found)["uuid"], host.vdi(found)["virtual_size"]) == (uuid, str(4 * MIB))
 
 
 def test_a_scan_finds_what_came_and_went(host: Host, sr: str) -> None:

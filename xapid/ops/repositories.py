@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +89,16 @@ def assert_its_driver(ctx: Context, sr: str) -> None:
         raise PERMISSION_DENIED("")
 
 
+async def renamed(repository: Repository, record: Callable[[], None], tell: Callable[[], Awaitable[None]]) -> None:
+    """Let the driver of a third party know another name before it is recorded, or after, where it reads the records."""
+    channel = repository.channel
+    if channel.foreign and not channel.keeps_records:
+        await tell()
+    record()
+    if channel.keeps_records:
+        await tell()
+
+
 @asynccontextmanager
 async def marked(ctx: Context, marks: Iterable[tuple[Object, str]]) -> AsyncIterator[Undo]:
     """Do several things under one undo stack, each object marked with its operation.
@@ -116,13 +126,18 @@ SAID_BY_PLUGINS = frozenset(
 
 
 def put_disk(tx: Transaction, repository: Repository, **fields: Any) -> VDI:
-    """The row of a disk that was made; its repository is fuller by that, unless its plug-in has said so itself.
+    """The row of a disk that was made; its repository is fuller by that, unless its plug-in has said so itself."""
+    if not repository.channel.keeps_records:
+        add_to_figures(tx, tx.store, repository.row, fields["virtual_size"], fields["physical_utilisation"])
+    return put_row(tx, repository, **fields)
+
+
+def put_row(tx: Transaction, repository: Repository, **fields: Any) -> VDI:
+    """The same of one that was there.
 
     A plug-in names a disk itself, so that a scan may have found it meanwhile; or it has made the row, and what it said
     of the disk stays.
     """
-    if not repository.channel.keeps_records:
-        add_to_figures(tx, tx.store, repository.row, fields["virtual_size"], fields["physical_utilisation"])
     fields |= {"SR": repository.row.ref}
     known = tx.store.find_uuid(VDI, fields["uuid"]) if repository.channel.foreign else None
     if known is None:

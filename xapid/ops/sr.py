@@ -281,20 +281,29 @@ def _probe_result(found: SrFound) -> dict[str, Any]:
 # --- Settings ----------------------------------------------------------------------------------------
 
 
-def set_name_label(ctx: Context, sr: SR, value: str) -> None:
-    _write_where_plugged(ctx, sr, name_label=value)
+async def set_name_label(ctx: Context, sr: SR, value: str) -> None:
+    await _rename(ctx, sr, value, sr.name_description)
 
 
-def set_name_description(ctx: Context, sr: SR, value: str) -> None:
-    _write_where_plugged(ctx, sr, name_description=value)
+async def set_name_description(ctx: Context, sr: SR, value: str) -> None:
+    await _rename(ctx, sr, sr.name_label, value)
 
 
-def _write_where_plugged(ctx: Context, sr: SR, **changes: str) -> None:
+async def _rename(ctx: Context, sr: SR, label: str, description: str) -> None:
     """Names belong to the repository too, so that it must be within reach. Raises SR_HAS_NO_PBDS."""
-    if volume_spec.working_pbd(ctx.store, sr) is None:
+    pbd = volume_spec.working_pbd(ctx.store, sr)
+    if pbd is None:
         raise SR_HAS_NO_PBDS(sr.ref)
-    with ctx.write() as tx:
-        tx.set(sr, **changes)
+
+    async def tell() -> None:
+        await repository.channel.call(StorageDriver.rename_sr, repository.spec, label, description)
+
+    def record() -> None:
+        with ctx.write() as tx:
+            tx.set(sr, name_label=label, name_description=description)
+
+    repository = repositories.on(ctx, sr, ctx.store.get(Host, pbd.host))
+    await repositories.renamed(repository, record, tell)
 
 
 def set_shared(ctx: Context, sr: SR, value: bool) -> None:

@@ -57,6 +57,12 @@ def made(name: str, folder: Path) -> Iterator[Rig]:
                 finally:
                     with suppress(BackendError):  # Of tests that made no more of it.
                         driver.detach_sr(sr)
+        case "ext-joined-loop":
+            groups = LoopGroups(folder, 256 * MIB)
+            yield from _joined(Ext(mounts=Mounts(folder / "mounts"), commands=lambda devices: groups), folder)
+            groups.tidy()
+        case "ext-joined":
+            yield from _joined(Ext(mounts=Mounts(folder / "mounts")), folder)
         case "example" | "example3":
             yield rig_of(name, folder)
         case "lvm-loop" | "lvm-thin-loop":
@@ -91,6 +97,19 @@ def _on_devices(driver: Lvm, device: Path, allocation: str) -> Rig:
     return Rig(driver, sr, "device", "/dev/nowhere", "91", partial(block_devices.signature, device), step=2 * MIB)
 
 
+def _joined(driver: Ext, folder: Path) -> Iterator[Rig]:
+    """Its file system lies on two devices."""
+    with loop_device(folder / "disk", 128 * MIB) as first, loop_device(folder / "second", 128 * MIB) as second:
+        sr = Sr(fresh(), "ext", {"device": f"{first},{second}"})
+        driver.create_sr(sr, 0)
+        driver.attach_sr(sr)
+        try:
+            yield Rig(driver, sr, "device", "/dev/nowhere,/dev/null", "91", partial(block_devices.signature, second))
+        finally:
+            with suppress(BackendError):
+                driver.detach_sr(sr)
+
+
 def _exported(driver: StorageDriver, config: dict[str, str], key: str, away: str, code: str) -> Iterator[Rig]:
     sr = Sr(fresh(), driver.info.name, config)
     driver.create_sr(sr, 0)
@@ -111,6 +130,11 @@ def _servers_end() -> Iterator[None]:
 
 EXT = pytest.param("ext", marks=pytest.mark.root)
 """It mounts."""
+JOINED = [
+    pytest.param("ext-joined-loop", marks=pytest.mark.root),
+    pytest.param("ext-joined", marks=[pytest.mark.spare, pytest.mark.root]),
+]
+"""The same on several devices."""
 LOOPS = [pytest.param(each, marks=pytest.mark.root) for each in ("lvm-loop", "lvm-thin-loop")]
 GROUPS = pytest.param("lvm", marks=[pytest.mark.spare, pytest.mark.root])
 """On device-mapper."""
@@ -127,13 +151,13 @@ def own_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         yield rig
 
 
-@pytest.fixture(params=["sim", "file", "dummy", EXT, *LOOPS, GROUPS, *SERVED, *PLUGINS])
+@pytest.fixture(params=["sim", "file", "dummy", EXT, *JOINED, *LOOPS, GROUPS, *SERVED, *PLUGINS])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     with made(request.param, tmp_path) as rig:
         yield rig
 
 
-@pytest.fixture(params=["sim", "file", EXT, *LOOPS, GROUPS, *SERVED, *PLUGINS])
+@pytest.fixture(params=["sim", "file", EXT, *JOINED, *LOOPS, GROUPS, *SERVED, *PLUGINS])
 def placed_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """The same of those whose configuration says where they are."""
     with made(request.param, tmp_path) as rig:
@@ -164,7 +188,7 @@ def real_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         yield rig
 
 
-@pytest.fixture(params=["file", EXT, *LOOPS, GROUPS])
+@pytest.fixture(params=["file", EXT, *JOINED, *LOOPS, GROUPS])
 def single_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """Those of which one place has one."""
     with made(request.param, tmp_path) as rig:

@@ -163,6 +163,11 @@ def changed(sr, key, change):
     path.write_text(json.dumps(facts))
 
 
+def named(sr, **words):
+    path = pathlib.Path(sr) / "names.json"
+    path.write_text(json.dumps((json.loads(path.read_text()) if path.exists() else {}) | words))
+
+
 def opened(uri, domain):
     return {
         "implementations": [
@@ -182,8 +187,8 @@ VERBS = {
     "sr.destroy": destroy,
     "sr.stat": space,
     "sr.ls": volumes,
-    "sr.set_name": lambda sr, new_name: None,
-    "sr.set_description": lambda sr, new_description: None,
+    "sr.set_name": lambda sr, new_name: named(sr, name=new_name),
+    "sr.set_description": lambda sr, new_description: named(sr, description=new_description),
     "volume.create": volume_create,
     "volume.snapshot": volume_copy,
     "volume.clone": volume_copy,

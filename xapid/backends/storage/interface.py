@@ -313,6 +313,20 @@ class StorageDriver(Protocol):
         ``done``: ``merge`` came to its end. What a datapath did the headers of images say, which it changes last.
         """
 
+    # For drivers of third parties: ours find what they need in records of their own.
+
+    def rename_sr(self, sr: Sr, name: str, description: str) -> None:
+        """What clients call a repository now."""
+
+    def rename(self, volume: Volume, name: str, description: str) -> None:
+        """What clients call a volume now."""
+
+    def introduce(self, sr: Sr, uuid: str, key: str) -> Volume:
+        """Take up a volume that is there and has no record, under this uuid if the driver can. Raises NotFound."""
+
+    def offline_call(self, volume: Volume) -> str | None:
+        """How the driver is called while there is no toolstack, to attach a volume: XML. None: as any other."""
+
 
 class GrowsByItself:
     """What a driver answers where an image takes space as it is written."""

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from xapid.backends.interface import AlreadyExists, BadConfig, DriverInfo, Failed, InUse, NotFound
-from xapid.backends.process import run
-from xapid.backends.storage import block_devices, sizes
+from xapid.backends.interface import BadConfig, DriverInfo, Failed, NotFound
+from xapid.backends.storage import sizes
 from xapid.backends.storage.folder_files import nothing
-from xapid.backends.storage.group_state import PREFIX
 from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, SrScan
 from xapid.backends.storage.lvm_commands import EXTENT, LvmCommands
 from xapid.backends.storage.lvm_commands import Lvm as Commands
 from xapid.backends.storage.merging import MergingTrees
 from xapid.backends.storage.on_disk import disk_errors
+from xapid.backends.storage.repository_groups import VOLUMES, make_free, resolved
 from xapid.backends.storage.volume_group import VolumeGroup
-from xapid.backends.storage.volume_store import KEY
 
 PLACE = Path("/run/xapid/groups")
 """Where it is noted on this host who has which volume open."""
-GROUP = re.compile(f"{PREFIX}({KEY.pattern})")
 ALLOCATIONS = ("thick", "thin")
 
 
@@ -84,7 +80,7 @@ class Lvm(MergingTrees):
         found = []
         for name in sorted(set(lvm.groups())):
             group = lvm.group(name)
-            if (mine := GROUP.fullmatch(name)) and group is not None:
+            if (mine := VOLUMES.fullmatch(name)) and group is not None:
                 found.append(SrFound(config, mine[1], SrFigures(group.size, group.size - group.free, 0)))
         return found
 
@@ -92,11 +88,9 @@ class Lvm(MergingTrees):
         devices = self._devices(sr.device_config)
         store = self._group(sr, devices)
         with disk_errors():
-            there = {name for name in self._commands(devices).groups() if name}
-            if store.group not in there:
-                self._assert_free(devices, there)
-                for device in devices:
-                    run(["wipefs", "--quiet", "--all", "--", str(device)])
+            lvm = self._commands(devices)
+            if store.group not in lvm.groups():
+                make_free(devices, lvm)
             store.create()
 
     def destroy_sr(self, sr: Sr) -> None:
@@ -136,8 +130,7 @@ class Lvm(MergingTrees):
     # How
 
     def _devices(self, config: dict[str, str]) -> list[Path]:
-        """The devices themselves: what their names lead to. Raises BadConfig, NotFound."""
-        return list(dict.fromkeys(each.resolve() for each in block_devices.devices(config)))
+        return resolved(config)
 
     def _store(self, sr: Sr) -> VolumeGroup:
         return self._group(sr, self._devices(sr.device_config))
@@ -149,13 +142,3 @@ class Lvm(MergingTrees):
         return VolumeGroup(
             sr.uuid, self._commands(devices), self._place, thin=said == "thin", before_step=self._before_step
         )
-
-    @staticmethod
-    def _assert_free(devices: Sequence[Path], groups: set[str]) -> None:
-        """Raises AlreadyExists for another repository, InUse for what this host has in use."""
-        for name in sorted(groups):
-            if GROUP.fullmatch(name):
-                raise AlreadyExists(f"there is a repository already: {name}; introduce that, or remove it", code="42")
-            raise InUse(f"there is a volume group already: {name}", code="16")
-        for device in devices:
-            block_devices.assert_free(device)

@@ -41,6 +41,10 @@ class Mounted(File, ABC):
     def unmake(self, sr: Sr) -> None:
         """Let what the file system lay on be nobody's. Only while it is not mounted, and not before it is empty."""
 
+    def unmount(self, sr: Sr) -> None:
+        """Unmount its file system, unless that was done. Raises InUse while somebody has a file of it open."""
+        self.mounts.unmount(sr.uuid)
+
     # Repository
 
     def create_sr(self, sr: Sr, size: int) -> None:
@@ -50,7 +54,7 @@ class Mounted(File, ABC):
                 Folder(self.make(sr)).create(sr.uuid)
         finally:
             if not attached:
-                self.mounts.unmount(sr.uuid)
+                self.unmount(sr)
 
     def destroy_sr(self, sr: Sr) -> None:
         with contextlib.suppress(NotFound):
@@ -67,7 +71,7 @@ class Mounted(File, ABC):
         folder = self.mounts.folder(sr.uuid)
         self._hosts.leave(folder)
         try:
-            self.mounts.unmount(sr.uuid)
+            self.unmount(sr)
         except InUse:
             self._hosts.enter(folder)
             raise
@@ -80,7 +84,7 @@ class Mounted(File, ABC):
         with self._undone_on_failure(sr):
             self.mount(sr)
             yield
-        self.mounts.unmount(sr.uuid)
+        self.unmount(sr)
 
     @contextlib.contextmanager
     def _undone_on_failure(self, sr: Sr) -> Iterator[None]:
@@ -92,7 +96,7 @@ class Mounted(File, ABC):
             if not attached:
                 self._hosts.leave(self.mounts.folder(sr.uuid))
                 with contextlib.suppress(BackendError):  # What went wrong first is what counts.
-                    self.mounts.unmount(sr.uuid)
+                    self.unmount(sr)
             raise
 
     def _store(self, sr: Sr) -> Folder:

@@ -106,6 +106,26 @@ class Smapiv1(Foreign):
         made = self._run(command, volume.sr, volume, driver_params=dict(new.driver_params))
         return Branch(self._read(volume), self._remember(new, self._made_volume(volume.sr, made)))
 
+    def introduce(self, sr: Sr, uuid: str, key: str) -> Volume:
+        made = self._run("vdi_introduce", sr, new_uuid=uuid, vdi_uuid=uuid, vdi_location=key)
+        return self._made_volume(sr, made)
+
+    def rename(self, volume: Volume, name: str, description: str) -> None:
+        """It reads the records, which say so already."""
+        if Feature.VDI_UPDATE in self._features:
+            self._run("vdi_update", volume.sr, volume)
+
+    def rename_sr(self, sr: Sr, name: str, description: str) -> None:
+        if Feature.SR_UPDATE in self._features:
+            self._run("sr_update", sr)
+
+    def offline_call(self, volume: Volume) -> str:
+        text = self._run("vdi_generate_config", volume.sr, volume)
+        if not isinstance(text, str):
+            said = f"XML parse failure: {text!r}"
+            raise failed(f"vdi_generate_config answers with a text, not {text!r}", "", said, "no text")
+        return text
+
     def resize(self, volume: Volume, size: int) -> Volume:
         command = "vdi_resize"
         if any(use.key == volume.key and use.owners for use in self._uses.of(volume.sr)):

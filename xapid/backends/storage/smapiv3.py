@@ -143,6 +143,26 @@ class Smapiv3(Foreign):
             return  # Such have none.
         self._call("Volume.set", sr=self._attached(volume.sr), key=volume.key, k=key, v=value)
 
+    def introduce(self, sr: Sr, uuid: str, key: str) -> Volume:
+        return self.stat(Volume(sr, key, uuid, 0, VolumeFormat.raw))
+
+    def rename(self, volume: Volume, name: str, description: str) -> None:
+        where = {"sr": self._attached(volume.sr), "key": volume.key}
+        self._say("Volume.set_name", **where, new_name=name)
+        self._say("Volume.set_description", **where, new_description=description)
+
+    def rename_sr(self, sr: Sr, name: str, description: str) -> None:
+        self._say("SR.set_name", sr=self._attached(sr), new_name=name)
+        self._say("SR.set_description", sr=self._attached(sr), new_description=description)
+
+    def offline_call(self, volume: Volume) -> None:
+        """The interface knows no such call."""
+
+    def _say(self, verb: str, **params: Any) -> None:
+        """What a plug-in that has no such verb need not know."""
+        if self._verbs.has(verb):
+            self._call(verb, **params)
+
     def resize(self, volume: Volume, size: int) -> Volume:
         self._uses.assert_unused(volume.sr, volume.key)
         self._call("Volume.resize", sr=self._attached(volume.sr), key=volume.key, new_size=size)

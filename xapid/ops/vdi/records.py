@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from xapid.backends.storage.interface import StorageDriver
+from xapid.backends.storage.interface import StorageDriver, Volume
 from xapid.datamodel import SR, VDI
 from xapid.datamodel.errors import INTERNAL_ERROR, LOCATION_NOT_UNIQUE, UUID_INVALID, VDI_MISSING
 from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.types import DateTime
 from xapid.datamodel.vdi import VdiOperations, VdiType
 from xapid.ops import repositories
+from xapid.ops.repositories import Repository
 from xapid.rules import volume_spec
 from xapid.runtime.context import Context
 from xapid.store.store import Store
@@ -45,15 +46,12 @@ async def introduce(
             raise INTERNAL_ERROR(f"not a uuid, or one that is taken: {uuid}")
         _check_free(ctx.store, sr, location)
         repository = repositories.of(ctx, sr)
-        scan = await repository.channel.call(StorageDriver.scan, repository.spec)
-        found = next((each for each in scan.volumes if each.key == location), None)
-        if found is None:
-            raise VDI_MISSING(sr.ref, location)
+        found = await _found(repository, uuid, location)
         with ctx.write() as tx:
-            row = tx.create(
-                VDI,
-                uuid=uuid,
-                SR=sr.ref,
+            row = repositories.put_row(
+                tx,
+                repository,
+                uuid=found.uuid if repository.channel.foreign else uuid,
                 name_label=name_label,
                 name_description=name_description,
                 type=vdi_type,
@@ -69,6 +67,17 @@ async def introduce(
                 **volume_spec.facts(found, sm_config),
             )
             return str(row.ref)
+
+
+async def _found(repository: Repository, uuid: str, location: str) -> Volume:
+    """A volume that is there. Raises VDI_MISSING."""
+    if repository.channel.foreign:
+        return await repository.channel.call(StorageDriver.introduce, repository.spec, uuid, location)
+    scan = await repository.channel.call(StorageDriver.scan, repository.spec)
+    found = next((each for each in scan.volumes if each.key == location), None)
+    if found is None:
+        raise VDI_MISSING(repository.row.ref, location)
+    return found
 
 
 def pool_introduce(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from xapid.backends.storage.interface import StorageDriver
 from xapid.datamodel import SR, VDI, Host
 from xapid.datamodel.errors import MESSAGE_DEPRECATED, VM_BAD_POWER_STATE
 from xapid.datamodel.map_keys import SR_MASTER
@@ -11,17 +12,32 @@ from xapid.datamodel.sr import StorageOperations
 from xapid.datamodel.vdi import OnBoot, VdiOperations
 from xapid.datamodel.vm import VmPowerState
 from xapid.ops import branches, repositories
+from xapid.rules import volume_spec
 from xapid.runtime.context import Context
 
 
-def set_name_label(ctx: Context, self: VDI, value: str) -> None:
-    with ctx.write() as tx:
-        tx.set(self, name_label=value)
+async def set_name_label(ctx: Context, self: VDI, value: str) -> None:
+    await _rename(ctx, self, value, self.name_description)
 
 
-def set_name_description(ctx: Context, self: VDI, value: str) -> None:
-    with ctx.write() as tx:
-        tx.set(self, name_description=value)
+async def set_name_description(ctx: Context, self: VDI, value: str) -> None:
+    await _rename(ctx, self, self.name_label, value)
+
+
+async def _rename(ctx: Context, vdi: VDI, label: str, description: str) -> None:
+    async def tell() -> None:
+        await repository.channel.call(StorageDriver.rename, repository.volume(ctx.now(vdi)), label, description)
+
+    def record() -> None:
+        with ctx.write() as tx:
+            tx.set(vdi, name_label=label, name_description=description)
+
+    sr = ctx.store.find(SR, vdi.SR)
+    if sr is None or volume_spec.working_pbd(ctx.store, sr) is None:
+        record()  # Who finds the disk anew reads there what it was called once.
+        return
+    repository = repositories.of(ctx, sr)
+    await repositories.renamed(repository, record, tell)
 
 
 def set_allow_caching(ctx: Context, self: VDI, value: bool) -> None:
@@ -50,18 +66,21 @@ def force_unlock(ctx: Context, vdi: str) -> NoReturn:
     raise MESSAGE_DEPRECATED()
 
 
-def generate_config(ctx: Context, host: Host, vdi: VDI) -> str:
+async def generate_config(ctx: Context, host: Host, vdi: VDI) -> str:
     """How a disk is opened on a host while there is no toolstack: a call for its driver, as XML."""
     # Loaded here alone, since hardly anybody asks: the module takes a few milliseconds of every start.
     from xmlrpc.client import dumps
 
     ctx.check(vdi, VdiOperations.generate_config)
     sr = ctx.store.get(SR, vdi.SR)
-    spec = repositories.on(ctx, sr, host).spec
-    config = {**spec.device_config, SR_MASTER.name: "true"}
+    repository = repositories.on(ctx, sr, host)
+    if repository.channel.foreign:
+        said = await repository.channel.call(StorageDriver.offline_call, repository.volume(vdi))
+        if said is not None:
+            return said
     call = {
         "command": "vdi_attach_from_config",
-        "device_config": config,
+        "device_config": {**repository.spec.device_config, SR_MASTER.name: "true"},
         "sr_uuid": sr.uuid,
         "vdi_uuid": vdi.uuid,
         "vdi_location": vdi.location,
