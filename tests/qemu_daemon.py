@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,17 @@ class QemuDaemon(Daemon):
     def run(self, *command: str) -> str:
         """What a command prints that sees the files and the network that the daemon sees."""
         return subprocess.run([*self._within, *command], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    @property
+    def links(self) -> list[str]:
+        """The network interfaces that it sees, without what tells those of a kind apart."""
+        names = [line.split(": ")[1] for line in self.run("ip", "-o", "link").splitlines()]
+        return [re.sub(r"(?<=^guest)[0-9a-f]+$|[0-9]+$", "", name) for name in names]
+
+    @property
+    def bounds(self) -> int:
+        """How many interfaces of guests have rules on what they may send."""
+        return self.run("nft", "list", "ruleset").count(" : jump vif-")
 
     @property
     def guests(self) -> list[int]:

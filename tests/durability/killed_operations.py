@@ -53,12 +53,18 @@ class Site:
     def machine(self, state: str) -> str:
         """A new machine in a power state; ``Up``: that runs, and its guest has booted."""
         if state == "Up":
-            return self.daemon.booted("subject")
-        vm = new_guest(self.client, "subject")
+            return self.bounded(self.daemon.booted("subject"))
+        vm = self.bounded(new_guest(self.client, "subject"))
         if state != "Halted":
             self.call("VM.start", vm, state == "Paused", False)
         if state == "Suspended":
             self.call("VM.suspend", vm)
+        return vm
+
+    def bounded(self, vm: str) -> str:
+        """The same machine, whose interfaces may not send whatever they like."""
+        for vif in self.call("VM.get_VIFs", vm):
+            self.call("VIF.set_locking_mode", vif, "locked")
         return vm
 
     @property
@@ -83,7 +89,7 @@ class Site:
         """An interface that is not plugged."""
         return str(self.call("VIF.create", {
             "VM": vm, "network": self.network(), "device": "3", "MAC": "", "MTU": "1500", "other_config": {},
-            "qos_algorithm_type": "", "qos_algorithm_params": {},
+            "qos_algorithm_type": "ratelimit", "qos_algorithm_params": {"kbps": "9000"},
         }))  # fmt: skip
 
     def network(self) -> str:
@@ -108,13 +114,13 @@ class Site:
 
     def things(self) -> Things:
         """Guests and their folders, links and files of volumes, each kind with its number."""
-        links = self.daemon.run("ip", "-o", "link")
         state = self.daemon.directory / "state"
         volumes = [path for path in (state / "sr").rglob("*") if path.is_file()]
         return Counter(
             [
                 *("guest" for _ in self.daemon.guests),
-                *(f"link {re.sub(r'[0-9]+$', '', line.split(': ')[1])}" for line in links.splitlines()),
+                *(f"link {each}" for each in self.daemon.links),
+                *("bounds" for _ in range(self.daemon.bounds)),
                 *(f"file {path.suffix}" for path in volumes),
                 *("folder" for path in (state / "run").glob("*-*-*-*-*")),
             ]
@@ -142,10 +148,12 @@ class Site:
         run = [each for each in machines if each["power_state"] in ("Running", "Paused")]
         if len(run) != len(self.daemon.guests):
             found.append(f"{len(self.daemon.guests)} guests are there, and {len(run)} are recorded")
-        taps = sum(count for name, count in self.things().items() if name.startswith("link guest"))
+        taps = self.daemon.links.count("guest")
         plugged = [self.call("VIF.get_currently_attached", vif) for each in run for vif in each["VIFs"]]
         if taps != sum(plugged):
             found.append(f"{taps} interfaces are there, and {sum(plugged)} are recorded")
+        if self.daemon.bounds != sum(plugged):
+            found.append(f"{self.daemon.bounds} interfaces have bounds, and {sum(plugged)} are to have some")
         opened = self.open_images()
         for each in machines:
             found += [self._wrong(each, vbd, opened) for vbd in each["VBDs"]]

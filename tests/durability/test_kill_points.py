@@ -12,7 +12,6 @@ import itertools
 import os
 import random
 import re
-import subprocess
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
@@ -136,14 +135,14 @@ def state(client: Client, vm: str) -> str:
 
 def things(daemon: QemuDaemon) -> Things:
     """QEMU processes, network interfaces and files."""
-    links = subprocess.run([*daemon._within, "ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     folder = daemon.directory / "state"
     # Folders of sockets come and go while one looks, which os.walk bears.
     files = [str(Path(above, name).relative_to(folder)) for above, _, names in os.walk(folder) for name in names]
     return Counter(
         [
             *("guest" for _ in daemon.guests),
-            *(f"link {re.sub(r'[0-9]+$', '', line.split(': ')[1])}" for line in links.splitlines()),
+            *(f"link {each}" for each in daemon.links),
+            *("bounds" for _ in range(daemon.bounds)),
             *(NAMES.sub("*", each) for each in files if not NOT_COUNTED.fullmatch(each)),
         ]
     )

@@ -1,4 +1,4 @@
-"""What a guest of QEMU may send, through the whole daemon: it tries, and the other end hears it or not."""
+"""What a guest of QEMU can send, through the whole daemon: it tries, and the other end hears it or not."""
 
 from __future__ import annotations
 
@@ -99,3 +99,27 @@ def test_bounds_that_somebody_removed_are_back_after_a_start_of_the_daemon(guest
     with closing(guest.daemon.client()) as client, serial_line(guest.daemon.socket, client, guest.vm) as line:
         again = replace(guest, client=client, line=line)
         assert (again.reaches_the_host(ALLOWED), again.reaches_the_host(OTHER)) == (True, False)
+
+
+def test_packets_are_as_long_as_the_network_takes_from_the_guest_to_the_bridge() -> None:
+    with qemu_daemon() as daemon, closing(daemon.client()) as client:
+        vm = new_guest(client, "long")
+        (vif,) = client.call("VM.get_VIFs", vm)
+        network = client.call("VIF.get_network", vif)
+        client.call("network.set_MTU", network, "9000")
+        client.call("VM.start", vm, False, False)
+        bridge = client.call("network.get_bridge", network)
+        with serial_line(daemon.socket, client, vm) as line:
+            line.wait_for(READY)
+            line.wait_for("nic eth0")
+            give_address(daemon, bridge)
+            line.run(f"ip address replace {ALLOWED}/24 dev eth0")
+
+            # With its headers of 28 bytes, and not in pieces.
+            whole = line.run(f"ping -c 1 -W 5 -s 8972 {HOST} >/dev/null; echo $?")
+
+            assert line.run("cat /sys/class/net/eth0/mtu") == ["9000"]
+        links = daemon.run("ip", "-o", "link").splitlines()
+
+    assert whole == ["0"]
+    assert [" mtu 9000 " in line for line in links if f"{bridge}:" in line or f"master {bridge} " in line] == [True] * 2

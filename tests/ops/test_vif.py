@@ -10,7 +10,7 @@ import pytest
 
 from tests.machines import NULL, Workshop, raises_api
 from tests.xapi import Xapi
-from xapid.backends.interface import Failed
+from xapid.backends.interface import AlreadyExists, Failed
 from xapid.datamodel import PIF, VIF, Host, VIF_metrics, VM_guest_metrics
 from xapid.datamodel.errors import (
     ADDRESS_VIOLATES_LOCKING_CONSTRAINT,
@@ -288,6 +288,21 @@ async def test_an_interface_moves_while_its_machine_runs(workshop: Workshop, vm:
     assert (given.bridge, given.mtu) == (bridge, 9000)
     assert bridge in workshop.bridges()
     assert workshop.row(network).bridge not in workshop.bridges()
+
+
+async def test_an_interface_moves_to_the_bridge_that_its_network_gets_where_another_has_its_name(
+    workshop: Workshop, vm: str, vif: str
+) -> None:
+    await workshop.started(vm)
+    other = await workshop.network()
+    before = workshop.row(other).bridge
+    workshop.faults("network").fail("ensure_bridge", AlreadyExists(f"{before} is another's", bridge=before))
+
+    await workshop.xapi.VIF.move(vif, other)
+
+    bridge = workshop.row(other).bridge
+    assert bridge != before
+    assert workshop.guest(vm).nics[workshop.row(vif).uuid].bridge == bridge
 
 
 async def test_an_interface_of_a_machine_that_is_off_moves_in_the_record(workshop: Workshop, vif: str) -> None:

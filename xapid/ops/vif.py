@@ -68,7 +68,7 @@ async def move(ctx: Context, self: VIF, network: Network) -> None:
 
     It is marked as if it were being attached: a start of the machine waits for the move, and the move for a start.
     """
-    async with wires.letting_go(ctx, self), ctx.operation(self, VifOperations.attach):
+    async with wires.letting_go(ctx, self), ctx.operation(self, VifOperations.attach) as undo:
         vif = ctx.now(self)
         vm = ctx.store.get(VM, vif.VM)
         host = ctx.store.find(Host, vm.resident_on)
@@ -80,7 +80,7 @@ async def move(ctx: Context, self: VIF, network: Network) -> None:
         if not network_rules.reaches(ctx.store, network, host):
             raise HOST_CANNOT_ATTACH_NETWORK(host.ref, network.ref)
         _check_trunks(ctx, vif, network)
-        await wires.move(ctx, vif, network, host)
+        await wires.move(ctx, undo, vif, network, host)
 
 
 # --- Tagged traffic ----------------------------------------------------------------------------------

@@ -131,17 +131,20 @@ async def part(ctx: Context, vif: VIF) -> None:
     await guest_ports.release(ctx, host, [vif])
 
 
-async def move(ctx: Context, vif: VIF, network: Network, host: Host) -> None:
+async def move(ctx: Context, undo: Undo, vif: VIF, network: Network, host: Host) -> None:
     """Join the interface of a running machine to another network, and record it."""
     vm = ctx.store.get(VM, vif.VM)
     async with ctx.lock(network):
         try:
             await _ensure_bridge(ctx, host, network)
-            spec = replace(nic_spec(ctx.store, vif), bridge=network.bridge, mtu=mtu_of(vif, network))
+            latest, before, channel = ctx.now(network), nic_spec(ctx.store, vif), ctx.domains(host)
+            spec = replace(before, bridge=latest.bridge, mtu=mtu_of(vif, latest))
             async with guest_ports.moving(ctx, host, vif, network):
-                links = await ctx.domains(host).call(DomainDriver.move_nic, vm.uuid, spec)
+                undo.push(channel, DomainDriver.move_nic, vm.uuid, before)
+                links = await channel.call(DomainDriver.move_nic, vm.uuid, spec)
                 with ctx.write() as tx:
                     tx.set(vif, network=network.ref)
+                    undo.settle(tx)
             if links:
                 await guest_ports.follow(ctx, host, {vif.uuid: links})
         except BaseException:
