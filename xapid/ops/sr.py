@@ -282,25 +282,27 @@ def _probe_result(found: SrFound) -> dict[str, Any]:
 
 
 async def set_name_label(ctx: Context, sr: SR, value: str) -> None:
-    await _rename(ctx, sr, value, sr.name_description)
+    await _rename(ctx, sr, name_label=value)
 
 
 async def set_name_description(ctx: Context, sr: SR, value: str) -> None:
-    await _rename(ctx, sr, sr.name_label, value)
+    await _rename(ctx, sr, name_description=value)
 
 
-async def _rename(ctx: Context, sr: SR, label: str, description: str) -> None:
+async def _rename(ctx: Context, sr: SR, **changes: str) -> None:
     """Names belong to the repository too, so that it must be within reach. Raises SR_HAS_NO_PBDS."""
     pbd = volume_spec.working_pbd(ctx.store, sr)
     if pbd is None:
         raise SR_HAS_NO_PBDS(sr.ref)
 
-    async def tell() -> None:
-        await repository.channel.call(StorageDriver.rename_sr, repository.spec, label, description)
-
     def record() -> None:
         with ctx.write() as tx:
-            tx.set(sr, name_label=label, name_description=description)
+            tx.set(sr, **changes)
+
+    async def tell() -> None:
+        latest = ctx.now(sr)
+        names = {"name_label": latest.name_label, "name_description": latest.name_description, **changes}
+        await repository.channel.call(StorageDriver.rename_sr, repository.spec, *names.values())
 
     repository = repositories.on(ctx, sr, ctx.store.get(Host, pbd.host))
     await repositories.renamed(repository, record, tell)

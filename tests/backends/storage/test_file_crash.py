@@ -41,8 +41,9 @@ def undo(rig: Rig, operation: str, before: Volume) -> None:
 
 
 def files(rig: Rig) -> set[str]:
+    """What there is; but not who has it attached."""
     root = Path(rig.sr.device_config["location"])
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.parent.name != "hosts"}
 
 
 @pytest.mark.slow

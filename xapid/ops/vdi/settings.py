@@ -17,20 +17,22 @@ from xapid.runtime.context import Context
 
 
 async def set_name_label(ctx: Context, self: VDI, value: str) -> None:
-    await _rename(ctx, self, value, self.name_description)
+    await _rename(ctx, self, name_label=value)
 
 
 async def set_name_description(ctx: Context, self: VDI, value: str) -> None:
-    await _rename(ctx, self, self.name_label, value)
+    await _rename(ctx, self, name_description=value)
 
 
-async def _rename(ctx: Context, vdi: VDI, label: str, description: str) -> None:
-    async def tell() -> None:
-        await repository.channel.call(StorageDriver.rename, repository.volume(ctx.now(vdi)), label, description)
-
+async def _rename(ctx: Context, vdi: VDI, **changes: str) -> None:
     def record() -> None:
         with ctx.write() as tx:
-            tx.set(vdi, name_label=label, name_description=description)
+            tx.set(vdi, **changes)
+
+    async def tell() -> None:
+        latest = ctx.now(vdi)
+        names = {"name_label": latest.name_label, "name_description": latest.name_description, **changes}
+        await repository.channel.call(StorageDriver.rename, repository.volume(latest), *names.values())
 
     sr = ctx.store.find(SR, vdi.SR)
     if sr is None or volume_spec.working_pbd(ctx.store, sr) is None:
