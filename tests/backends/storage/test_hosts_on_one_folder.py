@@ -19,6 +19,7 @@ from xapid.backends.interface import Failed, InUse
 from xapid.backends.storage.file import File
 from xapid.backends.storage.folder_hosts import FolderHosts, Lease, is_written
 from xapid.backends.storage.interface import Disk, NewVolume, Sr, Volume, VolumeFormat
+from xapid.backends.storage.mounts import beneath, parsed, shares_locks
 
 OWNER = "00000000-0000-4000-8000-000000000006"
 ENOUGH = 30.0
@@ -172,11 +173,12 @@ def test_what_may_come_into_a_raw_volume_without_qemu_is_not_taken_from_a_host_t
     assert here.attach(volume, "one", True)
 
 
-def test_where_hosts_do_not_see_locks_of_images_nothing_is_taken_from_a_host_that_is_away(
+def test_where_hosts_do_not_see_each_others_locks_nothing_is_taken_from_a_host_that_is_away(
     sr: Sr, volume: Volume, there: Callable[..., Host], tmp_path: Path
 ) -> None:
     class Blind(File):
-        images_locked = False
+        def _shares_locks(self, folder: Path) -> bool:
+            return False
 
     here = Blind(tmp_path / "here")
     here.attach_sr(sr)
@@ -278,3 +280,27 @@ def test_it_is_seen_whether_qemu_may_write_an_image(here: File, sr: Sr, format: 
         read = is_written(path)
 
     assert (written, read, is_written(path)) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    "file_system, shared",
+    [
+        ("ext4 /dev/sda1 rw", True),
+        ("nfs4 server:/export rw,vers=4.2,local_lock=none,addr=192.0.2.1", True),
+        ("nfs server:/export rw,vers=3,nolock,local_lock=all,addr=192.0.2.1", False),
+        ("cifs //server/share rw,vers=3.1.1,nobrl", False),
+        ("fuse.sshfs me@server:/ rw", False),
+        ("9p share rw,trans=virtio", False),
+    ],
+)
+def test_it_is_known_of_which_file_systems_all_hosts_see_the_locks(file_system: str, shared: bool) -> None:
+    mount = parsed(f"36 35 98:0 / /mnt/of\\040disks rw,noatime master:1 - {file_system}")
+
+    assert (mount.target, shares_locks(mount)) == ("/mnt/of disks", shared)
+
+
+def test_a_folder_lies_on_what_is_mounted_nearest_to_it(tmp_path: Path) -> None:
+    found, proc = beneath(tmp_path), beneath(Path("/proc/self/fd"))
+
+    assert found is not None and tmp_path.is_relative_to(found.target)
+    assert proc is not None and (proc.target, proc.kind) == ("/proc", "proc")

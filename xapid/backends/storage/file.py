@@ -12,6 +12,7 @@ from xapid.backends.storage.folder_files import nothing
 from xapid.backends.storage.folder_hosts import FolderHosts
 from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, SrScan
 from xapid.backends.storage.merging import MergingTrees
+from xapid.backends.storage.mounts import beneath, shares_locks
 from xapid.backends.storage.on_disk import disk_errors
 from xapid.backends.storage.places import directory
 from xapid.backends.storage.survey import Surveyor
@@ -48,15 +49,12 @@ class File(MergingTrees):
         ),
     )
 
-    images_locked = True
-    """Whether all hosts that use a directory see which images QEMU has open."""
-
     def __init__(self, root: Path | None = None, before_step: Callable[[], None] = nothing) -> None:
         super().__init__()
         self._root = root
         self._before_step = before_step
         self._surveyor = Surveyor()
-        self._hosts = FolderHosts(root, self.images_locked)
+        self._hosts = FolderHosts(root, self._shares_locks)
 
     # Repository
 
@@ -120,6 +118,11 @@ class File(MergingTrees):
         if self._root is None or not uuid:
             raise BadConfig("location is missing: the directory of the repository", key="location")
         return self._root / uuid
+
+    def _shares_locks(self, folder: Path) -> bool:
+        """Whether all hosts that use a directory see each other's locks of files."""
+        found = beneath(folder)
+        return found is not None and shares_locks(found)
 
     def _store(self, sr: Sr) -> Folder:
         return Folder(self._place(sr.device_config, sr.uuid), self._before_step, self._hosts)

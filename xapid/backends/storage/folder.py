@@ -335,7 +335,7 @@ class Folder(FolderFiles, VolumeStore):
         rebooted = self._hosts.gave_before(lease)
         try:
             record = self.record(key)
-            if not rebooted and (record.format is VolumeFormat.raw or not self._hosts.images_locked):
+            if not rebooted and (record.format is VolumeFormat.raw or not self._hosts.shares_locks(self.path)):
                 return False
             void = not is_written(self.file(key, record))
         except NotFound:

@@ -10,6 +10,7 @@ import fcntl
 import os
 import struct
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -62,8 +63,8 @@ class FolderHosts:
 
     root: Path | None = None
     """The file ``host-id`` in it says what this host is called there."""
-    images_locked: bool = True
-    """Whether hosts see each other's locks of images."""
+    shares_locks: Callable[[Path], bool] = lambda folder: True
+    """Whether hosts see each other's locks of files in a folder."""
     _known: str = ""
     _present: dict[Path, Lock] = field(default_factory=dict)
     _changing: threading.Lock = field(default_factory=threading.Lock)

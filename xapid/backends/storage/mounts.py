@@ -18,6 +18,9 @@ ALWAYS = ("nosuid", "nodev")
 """Options of each mount: on what is mounted here no file is a program of root's, and none is a device."""
 HELPERS = {"nfs": "nfs-common", "cifs": "cifs-utils"}
 """Kinds that are mounted by a program of their own, ``mount.KIND`` -> its Debian package."""
+OF_ONE_HOST = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "zfs", "bcachefs", "tmpfs", "overlay")
+COHERENT = frozenset({*OF_ONE_HOST, "gfs2", "ocfs2", "ceph"})
+"""Kinds that keep locks for all who use them."""
 OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -32,6 +35,8 @@ class Mount:
     """A device, or what a server exports."""
     number: str
     """Of the device, as ``major:minor``; one of the kernel's own for a network's file system."""
+    options: frozenset[str] = frozenset()
+    """Of the file system: ``rw``, ``local_lock=none``, ..."""
 
 
 class Mounts:
@@ -85,17 +90,34 @@ def at(folder: Path) -> Mount | None:
     return next((each for each in reversed(mounts()) if each.target == str(folder)), None)
 
 
+def beneath(path: Path) -> Mount | None:
+    """What a file or folder lies on."""
+    place = path.resolve()
+    found = [each for each in mounts() if place.is_relative_to(each.target)]
+    # Of several at one place the last is seen.
+    return max(reversed(found), key=lambda each: len(each.target), default=None)
+
+
 def mounts() -> list[Mount]:
     """All that is mounted, in the order in which it was."""
-    return [_mount(line) for line in TABLE.read_text().splitlines()]
+    return [parsed(line) for line in TABLE.read_text().splitlines()]
 
 
-def _mount(line: str) -> Mount:
+def shares_locks(mount: Mount) -> bool:
+    """Whether all who use a file system, on whatever host, are known to see each other's locks of its files."""
+    if mount.kind in ("nfs", "nfs4"):
+        return "local_lock=none" in mount.options
+    return mount.kind in COHERENT
+
+
+def parsed(line: str) -> Mount:
+    """A line of the table."""
     # 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
     fields, _, file_system = line.partition(" - ")
     _, _, number, _, target, *_ = fields.split(" ")
-    kind, source, *_ = file_system.split(" ")
-    return Mount(_plain(target), kind, _plain(source), number)
+    kind, source, *options = file_system.split(" ")
+    said = frozenset(each for words in options for each in words.split(","))
+    return Mount(_plain(target), kind, _plain(source), number, said)
 
 
 def _plain(text: str) -> str:

@@ -37,7 +37,6 @@ class Smb(Exported):
         },
     )
     mount_code = "111"
-    images_locked = False
 
     def mount_export(self, place: str, config: dict[str, str], below: str) -> Path:
         if not config.get("server"):
