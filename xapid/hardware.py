@@ -157,7 +157,7 @@ def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
     state = config.state_dir.resolve()
     drivers = [
         *hypervisor,
-        DriverSpec("network", "xapid.backends.network.bridge:Bridges"),
+        DriverSpec("network", "xapid.backends.network.bridge:Bridges", {"leases": str(state / "leases")}),
         DriverSpec(
             "host",
             "xapid.backends.host.linux:Linux",

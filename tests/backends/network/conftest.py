@@ -43,8 +43,8 @@ def sysfs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bridges(namespace: Namespace, sysfs: Path) -> Bridges:
-    return Bridges(sysfs)
+def bridges(namespace: Namespace, sysfs: Path, tmp_path: Path) -> Bridges:
+    return Bridges(sysfs, leases=tmp_path / "leases")
 
 
 @pytest.fixture

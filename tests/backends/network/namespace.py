@@ -11,7 +11,7 @@ class Namespace:
     """The namespace that this thread is in. ``far``: the name of another one, in which the other ends are."""
 
     def __init__(self, far: str) -> None:
-        self._far = far
+        self.far = far
 
     def add(self, name: str, kind: str, **settings: Any) -> None:
         with IPRoute() as netlink:
@@ -23,7 +23,7 @@ class Namespace:
 
     def add_interface(self, name: str, address: str = "") -> None:
         """An interface as a container has it."""
-        self.add(name, "veth", peer={"ifname": name, "net_ns_fd": self._far})
+        self.add(name, "veth", peer={"ifname": name, "net_ns_fd": self.far})
         self.set(name, state="up")
         if address:
             self.add_address(name, address)

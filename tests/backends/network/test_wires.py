@@ -174,9 +174,9 @@ def test_a_bridge_to_which_guests_are_joined_stays_without_its_way_out(linux: Br
 
 
 @pytest.mark.root
-def test_a_server_is_not_asked_for_addresses_yet(linux: Bridges, namespace: Namespace) -> None:
+def test_a_server_is_not_asked_for_addresses_of_ipv6_yet(linux: Bridges, namespace: Namespace) -> None:
     namespace.add_interface("eth1")
 
     with pytest.raises(NotSupported):
-        linux.connect(wire(ipv4=Addressing(AddressMode.dhcp)))
+        linux.connect(wire(ipv6=Addressing(AddressMode.dhcp)))
     assert linux.bridges() == []

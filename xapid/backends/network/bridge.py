@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pyroute2 import IPRoute, NetlinkError
 from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, NotSupported, Traffic, Unavailable
 from xapid.backends.network import guards, taps, uplinks
 from xapid.backends.network.adapter import read_adapter
+from xapid.backends.network.dhcp import FIRST_ANSWER, DhcpClients
 from xapid.backends.network.interface import AddressMode, Bridge, Connected, GuestPort, Nic, Reason, Wire
 from xapid.backends.network.links import (
     Link,
@@ -25,6 +27,7 @@ from xapid.backends.network.links import (
     read_addresses,
     read_gateways,
     read_links,
+    there,
 )
 
 OURS = "xapid:"
@@ -38,9 +41,18 @@ class Bridges:
 
     info = DriverInfo("bridge", "Linux bridges")
 
-    def __init__(self, sysfs: Path = Path("/sys/class/net"), kernel: Callable[[], Any] = IPRoute) -> None:
-        """``kernel``: opens a connection to it."""
+    def __init__(
+        self,
+        sysfs: Path = Path("/sys/class/net"),
+        kernel: Callable[[], Any] = IPRoute,
+        leases: Path = Path("/run/xapid/leases"),
+        first_lease: float = FIRST_ANSWER,
+    ) -> None:
+        """``kernel``: opens a connection to it; ``leases``: a folder for what servers of DHCP gave, and
+        ``first_lease``: seconds in which they may do so before it is gone on without.
+        """
         self._sysfs = sysfs
+        self._clients = DhcpClients(leases, first_lease)
         self._kernel = kernel
         self._changing = threading.Lock()
         self._guarding = threading.Lock()
@@ -115,23 +127,41 @@ class Bridges:
             netlink.link("del", index=bridge.index)
 
     def connect(self, wire: Wire) -> Connected:
-        for addressing in (wire.ipv4, wire.ipv6):
-            if addressing.mode is AddressMode.dhcp:
-                raise NotSupported("there is no client of DHCP on this host yet")
+        if wire.ipv6.mode is AddressMode.dhcp:
+            raise NotSupported("there is no client of DHCPv6 on this host yet")
         with self._changing, self._netlink() as netlink:
             ours = frozenset(link.index for link in read_links(netlink).values() if _network_of(link))
             uplinks.check(netlink, wire, ours)
         self.ensure_bridge(wire.bridge)
+        by_server = wire.ipv4.mode is AddressMode.dhcp
+        if not by_server:
+            self._clients.stop(wire.bridge.name)
         with self._changing, self._netlink() as netlink:
-            return uplinks.lay(netlink, wire)
+            connected = uplinks.lay(netlink, wire)
+        return self._asked(wire, connected) if by_server else connected
+
+    def _asked(self, wire: Wire, connected: Connected) -> Connected:
+        """The same with what a server of DHCP gave; who answers late gives the bridge its address then."""
+        lease = self._clients.ask(wire.bridge.name)
+        with self._netlink() as netlink:
+            links, addresses = read_links(netlink), read_addresses(netlink)
+        bridge = there(links, wire.bridge.name)
+        return replace(
+            connected,
+            addresses=addresses.get(bridge.index, ()),
+            gateway=lease.gateway if lease is not None else connected.gateway,
+        )
 
     def disconnect(self, bridge: str) -> None:
         with self._changing, self._netlink() as netlink:
             links = read_links(netlink)
-            there = named(links, bridge)
-            if there is None or not _network_of(there):
+            found = named(links, bridge)
+            if found is not None and not _network_of(found):
                 return
-            uplinks.take_away(netlink, links, there)
+            self._clients.stop(bridge)
+            if found is None:
+                return
+            uplinks.take_away(netlink, links, found)
         with contextlib.suppress(InUse):
             self.remove_bridge(bridge)
 

@@ -25,6 +25,8 @@ from xapid.backends.network.links import (
     there,
 )
 
+BY_OTHERS = frozenset({AddressMode.autoconf, AddressMode.dhcp})
+"""Modes in which it is not for us to say which address is there."""
 LONGEST = 15
 """Letters in the name of a link."""
 ROUTES_OF_OURS = 4
@@ -137,7 +139,7 @@ def _address(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> Non
         text = f"{each.get_attr('IFA_LOCAL') or each.get_attr('IFA_ADDRESS')}/{each['prefixlen']}"
         found = ipaddress.ip_interface(text)
         present.add(found)
-        if found != address and not found.is_link_local and wanted.mode is not AddressMode.autoconf:
+        if found != address and not found.is_link_local and wanted.mode not in BY_OTHERS:
             netlink.addr("del", index=bridge.index, address=str(found.ip), prefixlen=found.network.prefixlen)
     if address is not None and address not in present:
         netlink.addr("add", index=bridge.index, address=str(address.ip), prefixlen=address.network.prefixlen)
