@@ -69,7 +69,7 @@ from xapid.observe.storage_plugins import EVERY as PLUGINS_EVERY
 from xapid.observe.storage_plugins import PluginWatch
 from xapid.observe.storage_watch import StorageWatch
 from xapid.observe.tracing import keep_tracing
-from xapid.ops import MODULES, host_crashdump, host_driver, pci, pusb
+from xapid.ops import MODULES, host_crashdump, host_driver, management, pci, pusb
 from xapid.ops.auto_scan import EVERY as SCAN_EVERY
 from xapid.ops.auto_scan import AutoScan
 from xapid.ops.chain_keeper import EVERY as CHAINS_EVERY
@@ -104,6 +104,7 @@ from xapid.runtime.guard import Guard
 from xapid.runtime.local_settings import LocalSettings
 from xapid.runtime.logs import set_up_logging
 from xapid.runtime.notify import keep_watchdog_quiet, notify
+from xapid.runtime.reach import Reach
 from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
 from xapid.runtime.tracing.tracer import Tracer
@@ -277,6 +278,11 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
             for each in listener_configs(runtime, hardware)
         ]
         handed_over.close()
+        reach: Reach = runtime.services["reach"]
+        reach.listeners = [each.follow for each in listeners]
+        trials: management.Trials = runtime.services["management_trials"]
+        trials.resume(runtime)
+        stack.push_async_callback(trials.close)
         stack.push_async_callback(dispatcher.stop)
         await begin_with_plugins(runtime, hardware, unfinished)
         _in_background(stack, keep_plugins(runtime, plugins))
@@ -388,6 +394,7 @@ def build_runtime(config: Config, store: Store, backends: Backends, clock: Clock
     runtime.services |= {"coming_up": ComingUp(runtime), "going_down": GoingDown()}
     runtime.services["tracer"] = Tracer(config.tracing, config.traces)
     runtime.services |= {"ending": Ending(), "heartbeats": Heartbeats()}
+    runtime.services |= {"reach": Reach(), "management_trials": management.Trials()}
     runtime.services["local_settings"] = LocalSettings(config.state_dir / "local.json")
     runtime.services["ssh_closings"] = Closings(runtime)
     runtime.services["callers"] = Callers(store, clock, config.limits.rate_limit)
@@ -491,6 +498,7 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
         SystemStatusHandler(authentication, runtime, writing),
         LogsHandler(authentication, runtime, writing),
         runtime.services["tracer"],
+        runtime.services["reach"].came,
     )
 
 
@@ -510,7 +518,13 @@ def listener_configs(runtime: Runtime, hardware: Hardware) -> list[ListenerConfi
     certificate = hardware.certificate if config.https else None
     internal = certificate.with_name(INTERNAL) if certificate is not None else None
     first = ListenerConfig(
-        config.http, config.https, certificate, sockets[0], internal=internal, authorities=known.authorities
+        config.http,
+        config.https,
+        certificate,
+        sockets[0],
+        host=management.reached_at(runtime),
+        internal=internal,
+        authorities=known.authorities,
     )
     return [first, *(ListenerConfig(unix=path) for path in sockets[1:])]
 

@@ -6,13 +6,13 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import pytest
 import uvloop
@@ -96,6 +96,10 @@ class ServerThread:
     def call(self, function: Callable[[], object]) -> None:
         """Run something on the server's loop."""
         self._loop.call_soon_threadsafe(function)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run something on the server's loop, to its end. Raises what it raises."""
+        asyncio.run_coroutine_threadsafe(work(), self._loop).result(PATIENCE)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=self._factory) as runner:

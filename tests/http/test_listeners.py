@@ -7,6 +7,7 @@ import socket
 import ssl
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.http.client import Client, call
 from tests.http.conftest import LOCAL, LoopFactory, ServerThread
 from tests.http.service import echo_service
 from xapid.auth.certificate import read_certificate, self_signed
-from xapid.http.listeners import ListenerConfig, ListenError, Listeners
+from xapid.http.listeners import ListenerConfig, ListenError, Listeners, heard_at
 from xapid.runtime.settings import Address
 
 SERVICE = echo_service()
@@ -93,6 +94,61 @@ def test_a_failed_start_leaves_nothing_behind(loop_factory: LoopFactory, tmp_pat
 def test_https_needs_a_certificate() -> None:
     with pytest.raises(ValueError, match="certificate"):
         Listeners(ListenerConfig(https=LOCAL), SERVICE)
+
+
+# Where the host is reached
+
+
+def follow(thread: ServerThread, host: str | None) -> None:
+    """Returns when the listeners have followed. Raises what they raise."""
+    thread.run(partial(thread.listeners.follow, host))
+
+
+def is_heard(host: str, port: int) -> bool:
+    try:
+        return echoes(Client(socket.create_connection((host, port), timeout=5)))
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "configured, host, heard",
+    [
+        (("0.0.0.0", "::"), "192.0.2.2", ("0.0.0.0", "::")),
+        (("0.0.0.0", "::"), None, ("127.0.0.1", "::1")),
+        (("192.0.2.1", "127.0.0.1"), "192.0.2.2", ("192.0.2.2", "127.0.0.1")),
+        (("192.0.2.1", "127.0.0.1"), None, ("127.0.0.1",)),
+        (("2001:db8::1",), "2001:db8::2", ("2001:db8::2",)),
+        (("::1", "localhost"), None, ("::1", "localhost")),
+    ],
+)
+def test_where_listeners_are_once_the_host_is_elsewhere(
+    configured: tuple[str, ...], host: str | None, heard: tuple[str, ...]
+) -> None:
+    found = heard_at(tuple(Address(each, 443) for each in configured), host)
+
+    assert found == tuple(Address(each, 443) for each in heard)
+
+
+def test_a_host_that_is_reached_nowhere_hears_itself(loop_factory: LoopFactory, certificate: Path) -> None:
+    plain, secure = free_port(), free_port()
+    config = ListenerConfig(
+        http=(Address("0.0.0.0", plain),), https=(Address("0.0.0.0", secure),), certificate=certificate
+    )
+    outside = socket.gethostbyname(socket.gethostname())
+    with ServerThread(loop_factory, config, SERVICE) as thread:
+        with Client(socket.create_connection(("127.0.0.1", plain))) as client:
+            client.send(call(b"before"))
+            assert client.response().body == b"before"
+            follow(thread, None)
+            alone = is_heard("127.0.0.1", plain)
+            bound = thread.listeners.places
+            follow(thread, outside)
+
+        assert alone
+        assert bound == {"http": (Address("127.0.0.1", plain),), "https": (Address("127.0.0.1", secure),)}
+        assert thread.listeners.places == {"http": config.http, "https": config.https}
+        assert is_heard("127.0.0.1", plain)
 
 
 # The socket file

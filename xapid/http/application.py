@@ -40,6 +40,7 @@ def build_service(
     system_status: ASGIApp,
     logs: ASGIApp,
     tracer: Tracer,
+    came: Callable[[str, bool], None],
 ) -> Service:
     """The application with its direct path for calls."""
     turns, meetings = Turns(), Meetings(store, authentication, endpoint)
@@ -57,5 +58,5 @@ def build_service(
         if action.name not in handlers:
             handlers[action.name] = Unbuilt(action, store, authentication)
     return Service(
-        TracedHandlers(Handlers(handlers), tracer), calls, standard_routes(), limits, turns, https_only, requests
+        TracedHandlers(Handlers(handlers), tracer), calls, standard_routes(), limits, turns, https_only, came, requests
     )

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -52,10 +52,44 @@ class ListenerConfig:
     backlog: int = 1024
     grace: int = 5
     """Seconds for which a stop waits for calls that run."""
+    host: str | None = ""
+    """Where the host is reached, and listeners follow (``heard_at``); None: by itself alone. Empty: as they say."""
     internal: Path | None = None
     """Key and certificate for the hosts of the pool."""
     authorities: Callable[[], str] = lambda: ""
     """Those by which certificates of clients are checked, as PEM; without any no client is asked for one."""
+
+
+ANYWHERE = {"": "127.0.0.1", ANY_IPV4: "127.0.0.1", "::": "::1"}
+"""Hosts of listeners that are heard at every address of the machine, and where they are if only it is to hear them."""
+
+
+def heard_at(configured: tuple[Address, ...], host: str | None) -> tuple[Address, ...]:
+    """Where listeners are once a host is reached at an address, or (None) by itself alone.
+
+    Where that is not known (empty) they are where they were told to be. What is heard everywhere, or at the machine
+    alone, stays so; what was to be heard at one address moves with it.
+    """
+
+    if host == "":
+        return configured
+
+    def moved(address: Address) -> Address:
+        if address.host in ANYWHERE:
+            return address if host is not None else Address(ANYWHERE[address.host], address.port)
+        if _is_near(address.host):
+            return address
+        return Address("127.0.0.1" if host is None else host, address.port)
+
+    return tuple(dict.fromkeys(moved(each) for each in configured))
+
+
+def _is_near(host: str) -> bool:
+    """Whether an address is the machine's own, or has a name: what that stands for others decide."""
+    try:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return True
 
 
 class Listeners:
@@ -68,26 +102,80 @@ class Listeners:
         self._config = config
         self._service = service
         self._handed_over = handed_over or HandedOver()
+        self._configured = {"http": config.http, "https": config.https}
         self._stack = AsyncExitStack()
-        self._servers: list[tuple[uvicorn.Server, list[socket.socket]]] = []
+        self._servers: list[_Serving] = []
+        self._tls: ssl.SSLContext | None = None
+        self._given: list[socket.socket] = []
+        """Those that were handed over."""
+        self.places: dict[str, tuple[Address, ...]] = {}
+        """Where each kind is heard now."""
+        self._leaving: set[asyncio.Task[None]] = set()
+        """Servers whose last calls are answered yet."""
         self.http: tuple[Address, ...] = ()
-        """Where HTTP is heard; port 0 of the configuration has become the one that was free."""
+        """Where HTTP was heard first; port 0 of the configuration has become the one that was free."""
         self.https: tuple[Address, ...] = ()
 
     async def __aenter__(self) -> Self:
         config = self._config
         async with AsyncExitStack() as stack:
-            http = [stack.enter_context(self._tcp_socket("http", address)) for address in config.http]
-            https = [stack.enter_context(self._tcp_socket("https", address)) for address in config.https]
+            places = {kind: heard_at(configured, config.host) for kind, configured in self._configured.items()}
+            http = [stack.enter_context(self._tcp_socket("http", address)) for address in places["http"]]
+            https = [stack.enter_context(self._tcp_socket("https", address)) for address in places["https"]]
             unix = [stack.enter_context(self._unix_socket(config.unix))] if config.unix is not None else []
             stack.push_async_callback(self._stop)
             self.http, self.https = _bound(http), _bound(https)
-            await self._serve(http)
+            self.places = places
             if https and config.certificate is not None:
-                await self._serve(https, _server_tls(config, config.certificate).context)
-            await self._serve(unix)
+                self._tls = _server_tls(config, config.certificate).context
+            await self._serve("http", http)
+            await self._serve("https", https)
+            await self._serve("unix", unix)
             self._stack = stack.pop_all()
         return self
+
+    async def follow(self, host: str | None) -> None:
+        """Be heard where the host is reached now; None: by itself alone. Raises ListenError, and nothing has changed.
+
+        Calls under way are answered. Sockets that were handed over stay where they are: they are not ours to move.
+        """
+        before = self.places
+        try:
+            for kind, configured in self._configured.items():
+                await self._move(kind, heard_at(configured, host))
+        except ListenError:
+            for kind, places in before.items():
+                await self._move(kind, places)
+            raise
+
+    async def _move(self, kind: str, wanted: tuple[Address, ...]) -> None:
+        left = [each for each in self._servers if each.kind == kind and not each.handed_over]
+        if not left or wanted == self.places[kind]:
+            return
+        for each in left:
+            each.hush()
+            self._servers.remove(each)
+            task = asyncio.ensure_future(each.stop())
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+        try:
+            opened = self._opened(kind, wanted)
+        except ListenError:
+            await self._serve(kind, self._opened(kind, self.places[kind]))
+            raise
+        await self._serve(kind, opened)
+        self.places = {**self.places, kind: wanted}
+
+    def _opened(self, kind: str, addresses: tuple[Address, ...]) -> list[socket.socket]:
+        opened: list[socket.socket] = []
+        try:
+            for address in addresses:
+                opened.append(_listen(kind, address, self._config))
+        except ListenError:
+            for each in opened:
+                each.close()
+            raise
+        return opened
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -99,13 +187,14 @@ class Listeners:
         if given is None:
             return _listen(kind, address, self._config)
         _ask_after_clients(given)
+        self._given.append(given)
         return given
 
     def _unix_socket(self, path: Path) -> AbstractContextManager[socket.socket]:
         given = self._handed_over.take(path)
         return _unix_socket(path, self._config) if given is None else given
 
-    async def _serve(self, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> None:
+    async def _serve(self, kind: str, sockets: list[socket.socket]) -> None:
         """One server per kind of listener: it counts the connections that the limit is about."""
         if not sockets:
             return
@@ -125,16 +214,42 @@ class Listeners:
             timeout_graceful_shutdown=self._config.grace,
         )
         config.load()
-        config.ssl = tls
+        config.ssl = self._tls if kind == "https" else None
         # Its serve() would add signal handlers and a tick ten times a second; its two halves are all we need.
         server = _Server(config, self._service.limits)
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=sockets)
-        self._servers.append((server, sockets))
+        given = any(each in self._given for each in sockets)
+        self._servers.append(_Serving(kind, server, sockets, given))
 
     async def _stop(self) -> None:
-        await asyncio.gather(*(_stop_server(server, sockets) for server, sockets in self._servers))
+        await asyncio.gather(*(each.stop() for each in self._servers), *self._leaving)
         self._servers.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """A server of one kind of listener."""
+
+    kind: str
+    server: uvicorn.Server
+    sockets: list[socket.socket]
+    handed_over: bool
+
+    def hush(self) -> None:
+        """Hear nobody new."""
+        for server in self.server.servers:
+            server.close()
+        # Closed once: afterwards their file descriptors may be others'.
+        self.server.servers.clear()
+        for listener in self.sockets:
+            listener.close()
+
+    async def stop(self) -> None:
+        await self.server.shutdown(sockets=self.sockets)
+        # What outlived the grace: readers that do not read.
+        for connection in list(cast(set[HttpProtocol], self.server.server_state.connections)):
+            connection.abort()
 
 
 class _Server(uvicorn.Server):
@@ -160,13 +275,6 @@ class _Server(uvicorn.Server):
             door.open()
             self.servers = [cast(asyncio.Server, door)]
         self.started = True
-
-
-async def _stop_server(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
-    await server.shutdown(sockets=sockets)
-    # What outlived the grace: readers that do not read.
-    for connection in list(cast(set[HttpProtocol], server.server_state.connections)):
-        connection.abort()
 
 
 def _listen(kind: str, address: Address, config: ListenerConfig) -> socket.socket:

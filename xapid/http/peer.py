@@ -25,6 +25,8 @@ class Peer(NamedTuple):
     certificates: tuple[bytes, ...] = ()
     """The certificate that TLS found in order, if the client was asked for one and has one, and those by which it is in
     order, the authority's last; all in DER. Where a session of TLS is resumed, those that the client showed with it."""
+    here: str = ""
+    """The address of this machine that it has come to; empty on a Unix socket."""
 
     @property
     def near(self) -> bool:
@@ -49,7 +51,8 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
         return Peer("", 0, False, None, None, tls)
     # An IPv4 client of an IPv6 listener is still known by its own address.
     address = str(name[0]).removeprefix("::ffff:")
-    return Peer(address, int(name[1]), False, None, None, tls, _certificates(transport) if tls else ())
+    here = str((transport.get_extra_info("sockname") or ("",))[0]).removeprefix("::ffff:")
+    return Peer(address, int(name[1]), False, None, None, tls, _certificates(transport) if tls else (), here)
 
 
 def _certificates(transport: asyncio.BaseTransport) -> tuple[bytes, ...]:

@@ -117,6 +117,8 @@ class HttpProtocol(asyncio.Protocol):
         tls = transport.get_extra_info("ssl_object")
         if isinstance(tls, ServerConnection):
             tls.on_end = self._tls_ended
+        if not peer.unix:
+            self._service.came(peer.here, peer.near)
         if not (peer.tls or peer.near) and self._service.https_only():
             self.abort()
             return

@@ -250,7 +250,7 @@ def _read(headers: Headers, peer: Peer) -> _Said:
             originator = value
         elif name.startswith(OTHER_CONFIG):
             config.append((name.removeprefix(OTHER_CONFIG), value))
-    origin = Origin(peer.address, agent, peer.trusted, originator, peer.certificates)
+    origin = Origin(peer.address, agent, peer.trusted, originator, peer.certificates, peer.here)
     return _Said(origin, task, parent, tuple(config))
 
 

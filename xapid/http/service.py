@@ -72,6 +72,8 @@ class Service:
     turns: Turns = field(default_factory=Turns)
     https_only: Callable[[], bool] = lambda: False
     """Whether other machines are to speak TLS: their connections without it are closed, as a firewall would."""
+    came: Callable[[str, bool], None] = lambda here, near: None
+    """Told of each TCP connection: to which address of this machine, and whether it is from this machine."""
     figures: RequestFigures = field(default_factory=RequestFigures)
     """What the handlers had to do."""
 

@@ -61,9 +61,18 @@ def demo_network(store: Store, tx: Transaction) -> Network:
 
 
 def refresh_physical(
-    store: Store, tx: Transaction, host: str, nics: tuple[Nic, ...], name_servers: tuple[str, ...], now: float
+    store: Store,
+    tx: Transaction,
+    host: str,
+    nics: tuple[Nic, ...],
+    name_servers: tuple[str, ...],
+    now: float,
+    chosen: str = "",
 ) -> None:
-    """Look at the interfaces anew. One that is gone keeps its PIF, without a carrier."""
+    """Look at the interfaces anew. One that is gone keeps its PIF, without a carrier.
+
+    ``chosen``: uuid of the interface that a client chose for the management.
+    """
     present = {nic.device: nic for nic in nics}
     for pif in store.where(PIF, host=host):
         if not pif.physical:
@@ -71,7 +80,7 @@ def refresh_physical(
         nic = present.get(pif.device)
         metrics = store.find(PIF_metrics, pif.metrics)
         if nic is not None:
-            if pif.management:
+            if pif.management and pif.uuid != chosen:
                 # The machine asks for names by its management interface.
                 tx.set(pif, DNS=",".join(name_servers), **pif_fields(nic))
             elif not pif.managed:

@@ -32,6 +32,7 @@ from xapid.runtime.local_settings import (
     BOOT,
     DISABLED_UNTIL_REBOOT,
     GUESTS_TO_START,
+    MANAGEMENT,
     LocalSettings,
 )
 from xapid.store.kept_apart import move_old
@@ -73,11 +74,15 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
 
 def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Host) -> None:
     store, config, now = runtime.store, runtime.config, runtime.clock.now()
+    fields = host_record.fields(machine, config, now)
+    if chosen := _chosen(runtime):
+        # Where it is reached a client has said.
+        fields.pop("address")
     host = tx.set(
         host,
         enabled=False,
         other_config=host_record.started(host.other_config, machine, now),
-        **host_record.fields(machine, config, now),
+        **fields,
     )
     tx.set(
         store.get(HostMetrics, host.metrics),
@@ -89,9 +94,15 @@ def _refresh_host(runtime: Runtime, tx: Transaction, machine: Machine, host: Hos
     tx.set(store.one(Pool), cpu_info=members.cpu_info(store))
     refresh_control_domain(store, tx, host, machine.facts, now)
     write_consoles(store, tx, host, host_record.console_base(host.address, config))
-    refresh_physical(store, tx, host.ref, machine.nics, machine.facts.name_servers, now)
+    refresh_physical(store, tx, host.ref, machine.nics, machine.facts.name_servers, now, chosen)
     for kind, path in shown_files(machine.certificate).items():
         write_host_certificate(store, tx, host.ref, read_certificate(path) if path is not None else None, kind)
+
+
+def _chosen(runtime: Runtime) -> str:
+    """uuid of the interface that a client chose for the management, ``off``, or empty."""
+    settings: LocalSettings = runtime.services["local_settings"]
+    return settings.get(MANAGEMENT)
 
 
 async def set_again(runtime: Runtime, host: Host) -> None:

@@ -184,6 +184,18 @@ class StorageConfig:
 
 
 @dataclass(frozen=True)
+class NetworkConfig:
+    """How hosts are reached."""
+
+    management_deadline: float = setting(
+        60.0,
+        "Seconds in which a client of another machine must come to the new address of a host, where a change of it cut "
+        "off who asked for that; else it is taken back. 0: it stays, whatever comes.",
+        least=0,
+    )
+
+
+@dataclass(frozen=True)
 class LimitsConfig:
     """Bounds of what one client may take."""
 
@@ -264,6 +276,7 @@ class Config:
     product: ProductConfig = table(ProductConfig)
     guests: GuestsConfig = table(GuestsConfig)
     storage: StorageConfig = table(StorageConfig)
+    network: NetworkConfig = table(NetworkConfig)
     limits: LimitsConfig = table(LimitsConfig)
 
     @property

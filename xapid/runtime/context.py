@@ -68,6 +68,8 @@ class Origin(NamedTuple):
     originator: str = ""
     certificates: tuple[bytes, ...] = ()
     """Of the client, if TLS found it in order, and those by which it is, in DER."""
+    here: str = ""
+    """The address of this machine that it came to; empty on a Unix socket."""
 
 
 class Context:

@@ -21,6 +21,11 @@ BOOT = "xapid_boot"
 """The boot in which the toolstack was started last."""
 GUESTS_TO_START = "xapid_guests_to_start"
 """``true``: the host has booted, and the guests that start with it were not all started yet."""
+MANAGEMENT = "xapid_management"
+"""uuid of the interface that a client chose for the management of the host; ``off``: it has none. Empty: the one it was
+installed with."""
+MANAGEMENT_TRIAL = "xapid_management_trial"
+"""JSON: a change of that which is taken back unless a client comes to the new address (``ops/management.py``)."""
 SCHEDULES_DUE = "xapid_schedules_due"
 """JSON: when each schedule of snapshots is due next, by its uuid, and what its timing was then."""
 

@@ -113,4 +113,6 @@ from xapid.ops.host.ssh import enable_ssh as enable_ssh
 from xapid.ops.host.ssh import set_console_idle_timeout as set_console_idle_timeout
 from xapid.ops.host.ssh import set_ssh_auto_mode as set_ssh_auto_mode
 from xapid.ops.host.ssh import set_ssh_enabled_timeout as set_ssh_enabled_timeout
+from xapid.ops.management import management_disable as management_disable
+from xapid.ops.management import management_reconfigure as management_reconfigure
 from xapid.ops.secure_boot import write_uefi_certificates_to_disk as write_uefi_certificates_to_disk

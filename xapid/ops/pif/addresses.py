@@ -7,6 +7,7 @@ from typing import Any
 from xapid.datamodel import PIF
 from xapid.datamodel.errors import PIF_IS_MANAGEMENT_INTERFACE
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode, PrimaryAddressType
+from xapid.ops import management
 from xapid.ops.pif.rewiring import change_one
 from xapid.rules import addresses
 from xapid.rules import pif as rules
@@ -55,11 +56,14 @@ def set_primary_address_type(ctx: Context, self: PIF, primary_address_type: Prim
 
 async def _reconfigured(ctx: Context, pif: PIF, **fields: Any) -> None:
     """Write new settings down; where they cannot be had, or we die meanwhile, the interface has its old ones again."""
+    old = {name: getattr(ctx.now(pif), name) for name in fields}
     if ctx.now(pif).currently_attached:
         await change_one(ctx, pif, lambda tx: tx.set(ctx.now(pif), **fields))
-        return
-    with ctx.write() as tx:
-        tx.set(pif, **fields)
+    else:
+        with ctx.write() as tx:
+            tx.set(pif, **fields)
+    if ctx.now(pif).management:
+        await management.readdressed(ctx, pif, old)
 
 
 def _only_names_change(pif: PIF, mode: IpConfigurationMode, IP: str, netmask: str, gateway: str) -> bool:

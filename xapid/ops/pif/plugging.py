@@ -13,6 +13,7 @@ from xapid.rules import wire_spec
 from xapid.rules.nics import NO_VLAN
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
+from xapid.runtime.local_settings import MANAGEMENT, LocalSettings
 from xapid.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -67,10 +68,17 @@ async def lay(channel: Channel, pif: PIF, wire: Wire) -> Connected:
 async def restore(ctx: Context, host: Host) -> None:
     """At the start of a host: bring up again what was up. What cannot be is down then, and the log says why.
 
-    Bonds come first, and VLANs after what they are on. The card of the management is left to whoever has set it up.
+    Bonds come first, and VLANs after what they are on. What others have set up is left to them, and so is the card of
+    the management, unless a client chose it.
     """
+    settings: LocalSettings = ctx.runtime.services["local_settings"]
+    chosen = settings.get(MANAGEMENT)
+    nics = await ctx.network(host).call(NetworkDriver.nics)
+    theirs = {nic.device for nic in nics if nic.addresses and not nic.bridge}
     for pif in sorted(ctx.store.where(PIF, host=host.ref), key=_rank):
-        if not (pif.currently_attached and pif.managed) or (pif.management and pif.physical):
+        if not (pif.currently_attached and pif.managed) or (pif.management and pif.physical and pif.uuid != chosen):
+            continue
+        if pif.physical and pif.device in theirs:
             continue
         try:
             await bring_up(ctx, pif)

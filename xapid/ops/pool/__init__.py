@@ -39,6 +39,7 @@ from xapid.ops.pool.ha import ha_compute_max_host_failures_to_tolerate as ha_com
 from xapid.ops.pool.ha import ha_compute_vm_failover_plan as ha_compute_vm_failover_plan
 from xapid.ops.pool.ha import ha_failover_plan_exists as ha_failover_plan_exists
 from xapid.ops.pool.ha import set_ha_host_failures_to_tolerate as set_ha_host_failures_to_tolerate
+from xapid.ops.pool.management import management_reconfigure as management_reconfigure
 from xapid.ops.pool.membership import audit_log_append as audit_log_append
 from xapid.ops.pool.membership import designate_new_master as designate_new_master
 from xapid.ops.pool.membership import eject as eject
