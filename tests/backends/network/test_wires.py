@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -101,11 +101,20 @@ EVERYTHING = 0xFFFF
 """The first sixteen groups of those who are told of changes: of links, addresses, routes and neighbours."""
 
 
+QUIET = 2.0
+"""Seconds of silence after which the kernel has told everything."""
+
+
 @contextmanager
 def nothing_heard() -> Iterator[None]:
     """Raises AssertionError if the kernel tells of any change meanwhile."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as listener:
         listener.bind((0, EVERYTHING))
+        # Of what was done before the kernel tells later: an address of IPv6 is looked for among others first.
+        listener.settimeout(QUIET)
+        with suppress(TimeoutError):
+            while True:
+                listener.recv(65536)
         listener.settimeout(0.2)
         yield
         with pytest.raises(TimeoutError):
