@@ -744,7 +744,8 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         runs_on="host",
     )
     management_reconfigure = message(
-        "Have clients reach the host by another interface. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Have clients reach the host by another interface. A change that cuts off who asked for it is taken back "
+        "unless somebody comes to the new address.",
         Param("pif", ref("PIF"), "The interface, of the host that is meant."),
         since="miami",
     )
@@ -755,10 +756,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="miami",
     )
     management_disable = message(
-        (
-            "Let clients reach the host by no interface, only from the host itself. Not built yet: it "
-            "answers NOT_IMPLEMENTED."
-        ),
+        ("Let clients reach the host by no interface, only from the host itself."),
         has_async=False,
         since="miami",
     )

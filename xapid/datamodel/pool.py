@@ -467,7 +467,7 @@ class Pool(
         errors=(VLAN_TAG_INVALID,),
     )
     management_reconfigure = message(
-        "Meant to have all hosts be managed over another network. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Have all hosts be managed over another network, the coordinator last.",
         Param("network", ref("network"), "The network."),
         errors=(
             HA_IS_ENABLED,
