@@ -756,7 +756,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="miami",
     )
     management_disable = message(
-        ("Let clients reach the host by no interface, only from the host itself."),
+        "Let clients reach the host by no interface, only from the host itself.",
         has_async=False,
         since="miami",
     )
