@@ -6,13 +6,13 @@ from pathlib import Path
 
 import libvirt
 
-from xapid.backends.domain import libvirt_usage, preflight, save_image
+from xapid.backends.domain import preflight, save_image
 from xapid.backends.domain.connection import Connection
 from xapid.backends.domain.domain_facts import Description, target_of
 from xapid.backends.domain.domain_xml import NAMESPACE
 from xapid.backends.domain.interface import Domain, DomainState, Endpoint, Feature
 from xapid.backends.domain.libvirt_errors import backend_error, is_gone, told
-from xapid.backends.interface import AlreadyExists, DomainUsage, DriverInfo, NotFound, NotSupported
+from xapid.backends.interface import AlreadyExists, DriverInfo, NotFound, NotSupported
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
 STATES = {
@@ -43,10 +43,6 @@ class LibvirtMachines:
     def foreign(self) -> list[str]:
         with told("listing the domains"):
             return [domain.name() for domain in self._connection.get().listAllDomains() if _is_foreign(domain)]
-
-    def usage(self) -> list[DomainUsage]:
-        with told("asking what the domains use"):
-            return libvirt_usage.of_each(self._connection.get())
 
     # What every hypervisor does alike
 

@@ -53,13 +53,16 @@ def _by_device(elements: dict[str, Element], counted: dict[str, Traffic]) -> dic
     return {uuid: counted[target] for uuid, target in targets.items() if target in counted}
 
 
-def of_each(connection: libvirt.virConnect) -> list[DomainUsage]:
-    """The same, by asking for each device. Raises libvirtError."""
-    found = (_asked(domain) for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE))
+def of_each(connection: libvirt.virConnect, vcpus: dict[int, dict[int, float]]) -> list[DomainUsage]:
+    """The same, by asking for each device. ``vcpus``: seconds by the numbers of domains and of their processors.
+
+    Raises libvirtError.
+    """
+    found = (_asked(domain, vcpus) for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE))
     return [each for each in found if each is not None]
 
 
-def _asked(domain: libvirt.virDomain) -> DomainUsage | None:
+def _asked(domain: libvirt.virDomain, vcpus: dict[int, dict[int, float]]) -> DomainUsage | None:
     description = _description(domain)
     if description is None:
         return None
@@ -67,7 +70,7 @@ def _asked(domain: libvirt.virDomain) -> DomainUsage | None:
         return DomainUsage(
             domain.UUIDString(),
             domain.ID(),
-            {number: time * NANO for number, _, time, _ in domain.vcpus()[0]},
+            vcpus.get(domain.ID(), {}),
             _devices(description.disks, lambda target: _of_disk(domain.blockStats(target))),
             _devices(description.interfaces, lambda target: _of_nic(domain.interfaceStats(target))),
         )

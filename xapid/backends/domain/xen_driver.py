@@ -32,13 +32,14 @@ from xapid.backends.domain.interface import (
 )
 from xapid.backends.domain.libvirt_errors import once_forgotten, told
 from xapid.backends.domain.libvirt_machines import LibvirtMachines, image_path, is_ours
+from xapid.backends.domain.libvirt_usage import of_each
 from xapid.backends.domain.watch import Tell
 from xapid.backends.domain.xen_lines import XenLines
 from xapid.backends.domain.xen_reboots import Reboots
 from xapid.backends.domain.xen_states import Standing, XenStates
 from xapid.backends.domain.xen_watch import XenWatch
 from xapid.backends.domain.xenstore_guests import XenstoreGuests
-from xapid.backends.interface import BackendError, DriverInfo, Failed, NotFound, NotSupported
+from xapid.backends.interface import BackendError, DomainUsage, DriverInfo, Failed, NotFound, NotSupported
 from xapid.backends.process import run
 from xapid.backends.storage.interface import Disk, VolumeFormat
 
@@ -102,6 +103,10 @@ class XenDomains(LibvirtMachines):
 
     def foreign(self) -> list[str]:
         return [name for name in super().foreign() if name != CONTROL_DOMAIN]
+
+    def usage(self) -> list[DomainUsage]:
+        with told("asking what the domains use"):
+            return of_each(self._connection.get(), self._states.processor_seconds())
 
     # What outlives a domain: libxl keeps neither variables of firmware nor a TPM
 
@@ -216,11 +221,11 @@ class XenDomains(LibvirtMachines):
         if disk is not None:
             preflight.require_paths([disk.path])
         with told(f"changing the medium of {vbd} in {uuid}"):
-            _put_medium(domain, drive, None)
+            domain.updateDeviceFlags(xen_xml.with_medium(drive, None), libvirt.VIR_DOMAIN_AFFECT_LIVE)
             self._disks.release(uuid, vbd)
             if disk is not None:
                 opened = self._opened(uuid, DiskSpec(vbd, 0, "cdrom", disk, read_only=True))
-                _put_medium(domain, drive, opened.disk)
+                domain.updateDeviceFlags(xen_xml.with_medium(drive, opened.disk), libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
     def attach_nic(self, uuid: str, nic: NicSpec) -> tuple[str, ...]:
         domain = self.running(uuid)
@@ -388,11 +393,6 @@ class XenDomains(LibvirtMachines):
             # It went again, and will be looked at when it comes back.
             log.warning("libvirt answered and cannot say what runs: %s", error.message)
         self._watch.lost()
-
-
-def _put_medium(domain: libvirt.virDomain, drive: ElementTree.Element, medium: Disk | None) -> None:
-    xen_xml.put_medium(drive, medium)
-    domain.updateDeviceFlags(ElementTree.tostring(drive, encoding="unicode"), libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def _kind(description: Description) -> DomainKind:

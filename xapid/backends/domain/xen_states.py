@@ -1,4 +1,5 @@
-"""Which domains stand still, asked of Xen itself: libvirt does not hear of those that somebody else pauses."""
+"""What Xen itself says of its domains. Which stand still: libvirt does not hear of those that somebody else pauses. And
+how long their processors ran, which libvirt's driver does not tell."""
 
 from __future__ import annotations
 
@@ -7,12 +8,17 @@ import ctypes.util
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from xapid.backends.interface import BackendError, Unavailable
 
 log = logging.getLogger(__name__)
+
+WITH_PROCESSORS = 1
+"""XENSTAT_VCPU"""
+NANO = 1e-9
 
 PAUSE = 0.5
 """Seconds between two looks."""
@@ -42,6 +48,10 @@ class XenStates:
             ("domain_paused", ctypes.c_uint, [ctypes.c_void_p]),
             ("domain_shutdown", ctypes.c_uint, [ctypes.c_void_p]),
             ("domain_dying", ctypes.c_uint, [ctypes.c_void_p]),
+            ("domain_num_vcpus", ctypes.c_uint, [ctypes.c_void_p]),
+            ("domain_vcpu", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_uint]),
+            ("vcpu_online", ctypes.c_uint, [ctypes.c_void_p]),
+            ("vcpu_ns", ctypes.c_ulonglong, [ctypes.c_void_p]),
         ):
             function = getattr(self._library, f"xenstat_{call}")
             function.restype, function.argtypes = gives, takes
@@ -53,17 +63,36 @@ class XenStates:
     def __call__(self) -> dict[int, bool]:
         """Whether each stands still, by its number; not those that are about to go. Raises Unavailable."""
         ask = self._library
+        with self._domains(0) as domains:
+            return {
+                ask.xenstat_domain_id(each): bool(ask.xenstat_domain_paused(each))
+                for each in domains
+                if not ask.xenstat_domain_dying(each) and not ask.xenstat_domain_shutdown(each)
+            }
+
+    def processor_seconds(self) -> dict[int, dict[int, float]]:
+        """How long each processor of each has run, by the numbers of both; not those it has not now.
+
+        Raises Unavailable.
+        """
+        with self._domains(WITH_PROCESSORS) as domains:
+            return {self._library.xenstat_domain_id(each): self._processors(each) for each in domains}
+
+    def _processors(self, domain: int) -> dict[int, float]:
+        ask = self._library
+        vcpus = {i: ask.xenstat_domain_vcpu(domain, i) for i in range(ask.xenstat_domain_num_vcpus(domain))}
+        return {i: ask.xenstat_vcpu_ns(each) * NANO for i, each in vcpus.items() if ask.xenstat_vcpu_online(each)}
+
+    @contextmanager
+    def _domains(self, facts: int) -> Iterator[list[int]]:
+        """Those that are there, with facts beyond their states, which are gone after the block."""
+        ask = self._library
         with self._using:
-            node = ask.xenstat_get_node(self._handle, 0)
+            node = ask.xenstat_get_node(self._handle, facts)
             if not node:
                 raise Unavailable("Xen does not list its domains")
             try:
-                domains = [ask.xenstat_node_domain_by_index(node, i) for i in range(ask.xenstat_node_num_domains(node))]
-                return {
-                    ask.xenstat_domain_id(each): bool(ask.xenstat_domain_paused(each))
-                    for each in domains
-                    if not ask.xenstat_domain_dying(each) and not ask.xenstat_domain_shutdown(each)
-                }
+                yield [ask.xenstat_node_domain_by_index(node, i) for i in range(ask.xenstat_node_num_domains(node))]
             finally:
                 ask.xenstat_free_node(node)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from xapid.backends.domain import domain_xml, hostdev_xml
@@ -89,13 +90,14 @@ def interface(spec: NicSpec, kind: DomainKind) -> str:
     return domain_xml.render(_interface(spec, kind))
 
 
-def put_medium(drive: Element, medium: Disk | None) -> None:
-    """Make a drive, as libvirt describes it, hold another disk, or none."""
+def with_medium(drive: Element, medium: Disk | None) -> str:
+    """A drive, as libvirt describes it, that holds another disk, or none."""
     for tag in ("driver", "source", "backingStore"):
         domain_xml.remove(drive, tag)
     drive.set("type", "file")
     if medium is not None:
         _content(drive, medium)
+    return ElementTree.tostring(drive, encoding="unicode")
 
 
 def is_seen(spec: DiskSpec, kind: DomainKind) -> bool:
