@@ -147,6 +147,21 @@ async def test_where_nobody_can_be_heard_the_caller_is_told(xapi: Xapi, pif: str
         await xapi.host.management_reconfigure(pif)
 
 
+async def test_it_passes_to_a_bond_and_back(workshop: Workshop, xapi: Xapi, host: str, old: str) -> None:
+    pif = await xapi.PIF.introduce(host, "", "eth1", True)
+    network = await workshop.network()
+    address = workshop.row(host).address
+    bond = await xapi.Bond.create(network, [old, pif], "", "balance-slb", {})
+    master = await xapi.Bond.get_master(bond)
+
+    joined = await xapi.host.get_management_interface(host), reached_at(workshop.fresh.runtime)
+    await xapi.Bond.destroy(bond)
+    parted = await xapi.host.get_management_interface(host), reached_at(workshop.fresh.runtime)
+
+    assert joined == (master, address)
+    assert parted == (old, address)
+
+
 # --- Of the pool -------------------------------------------------------------------------------------
 
 

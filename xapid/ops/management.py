@@ -162,6 +162,13 @@ async def readdressed(ctx: Context, pif: PIF, fields: dict[str, Any]) -> None:
     await _try_out(ctx, before, ctx.now(pif), fields)
 
 
+async def passed_on(ctx: Context, host: str) -> None:
+    """The management may have passed to another interface, with its address, as to a bond."""
+    pif = current(ctx, host)
+    if pif is not None and host == ctx.runtime.localhost:
+        await _keep(ctx.runtime, pif.uuid)
+
+
 def _before(ctx: Context, host: str) -> Before:
     return Before(current(ctx, host), ctx.store.get(Host, host).address)
 

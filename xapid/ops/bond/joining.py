@@ -10,7 +10,7 @@ from xapid.datamodel import PIF, VIF, VM, Bond, Host, Network
 from xapid.datamodel.bond import BondMode
 from xapid.datamodel.errors import PIF_BOND_NEEDS_MORE_MEMBERS
 from xapid.datamodel.vif import VifOperations
-from xapid.ops import guest_ports
+from xapid.ops import guest_ports, management
 from xapid.ops.bond import rows
 from xapid.ops.bond.rows import Order, Target
 from xapid.ops.pif.rewiring import Moved, Rewiring
@@ -46,6 +46,8 @@ async def create(
         )
         made: list[Bond] = []
         await _carry_out(ctx, host, primary, targets, lambda tx: made.append(rows.join(tx, order, targets)))
+        if any(pif.management for pif in pifs):
+            await management.passed_on(ctx, host.ref)
         return str(made[-1].ref)
 
 
@@ -63,6 +65,8 @@ async def destroy(ctx: Context, self: Bond) -> None:
             rules.check_ha(store)
         primary = rows.primary_of(store, bond)
         await _carry_out(ctx, host, primary, targets, lambda tx: rows.part(tx, ctx.now(bond), targets))
+        if master.management:
+            await management.passed_on(ctx, host.ref)
 
 
 @asynccontextmanager
