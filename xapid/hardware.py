@@ -157,7 +157,11 @@ def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
     state = config.state_dir.resolve()
     drivers = [
         *hypervisor,
-        DriverSpec("network", "xapid.backends.network.bridge:Bridges", {"leases": str(state / "leases")}),
+        DriverSpec(
+            "network",
+            "xapid.backends.network.bridge:Bridges",
+            {"leases": str(state / "leases"), "memory": str(state / "links.json")},
+        ),
         DriverSpec(
             "host",
             "xapid.backends.host.linux:Linux",

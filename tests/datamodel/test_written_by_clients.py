@@ -98,6 +98,13 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VIF.other_config:mtu": ("9000", "1500", ""),
     "PIF.other_config:mtu": ("9000", "1500", ""),
     "PIF.other_config:defaultroute": YES,
+    **{
+        f"PIF.other_config:ethtool-{name}": ("on", "off", "true", "false", "1", "")
+        for name in ("rx", "tx", "sg", "tso", "ufo", "gso", "gro", "lro", "autoneg")
+    },
+    "PIF.other_config:ethtool-speed": ("10", "1000", "fast", ""),
+    "PIF.other_config:ethtool-duplex": ("half", "full", "both", ""),
+    "PIF.other_config:ethtool-advertise": ("0x20", "32", ""),
     "PIF.other_config:bond-mode": ("balance-slb", "active-backup", "lacp", "balance-rr", ""),
     "PIF.other_config:bond-hashing-algorithm": ("src_mac", "tcpudp_ports", "layer2", ""),
     "PIF.other_config:bond-lacp-time": ("fast", "slow", ""),

@@ -10,7 +10,7 @@ from tests.machines import NULL, Workshop
 from tests.ops.test_pif_plugging import make_network, wires
 from tests.xapi import Xapi
 from xapid.backends.interface import Failed
-from xapid.backends.network.interface import Bonding, Hashing, Spreading, Uplink
+from xapid.backends.network.interface import Bonding, Hashing, Spreading, Tuning, Uplink
 from xapid.datamodel import PIF, VLAN, Bond, Host, Pool, Tunnel
 from xapid.datamodel.errors import (
     CANNOT_ADD_VLAN_TO_BOND_SLAVE,
@@ -335,6 +335,23 @@ async def test_keys_of_its_interface_go_before(workshop: Workshop, xapi: Xapi, e
     (laid,) = wires(workshop).values()
     assert (laid.uplink.bond.looked_at, laid.uplink.bond.up_delay, laid.uplink.bond.down_delay) == (50, 31_000, 0)
     assert laid.uplink.bond.spreading is Spreading.lacp
+
+
+async def test_devices_of_a_bond_work_as_their_keys_say(workshop: Workshop, xapi: Xapi, eth1: str, eth2: str) -> None:
+    await xapi.PIF.add_to_other_config(eth2, "ethtool-gro", "false")
+    await xapi.PIF.add_to_other_config(eth2, "ethtool-speed", "1000")
+    await xapi.PIF.add_to_other_config(eth2, "ethtool-duplex", "both")
+    await xapi.PIF.add_to_other_config(eth2, "ethtool-advertise", "0x0F")
+
+    bond = await make_bond(xapi, eth1, eth2)
+
+    (laid,) = wires(workshop).values()
+    assert laid.tuning == (
+        Tuning("eth1", (("gro", "on"),)),
+        Tuning("eth2", (("gro", "off"), ("speed", "1000"), ("advertise", "0xf"))),
+    )
+    await xapi.Bond.destroy(bond)
+    assert {each.device for laid in wires(workshop).values() for each in laid.tuning} == {"eth1", "eth2"}
 
 
 async def test_a_mode_that_cannot_be_had_leaves_the_one_that_was(

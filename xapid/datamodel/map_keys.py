@@ -679,6 +679,50 @@ DEFAULT_ROUTE = MapKey(
     "The way out of the host leads over this interface, instead of that of the management.",
 )
 
+_ON_OFF = Flag(true=("on", "true"), false=("off", "false"))
+_SWITCHES = {
+    "rx": "checks sums of what comes in",
+    "tx": "makes sums of what goes out",
+    "sg": "gathers packets from several places",
+    "tso": "cuts TCP into packets",
+    "ufo": "cuts UDP into packets, where the kernel has it still",
+    "gso": "gets packets that the kernel cuts late",
+    "gro": "puts packets together that come in, instead of the property gro",
+    "lro": "puts packets together that come in, by itself",
+    "autoneg": "agrees with the switch by itself",
+}
+ETHTOOL_SWITCHES: dict[str, MapKey[bool | None]] = {
+    name: MapKey("PIF", "other_config", f"ethtool-{name}", _ON_OFF, None, f"Whether the device {does}.", tolerant=True)
+    for name, does in _SWITCHES.items()
+}
+"""What a device does by itself or not, by the name of the setting; None: it is left as it is."""
+ETHTOOL_SPEED = MapKey(
+    "PIF",
+    "other_config",
+    "ethtool-speed",
+    Whole(1, 1_000_000),
+    0,
+    "The speed of the link in Mbit/s.",
+    tolerant=True,
+)
+ETHTOOL_DUPLEX = MapKey(
+    "PIF",
+    "other_config",
+    "ethtool-duplex",
+    Choice(("half", "full")),
+    "",
+    "Whether the link sends and receives at the same time.",
+    tolerant=True,
+)
+ETHTOOL_ADVERTISE = MapKey(
+    "PIF",
+    "other_config",
+    "ethtool-advertise",
+    Pattern("a hexadecimal number that begins with 0x", "0x[0-9a-fA-F]{1,8}"),
+    "",
+    "The modes that the device offers the switch, as bits.",
+    tolerant=True,
+)
 _MS = Whole(0, 3_600_000)
 BOND_MODE = MapKey(
     "PIF",

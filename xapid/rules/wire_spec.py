@@ -13,6 +13,7 @@ from xapid.backends.network.interface import (
     Connected,
     Hashing,
     Spreading,
+    Tuning,
     Uplink,
     Wire,
 )
@@ -29,6 +30,10 @@ from xapid.datamodel.map_keys import (
     BOND_UP_DELAY,
     BOND_USE_CARRIER,
     DEFAULT_ROUTE,
+    ETHTOOL_ADVERTISE,
+    ETHTOOL_DUPLEX,
+    ETHTOOL_SPEED,
+    ETHTOOL_SWITCHES,
     PIF_MTU,
 )
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
@@ -68,6 +73,7 @@ def wire(store: Store, pif: PIF) -> Wire:
         _ipv4(pif, leads_out),
         _ipv6(pif, leads_out),
         tuple(each for each in pif.DNS.split(",") if each),
+        _tuning(store, pif, bond) if vlan is None else (),
     )
 
 
@@ -97,6 +103,28 @@ def bonding(store: Store, bond: Bond) -> Bonding:
         BOND_UP_DELAY.of(master),
         BOND_USE_CARRIER.of(master),
     )
+
+
+def _tuning(store: Store, pif: PIF, bond: Bond | None) -> tuple[Tuning, ...]:
+    """How the devices are to work that an interface consists of."""
+    devices = [pif] if bond is None else store.where(PIF, bond_slave_of=bond.ref)
+    found = [Tuning(each.device, tuple(_device_settings(each, pif).items())) for each in devices]
+    return tuple(sorted(found, key=lambda each: _natural(each.device)))
+
+
+def _device_settings(device: PIF, pif: PIF) -> dict[str, str]:
+    """Keys of a device go before properties of what it is part of."""
+    found = {name: value for name, value in pif.properties.items() if name in ETHTOOL_SWITCHES}
+    for name, key in ETHTOOL_SWITCHES.items():
+        if (value := key.of(device)) is not None:
+            found[name] = "on" if value else "off"
+    if speed := ETHTOOL_SPEED.of(device):
+        found["speed"] = str(speed)
+    if duplex := ETHTOOL_DUPLEX.of(device):
+        found["duplex"] = duplex
+    if advertise := ETHTOOL_ADVERTISE.of(device):
+        found["advertise"] = f"0x{int(advertise, 16):x}"
+    return found
 
 
 def _natural(device: str) -> tuple[str, int]:

@@ -76,6 +76,17 @@ def test_another_mtu_is_that_of_all(networks: NetworkDriver) -> None:
     assert [bridge.mtu for bridge in networks.bridges()] == [1400]
 
 
+def test_the_way_out_of_the_host_follows_what_is_said_of_it_later(networks: NetworkDriver) -> None:
+    made = wire(ipv4=replace(STATIC, gateway=""), ipv6=SIX)
+
+    said = [
+        networks.connect(replace(made, ipv4=replace(STATIC, gateway=gateway))).gateway
+        for gateway in ("", "192.0.2.254", "192.0.2.253", "")
+    ]
+
+    assert said == ["", "192.0.2.254", "192.0.2.253", ""]
+
+
 def test_a_bridge_that_leads_nowhere_any_more_is_gone(networks: NetworkDriver) -> None:
     networks.connect(wire(ipv4=STATIC))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute, NetlinkError
+from pyroute2.ethtool.ioctl import IoctlEthtool
 
 from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, NotSupported, Traffic, Unavailable
 from xapid.backends.network import guards, taps, uplinks
@@ -29,6 +30,7 @@ from xapid.backends.network.links import (
     read_links,
     there,
 )
+from xapid.backends.network.tuning import Tuner
 
 OURS = "xapid:"
 """What the alias of a bridge of ours begins with; the uuid of its network follows."""
@@ -47,12 +49,16 @@ class Bridges:
         kernel: Callable[[], Any] = IPRoute,
         leases: Path = Path("/run/xapid/leases"),
         first_lease: float = FIRST_ANSWER,
+        memory: str = "",
+        ethtool: Callable[[str], Any] = IoctlEthtool,
     ) -> None:
-        """``kernel``: opens a connection to it; ``leases``: a folder for what servers of DHCP gave, and
-        ``first_lease``: seconds in which they may do so before it is gone on without.
+        """``kernel``, ``ethtool``: open a connection to it, and to a device; ``memory``: a file, see ``Tuner``;
+        ``leases``: a folder for what servers of DHCP gave, and ``first_lease``: seconds in which they may do so before
+        it is gone on without.
         """
         self._sysfs = sysfs
         self._clients = DhcpClients(leases, first_lease)
+        self._tuner = Tuner(Path(memory) if memory else None, ethtool)
         self._kernel = kernel
         self._changing = threading.Lock()
         self._guarding = threading.Lock()
@@ -137,7 +143,7 @@ class Bridges:
         if not by_server:
             self._clients.stop(wire.bridge.name)
         with self._changing, self._netlink() as netlink:
-            connected = uplinks.lay(netlink, wire)
+            connected = uplinks.lay(netlink, wire, self._tuner)
         return self._asked(wire, connected) if by_server else connected
 
     def _asked(self, wire: Wire, connected: Connected) -> Connected:
@@ -161,7 +167,7 @@ class Bridges:
             self._clients.stop(bridge)
             if found is None:
                 return
-            uplinks.take_away(netlink, links, found)
+            uplinks.take_away(netlink, links, found, self._tuner)
         with contextlib.suppress(InUse):
             self.remove_bridge(bridge)
 

@@ -132,6 +132,15 @@ class Uplink:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How the device of an interface is to work. What is not named is as it was by itself."""
+
+    device: str
+    settings: tuple[tuple[str, str], ...]
+    """rx, tx, sg, tso, ufo, gso, gro, lro, autoneg: on or off; speed: Mbit/s; duplex: half or full; advertise: 0x..."""
+
+
+@dataclass(frozen=True)
 class Wire:
     """A bridge that leads out of the host."""
 
@@ -140,6 +149,8 @@ class Wire:
     ipv4: Addressing = Addressing()
     ipv6: Addressing = Addressing()
     name_servers: tuple[str, ...] = ()
+    tuning: tuple[Tuning, ...] = ()
+    """Of what it leads out by. What a device cannot do is logged, and the wire lies all the same."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from xapid.backends.network.links import (
     read_links,
     there,
 )
+from xapid.backends.network.tuning import Tuner
 
 BY_OTHERS = frozenset({AddressMode.autoconf, AddressMode.dhcp})
 """Modes in which it is not for us to say which address is there."""
@@ -71,7 +72,7 @@ def _check_master(link: Link, links: Mapping[int, Link], may_be: frozenset[int])
         raise InUse(f"{link.name} is {kind} of {master.name}", device=link.name)
 
 
-def lay(netlink: Any, wire: Wire) -> Connected:
+def lay(netlink: Any, wire: Wire, tuner: Tuner) -> Connected:
     """Make the port, join it to the bridge, which is there, and give that its addresses."""
     uplink, mtu = wire.uplink, wire.bridge.mtu
     if uplink.bond is not None and uplink.base == uplink.device:
@@ -87,6 +88,10 @@ def lay(netlink: Any, wire: Wire) -> Connected:
             links = read_links(netlink)
     port = there(links, port_name(uplink))
     _set_where(netlink, bridge, bridge.mac != mac, address=mac)
+    for each in wire.tuning:
+        tuner.tune(each.device, dict(each.settings))
+    if port.mtu != mtu and not port.ours:
+        tuner.note_mtu(port.name, port.mtu)
     _set_where(netlink, port, port.mtu != mtu, mtu=mtu)
     _set_where(netlink, port, port.master != bridge.index, master=bridge.index)
     _set_where(netlink, port, not port.up, state="up")
@@ -97,8 +102,8 @@ def lay(netlink: Any, wire: Wire) -> Connected:
     return Connected(mac, mtu, addresses, read_gateways(netlink).get(bridge.index, ""))
 
 
-def take_away(netlink: Any, links: Mapping[int, Link], bridge: Link) -> None:
-    """Free the interface of a bridge of ours, and take its addresses from it."""
+def take_away(netlink: Any, links: Mapping[int, Link], bridge: Link, tuner: Tuner) -> None:
+    """Free the interface of a bridge of ours, which is as it was by itself then, and take its addresses from it."""
     for link in links.values():
         if link.master != bridge.index:
             continue
@@ -108,9 +113,13 @@ def take_away(netlink: Any, links: Mapping[int, Link], bridge: Link) -> None:
                 bonds.take_apart(netlink, links[link.parent].name)
         elif link.kind == "bond" and link.ours:
             netlink.link("set", index=link.index, master=0)
+            for member in bonds.members(links, link):
+                tuner.put_back(member.name)
             bonds.take_apart(netlink, link.name)
         elif is_interface(link, links, has_address=True):
             netlink.link("set", index=link.index, master=0)
+            mtu = tuner.put_back(link.name)
+            _set_where(netlink, link, mtu not in (0, link.mtu), mtu=mtu)
     for family in (socket.AF_INET, socket.AF_INET6):
         _lead_out(netlink, bridge, Addressing(), family)
         _address(netlink, bridge, Addressing(), family)
