@@ -59,6 +59,8 @@ def test_another_driver_takes_over_what_is_mounted(ext_rig: Rig) -> None:
 
     assert next_one.scan(ext_rig.sr).volumes == (volume,)
     assert len([each for each in mounts() if each.target == str(folder(ext_rig))]) == 1
+    del next_one  # It would have something open there.
+    ext_rig.driver.detach_sr(ext_rig.sr)
 
 
 def test_while_a_file_is_open_it_stays_attached(ext_rig: Rig) -> None:

@@ -177,7 +177,8 @@ def test_where_hosts_do_not_see_each_others_locks_nothing_is_taken_from_a_host_t
     sr: Sr, volume: Volume, there: Callable[..., Host], tmp_path: Path
 ) -> None:
     class Blind(File):
-        def _shares_locks(self, folder: Path) -> bool:
+        @staticmethod
+        def _shares_locks(folder: Path) -> bool:
             return False
 
     here = Blind(tmp_path / "here")

@@ -119,7 +119,8 @@ class File(MergingTrees):
             raise BadConfig("location is missing: the directory of the repository", key="location")
         return self._root / uuid
 
-    def _shares_locks(self, folder: Path) -> bool:
+    @staticmethod
+    def _shares_locks(folder: Path) -> bool:
         """Whether all hosts that use a directory see each other's locks of files."""
         found = beneath(folder)
         return found is not None and shares_locks(found)
