@@ -725,7 +725,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         since="miami",
     )
     signal_networking_change = message(
-        ("Have the daemon listen at the addresses that the host has now. Not built yet: it answers NOT_IMPLEMENTED."),
+        "Have the daemon be heard at the address that the management of the host has now, and say so.",
         roles=LOCAL_ROOT,
         hidden=True,
         arity=0,
@@ -1135,7 +1135,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         deprecated="dundee",
     )
     reset_networking = message(
-        "Forget the interfaces of the host, and what is made of them. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Forget the interfaces of the host, and what is made of them; they stay as they are.",
         Param("host", ref("host"), "The host."),
         hidden=True,
     )
@@ -1174,7 +1174,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     sync_vlans = message(
-        "Give the host the VLANs of its coordinator. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Give the host the VLANs of its coordinator.",
         Param("host", ref("host"), "The host."),
         hidden=True,
     )
@@ -1184,10 +1184,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     sync_pif_currently_attached = message(
-        (
-            "Have the record say which interfaces are up, by the bridges that are there. "
-            "Not built yet: it answers NOT_IMPLEMENTED."
-        ),
+        "Have the record say which interfaces are up, by the bridges that are there.",
         Param("host", ref("host"), "The host."),
         Param("bridges", set_of(STRING), "Names of the bridges."),
         hidden=True,

@@ -112,7 +112,7 @@ class Network(
     )
 
     attach = message(
-        "Meant to make the network reachable on a host at once. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Make the network reachable on a host at once, and not when the first machine needs it.",
         Param("network", ref("network"), "The network."),
         Param("host", ref("host"), "The host."),
         hidden=True,
@@ -141,14 +141,14 @@ class Network(
         since="tampa",
     )
     attach_for_vm = message(
-        "Meant to make the networks of a machine reachable on a host. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Make the networks of a machine reachable on a host that it is about to come to.",
         Param("host", ref("host"), "The host."),
         Param("vm", ref("VM"), "The machine."),
         roles=VM_POWER_ADMIN,
         hidden=True,
     )
     detach_for_vm = message(
-        "Meant to let go of the networks of a machine on a host. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Let go of the networks of a machine on a host that it has left.",
         Param("host", ref("host"), "The host."),
         Param("vm", ref("VM"), "The machine."),
         roles=VM_POWER_ADMIN,

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Interface, ip_interface
 from typing import Any
 
 import msgspec
 
-from xapid.datamodel import PIF, VM, Console, Host, Pool
+from xapid.backends.network.interface import NetworkDriver
+from xapid.datamodel import PIF, VM, Console, Host, Network, Pool
 from xapid.datamodel.errors import (
     CANNOT_PLUG_BOND_SLAVE,
     HA_IS_ENABLED,
@@ -167,6 +169,25 @@ async def passed_on(ctx: Context, host: str) -> None:
     pif = current(ctx, host)
     if pif is not None and host == ctx.runtime.localhost:
         await _keep(ctx.runtime, pif.uuid)
+
+
+async def look(ctx: Context) -> None:
+    """Somebody else, such as a server of DHCP, may have given the management of this host another address."""
+    pif = current(ctx, ctx.runtime.localhost)
+    if pif is None:
+        return
+    bridge = ctx.store.get(Network, pif.network).bridge
+    nics = {nic.device: nic for nic in await ctx.network(ctx.store.get(Host, pif.host)).call(NetworkDriver.nics)}
+    nic = nics.get(bridge) or nics.get(pif.device)
+    fields: dict[str, Any] = {}
+    for each in map(ip_interface, nic.addresses if nic is not None else ()):
+        if isinstance(each, IPv4Interface):
+            fields.setdefault("IP", str(each.ip))
+            fields.setdefault("netmask", str(each.netmask))
+    if fields and pif.ip_configuration_mode is not IpConfigurationMode.Static:
+        with ctx.write() as tx:
+            tx.set(ctx.now(pif), **fields)
+    await _lead_to(ctx, ctx.now(pif))
 
 
 def _before(ctx: Context, host: str) -> Before:

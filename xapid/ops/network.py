@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xapid.datamodel import PIF, VIF, Network
+from xapid.datamodel import PIF, VIF, VM, Host, Network
 from xapid.datamodel.errors import (
     CANNOT_DESTROY_SYSTEM_NETWORK,
     NETWORK_CONTAINS_PIF,
@@ -15,7 +15,7 @@ from xapid.datamodel.errors import (
 )
 from xapid.datamodel.map_keys import INTERNAL_MANAGEMENT
 from xapid.datamodel.network import NetworkDefaultLockingMode, NetworkPurpose
-from xapid.ops import guest_ports
+from xapid.ops import guest_ports, wires
 from xapid.ops.blob import attach_new_blob
 from xapid.ops.vm.create import remove_nic
 from xapid.rules import bridges
@@ -56,6 +56,21 @@ def destroy(ctx: Context, self: str) -> None:
         for vif in vifs:
             remove_nic(tx, ctx.store, vif)
         tx.delete(network)
+
+
+async def attach(ctx: Context, network: Network, host: Host) -> None:
+    """Let guests of a host be joined to a network: its interface comes up, or a bridge that leads nowhere."""
+    await wires.ensure_bridge(ctx, host, network)
+
+
+async def attach_for_vm(ctx: Context, host: Host, vm: VM) -> None:
+    """The same with all networks of a machine that is about to come to a host."""
+    await wires.ensure_bridges(ctx, host, ctx.store.where(VIF, VM=vm.ref))
+
+
+async def detach_for_vm(ctx: Context, host: Host, vm: VM) -> None:
+    """Let go of what nobody on a host needs once a machine is not there any more."""
+    await wires.release_bridges(ctx, host, [vif.network for vif in ctx.store.where(VIF, VM=vm.ref)])
 
 
 async def set_default_locking_mode(ctx: Context, network: Network, value: NetworkDefaultLockingMode) -> None:

@@ -33,9 +33,13 @@ async def ensure_bridges(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
     unmanaged networks are somebody else's affair.
     """
     for ref in sorted({vif.network for vif in vifs}):
-        network = ctx.store.get(Network, ref)
-        async with ctx.lock(network):
-            await _ensure_bridge(ctx, host, network)
+        await ensure_bridge(ctx, host, ctx.store.get(Network, ref))
+
+
+async def ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
+    """The same of one network."""
+    async with ctx.lock(network):
+        await _ensure_bridge(ctx, host, network)
 
 
 async def _ensure_bridge(ctx: Context, host: Host, network: Network) -> None:

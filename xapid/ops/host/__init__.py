@@ -67,6 +67,10 @@ from xapid.ops.host.logs import send_debug_keys as send_debug_keys
 from xapid.ops.host.logs import syslog_reconfigure as syslog_reconfigure
 from xapid.ops.host.lost import declare_dead as declare_dead
 from xapid.ops.host.lost import destroy as destroy
+from xapid.ops.host.networking import reset_networking as reset_networking
+from xapid.ops.host.networking import signal_networking_change as signal_networking_change
+from xapid.ops.host.networking import sync_pif_currently_attached as sync_pif_currently_attached
+from xapid.ops.host.networking import sync_vlans as sync_vlans
 from xapid.ops.host.other_config import add_to_logging as add_to_logging
 from xapid.ops.host.other_config import add_to_other_config as add_to_other_config
 from xapid.ops.host.other_config import set_logging as set_logging
