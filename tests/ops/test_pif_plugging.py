@@ -9,7 +9,7 @@ import pytest
 from tests.machines import Workshop
 from tests.xapi import Xapi
 from xapid.backends.interface import AlreadyExists, Failed
-from xapid.backends.network.interface import Addressing, AddressMode, Uplink
+from xapid.backends.network.interface import Addressing, AddressMode, Lease, Uplink
 from xapid.datamodel import PIF, VLAN, Host
 from xapid.datamodel.errors import (
     CANNOT_CHANGE_PIF_PROPERTIES,
@@ -30,6 +30,7 @@ from xapid.datamodel.errors import (
     ApiError,
     OtherError,
 )
+from xapid.ops.pif.link_state import LinkStates
 from xapid.ops.pif.plugging import restore
 from xapid.runtime.context import Context
 
@@ -45,6 +46,22 @@ async def make_network(xapi: Xapi, **fields: Any) -> str:
 
 def wires(workshop: Workshop) -> dict[str, Any]:
     return dict(workshop.fresh.driver("network").wires)
+
+
+async def test_another_lease_is_noted(workshop: Workshop, xapi: Xapi, pif: str) -> None:
+    await xapi.PIF.reconfigure_ip(pif, "DHCP", "", "", "", "")
+    await xapi.PIF.plug(pif)
+    first = workshop.row(pif).IP
+    network, runtime = workshop.fresh.driver("network"), workshop.fresh.runtime
+    network.lease = Lease("198.51.100.99/25", "198.51.100.2")
+
+    await LinkStates().look(
+        Context(runtime, runtime.tasks.dummy("links")), workshop.fresh.store.get(Host, runtime.localhost)
+    )
+
+    row = workshop.row(pif)
+    assert first == "198.51.100.77"
+    assert (row.IP, row.netmask, row.gateway) == ("198.51.100.99", "255.255.255.128", "198.51.100.2")
 
 
 # --- Up and down -------------------------------------------------------------------------------------

@@ -134,10 +134,10 @@ async def _move(ctx: Context, pif: PIF) -> None:
         tx.set(ctx.now(pif), management=True)
     if pif.host == ctx.runtime.localhost:
         await _keep(ctx.runtime, pif.uuid)
-    await _lead_to(ctx, ctx.now(pif))
+    await lead_to(ctx, ctx.now(pif))
 
 
-async def _lead_to(ctx: Context, pif: PIF) -> None:
+async def lead_to(ctx: Context, pif: PIF) -> None:
     """Have the records of a host, and its listeners, lead to the address of its management."""
     address = address_of(pif)
     if not address:
@@ -160,7 +160,7 @@ async def _lead_to(ctx: Context, pif: PIF) -> None:
 async def readdressed(ctx: Context, pif: PIF, fields: dict[str, Any]) -> None:
     """The management's interface has other settings now; ``fields``: those it had."""
     before = _before(ctx, pif.host)
-    await _lead_to(ctx, ctx.now(pif))
+    await lead_to(ctx, ctx.now(pif))
     await _try_out(ctx, before, ctx.now(pif), fields)
 
 
@@ -187,7 +187,7 @@ async def look(ctx: Context) -> None:
     if fields and pif.ip_configuration_mode is not IpConfigurationMode.Static:
         with ctx.write() as tx:
             tx.set(ctx.now(pif), **fields)
-    await _lead_to(ctx, ctx.now(pif))
+    await lead_to(ctx, ctx.now(pif))
 
 
 def _before(ctx: Context, host: str) -> Before:

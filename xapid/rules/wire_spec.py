@@ -143,7 +143,7 @@ def _leads_out(store: Store, pif: PIF) -> bool:
 def _ipv4(pif: PIF, leads_out: bool) -> Addressing:
     mode = MODES[pif.ip_configuration_mode]
     if mode is not AddressMode.static:
-        return Addressing(mode)
+        return Addressing(mode, leads_out=leads_out and mode is AddressMode.dhcp)
     try:
         address = ipaddress.IPv4Interface(f"{pif.IP}/{pif.netmask}")
     except ValueError as error:
@@ -166,10 +166,16 @@ def connected_fields(pif: PIF, made: Connected) -> dict[str, Any]:
         # That of the member which the bond has it from, where none was given.
         fields["MAC"] = made.mac
     if pif.ip_configuration_mode is IpConfigurationMode.DHCP:
-        ipv4 = next((ipaddress.IPv4Interface(each) for each in made.addresses if ":" not in each), None)
-        if ipv4 is not None:
-            fields |= {"IP": str(ipv4.ip), "netmask": str(ipv4.netmask), "gateway": made.gateway}
+        ipv4 = next((each for each in made.addresses if ":" not in each), "")
+        if ipv4:
+            fields |= leased_fields(ipv4, made.gateway)
     ipv6 = tuple(each for each in made.addresses if ":" in each)
     if ipv6 and pif.ipv6_configuration_mode in (Ipv6ConfigurationMode.DHCP, Ipv6ConfigurationMode.Autoconf):
         fields["IPv6"] = ipv6
     return fields
+
+
+def leased_fields(address: str, gateway: str) -> dict[str, Any]:
+    """What the row of an interface says of what a server of DHCP gave; ``address``: with prefix length."""
+    ipv4 = ipaddress.IPv4Interface(address)
+    return {"IP": str(ipv4.ip), "netmask": str(ipv4.netmask), "gateway": gateway}

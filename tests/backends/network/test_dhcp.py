@@ -20,9 +20,8 @@ from tests.told import ended, lives
 from xapid.backends.interface import NotSupported
 from xapid.backends.network import leased
 from xapid.backends.network.bridge import Bridges
-from xapid.backends.network.interface import Addressing, AddressMode, Bridge, NetworkDriver, Uplink, Wire
-from xapid.backends.network.leased import Lease
-from xapid.backends.network.links import read_addresses
+from xapid.backends.network.interface import Addressing, AddressMode, Bridge, Lease, NetworkDriver, Uplink, Wire
+from xapid.backends.network.links import read_addresses, read_gateways
 
 WIRE = Wire(Bridge("xenbr1", str(uuid.uuid4())), Uplink("eth1"), Addressing(AddressMode.dhcp))
 STATIC = Addressing(AddressMode.static, "192.0.2.9/24")
@@ -89,6 +88,10 @@ def test_a_bridge_gets_the_address_that_a_server_gives(request: pytest.FixtureRe
         connected = driver.connect(WIRE)
         again = driver.connect(WIRE)
 
+    lease = driver.leases()["xenbr1"]
+    driver.connect(replace(WIRE, ipv4=STATIC))
+    assert driver.leases() == {}
+    assert (lease.address, lease.gateway) == (f"{GIVEN}/24", "198.51.100.1")
     assert (connected.addresses, connected.gateway) == ((f"{GIVEN}/24",), "198.51.100.1")
     assert again == connected
 
@@ -166,6 +169,39 @@ def test_an_address_that_was_set_stays_until_a_server_gives_another(
 
     assert (silent.addresses, silent.gateway) == (("192.0.2.9/24",), "")
     assert came
+
+
+def ways_out() -> dict[int, str]:
+    with IPRoute() as netlink:
+        return read_gateways(netlink)
+
+
+@pytest.mark.root
+def test_the_way_out_is_over_the_router_that_the_server_names_if_it_is_to_be(
+    linux: Bridges, namespace: Namespace
+) -> None:
+    out = replace(WIRE, ipv4=Addressing(AddressMode.dhcp, leads_out=True))
+    with server(namespace.far):
+        linux.connect(WIRE)
+        before = ways_out()
+        linux.connect(out)
+        during = ways_out()
+        linux.connect(out)
+        again = ways_out()
+        linux.connect(WIRE)
+
+    assert (before, ways_out()) == ({}, {})
+    assert during == again == {namespace.index("xenbr1"): "198.51.100.1"}
+
+
+@pytest.mark.root
+def test_a_late_lease_leads_out_too(linux: Bridges, namespace: Namespace, sysfs: Path, tmp_path: Path) -> None:
+    out = replace(WIRE, ipv4=Addressing(AddressMode.dhcp, leads_out=True))
+
+    Bridges(sysfs, leases=tmp_path / "leases", first_lease=0.5).connect(out)
+
+    with server(namespace.far):
+        assert until(lambda: ways_out() == {namespace.index("xenbr1"): "198.51.100.1"})
 
 
 @pytest.mark.root

@@ -17,7 +17,8 @@ from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, N
 from xapid.backends.network import guards, taps, uplinks
 from xapid.backends.network.adapter import read_adapter
 from xapid.backends.network.dhcp import FIRST_ANSWER, DhcpClients
-from xapid.backends.network.interface import AddressMode, Bridge, Connected, GuestPort, Nic, Reason, Wire
+from xapid.backends.network.interface import AddressMode, Bridge, Connected, GuestPort, Lease, Nic, Reason, Wire
+from xapid.backends.network.leased import lead_out
 from xapid.backends.network.links import (
     Link,
     addressed,
@@ -148,10 +149,12 @@ class Bridges:
 
     def _asked(self, wire: Wire, connected: Connected) -> Connected:
         """The same with what a server of DHCP gave; who answers late gives the bridge its address then."""
-        lease = self._clients.ask(wire.bridge.name)
+        lease = self._clients.ask(wire.bridge.name, leads_out=wire.ipv4.leads_out)
         with self._netlink() as netlink:
             links, addresses = read_links(netlink), read_addresses(netlink)
-        bridge = there(links, wire.bridge.name)
+            bridge = there(links, wire.bridge.name)
+            if lease is not None and wire.ipv4.leads_out:
+                lead_out(netlink, bridge.index, lease)
         return replace(
             connected,
             addresses=addresses.get(bridge.index, ()),
@@ -170,6 +173,9 @@ class Bridges:
             uplinks.take_away(netlink, links, found, self._tuner)
         with contextlib.suppress(InUse):
             self.remove_bridge(bridge)
+
+    def leases(self) -> dict[str, Lease]:
+        return self._clients.leases()
 
     def guard(self, ports: Sequence[GuestPort]) -> None:
         with self._guarding:

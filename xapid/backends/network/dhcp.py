@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from xapid.backends.interface import Failed, NotSupported
-from xapid.backends.network.leased import Lease, file_of
+from xapid.backends.network.interface import Lease
+from xapid.backends.network.leased import LEASE, file_of, way_out_of
 
 PROGRAM = "udhcpc"
 FIRST_ANSWER = 10.0
@@ -38,12 +39,18 @@ class DhcpClients:
         self._folder = folder
         self._first_answer = first_answer
 
-    def ask(self, bridge: str) -> Lease | None:
+    def ask(self, bridge: str, *, leads_out: bool = False) -> Lease | None:
         """See to it that a client asks for an address for a bridge, and renews it; returns what it has been given.
 
-        None: nobody has answered so far. Raises NotSupported where there is no client.
+        None: nobody has answered so far. ``leads_out``: whether the way out of the host is over the router that a
+        server names, at each renewal. Raises NotSupported where there is no client.
         """
-        lease = file_of(self._folder, bridge)
+        lease, way_out = file_of(self._folder, bridge), way_out_of(self._folder, bridge)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if leads_out:
+            way_out.touch()
+        else:
+            way_out.unlink(missing_ok=True)
         if self._process(bridge) is None:
             lease.unlink(missing_ok=True)
             self._begin(bridge)
@@ -51,6 +58,14 @@ class DhcpClients:
         while not lease.exists() and time.monotonic() < deadline:
             time.sleep(LOOK_AGAIN)
         return msgspec.json.decode(lease.read_bytes(), type=Lease) if lease.exists() else None
+
+    def leases(self) -> dict[str, Lease]:
+        """What has been given, by bridges."""
+        found = {}
+        for path in self._folder.glob(f"*{LEASE}"):
+            with suppress(OSError, msgspec.MsgspecError):
+                found[path.name.removesuffix(LEASE)] = msgspec.json.decode(path.read_bytes(), type=Lease)
+        return found
 
     def stop(self, bridge: str) -> None:
         """End the client of a bridge, if there is one; its lease goes back to the server."""
@@ -63,11 +78,10 @@ class DhcpClients:
             if self._process(bridge) is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        for path in (file_of(self._folder, bridge), self._pid_file(bridge)):
+        for path in (file_of(self._folder, bridge), way_out_of(self._folder, bridge), self._pid_file(bridge)):
             path.unlink(missing_ok=True)
 
     def _begin(self, bridge: str) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         script = self._folder / "leased"
         command = [sys.executable, "-m", "xapid.backends.network.leased", str(self._folder)]
         script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')

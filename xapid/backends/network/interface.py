@@ -67,6 +67,8 @@ class Addressing:
     """with prefix length, for mode static"""
     gateway: str = ""
     """The way out of the host; empty: this is none."""
+    leads_out: bool = False
+    """For mode dhcp: whether the way out of the host is over the router that a server names."""
 
 
 class Spreading(enum.StrEnum):
@@ -162,6 +164,18 @@ class Connected:
     addresses: tuple[str, ...] = ()
     """with prefix length, those of the host by this bridge; without link-local ones"""
     gateway: str = ""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What a server of DHCP gave to a bridge."""
+
+    address: str
+    """with prefix length"""
+    gateway: str = ""
+    name_servers: tuple[str, ...] = ()
+    seconds: int = 0
+    """for which it was good when it was given"""
 
 
 class Locking(enum.StrEnum):
@@ -270,6 +284,10 @@ class NetworkDriver(Protocol):
 
         A bond comes apart with the last wire over it.
         """
+
+    def leases(self) -> dict[str, Lease]:
+        """What servers of DHCP gave, by the bridges that asked. Nothing of who has had no answer."""
+        ...
 
     def guard(self, ports: Sequence[GuestPort]) -> None:
         """See to it that these ports send what they may, and no more, whether or not the guests have them already.

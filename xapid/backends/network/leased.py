@@ -10,30 +10,28 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from pyroute2 import IPRoute
 
+from xapid.backends.network.interface import Lease
+
 GIVEN = frozenset({"bound", "renew"})
 """Events that bring a lease. Of its end the kernel knows, and of that of the client who ended it."""
 
 
-@dataclass(frozen=True)
-class Lease:
-    """What a server gave."""
-
-    address: str
-    """with prefix length"""
-    gateway: str = ""
-    name_servers: tuple[str, ...] = ()
-    seconds: int = 0
+LEASE, LEADS_OUT = ".lease", ".leads-out"
 
 
 def file_of(folder: Path, bridge: str) -> Path:
-    return folder / f"{bridge}.lease"
+    return folder / f"{bridge}{LEASE}"
+
+
+def way_out_of(folder: Path, bridge: str) -> Path:
+    """A file that is there while the way out of the host is over the router that a server names to a bridge."""
+    return folder / f"{bridge}{LEADS_OUT}"
 
 
 def read(environment: Mapping[str, str]) -> Lease:
@@ -63,6 +61,19 @@ def give(netlink: Any, index: int, lease: Lease) -> None:
             netlink.addr("del", index=index, address=address, prefixlen=each["prefixlen"])
 
 
+def lead_out(netlink: Any, index: int, lease: Lease) -> None:
+    """Let the way out of the host be over the router of a lease, if it names one."""
+    present = {
+        route.get_attr("RTA_GATEWAY")
+        for route in netlink.get_default_routes(family=socket.AF_INET)
+        if route.get_attr("RTA_OIF") == index
+    }
+    for other in present - {lease.gateway, None}:
+        netlink.route("del", family=socket.AF_INET, dst="default", gateway=other, oif=index)
+    if lease.gateway and lease.gateway not in present:
+        netlink.route("replace", family=socket.AF_INET, dst="default", gateway=lease.gateway, oif=index)
+
+
 def main(folder: Path, event: str, environment: Mapping[str, str]) -> None:
     if event not in GIVEN:
         return
@@ -70,6 +81,8 @@ def main(folder: Path, event: str, environment: Mapping[str, str]) -> None:
     with IPRoute() as netlink:
         (index,) = netlink.link_lookup(ifname=bridge)
         give(netlink, index, lease)
+        if way_out_of(folder, bridge).exists():
+            lead_out(netlink, index, lease)
     path = file_of(folder, bridge)
     new = path.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(lease))

@@ -15,6 +15,7 @@ from xapid.backends.network.interface import (
     Bridge,
     Connected,
     GuestPort,
+    Lease,
     Locking,
     Nic,
     Reason,
@@ -39,9 +40,8 @@ NICS = tuple(
     for number in range(3)
 )
 
-LEASED, LEASED_BY = "198.51.100.77/24", "198.51.100.1"
 ANNOUNCED = "2001:db8::77/64"
-"""What servers and routers there would give."""
+"""What routers there would give."""
 
 
 class Sim:
@@ -63,6 +63,8 @@ class Sim:
         """What leads out, by the name of the bridge."""
         self.guarded: dict[str, GuestPort] = {}
         """Ports with bounds, by the uuid of their VIF."""
+        self.lease = Lease("198.51.100.77/24", "198.51.100.1", seconds=3600)
+        """What a server there would give."""
         self._dropped: Counter[tuple[str, Reason]] = Counter()
 
     def nics(self) -> list[Nic]:
@@ -110,14 +112,18 @@ class Sim:
             for name, other in self.wires.items():
                 if other.uplink.device == uplink.device:
                     self.wires[name] = replace(other, uplink=replace(other.uplink, bond=uplink.bond))
-        addresses = (_given(wire.ipv4, LEASED), _given(wire.ipv6, ANNOUNCED))
-        gateway = LEASED_BY if wire.ipv4.mode is AddressMode.dhcp else wire.ipv4.gateway
+        addresses = (_given(wire.ipv4, self.lease.address), _given(wire.ipv6, ANNOUNCED))
+        gateway = self.lease.gateway if wire.ipv4.mode is AddressMode.dhcp else wire.ipv4.gateway
         mac = uplink.bond.mac if uplink.bond is not None else nics[uplink.device].mac
         return Connected(mac, wire.bridge.mtu, tuple(each for each in addresses if each), gateway)
 
     def disconnect(self, bridge: str) -> None:
         if self.wires.pop(bridge, None) is not None:
             self.remove_bridge(bridge)
+
+    def leases(self) -> dict[str, Lease]:
+        asked = [name for name, wire in self.wires.items() if wire.ipv4.mode is AddressMode.dhcp]
+        return dict.fromkeys(asked, self.lease)
 
     def guard(self, ports: Sequence[GuestPort]) -> None:
         for port in ports:

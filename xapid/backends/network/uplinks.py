@@ -161,6 +161,8 @@ def _lead_out(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> No
         for each in netlink.get_default_routes(family=family)
         if each.get_attr("RTA_OIF") == bridge.index and each["proto"] == ROUTES_OF_OURS
     }
+    if wanted.mode is AddressMode.dhcp and wanted.leads_out:
+        return  # By what servers say.
     gateway = wanted.gateway if wanted.mode is AddressMode.static else ""
     for other in present - {gateway, None}:
         netlink.route("del", family=family, dst="default", gateway=other, oif=bridge.index)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xapid.backends.network.interface import NetworkDriver, Nic
-from xapid.datamodel import PIF, Bond, Host, PIF_metrics
+from xapid.datamodel import PIF, Bond, Host, Network, PIF_metrics
 from xapid.datamodel.bond import BondMode
 from xapid.datamodel.message import Cls
+from xapid.datamodel.pif import IpConfigurationMode
+from xapid.ops import management
 from xapid.ops.alerts import NOTICE, leave
+from xapid.rules import wire_spec
 from xapid.runtime.context import Context
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -27,6 +30,7 @@ class LinkStates:
 
     async def look(self, ctx: Context, host: Host) -> None:
         """See what has changed, and leave messages about bonds that lost members or have them again."""
+        await _note_leases(ctx, host)
         nics = {nic.device: nic for nic in await ctx.network(host).call(NetworkDriver.nics)}
         changes = list(_changes(ctx, host, nics))
         bonds = {bond.ref: (bond, members) for bond, members in _bonds(ctx.store, host)}
@@ -50,6 +54,27 @@ class LinkStates:
         what = f"is: {up}/{number} up" if before is None else f"changed: {up}/{number} up (was {before}/{number})"
         names = "+".join(sorted(pif.device for pif in members))
         leave(ctx, BOND_STATUS_CHANGED, NOTICE, Cls.Host, host.uuid, f"The status of the {names} bond {what}")
+
+
+async def _note_leases(ctx: Context, host: Host) -> None:
+    """Servers of DHCP may answer late, and give another address at any time."""
+    store = ctx.store
+    asking = [pif for pif in store.where(PIF, host=host.ref) if _asks(pif)]
+    leases = await ctx.network(host).call(NetworkDriver.leases) if asking else {}
+    for pif in map(ctx.now, asking):
+        lease = leases.get(store.get(Network, pif.network).bridge)
+        if lease is None or not _asks(pif):
+            continue
+        fields = wire_spec.leased_fields(lease.address, lease.gateway)
+        if any(getattr(pif, name) != value for name, value in fields.items()):
+            with ctx.write() as tx:
+                tx.set(pif, **fields)
+            if pif.management:
+                await management.lead_to(ctx, ctx.now(pif))
+
+
+def _asks(pif: PIF) -> bool:
+    return pif.managed and pif.currently_attached and pif.ip_configuration_mode is IpConfigurationMode.DHCP
 
 
 def _bonds(store: Store, host: Host) -> list[tuple[Bond, list[PIF]]]:
