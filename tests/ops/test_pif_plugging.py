@@ -9,7 +9,7 @@ import pytest
 from tests.machines import Workshop
 from tests.xapi import Xapi
 from xapid.backends.interface import AlreadyExists, Failed
-from xapid.backends.network.interface import Addressing, AddressMode, Lease, Uplink
+from xapid.backends.network.interface import Addressing, AddressMode, Lease, Route, Uplink
 from xapid.datamodel import PIF, VLAN, Host
 from xapid.datamodel.errors import (
     CANNOT_CHANGE_PIF_PROPERTIES,
@@ -62,6 +62,22 @@ async def test_another_lease_is_noted(workshop: Workshop, xapi: Xapi, pif: str) 
     row = workshop.row(pif)
     assert first == "198.51.100.77"
     assert (row.IP, row.netmask, row.gateway) == ("198.51.100.99", "255.255.255.128", "198.51.100.2")
+
+
+async def test_routes_of_a_network_come_with_its_interface(workshop: Workshop, xapi: Xapi, pif: str) -> None:
+    network = workshop.row(pif).network
+    await xapi.network.add_to_other_config(
+        network, "static-routes", "192.0.2.7/24/198.51.100.1, 203.0.113.0/25/198.51.100.2"
+    )
+
+    await xapi.PIF.plug(pif)
+    laid = wires(workshop)["xenbr1"].routes
+    await xapi.network.remove_from_other_config(network, "static-routes")
+    await xapi.network.add_to_other_config(network, "static-routes", "over there")
+    await xapi.PIF.plug(pif)
+
+    assert laid == (Route("192.0.2.0/24", "198.51.100.1"), Route("203.0.113.0/25", "198.51.100.2"))
+    assert wires(workshop)["xenbr1"].routes == ()
 
 
 # --- Up and down -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Generic, Protocol, TypeVar
 
 from xapid.datamodel.errors import INVALID_VALUE
@@ -147,6 +148,21 @@ class Presence:
 
     def read(self, text: str) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Networks of IPv4, each with the gateway over which it is reached."""
+
+    words = "networks with their gateways, commas between, such as 192.0.2.0/24/198.51.100.1"
+
+    def read(self, text: str) -> tuple[tuple[str, str], ...]:
+        found = []
+        for each in text.split(",") if text else ():
+            network, _, gateway = each.strip().rpartition("/")
+            # Bits of the host's part are nobody's concern.
+            found.append((str(IPv4Network(network, strict=False)), str(IPv4Address(gateway))))
+        return tuple(found)
 
 
 KEYS: dict[tuple[str, str], dict[str, MapKey[Any]]] = {}
@@ -677,6 +693,16 @@ DEFAULT_ROUTE = MapKey(
     YES,
     False,
     "The way out of the host leads over this interface, instead of that of the management.",
+)
+
+STATIC_ROUTES = MapKey(
+    "network",
+    "other_config",
+    "static-routes",
+    Routes(),
+    (),
+    "Networks that hosts reach by this one, over a gateway that they have there, once its interface comes up.",
+    tolerant=True,
 )
 
 _ON_OFF = Flag(true=("on", "true"), false=("off", "false"))

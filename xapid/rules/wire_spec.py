@@ -12,6 +12,7 @@ from xapid.backends.network.interface import (
     Bridge,
     Connected,
     Hashing,
+    Route,
     Spreading,
     Tuning,
     Uplink,
@@ -35,6 +36,7 @@ from xapid.datamodel.map_keys import (
     ETHTOOL_SPEED,
     ETHTOOL_SWITCHES,
     PIF_MTU,
+    STATIC_ROUTES,
 )
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import NULL
@@ -73,6 +75,7 @@ def wire(store: Store, pif: PIF) -> Wire:
         _ipv4(pif, leads_out),
         _ipv6(pif, leads_out),
         tuple(each for each in pif.DNS.split(",") if each),
+        tuple(Route(*each) for each in STATIC_ROUTES.of(network)),
         _tuning(store, pif, bond) if vlan is None else (),
     )
 

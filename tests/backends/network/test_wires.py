@@ -14,7 +14,7 @@ from pyroute2 import IPRoute
 from tests.backends.network.namespace import Namespace
 from xapid.backends.interface import AlreadyExists, InUse, NotFound, NotSupported
 from xapid.backends.network.bridge import Bridges
-from xapid.backends.network.interface import Addressing, AddressMode, Bridge, NetworkDriver, Uplink, Wire
+from xapid.backends.network.interface import Addressing, AddressMode, Bridge, NetworkDriver, Route, Uplink, Wire
 from xapid.backends.network.links import read_addresses
 
 STATIC = Addressing(AddressMode.static, "192.0.2.9/24", "192.0.2.254")
@@ -200,3 +200,29 @@ def test_a_server_is_not_asked_for_addresses_of_ipv6_yet(linux: Bridges, namespa
     with pytest.raises(NotSupported):
         linux.connect(wire(ipv6=Addressing(AddressMode.dhcp)))
     assert linux.bridges() == []
+
+
+@pytest.mark.root
+def test_networks_are_reached_over_gateways_at_the_bridge(
+    linux: Bridges, namespace: Namespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    namespace.add_interface("eth1")
+    first = Route("203.0.113.0/24", "192.0.2.254")
+    second = Route("198.51.100.0/25", "192.0.2.253")
+    made = wire(ipv4=STATIC)
+
+    seen = []
+    for routes in ((first,), (first, second), (second,), (Route("203.0.113.0/24", "233.252.0.1"),), ()):
+        linux.connect(replace(made, routes=routes))
+        with IPRoute() as netlink:
+            found = [each for each in netlink.get_routes(family=socket.AF_INET) if each.get_attr("RTA_DST")]
+        seen.append(
+            {
+                Route(f"{each.get_attr('RTA_DST')}/{each['dst_len']}", each.get_attr("RTA_GATEWAY"))
+                for each in found
+                if each.get_attr("RTA_GATEWAY")
+            }
+        )
+
+    assert seen == [{first}, {first, second}, {second}, set(), set()]
+    assert "233.252.0.1" in caplog.text

@@ -155,6 +155,7 @@ class Bridges:
             bridge = there(links, wire.bridge.name)
             if lease is not None and wire.ipv4.leads_out:
                 lead_out(netlink, bridge.index, lease)
+            uplinks.lead_on(netlink, bridge, wire.routes)
         return replace(
             connected,
             addresses=addresses.get(bridge.index, ()),

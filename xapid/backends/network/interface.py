@@ -143,6 +143,15 @@ class Tuning:
 
 
 @dataclass(frozen=True)
+class Route:
+    """A network that is reached over a gateway."""
+
+    network: str
+    """of IPv4, with prefix length"""
+    gateway: str
+
+
+@dataclass(frozen=True)
 class Wire:
     """A bridge that leads out of the host."""
 
@@ -151,6 +160,8 @@ class Wire:
     ipv4: Addressing = Addressing()
     ipv6: Addressing = Addressing()
     name_servers: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    """Besides the way out. One whose gateway cannot be reached is logged, and the wire lies all the same."""
     tuning: tuple[Tuning, ...] = ()
     """Of what it leads out by. What a device cannot do is logged, and the wire lies all the same."""
 

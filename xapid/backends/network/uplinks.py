@@ -7,13 +7,16 @@ An interface that becomes a port gives up nothing: it had no addresses before.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Mapping
 from typing import Any
 
+from pyroute2 import NetlinkError
+
 from xapid.backends.interface import AlreadyExists, InUse, NotFound
 from xapid.backends.network import bonds
-from xapid.backends.network.interface import UNTAGGED, Addressing, AddressMode, Connected, Uplink, Wire
+from xapid.backends.network.interface import UNTAGGED, Addressing, AddressMode, Connected, Route, Uplink, Wire
 from xapid.backends.network.links import (
     GROUP,
     Link,
@@ -25,6 +28,8 @@ from xapid.backends.network.links import (
     there,
 )
 from xapid.backends.network.tuning import Tuner
+
+log = logging.getLogger(__name__)
 
 BY_OTHERS = frozenset({AddressMode.autoconf, AddressMode.dhcp})
 """Modes in which it is not for us to say which address is there."""
@@ -98,6 +103,7 @@ def lay(netlink: Any, wire: Wire, tuner: Tuner) -> Connected:
     for family, wanted in ((socket.AF_INET, wire.ipv4), (socket.AF_INET6, wire.ipv6)):
         _address(netlink, bridge, wanted, family)
         _lead_out(netlink, bridge, wanted, family)
+    lead_on(netlink, bridge, wire.routes)
     addresses = read_addresses(netlink).get(bridge.index, ())
     return Connected(mac, mtu, addresses, read_gateways(netlink).get(bridge.index, ""))
 
@@ -168,6 +174,26 @@ def _lead_out(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> No
         netlink.route("del", family=family, dst="default", gateway=other, oif=bridge.index)
     if gateway and gateway not in present:
         netlink.route("replace", family=family, dst="default", gateway=gateway, oif=bridge.index)
+
+
+def lead_on(netlink: Any, bridge: Link, wanted: tuple[Route, ...]) -> None:
+    """Let these networks, and no others, be reached over gateways at a bridge."""
+    present = {
+        (f"{each.get_attr('RTA_DST')}/{each['dst_len']}", each.get_attr("RTA_GATEWAY"))
+        for each in netlink.get_routes(family=socket.AF_INET, oif=bridge.index)
+        if each.get_attr("RTA_OIF") == bridge.index
+        and each["proto"] == ROUTES_OF_OURS
+        and each["dst_len"]
+        and each.get_attr("RTA_GATEWAY")
+    }
+    routes = {(each.network, each.gateway) for each in wanted}
+    for network, gateway in present - routes:
+        netlink.route("del", family=socket.AF_INET, dst=network, gateway=gateway, oif=bridge.index)
+    for network, gateway in routes - present:
+        try:
+            netlink.route("replace", family=socket.AF_INET, dst=network, gateway=gateway, oif=bridge.index)
+        except NetlinkError as error:
+            log.warning("%s cannot be reached over %s at %s: %s", network, gateway, bridge.name, error)
 
 
 def _set_where(netlink: Any, link: Link, differs: bool, **settings: Any) -> None:
