@@ -76,9 +76,11 @@ class Line(Reader):
         """The words that a command prints in the guest's shell. It is typed again where nobody heard it, such as in a
         guest that boots; what was on the screen before is shown to each viewer anew, and is no answer.
         """
-        for _ in range(TRIES):
+        for attempt in range(TRIES):
             number = next(_commands)
-            self._sock.sendall(f'echo "<{number}:$({command})>"\n'.encode())
+            # Of one that was typed as the guest came up half may have been heard, with a quotation mark that opens.
+            leave_off = "\x03" if attempt else ""
+            self._sock.sendall(f'{leave_off}echo "<{number}:$({command})>"\n'.encode())
             # Its echo has a dollar there.
             if (found := self.match(rf"<{number}:([\w\s]*)>", self._limit / TRIES)) is not None:
                 return found[1].split()
