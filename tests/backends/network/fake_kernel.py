@@ -228,6 +228,10 @@ class FakeKernel:
     def get_default_routes(self, family: int = 0) -> list[Said]:
         return [each for each in self.routes if family in (0, each["family"])]
 
+    def get_routes(self, family: int = 0, oif: int = 0) -> list[Said]:
+        found = self.get_default_routes(family)
+        return [Said(**each, dst_len=0) for each in found if each.get_attr("RTA_OIF") == oif]
+
     def route(self, command: str, family: int, dst: str, gateway: str, oif: int) -> None:
         self._step(f"route {command} {gateway}")
         assert dst == "default"
