@@ -105,9 +105,9 @@ def test_forty_snapshots_of_a_guest_that_writes_and_three_that_it_goes_back_to(d
             line.wait_for(READY)
             (name,) = line.run(f"cd /sys/block; grep -l '^{SIZE // 512}$' */size | cut -d / -f 1")
             device = f"/dev/{name}"
-            # Load: the last eight MiB are written again and again.
+            # Load: two MiB at the end are written again and again.
             line.run(
-                f" (while :; do dd if=/dev/urandom of={device} bs=64k count=128 seek=640 conv=fsync; sleep 0.1; "
+                f" (while :; do dd if=/dev/urandom of={device} bs=64k count=32 seek=640 conv=fsync; sleep 0.5; "
                 "done) >/dev/null 2>&1 & echo begun"
             )
             for number in range(1, PATTERNS + 1):
