@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import subprocess
 from collections import Counter
@@ -21,6 +22,24 @@ Things = Counter[str]
 """What there is, each kind of thing with its number."""
 Subject = Callable[["Site", str], str]
 """What an operation is done to, by the machine."""
+
+
+class Killed(Exception):
+    """The daemon died before the operation came to its end."""
+
+
+def carry_out(daemon: QemuDaemon, client: Client, message: str, *params: Any) -> str:
+    """Do it, and say which status its task has. Raises Killed."""
+    try:
+        task = client.call(f"Async.{message}", *params)
+        token = ""
+        while (status := str(client.call("task.get_status", task))) in PENDING:
+            token = client.call("event.from", [f"task/{task}"], token, 30.0)["token"]
+    except (OSError, http.client.HTTPException) as error:
+        assert daemon.process is not None
+        daemon.process.wait(30)
+        raise Killed from error
+    return status
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from run to run, and with XAPID_ALL_KILL_POINTS=1 each of them.
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import os
 import random
@@ -22,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.daemon import Client
+from tests.durability.killed_operations import PENDING, Killed, carry_out
 from tests.forked_daemon import ForkedQemuDaemon
 from tests.own_network import own_network
 from tests.qemu_daemon import QemuDaemon, new_guest, started_on_qemu
@@ -29,7 +29,6 @@ from tests.qemu_daemon import QemuDaemon, new_guest, started_on_qemu
 pytestmark = [pytest.mark.libvirt, pytest.mark.root, pytest.mark.slow]
 
 ALL = bool(os.environ.get("XAPID_ALL_KILL_POINTS"))
-PENDING = ("pending", "cancelling")
 NOT_COUNTED = re.compile(
     r"xapid\.db.*|audit\.log.*|ballast|lock|certificate\.pem|libvirt/(cache|log|etc)/.*|.*/(autostarted|driver\.pid)|.*/qmp-\w+/.*"
 )
@@ -42,10 +41,6 @@ Things = Counter[str]
 
 HALFWAY = "3+"
 """Of the calls to drivers that a start and a snapshot make: something is there by then that must go again."""
-
-
-class Killed(Exception):
-    """The daemon died before the operation came to its end."""
 
 
 @pytest.fixture
@@ -152,20 +147,6 @@ def change(before: Things, after: Things) -> dict[str, int]:
     return {name: after[name] - before[name] for name in before | after if after[name] != before[name]}
 
 
-def carry_out(daemon: QemuDaemon, client: Client, operation: Operation, vm: str) -> str:
-    """Do it, and say which status its task has. Raises Killed."""
-    try:
-        task = client.call(f"Async.{operation.message}", vm, *operation.extra)
-        token = ""
-        while (status := str(client.call("task.get_status", task))) in PENDING:
-            token = client.call("event.from", [f"task/{task}"], token, 30.0)["token"]
-    except (OSError, http.client.HTTPException) as error:
-        assert daemon.process is not None
-        daemon.process.wait(30)
-        raise Killed from error
-    return status
-
-
 def untruths(client: Client, daemon: QemuDaemon, vm: str) -> list[str]:
     """What is recorded otherwise than it is, and tasks that never end."""
     tasks = client.call("task.get_all_records").values()
@@ -207,7 +188,7 @@ def test_whenever_the_daemon_dies_the_records_are_true_and_nothing_is_left_over(
             before = things(daemon)
             kill_at.write_text(place)
             try:
-                status = carry_out(daemon, client, operation, vm)
+                status = carry_out(daemon, client, operation.message, vm, *operation.extra)
             except Killed:
                 status = ""
             kill_at.unlink()
@@ -247,7 +228,7 @@ def test_a_daemon_that_dies_again_while_it_takes_back_is_followed_by_one_that_en
             before = things(daemon)
             kill_at.write_text(HALFWAY)
             with pytest.raises(Killed):
-                carry_out(daemon, client, operation, vm)
+                carry_out(daemon, client, operation.message, vm, *operation.extra)
         kill_at.write_text(place)
         lived = survives(daemon, {setting: str(kill_at)})
         kill_at.unlink()
@@ -304,7 +285,7 @@ def whole(daemon: QemuDaemon, operation: Operation) -> dict[str, int]:
     with closing(daemon.client()) as client:
         vm = operation.prepare(client)
         before = things(daemon)
-        assert carry_out(daemon, client, operation, vm) == "success"
+        assert carry_out(daemon, client, operation.message, vm, *operation.extra) == "success"
         found = change(before, things(daemon))
         operation.clear(client, vm)
     return found

@@ -5,7 +5,6 @@ The bond has one member, for few kernels that tests run on have others: all that
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.daemon import Client
-from tests.durability.test_kill_points import PENDING, Killed, places, some
+from tests.durability.killed_operations import PENDING, Killed, carry_out
+from tests.durability.test_kill_points import places, some
 from tests.forked_daemon import ForkedQemuDaemon
 from tests.own_network import own_network
 from tests.qemu_daemon import QemuDaemon, new_guest, started_on_qemu
@@ -54,20 +54,6 @@ def site(daemon: QemuDaemon, client: Client) -> str:
     })  # fmt: skip
     client.call("VM.start", vm, False, False)
     return pif
-
-
-def carry_out(daemon: QemuDaemon, client: Client, message: str, *params: Any) -> str:
-    """Do it, and say which status its task has. Raises Killed."""
-    try:
-        task = client.call(f"Async.{message}", *params)
-        token = ""
-        while (status := str(client.call("task.get_status", task))) in PENDING:
-            token = client.call("event.from", [f"task/{task}"], token, 30.0)["token"]
-    except (OSError, http.client.HTTPException) as error:
-        assert daemon.process is not None
-        daemon.process.wait(30)
-        raise Killed from error
-    return status
 
 
 def links(daemon: QemuDaemon) -> dict[str, dict[str, Any]]:

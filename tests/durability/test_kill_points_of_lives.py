@@ -7,7 +7,6 @@ of them, and places, by lot: a failure names them.
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import os
 import random
@@ -15,11 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.durability.killed_operations import ACTS, PENDING, Act, Site, Things
+from tests.durability.killed_operations import ACTS, Act, Killed, Site, Things, carry_out
 from tests.forked_daemon import ForkedQemuDaemon
 from tests.own_network import own_network
 from tests.qemu_daemon import QemuDaemon, agent_of, started_on_qemu
@@ -33,10 +31,6 @@ SETTINGS = ("XAPID_KILL_AT_CALL", COMMITS, "XAPID_KILL_AGENT_AT_CALL")
 EARLY = 4
 """Steps among which the places of a run are drawn that does not try all."""
 PATIENCE = 20.0
-
-
-class Killed(Exception):
-    """The daemon died before the operation came to its end."""
 
 
 class Killer:
@@ -80,20 +74,6 @@ def killer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
         yield Killer(daemon, tmp_path_factory.mktemp("kill"))
 
 
-def carry_out(site: Site, message: str, *arguments: Any) -> str:
-    """Do it, and say which status its task has. Raises Killed."""
-    try:
-        task = site.call(f"Async.{message}", *arguments)
-        token = ""
-        while (status := str(site.call("task.get_status", task))) in PENDING:
-            token = site.call("event.from", [f"task/{task}"], token, 30.0)["token"]
-    except (OSError, http.client.HTTPException) as error:
-        assert site.daemon.process is not None
-        site.daemon.process.wait(30)
-        raise Killed from error
-    return status
-
-
 def kills(killer: Killer, act: Act, setting: str, place: str) -> bool:
     """Whether somebody dies at that place. All is as it should be then."""
     told = f"{act}, {setting}={place}"
@@ -104,7 +84,7 @@ def kills(killer: Killer, act: Act, setting: str, place: str) -> bool:
         extra = [each(site, vm) if callable(each) else each for each in act.extra]
         status = ""
         with killer.waiting(setting, place), suppress(Killed):
-            status = carry_out(site, act.message, subject, *extra)
+            status = carry_out(site.daemon, site.client, act.message, subject, *extra)
     died = killer.has_died(agent)
     if not died:
         assert status == "success", told

@@ -28,6 +28,8 @@ from xapid.runtime.settings import Address
 log = logging.getLogger(__name__)
 
 ANY_IPV4 = str(IPv4Address(0))
+NEAR = "127.0.0.1"
+"""Where only the machine itself is heard."""
 
 HANDSHAKE = 1.0
 """Seconds that a handshake has at least, however soon a client must begin to speak: it goes to and fro."""
@@ -60,10 +62,6 @@ class ListenerConfig:
     """Those by which certificates of clients are checked, as PEM; without any no client is asked for one."""
 
 
-ANYWHERE = {"": "127.0.0.1", ANY_IPV4: "127.0.0.1", "::": "::1"}
-"""Hosts of listeners that are heard at every address of the machine, and where they are if only it is to hear them."""
-
-
 def heard_at(configured: tuple[Address, ...], host: str | None) -> tuple[Address, ...]:
     """Where listeners are once a host is reached at an address, or (None) by itself alone.
 
@@ -75,11 +73,11 @@ def heard_at(configured: tuple[Address, ...], host: str | None) -> tuple[Address
         return configured
 
     def moved(address: Address) -> Address:
-        if address.host in ANYWHERE:
-            return address if host is not None else Address(ANYWHERE[address.host], address.port)
+        if address.is_everywhere:
+            return address if host is not None else Address("::1" if ":" in address.host else NEAR, address.port)
         if _is_near(address.host):
             return address
-        return Address("127.0.0.1" if host is None else host, address.port)
+        return Address(NEAR if host is None else host, address.port)
 
     return tuple(dict.fromkeys(moved(each) for each in configured))
 

@@ -25,7 +25,6 @@ DB_SCHEMA = "5.909"
 """The release of the contract, as clients look it up."""
 SECONDS = "{:.0f}."
 """How other_config spells a moment: Unix time as a floating point number."""
-ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - not to listen there, but to tell that a listener does
 NO_BIOS_STRINGS: dict[str, str] = {
     **dict.fromkeys(
         (
@@ -180,7 +179,7 @@ def write_cpus(store: Store, tx: Transaction, host: str, facts: HostFacts) -> No
 def address(machine: Machine, config: Config) -> str:
     """Where clients reach the daemon: where it listens, or else the address of the management interface."""
     for listener in (*config.https, *config.http):
-        if listener.host not in ANYWHERE:
+        if not listener.is_everywhere:
             return listener.host
     nic = management_nic(machine.nics)
     addresses = [each.partition("/")[0] for each in nic.addresses] if nic is not None else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, ip_interface
 from typing import Any
@@ -25,27 +24,18 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode, PrimaryAddressType
 from xapid.datamodel.types import NULL
 from xapid.ops.pif.plugging import bring_up
+from xapid.rules.pif import NO_ADDRESSES
 from xapid.runtime.context import Context, Runtime
 from xapid.runtime.local_settings import MANAGEMENT, MANAGEMENT_TRIAL, LocalSettings
 from xapid.runtime.reach import Reach
 from xapid.runtime.settings import Address
+from xapid.store.store import Store
 
 log = logging.getLogger(__name__)
 
 OFF = "off"
 """Of the local setting: the host is managed from itself alone."""
 LABEL = "Management interface goes back"
-FIELDS: dict[str, Callable[[Any], Any]] = {
-    "ip_configuration_mode": IpConfigurationMode,
-    "IP": str,
-    "netmask": str,
-    "gateway": str,
-    "ipv6_configuration_mode": Ipv6ConfigurationMode,
-    "IPv6": tuple,
-    "ipv6_gateway": str,
-    "DNS": str,
-}
-"""Of an interface: how it is reached."""
 
 
 class Trial(msgspec.Struct):
@@ -113,9 +103,9 @@ def check(ctx: Context, pif: PIF) -> None:
 # --- Doing it ----------------------------------------------------------------------------------------
 
 
-def current(ctx: Context, host: str) -> PIF | None:
+def current(store: Store, host: str) -> PIF | None:
     """The interface by which a host is managed."""
-    return next((pif for pif in ctx.store.where(PIF, host=host) if pif.management), None)
+    return next((pif for pif in store.where(PIF, host=host) if pif.management), None)
 
 
 def address_of(pif: PIF) -> str:
@@ -166,14 +156,14 @@ async def readdressed(ctx: Context, pif: PIF, fields: dict[str, Any]) -> None:
 
 async def passed_on(ctx: Context, host: str) -> None:
     """The management may have passed to another interface, with its address, as to a bond."""
-    pif = current(ctx, host)
+    pif = current(ctx.store, host)
     if pif is not None and host == ctx.runtime.localhost:
         await _keep(ctx.runtime, pif.uuid)
 
 
 async def look(ctx: Context) -> None:
     """Somebody else, such as a server of DHCP, may have given the management of this host another address."""
-    pif = current(ctx, ctx.runtime.localhost)
+    pif = current(ctx.store, ctx.runtime.localhost)
     if pif is None:
         return
     bridge = ctx.store.get(Network, pif.network).bridge
@@ -191,7 +181,7 @@ async def look(ctx: Context) -> None:
 
 
 def _before(ctx: Context, host: str) -> Before:
-    return Before(current(ctx, host), ctx.store.get(Host, host).address)
+    return Before(current(ctx.store, host), ctx.store.get(Host, host).address)
 
 
 # --- On trial ----------------------------------------------------------------------------------------
@@ -223,7 +213,7 @@ def _is_here(ctx: Context, before: Before) -> bool:
     """Whether the host is still heard at the address that it had."""
     pifs = ctx.store.where(PIF, host=ctx.runtime.localhost)
     heard = ctx.runtime.config.https or ctx.runtime.config.http
-    everywhere = not heard or any(each.host in ("", "0.0.0.0", "::") for each in heard)  # noqa: S104 - not bound
+    everywhere = not heard or any(each.is_everywhere for each in heard)
     return everywhere and any(pif.currently_attached and address_of(pif) == before.address for pif in pifs)
 
 
@@ -273,6 +263,11 @@ async def _wait(runtime: Runtime, trial: Trial) -> None:
     await asyncio.to_thread(_settings(runtime).put, MANAGEMENT_TRIAL, "")
 
 
+def _read(fields: dict[str, Any]) -> dict[str, Any]:
+    """Settings as rows have them, of those that a trial keeps."""
+    return {name: type(none)(fields[name]) for name, none in NO_ADDRESSES.items() if name in fields}
+
+
 async def take_back(runtime: Runtime, trial: Trial) -> None:
     """Let the host be reached as before, in a task that clients see."""
     handle = runtime.tasks.create(LABEL, f"Nobody came to {trial.address}")
@@ -281,7 +276,7 @@ async def take_back(runtime: Runtime, trial: Trial) -> None:
         for uuid, fields in trial.changed.items():
             if (changed := ctx.store.find_uuid(PIF, uuid)) is not None:
                 with ctx.write() as tx:
-                    tx.set(changed, **{name: FIELDS[name](value) for name, value in fields.items() if name in FIELDS})
+                    tx.set(changed, **_read(fields))
                 await bring_up(ctx, changed)
         before = ctx.store.find_uuid(PIF, trial.before)
         if before is not None:
@@ -303,7 +298,7 @@ async def take_back(runtime: Runtime, trial: Trial) -> None:
 def reached_at(runtime: Runtime) -> str | None:
     """The address at which this host is managed; None: from itself alone. Empty: the one it was installed with."""
     chosen = _settings(runtime).get(MANAGEMENT)
-    pif = current(Context(runtime, runtime.tasks.dummy("management")), runtime.localhost)
+    pif = current(runtime.store, runtime.localhost)
     if chosen == OFF and pif is None:
         return None
     return address_of(pif) if chosen and pif is not None else ""

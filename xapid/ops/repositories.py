@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -89,14 +89,30 @@ def assert_its_driver(ctx: Context, sr: str) -> None:
         raise PERMISSION_DENIED("")
 
 
-async def renamed(repository: Repository, record: Callable[[], None], tell: Callable[[], Awaitable[None]]) -> None:
-    """Let the driver of a third party know another name before it is recorded, or after, where it reads the records."""
+async def rename(
+    ctx: Context,
+    repository: Repository,
+    row: SR | VDI,
+    changes: Mapping[str, str],
+    tell: Callable[[str, str], Awaitable[None]],
+) -> None:
+    """Record another name or description of a repository or a disk.
+
+    The driver of a third party is told both, before that or, where it reads the records, afterwards.
+    """
+
+    async def told() -> None:
+        latest = ctx.now(row)
+        names = {"name_label": latest.name_label, "name_description": latest.name_description, **changes}
+        await tell(names["name_label"], names["name_description"])
+
     channel = repository.channel
     if channel.foreign and not channel.keeps_records:
-        await tell()
-    record()
+        await told()
+    with ctx.write() as tx:
+        tx.set(row, **changes)
     if channel.keeps_records:
-        await tell()
+        await told()
 
 
 @asynccontextmanager

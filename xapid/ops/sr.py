@@ -294,18 +294,12 @@ async def _rename(ctx: Context, sr: SR, **changes: str) -> None:
     pbd = volume_spec.working_pbd(ctx.store, sr)
     if pbd is None:
         raise SR_HAS_NO_PBDS(sr.ref)
-
-    def record() -> None:
-        with ctx.write() as tx:
-            tx.set(sr, **changes)
-
-    async def tell() -> None:
-        latest = ctx.now(sr)
-        names = {"name_label": latest.name_label, "name_description": latest.name_description, **changes}
-        await repository.channel.call(StorageDriver.rename_sr, repository.spec, *names.values())
-
     repository = repositories.on(ctx, sr, ctx.store.get(Host, pbd.host))
-    await repositories.renamed(repository, record, tell)
+
+    async def tell(name: str, description: str) -> None:
+        await repository.channel.call(StorageDriver.rename_sr, repository.spec, name, description)
+
+    await repositories.rename(ctx, repository, sr, changes, tell)
 
 
 def set_shared(ctx: Context, sr: SR, value: bool) -> None:

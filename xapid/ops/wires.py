@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import AlreadyExists, BackendError, InUse
@@ -15,7 +14,7 @@ from xapid.ops import guest_ports
 from xapid.ops.pif.plugging import connect
 from xapid.ops.vm.change import assert_same_domain, host_of
 from xapid.rules import bridges
-from xapid.rules.domain_spec import mtu_of, nic_spec
+from xapid.rules.domain_spec import nic_spec
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
@@ -142,7 +141,7 @@ async def move(ctx: Context, undo: Undo, vif: VIF, network: Network, host: Host)
         try:
             await _ensure_bridge(ctx, host, network)
             latest, before, channel = ctx.now(network), nic_spec(ctx.store, vif), ctx.domains(host)
-            spec = replace(before, bridge=latest.bridge, mtu=mtu_of(vif, latest))
+            spec = nic_spec(ctx.store, vif, latest)
             async with guest_ports.moving(ctx, host, vif, network):
                 undo.push(channel, DomainDriver.move_nic, vm.uuid, before)
                 links = await channel.call(DomainDriver.move_nic, vm.uuid, spec)

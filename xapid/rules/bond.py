@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from xapid.datamodel import PIF, VIF, VM, Host, Network, Pool
+from xapid.datamodel import PIF, VIF, VM, Bond, Host, Network, Pool
 from xapid.datamodel.bond import BondMode
 from xapid.datamodel.errors import (
     HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE,
@@ -75,6 +75,16 @@ PROPERTIES: dict[BondMode, dict[str, Property]] = {
     }
 }
 """What can be set in a mode; in others nothing."""
+
+
+def members_of(store: Store, bond: Bond) -> list[PIF]:
+    """The interfaces that a bond is made of."""
+    return store.where(PIF, bond_slave_of=bond.ref)
+
+
+def members_of_master(store: Store, pif: PIF) -> list[PIF]:
+    """The interfaces that an interface is made of, if it is that of a bond."""
+    return [member for bond in store.where(Bond, master=pif.ref) for member in members_of(store, bond)]
 
 
 def check_property(mode: BondMode, name: str, value: str) -> None:

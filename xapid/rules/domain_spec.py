@@ -218,8 +218,9 @@ def mtu_of(vif: VIF, network: Network) -> int:
     return VIF_MTU.of(vif) or network.MTU
 
 
-def nic_spec(store: Store, vif: VIF) -> NicSpec:
-    network = store.get(Network, vif.network)
+def nic_spec(store: Store, vif: VIF, network: Network | None = None) -> NicSpec:
+    """An interface in its network, or as it would be in another one."""
+    network = network or store.get(Network, vif.network)
     return NicSpec(vif.uuid, int(vif.device), vif.MAC, network.bridge, mtu_of(vif, network), link_name(vif.uuid))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from xapid.datamodel import PIF, VIF, VLAN, VM, Network, NetworkSriov, Pool, Tunnel
 from xapid.datamodel.errors import (
@@ -40,6 +41,17 @@ from xapid.rules.guest import has_domain
 from xapid.rules.nics import NO_VLAN
 from xapid.store.store import Store
 
+NO_ADDRESSES: dict[str, Any] = {
+    "ip_configuration_mode": IpConfigurationMode.None_,
+    "IP": "",
+    "netmask": "",
+    "gateway": "",
+    "DNS": "",
+    "ipv6_configuration_mode": Ipv6ConfigurationMode.None_,
+    "IPv6": ("",),
+    "ipv6_gateway": "",
+}
+"""How an interface is reached that is not reached."""
 PROPERTIES = {"gro": ("on", "off")}
 """What can be set of a device, and to what."""
 

@@ -40,7 +40,7 @@ from xapid.datamodel.map_keys import (
 )
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import NULL
-from xapid.rules.bond import whole_number
+from xapid.rules.bond import members_of, whole_number
 from xapid.rules.nics import NO_VLAN
 from xapid.store.store import Store
 
@@ -88,7 +88,7 @@ def mtu(store: Store, pif: PIF) -> int:
 def bonding(store: Store, bond: Bond) -> Bonding:
     """What a bond is made of, and how it works. Keys of its interface go before its own properties."""
     master, primary = store.get(PIF, bond.master), store.find(PIF, bond.primary_slave)
-    members = sorted((pif.device for pif in store.where(PIF, bond_slave_of=bond.ref)), key=_natural)
+    members = sorted((pif.device for pif in members_of(store, bond)), key=_natural)
     mode = BondMode(BOND_MODE.of(master) or bond.mode)
     hashing = BOND_HASHING.of(master) or bond.properties.get("hashing_algorithm", "")
     key = BOND_KEY.of(master) or bond.properties.get("lacp-aggregation-key", "")
@@ -110,7 +110,7 @@ def bonding(store: Store, bond: Bond) -> Bonding:
 
 def _tuning(store: Store, pif: PIF, bond: Bond | None) -> tuple[Tuning, ...]:
     """How the devices are to work that an interface consists of."""
-    devices = [pif] if bond is None else store.where(PIF, bond_slave_of=bond.ref)
+    devices = [pif] if bond is None else members_of(store, bond)
     found = [Tuning(each.device, tuple(_device_settings(each, pif).items())) for each in devices]
     return tuple(sorted(found, key=lambda each: _natural(each.device)))
 

@@ -27,6 +27,9 @@ class ConfigError(Exception):
     """A setting that cannot be used; the text says in one line where it stands and what is wrong with it."""
 
 
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - not to listen there, but to tell that a listener does
+
+
 @dataclass(frozen=True)
 class Address:
     """Where to listen: a host name or address, and a port. Port 0 takes a free one."""
@@ -36,6 +39,11 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether who listens there is heard at every address of the machine."""
+        return self.host in EVERYWHERE
 
     @classmethod
     def parse(cls, text: str) -> Address:

@@ -17,11 +17,11 @@ import msgspec
 from pyroute2 import IPRoute
 
 from xapid.backends.network.interface import Lease
+from xapid.backends.network.links import set_way_out
+from xapid.backends.whole_files import write_whole
 
 GIVEN = frozenset({"bound", "renew"})
 """Events that bring a lease. Of its end the kernel knows, and of that of the client who ended it."""
-
-
 LEASE, LEADS_OUT = ".lease", ".leads-out"
 
 
@@ -63,15 +63,8 @@ def give(netlink: Any, index: int, lease: Lease) -> None:
 
 def lead_out(netlink: Any, index: int, lease: Lease) -> None:
     """Let the way out of the host be over the router of a lease, if it names one."""
-    present = {
-        route.get_attr("RTA_GATEWAY")
-        for route in netlink.get_default_routes(family=socket.AF_INET)
-        if route.get_attr("RTA_OIF") == index
-    }
-    for other in present - {lease.gateway, None}:
-        netlink.route("del", family=socket.AF_INET, dst="default", gateway=other, oif=index)
-    if lease.gateway and lease.gateway not in present:
-        netlink.route("replace", family=socket.AF_INET, dst="default", gateway=lease.gateway, oif=index)
+    routes = [each for each in netlink.get_default_routes(family=socket.AF_INET) if each.get_attr("RTA_OIF") == index]
+    set_way_out(netlink, index, socket.AF_INET, routes, lease.gateway)
 
 
 def main(folder: Path, event: str, environment: Mapping[str, str]) -> None:
@@ -83,10 +76,7 @@ def main(folder: Path, event: str, environment: Mapping[str, str]) -> None:
         give(netlink, index, lease)
         if way_out_of(folder, bridge).exists():
             lead_out(netlink, index, lease)
-    path = file_of(folder, bridge)
-    new = path.with_suffix(".new")
-    new.write_bytes(msgspec.json.encode(lease))
-    new.replace(path)
+    write_whole(file_of(folder, bridge), msgspec.json.encode(lease))
 
 
 if __name__ == "__main__":

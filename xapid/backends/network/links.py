@@ -128,6 +128,15 @@ def read_gateways(netlink: Any) -> dict[int, str]:
     return {each.get_attr("RTA_OIF"): each.get_attr("RTA_GATEWAY") for each in routes}
 
 
+def set_way_out(netlink: Any, index: int, family: int, present: Iterable[Any], gateway: str) -> None:
+    """Let a link have this way out of the host, in place of those that are present; empty: none."""
+    gateways = {route.get_attr("RTA_GATEWAY") for route in present}
+    for other in gateways - {gateway, None}:
+        netlink.route("del", family=family, dst="default", gateway=other, oif=index)
+    if gateway and gateway not in gateways:
+        netlink.route("replace", family=family, dst="default", gateway=gateway, oif=index)
+
+
 def named(links: Mapping[int, Link], name: str) -> Link | None:
     """The link of this name."""
     return next((link for link in links.values() if link.name == name), None)

@@ -12,6 +12,8 @@ from typing import Any
 
 from pyroute2.ethtool.ioctl import EthtoolError, IoctlEthtool
 
+from xapid.backends.whole_files import write_whole
+
 log = logging.getLogger(__name__)
 
 OFFLOADS = {
@@ -110,10 +112,9 @@ class Tuner:
     def _keep(self) -> None:
         if self._memory is None:
             return
-        new = self._memory.with_suffix(".new")
         try:
-            new.write_text(json.dumps({"boot": self._boot.read_text().strip(), "devices": self._all()}))
-            new.replace(self._memory)
+            kept = {"boot": self._boot.read_text().strip(), "devices": self._all()}
+            write_whole(self._memory, json.dumps(kept).encode())
         except OSError as error:
             log.warning("it cannot be kept how devices were: %s", error)
 

@@ -25,6 +25,7 @@ from xapid.backends.network.links import (
     read_addresses,
     read_gateways,
     read_links,
+    set_way_out,
     there,
 )
 from xapid.backends.network.tuning import Tuner
@@ -162,18 +163,15 @@ def _address(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> Non
 
 def _lead_out(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> None:
     """Let the way out of the host lead over a bridge, or over it no more."""
-    present = {
-        each.get_attr("RTA_GATEWAY")
-        for each in netlink.get_default_routes(family=family)
-        if each.get_attr("RTA_OIF") == bridge.index and each["proto"] == ROUTES_OF_OURS
-    }
     if wanted.mode is AddressMode.dhcp and wanted.leads_out:
         return  # By what servers say.
     gateway = wanted.gateway if wanted.mode is AddressMode.static else ""
-    for other in present - {gateway, None}:
-        netlink.route("del", family=family, dst="default", gateway=other, oif=bridge.index)
-    if gateway and gateway not in present:
-        netlink.route("replace", family=family, dst="default", gateway=gateway, oif=bridge.index)
+    routes = [
+        each
+        for each in netlink.get_default_routes(family=family)
+        if each.get_attr("RTA_OIF") == bridge.index and each["proto"] == ROUTES_OF_OURS
+    ]
+    set_way_out(netlink, bridge.index, family, routes, gateway)
 
 
 def lead_on(netlink: Any, bridge: Link, wanted: tuple[Route, ...]) -> None:

@@ -11,10 +11,10 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xapid.backends.interface import Failed, InUse, NotFound, NotSupported
+from xapid.backends.interface import InUse, NotFound, NotSupported
 from xapid.backends.storage import transfer
 from xapid.backends.storage.interface import Disk, Joint, Merged, Sr, Volume
-from xapid.backends.storage.on_disk import disk_errors, sync_path
+from xapid.backends.storage.on_disk import disk_errors, locks_told, sync_path
 from xapid.backends.storage.volume_store import Change, Record, VolumeStore, borrowed
 from xapid.backends.storage.volume_trees import VolumeTrees
 
@@ -40,7 +40,7 @@ class MergingTrees(VolumeTrees):
             disk_errors(),
             borrowed(store, record.parent, lower, write=True) as into,
             borrowed(store, key, record, write=False) as image,
-            _locks_told(),
+            locks_told(),
         ):
             self._written.discard((store.place, key))
             transfer.write_down(Disk(str(image), record.format), speed, self._teller(progress))
@@ -119,14 +119,3 @@ def _above(store: VolumeStore, key: str) -> Iterator[str]:
     yield key
     for heir in store.children(key):
         yield from _above(store, heir)
-
-
-@contextlib.contextmanager
-def _locks_told() -> Iterator[None]:
-    """QEMU's own locks of images are the last thing that keeps one from being written that somebody reads."""
-    try:
-        yield
-    except Failed as error:
-        if "lock" in error.message:
-            raise InUse(error.message) from error
-        raise

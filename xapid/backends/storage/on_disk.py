@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from xapid.backends.interface import Failed, NoSpace
+from xapid.backends.interface import Failed, InUse, NoSpace
 
 
 @contextlib.contextmanager
@@ -20,6 +20,17 @@ def disk_errors() -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(f"the device is full: {error}") from error
         raise Failed(f"{error.strerror}: {error.filename}", path=str(error.filename)) from error
+
+
+@contextlib.contextmanager
+def locks_told() -> Iterator[None]:
+    """QEMU's own locks of images are the last thing that keeps one from being written that somebody reads."""
+    try:
+        yield
+    except Failed as error:
+        if "lock" in error.message:
+            raise InUse(error.message) from error
+        raise
 
 
 def sync_path(path: Path) -> None:

@@ -8,29 +8,17 @@ from typing import Any
 
 from xapid.datamodel import PIF, VIF, VLAN, Bond, Cluster_host, Host, Network, PIF_metrics, Tunnel
 from xapid.datamodel.bond import BondMode
-from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import NULL, DateTime
 from xapid.ops import vlan as vlans
 from xapid.ops.pif.forgetting import remove
-from xapid.rules.bond import local_vifs
+from xapid.rules.bond import local_vifs, members_of
 from xapid.rules.nics import NO_VLAN
-from xapid.rules.pif import has_address
+from xapid.rules.pif import NO_ADDRESSES, has_address
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
 UNKNOWN_MTU = -1
 """Of a bond that was never up."""
-NO_ADDRESSES: dict[str, Any] = {
-    "ip_configuration_mode": IpConfigurationMode.None_,
-    "IP": "",
-    "netmask": "",
-    "gateway": "",
-    "DNS": "",
-    "ipv6_configuration_mode": Ipv6ConfigurationMode.None_,
-    "IPv6": ("",),
-    "ipv6_gateway": "",
-}
-"""How an interface is reached that is not reached."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +101,6 @@ def part(tx: Transaction, bond: Bond, targets: Iterable[Target]) -> None:
     remove(tx, store, master)
     if metrics is not None:
         tx.delete(metrics)
-
-
-def members_of(store: Store, bond: Bond) -> list[PIF]:
-    return store.where(PIF, bond_slave_of=bond.ref)
 
 
 def primary_of(store: Store, bond: Bond) -> PIF:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from xapid.auth.sessions import Sessions
-from xapid.datamodel import PIF, Host
+from xapid.datamodel import Host
 from xapid.datamodel.errors import INTERNAL_ERROR
+from xapid.ops import management
 from xapid.ops.host_driver import rescan
 from xapid.ops.wlb_advice import where_to_evacuate
 from xapid.rules.memory import free_memory
@@ -20,7 +21,7 @@ def get_tracked_user_agents(ctx: Context, self: Host) -> dict[str, str]:
 
 
 def get_management_interface(ctx: Context, host: Host) -> str:
-    found = next((pif for pif in ctx.store.where(PIF, host=host.ref) if pif.management), None)
+    found = management.current(ctx.store, host.ref)
     if found is None:
         raise INTERNAL_ERROR("no interface of this host is known to carry management")
     return str(found.ref)

@@ -12,6 +12,7 @@ from xapid.datamodel.pif import IpConfigurationMode
 from xapid.ops import management
 from xapid.ops.alerts import NOTICE, leave
 from xapid.rules import wire_spec
+from xapid.rules.bond import members_of
 from xapid.runtime.context import Context
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -82,7 +83,7 @@ def _bonds(store: Store, host: Host) -> list[tuple[Bond, list[PIF]]]:
     for bond in store.all(Bond):
         master = store.find(PIF, bond.master)
         if master is not None and master.host == host.ref:
-            found.append((bond, store.where(PIF, bond_slave_of=bond.ref)))
+            found.append((bond, members_of(store, bond)))
     return found
 
 

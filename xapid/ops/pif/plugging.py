@@ -6,10 +6,11 @@ import logging
 
 from xapid.backends.interface import AlreadyExists, BackendError
 from xapid.backends.network.interface import Connected, NetworkDriver, Wire
-from xapid.datamodel import PIF, Bond, Host, Network
+from xapid.datamodel import PIF, Host, Network
 from xapid.datamodel.errors import PIF_CONFIGURATION_ERROR, VLAN_IN_USE, ApiError
 from xapid.rules import pif as rules
 from xapid.rules import wire_spec
+from xapid.rules.bond import members_of_master
 from xapid.rules.nics import NO_VLAN
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
@@ -50,9 +51,8 @@ def note(tx: Transaction, pif: PIF, made: Connected) -> None:
     """Record that the wire of an interface lies. Networks of a bond's members have the MTU of the bond's."""
     store = tx.store
     tx.set(pif, **wire_spec.connected_fields(pif, made))
-    for bond in store.where(Bond, master=pif.ref):
-        for member in store.where(PIF, bond_slave_of=bond.ref):
-            tx.set(store.get(Network, member.network), MTU=store.get(Network, pif.network).MTU)
+    for member in members_of_master(store, pif):
+        tx.set(store.get(Network, member.network), MTU=store.get(Network, pif.network).MTU)
 
 
 async def lay(channel: Channel, pif: PIF, wire: Wire) -> Connected:
@@ -111,10 +111,8 @@ def set_disallow_unplug(ctx: Context, self: PIF, value: bool) -> None:
 async def set_property(ctx: Context, self: PIF, name: str, value: str) -> None:
     """Set a property of the device, and of the members of a bond; one that is up has it at once."""
     rules.check_property(ctx.store, self, name, value)
-    bonds = ctx.store.where(Bond, master=self.ref)
-    members = [pif for bond in bonds for pif in ctx.store.where(PIF, bond_slave_of=bond.ref)]
     with ctx.write() as tx:
-        for pif in (self, *members):
+        for pif in (self, *members_of_master(ctx.store, self)):
             tx.set(pif, properties={**pif.properties, name: value})
     if ctx.now(self).currently_attached and self.managed:
         await bring_up(ctx, self)

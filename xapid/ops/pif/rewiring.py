@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from xapid.backends.domain.interface import DomainDriver
@@ -17,7 +17,7 @@ from xapid.backends.network.interface import Bridge, Connected, NetworkDriver, W
 from xapid.datamodel import PIF, VIF, VM, Host, Network
 from xapid.ops.pif.plugging import lay, note
 from xapid.rules import wire_spec
-from xapid.rules.domain_spec import mtu_of, nic_spec
+from xapid.rules.domain_spec import nic_spec
 from xapid.rules.nics import NO_VLAN
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
@@ -83,9 +83,9 @@ class Rewiring:
         """Join guests to their new bridges, which lie by now."""
         channel = self.ctx.domains(self.host)
         for move in moves:
-            vm, spec = self.ctx.store.get(VM, move.vif.VM), nic_spec(self.ctx.store, move.vif)
-            undo.push(channel, DomainDriver.move_nic, vm.uuid, spec)
-            spec = replace(spec, bridge=move.network.bridge, mtu=mtu_of(move.vif, move.network))
+            vm, store = self.ctx.store.get(VM, move.vif.VM), self.ctx.store
+            undo.push(channel, DomainDriver.move_nic, vm.uuid, nic_spec(store, move.vif))
+            spec = nic_spec(store, move.vif, move.network)
             links = await channel.call(DomainDriver.move_nic, vm.uuid, spec)
             if links:
                 self.links[move.vif.uuid] = links

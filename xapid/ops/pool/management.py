@@ -20,7 +20,7 @@ async def management_reconfigure(ctx: Context, network: Network) -> None:
         if not found:
             raise PIF_NOT_PRESENT(host.ref, network.ref)
         pifs += found[:1]
-    present = management.current(ctx, pool.master)
+    present = management.current(ctx.store, pool.master)
     kind = PrimaryAddressType.IPv4 if present is None else present.primary_address_type
     for pif in pifs:
         if pif.primary_address_type is not kind:

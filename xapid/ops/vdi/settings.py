@@ -25,21 +25,18 @@ async def set_name_description(ctx: Context, self: VDI, value: str) -> None:
 
 
 async def _rename(ctx: Context, vdi: VDI, **changes: str) -> None:
-    def record() -> None:
-        with ctx.write() as tx:
-            tx.set(vdi, **changes)
-
-    async def tell() -> None:
-        latest = ctx.now(vdi)
-        names = {"name_label": latest.name_label, "name_description": latest.name_description, **changes}
-        await repository.channel.call(StorageDriver.rename, repository.volume(latest), *names.values())
-
+    """Where the repository is out of reach, who finds the disk anew reads there what it was called once."""
     sr = ctx.store.find(SR, vdi.SR)
     if sr is None or volume_spec.working_pbd(ctx.store, sr) is None:
-        record()  # Who finds the disk anew reads there what it was called once.
+        with ctx.write() as tx:
+            tx.set(vdi, **changes)
         return
     repository = repositories.of(ctx, sr)
-    await repositories.renamed(repository, record, tell)
+
+    async def tell(name: str, description: str) -> None:
+        await repository.channel.call(StorageDriver.rename, repository.volume(ctx.now(vdi)), name, description)
+
+    await repositories.rename(ctx, repository, vdi, changes, tell)
 
 
 def set_allow_caching(ctx: Context, self: VDI, value: bool) -> None:
