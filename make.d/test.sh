@@ -20,8 +20,9 @@ by_anybody() {
 }
 
 by_root() { # "$@": words before the command, and which become root.
-    # File by file: what tests of a file share, a libvirt that looks at QEMU for seconds, is made once.
-    "$@" .venv/bin/pytest -q --durations=60 -p no:cacheprovider -n auto --dist loadfile -m "not lab and not xen and not spare and ($needs_root)" tests
+    # File by file: what tests of a file share, a libvirt that looks at QEMU for seconds, is made once. In their order: else
+    # files of few tests come last, and the longest tests stand in such; all but one processor would wait for them.
+    "$@" .venv/bin/pytest -q --durations=60 -p no:cacheprovider -n auto --dist loadfile --no-loadscope-reorder -m "not lab and not xen and not spare and ($needs_root)" tests
 }
 
 if [ "$(id -u)" = 0 ]; then

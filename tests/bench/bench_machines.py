@@ -16,6 +16,7 @@ from tests.bench.report import at_most, load_average, middle, quick, say
 from tests.bench.servers import Server, daemon
 from tests.bench.walk import Steps, walk
 from tests.daemon import Client
+from tests.demo_guest import demo_guest
 from tests.own_network import own_network
 from xapid.backends.domain.sim import FULL
 
@@ -110,6 +111,8 @@ def on_qemu() -> None:
     if os.geteuid() != 0 or importlib.util.find_spec("libvirt") is None:
         print("VM.start, VM.clean_shutdown and events on QEMU: not measured, for want of root or of libvirt-python")
         return
+    # Its packages come from a mirror, which is out of reach there.
+    demo_guest()
     with own_network() as within:
         subprocess.run([*within, sys.executable, "-m", "tests.bench.real_machines", *sys.argv[1:]], check=True)
 

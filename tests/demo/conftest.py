@@ -21,10 +21,16 @@ echo "Package: linux-image-cloud-amd64"
 echo "Depends: firmware (>= 1), KERNEL (= 6.1)"
 """.replace("KERNEL", KERNEL)
 
-APT_GET = """#!/bin/sh
+APT_GET = r"""#!/bin/sh
 echo "apt-get $*" >>"$MIRROR/asked"
 [ -e "$MIRROR/reachable" ] || { echo "W: something" >&2; echo "E: Could not resolve the mirror" >&2; exit 100; }
-case "$*" in update*) exit 0 ;; esac
+case "$*" in
+update*)
+    lists=$(echo "$*" | sed -n 's/.*Dir::State::Lists=\([^ ]*\).*/\1/p')
+    [ -d "$lists/partial" ] || { echo "E: List directory $lists/partial is missing." >&2; exit 100; }
+    exit 0
+    ;;
+esac
 for name; do :; done
 cp "$MIRROR/${name}_1.0_amd64.deb" .
 """

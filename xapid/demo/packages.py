@@ -79,17 +79,21 @@ class Packages:
         if self._lists is None:
             try:
                 return _run([program, *_OPTIONS, *arguments], self.folder)
-            except PackageError:
-                self._lists = self._fresh_lists()
+            except PackageError as error:
+                self._lists = self._fresh_lists(error)
         return _run([program, *_OPTIONS, *_private(self._lists.name), *arguments], self.folder)
 
-    def _fresh_lists(self) -> TemporaryDirectory[str]:
+    def _fresh_lists(self, trouble: PackageError) -> TemporaryDirectory[str]:
+        """``trouble``: what made them necessary, which is told if they cannot be had either."""
         lists = TemporaryDirectory(dir=self.folder, prefix="lists-")
+        # Outside of its own folders apt makes none.
+        Path(lists.name, "lists", "partial").mkdir(parents=True)
         try:
             _run(["apt-get", "update", *_OPTIONS, *_private(lists.name)], self.folder)
-        except PackageError:
+        except PackageError as error:
             lists.cleanup()
-            raise
+            same = str(error) == str(trouble)
+            raise PackageError(str(error) if same else f"{trouble}; and fresh lists of packages: {error}") from error
         return lists
 
 
