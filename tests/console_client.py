@@ -80,9 +80,11 @@ class Line(Reader):
             number = next(_commands)
             # Of one that was typed as the guest came up half may have been heard, with a quotation mark that opens.
             leave_off = "\x03" if attempt else ""
+            # Looked for in what comes from now on: a long test says much, and each word of it would be searched again.
+            already = len(self.said)
             self._sock.sendall(f'{leave_off}echo "<{number}:$({command})>"\n'.encode())
             # Its echo has a dollar there.
-            if (found := self.match(rf"<{number}:([\w\s]*)>", self._limit / TRIES)) is not None:
+            if (found := self.match(rf"<{number}:([\w\s]*)>", self._limit / TRIES, already)) is not None:
                 return found[1].split()
         raise AssertionError(f"no answer to {command!r} in:\n{self.said}")
 
