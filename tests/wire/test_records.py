@@ -21,7 +21,7 @@ from xapid.wire import jsonrpc
 from xapid.wire import xmlrpc as wire
 from xapid.wire.jsonrpc import V2, JsonCall
 from xapid.wire.records import EventBatch, EventOut, Kept, RecordEncoder, Rows, record_encoder
-from xapid.wire.results import SLICE
+from xapid.wire.results import LONG, SLICE
 
 CALL = JsonCall("m", [], 1, V2)
 NETWORKS = MapType(RefType("network"), RecordType("network"))
@@ -273,6 +273,15 @@ def test_a_slice_is_made_when_it_is_asked_for() -> None:
     next(slices)
 
     assert members.asked == SLICE * 2
+
+
+def test_a_long_record_ends_its_slice() -> None:
+    rows = Rows([make_row(Network, f"OpaqueRef:{number}", name_label="x" * LONG) for number in range(3)])
+
+    xml = list(wire.success_slices(NETWORKS, rows, Inverse()))
+
+    assert b"".join(chain.from_iterable(xml)) == wire.success(NETWORKS, rows, Inverse())
+    assert len(xml) == len(["head", "1", "2", "3", "end of the map", "tail"])
 
 
 # --- Events ------------------------------------------------------------------------------------------

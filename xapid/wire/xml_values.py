@@ -68,7 +68,26 @@ def _enum(values: Sequence[str]) -> XmlEncoder:
     return encode
 
 
+_BETWEEN = "</value><value>"
+_MARKUP = _BETWEEN.count("<")
+
+
+def _texts(value: Any) -> str:
+    """A set of texts, mostly references: a network can have ten thousand interfaces."""
+    items = () if value == () else tuple(checked_items(value))
+    if not items:
+        return "<value><array><data></data></array></value>"
+    joined = _BETWEEN.join(items)
+    plain = _MARKUP * (len(items) - 1)
+    if "&" in joined or '"' in joined or joined.count("<") != plain or joined.count(">") != plain:
+        joined = _BETWEEN.join(map(escaped, items))
+    return f"<value><array><data><value>{joined}</value></data></array></value>"
+
+
 def _set(item: XmlEncoder) -> XmlEncoder:
+    if item is _text:
+        return _texts
+
     def encode(value: Any) -> str:
         if value == ():
             return "<value><array><data></data></array></value>"
