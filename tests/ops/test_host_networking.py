@@ -6,7 +6,7 @@ import pytest
 
 from tests.machines import Workshop
 from tests.xapi import Xapi
-from xapid.datamodel import PIF, VLAN, Bond, Host, Pool
+from xapid.datamodel import PIF, VLAN, Bond, Host, PIF_metrics, Pool
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_all_records_of_interfaces_go(workshop: Workshop, xapi: Xapi, host
 
     await xapi.host.reset_networking(host)
 
-    for cls in (PIF, VLAN, Bond):
+    for cls in (PIF, PIF_metrics, VLAN, Bond):
         assert list(workshop.fresh.store.all(cls)) == []
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from xapid.backends.network.interface import UNTAGGED
 from xapid.datamodel import PIF, VIF, VM, Bond, Host, Network, Pool
 from xapid.datamodel.bond import BondMode
 from xapid.datamodel.errors import (
@@ -27,7 +28,6 @@ from xapid.datamodel.types import NULL
 from xapid.rules import network as network_rules
 from xapid.rules import pif as pif_rules
 from xapid.rules import placement
-from xapid.rules.nics import NO_VLAN
 from xapid.store.store import Store
 
 _MAC = re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
@@ -151,7 +151,7 @@ def check_members(store: Store, members: list[PIF]) -> None:
 
 
 def _check_member(store: Store, pif: PIF) -> None:
-    if pif.VLAN != NO_VLAN:
+    if pif.VLAN != UNTAGGED:
         raise PIF_VLAN_EXISTS(pif.device)
     if store.members(pif, "tunnel_access_PIF_of"):
         raise IS_TUNNEL_ACCESS_PIF(pif.ref)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from xapid.backends.network.interface import UNTAGGED
 from xapid.datamodel import PIF, VLAN, VM, Host, Network
 from xapid.datamodel.errors import NETWORK_INCOMPATIBLE_WITH_TRUNKS, VLAN_TAG_INVALID
 from xapid.datamodel.map_keys import ASSUME_SHARED
 from xapid.datamodel.vm import VmPowerState
 from xapid.store.store import Store
 
-UNTAGGED = -1
-"""PIF.VLAN of an interface that takes traffic as it comes."""
 HIGHEST_TAG = 4094
 SRIOV_PATHS = ("PIFs.sriov_logical_PIF_of", "PIFs.VLAN_master_of.tagged_PIF.sriov_logical_PIF_of")
 """What ``is_sriov`` reads, from the network on."""

@@ -6,12 +6,10 @@ import re
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Any
 
-from xapid.backends.network.interface import Nic
+from xapid.backends.network.interface import UNTAGGED, Nic
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import DateTime
 
-NO_VLAN = -1
-"""PIF.VLAN of an interface without a tag."""
 NAME_LENGTH = 15
 """Of a link, at most."""
 
@@ -52,7 +50,7 @@ def pif_fields(nic: Nic) -> dict[str, Any]:
 
 def new_pif_fields(nic: Nic) -> dict[str, Any]:
     """Those, and the ones that every physical PIF has from the first."""
-    return pif_fields(nic) | {"VLAN": NO_VLAN, "physical": True, "properties": {"gro": "on"}}
+    return pif_fields(nic) | {"VLAN": UNTAGGED, "physical": True, "properties": {"gro": "on"}}
 
 
 def metrics_fields(nic: Nic, now: DateTime) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from xapid.backends.network.interface import UNTAGGED
 from xapid.datamodel import PIF, VIF, VLAN, VM, Network, NetworkSriov, Pool, Tunnel
 from xapid.datamodel.errors import (
     CANNOT_ADD_TUNNEL_TO_BOND_SLAVE,
@@ -38,7 +39,6 @@ from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import NULL
 from xapid.rules import network as network_rules
 from xapid.rules.guest import has_domain
-from xapid.rules.nics import NO_VLAN
 from xapid.store.store import Store
 
 NO_ADDRESSES: dict[str, Any] = {
@@ -103,7 +103,7 @@ def check_forget(store: Store, pif: PIF) -> None:
     if pif.management:
         raise PIF_IS_MANAGEMENT_INTERFACE(pif.ref)
     check_unbonded(store, pif)
-    if pif.VLAN != NO_VLAN or store.where(VLAN, tagged_PIF=pif.ref):
+    if pif.VLAN != UNTAGGED or store.where(VLAN, tagged_PIF=pif.ref):
         raise PIF_VLAN_STILL_EXISTS(pif.ref)
     if store.where(Tunnel, transport_PIF=pif.ref) or store.where(Tunnel, access_PIF=pif.ref):
         raise PIF_TUNNEL_STILL_EXISTS(pif.ref)
@@ -133,7 +133,7 @@ def check_new_vlan(store: Store, pif: PIF, tag: int, network: Network) -> None:
     check_managed(pif)
     if pif.bond_slave_of != NULL:
         raise CANNOT_ADD_VLAN_TO_BOND_SLAVE(pif.ref)
-    if pif.VLAN != NO_VLAN:
+    if pif.VLAN != UNTAGGED:
         raise PIF_IS_VLAN(pif.ref)
     if store.members(pif, "tunnel_access_PIF_of"):
         raise IS_TUNNEL_ACCESS_PIF(pif.ref)
@@ -178,7 +178,7 @@ def on_host(pifs: Iterable[PIF], host: str) -> list[PIF]:
 
 def untagged(store: Store, device: str, host: str) -> PIF | None:
     """The interface of a host that its system calls so, without a tag."""
-    found = (pif for pif in store.where(PIF, host=host) if pif.device == device and pif.VLAN == NO_VLAN)
+    found = (pif for pif in store.where(PIF, host=host) if pif.device == device and pif.VLAN == UNTAGGED)
     return next(found, None)
 
 

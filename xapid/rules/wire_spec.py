@@ -6,6 +6,7 @@ import ipaddress
 from typing import Any
 
 from xapid.backends.network.interface import (
+    UNTAGGED,
     Addressing,
     AddressMode,
     Bonding,
@@ -41,7 +42,6 @@ from xapid.datamodel.map_keys import (
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import NULL
 from xapid.rules.bond import members_of, whole_number
-from xapid.rules.nics import NO_VLAN
 from xapid.store.store import Store
 
 SPREADING = {
@@ -165,7 +165,7 @@ def _ipv6(pif: PIF, leads_out: bool) -> Addressing:
 def connected_fields(pif: PIF, made: Connected) -> dict[str, Any]:
     """What a row says once the wire is laid: an address that others gave is noted, one that was set stands there."""
     fields: dict[str, Any] = {"currently_attached": True, "MTU": made.mtu}
-    if not pif.physical and pif.VLAN == NO_VLAN:
+    if not pif.physical and pif.VLAN == UNTAGGED:
         # That of the member which the bond has it from, where none was given.
         fields["MAC"] = made.mac
     if pif.ip_configuration_mode is IpConfigurationMode.DHCP:

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from xapid.backends.network.interface import UNTAGGED
 from xapid.datamodel import PIF, VIF, VLAN, Bond, Cluster_host, Host, Network, PIF_metrics, Tunnel
 from xapid.datamodel.bond import BondMode
 from xapid.datamodel.types import NULL, DateTime
 from xapid.ops import vlan as vlans
 from xapid.ops.pif.forgetting import remove
 from xapid.rules.bond import local_vifs, members_of
-from xapid.rules.nics import NO_VLAN
 from xapid.rules.pif import NO_ADDRESSES, has_address
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -58,7 +58,7 @@ def join(tx: Transaction, order: Order, targets: Iterable[Target]) -> Bond:
         host=primary.host,
         MAC=order.mac or primary.MAC,
         MTU=UNKNOWN_MTU,
-        VLAN=NO_VLAN,
+        VLAN=UNTAGGED,
         metrics=metrics.ref,
         physical=False,
         currently_attached=True,
@@ -96,11 +96,8 @@ def part(tx: Transaction, bond: Bond, targets: Iterable[Target]) -> None:
         **_addresses(master),
     )
     _pass_on(tx, [master], primary, targets)
-    metrics = store.find(PIF_metrics, master.metrics)
     tx.delete(bond)
     remove(tx, store, master)
-    if metrics is not None:
-        tx.delete(metrics)
 
 
 def primary_of(store: Store, bond: Bond) -> PIF:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xapid.backends.network.interface import UNTAGGED
 from xapid.datamodel import PIF, PIF_metrics
 from xapid.ops.pif.plugging import bring_down
 from xapid.rules import pif as rules
@@ -26,8 +27,8 @@ def db_forget(ctx: Context, self: PIF) -> None:
 
 
 def remove(tx: Transaction, store: Store, pif: PIF) -> None:
-    """Remove a row, with the metrics that are its own: a VLAN shares those of its card."""
+    """Remove a row, with the metrics that are its own: a VLAN shares those of what it is on."""
     metrics = store.find(PIF_metrics, pif.metrics)
-    if metrics is not None and pif.physical:
+    if metrics is not None and pif.VLAN == UNTAGGED:
         tx.delete(metrics)
     tx.delete(pif)

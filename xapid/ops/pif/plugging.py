@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 
 from xapid.backends.interface import AlreadyExists, BackendError
-from xapid.backends.network.interface import Connected, NetworkDriver, Wire
+from xapid.backends.network.interface import UNTAGGED, Connected, NetworkDriver, Wire
 from xapid.datamodel import PIF, Host, Network
 from xapid.datamodel.errors import PIF_CONFIGURATION_ERROR, VLAN_IN_USE, ApiError
 from xapid.rules import pif as rules
 from xapid.rules import wire_spec
 from xapid.rules.bond import members_of_master
-from xapid.rules.nics import NO_VLAN
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
 from xapid.runtime.local_settings import MANAGEMENT, LocalSettings
@@ -89,7 +88,7 @@ async def restore(ctx: Context, host: Host) -> None:
 
 
 def _rank(pif: PIF) -> tuple[bool, bool]:
-    return pif.VLAN != NO_VLAN, pif.physical
+    return pif.VLAN != UNTAGGED, pif.physical
 
 
 async def bring_down(ctx: Context, pif: PIF) -> None:

@@ -13,12 +13,11 @@ from typing import TypeVar
 
 from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import InUse
-from xapid.backends.network.interface import Bridge, Connected, NetworkDriver, Wire
+from xapid.backends.network.interface import UNTAGGED, Bridge, Connected, NetworkDriver, Wire
 from xapid.datamodel import PIF, VIF, VM, Host, Network
 from xapid.ops.pif.plugging import lay, note
 from xapid.rules import wire_spec
 from xapid.rules.domain_spec import nic_spec
-from xapid.rules.nics import NO_VLAN
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
@@ -149,4 +148,4 @@ def wires(store: Store, host: Host) -> dict[str, Wire]:
 
 
 def _is_vlan(wire: Wire) -> bool:
-    return wire.uplink.tag != NO_VLAN
+    return wire.uplink.tag != UNTAGGED

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from xapid.backends.network.interface import UNTAGGED
 from xapid.datamodel import PIF, Host, Network
 from xapid.datamodel import VLAN as Vlan
 from xapid.datamodel.errors import INVALID_VALUE, PIF_IS_PHYSICAL
 from xapid.ops import vlan
 from xapid.rules import pif as rules
-from xapid.rules.nics import NO_VLAN
 from xapid.runtime.context import Context
 
 
@@ -22,6 +22,6 @@ async def create_VLAN(ctx: Context, device: str, network: str, host: Host, VLAN:
 
 async def destroy(ctx: Context, self: PIF) -> None:
     """Take a VLAN away, by its untagged interface."""
-    if self.VLAN == NO_VLAN:
+    if self.VLAN == UNTAGGED:
         raise PIF_IS_PHYSICAL()
     await vlan.destroy(ctx, ctx.store.get(Vlan, self.VLAN_master_of))
