@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from xapid.backends.network.interface import UNTAGGED
 from xapid.datamodel import PIF, PIF_metrics
 from xapid.ops.pif.plugging import bring_down
 from xapid.rules import pif as rules
@@ -27,8 +26,8 @@ def db_forget(ctx: Context, self: PIF) -> None:
 
 
 def remove(tx: Transaction, store: Store, pif: PIF) -> None:
-    """Remove a row, with the metrics that are its own: a VLAN shares those of what it is on."""
-    metrics = store.find(PIF_metrics, pif.metrics)
-    if metrics is not None and pif.VLAN == UNTAGGED:
-        tx.delete(metrics)
+    """Remove a row, with its metrics, unless others show them too: VLANs and tunnels those of what they are on."""
     tx.delete(pif)
+    metrics = store.find(PIF_metrics, pif.metrics)
+    if metrics is not None and not any(other.metrics == metrics.ref for other in store.where(PIF, host=pif.host)):
+        tx.delete(metrics)
