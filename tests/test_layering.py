@@ -51,7 +51,8 @@ ROOMS = {
         # The thin client runs on machines that have nothing of the daemon.
         _room("cli.client", "datamodel wire"),
         # These stand outside the rooms: they put the daemon together.
-        _room("main", f"{VALUES} runtime auth pool ops observe api http hardware"),
+        _room("main", f"{VALUES} runtime auth pool ops observe api http hardware upkeep"),
+        _room("upkeep", f"{VALUES} runtime auth pool ops observe"),
         _room("hardware", f"{VALUES} runtime auth pool ops observe api http"),
         # And these start it.
         _room("cli.server_command", f"{VALUES} runtime auth cli main"),

@@ -9,8 +9,8 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -52,46 +52,29 @@ from xapid.http.metrics import daemon_figures
 from xapid.http.rpc import Endpoint
 from xapid.http.service import Limits, Service
 from xapid.http.system_status import LogsHandler, SystemStatusHandler, Writing
-from xapid.observe.anti_affinity import AntiAffinityWatch
-from xapid.observe.certificate_expiry import CertificateExpiry
-from xapid.observe.certificate_files import CertificateFiles
 from xapid.observe.console_endpoints import ConsoleEndpoints
 from xapid.observe.domains import DomainWatch
-from xapid.observe.failed_logins import FailedLoginWatch
 from xapid.observe.figures import Figures
 from xapid.observe.first_start.installation import first_start, needed
-from xapid.observe.full_disk import FullDiskWatch
-from xapid.observe.garbage import EVERY, Collector
 from xapid.observe.guests import GuestWatch
 from xapid.observe.repositories import plug_all
 from xapid.observe.startup import startup
-from xapid.observe.storage_plugins import EVERY as PLUGINS_EVERY
 from xapid.observe.storage_plugins import PluginWatch
-from xapid.observe.storage_watch import StorageWatch
 from xapid.observe.tracing import keep_tracing
 from xapid.ops import MODULES, host_crashdump, host_driver, management, pci, pusb
-from xapid.ops.auto_scan import EVERY as SCAN_EVERY
-from xapid.ops.auto_scan import AutoScan
-from xapid.ops.chain_keeper import EVERY as CHAINS_EVERY
-from xapid.ops.chain_keeper import ChainKeeper
 from xapid.ops.event.collect import Batches
-from xapid.ops.event.log import EventLog, heartbeat
+from xapid.ops.event.log import EventLog
 from xapid.ops.guest_ports import Guarded
 from xapid.ops.host.coming_up import ComingUp
 from xapid.ops.host.extensions import call_here
 from xapid.ops.host.going_down import GoingDown
-from xapid.ops.host.heartbeat import Heartbeats, look_for_silent
+from xapid.ops.host.heartbeat import Heartbeats
 from xapid.ops.host.ssh import Closings
-from xapid.ops.pif.link_state import EVERY as LINKS_EVERY
 from xapid.ops.pif.link_state import LinkStates
 from xapid.ops.pif.plugging import restore
-from xapid.ops.space import EVERY as SPACE_EVERY
 from xapid.ops.space import Space
 from xapid.ops.vm import aftermath
-from xapid.ops.vm.balloons import EVERY as BALANCE_EVERY
 from xapid.ops.vm.balloons import Balloons
-from xapid.ops.vmss.timetable import EVERY as LOOK_EVERY
-from xapid.ops.vmss.timetable import Timetable
 from xapid.rules.registry import CHECKS, DERIVATIONS
 from xapid.runtime.clock import Clock
 from xapid.runtime.config import Config, LogFormat
@@ -113,6 +96,7 @@ from xapid.store.loading import load
 from xapid.store.rows import STORED
 from xapid.store.store import Store, StoreFailed
 from xapid.store.writer import Ballast, Writer
+from xapid.upkeep import upkeep
 from xapid.wire import xmlrpc
 from xapid.wire.records import record_encoder
 
@@ -269,7 +253,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         await watch.reconcile()
         tracer: Tracer = runtime.services["tracer"]
         stack.push_async_callback(tracer.close)
-        _in_background(stack, keep_tracing(runtime))
+        stack.callback(asyncio.ensure_future(keep_tracing(runtime)).cancel)
         dispatcher = build_dispatcher(runtime)
         service = build(runtime, dispatcher, watch)
         handed_over = HandedOver.to_this_process()
@@ -285,29 +269,10 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.push_async_callback(trials.close)
         stack.push_async_callback(dispatcher.stop)
         await begin_with_plugins(runtime, hardware, unfinished)
-        _in_background(stack, keep_plugins(runtime, plugins))
-        _in_background(stack, keep_house(runtime, hardware.certificate))
-        _in_background(stack, keep_validating(runtime))
-        _in_background(stack, keep_listening(runtime))
         coming_up: ComingUp = runtime.services["coming_up"]
         coming_up.begin()
         stack.push_async_callback(coming_up.close)
-        timetable = Timetable(runtime)
-        stack.push_async_callback(timetable.close)
-        _in_background(stack, keep_timetable(timetable))
-        _in_background(stack, keep_balloons(runtime))
-        taken: Figures = runtime.services["figures"]
-        taken.begin()
-        _in_background(stack, taken.keep())
-        auto_scan = AutoScan(runtime)
-        stack.push_async_callback(auto_scan.rounds.close)
-        _in_background(stack, keep_scanning(auto_scan))
-        stack.push_async_callback(space.rounds.close)
-        _in_background(stack, keep_space(space, StorageWatch(runtime)))
-        chains = ChainKeeper(runtime)
-        stack.push_async_callback(chains.close)
-        _in_background(stack, keep_chains_short(chains))
-        _in_background(stack, keep_links(runtime))
+        await stack.enter_async_context(upkeep(runtime, hardware.certificate, plugins, space))
         yield Running(runtime, dispatcher, service, listeners)
 
 
@@ -316,11 +281,6 @@ def tell_progress(runtime: Runtime, progress: Progress) -> None:
     task = runtime.tasks.active.get(progress.of)
     if task is not None:
         task.progress(progress.fraction)
-
-
-def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
-    """Have something go on until the daemon ends."""
-    stack.callback(asyncio.ensure_future(work).cancel)
 
 
 @asynccontextmanager
@@ -527,110 +487,3 @@ def listener_configs(runtime: Runtime, hardware: Hardware) -> list[ListenerConfi
         authorities=known.authorities,
     )
     return [first, *(ListenerConfig(unix=path) for path in sockets[1:])]
-
-
-async def keep_house(runtime: Runtime, certificate: Path) -> None:
-    """Remove what goes with time, and show clients that we are here."""
-    collector = Collector(runtime, runtime.services["sessions"])
-    files = CertificateFiles(runtime, certificate)
-    looks = (
-        collector.collect,
-        files.look,
-        CertificateExpiry(runtime).look,
-        FailedLoginWatch(runtime).look,
-        AntiAffinityWatch(runtime).look,
-        FullDiskWatch(runtime).look,
-        partial(heartbeat, runtime.store),
-    )
-    while True:
-        for look in looks:
-            with _going_on("housekeeping failed"):
-                look()
-        await asyncio.sleep(EVERY)
-
-
-async def keep_validating(runtime: Runtime) -> None:
-    """Let go who may not be here any more. By itself, for a directory may take its time."""
-    admission: Admission = runtime.services["admission"]
-    while True:
-        with _going_on("the users of the directory could not be looked up"):
-            await admission.validate()
-        await asyncio.sleep(EVERY)
-
-
-async def keep_listening(runtime: Runtime) -> None:
-    """See which members were not heard of for long."""
-    while True:
-        await asyncio.sleep(EVERY)
-        with _going_on("it was not seen which members are silent"):
-            await look_for_silent(Context(runtime, runtime.tasks.dummy("look_for_silent")))
-
-
-async def keep_timetable(timetable: Timetable) -> None:
-    """Take snapshots when they are due."""
-    while True:
-        with _going_on("it was not seen which snapshots are due"):
-            await timetable.look()
-        await asyncio.sleep(LOOK_EVERY)
-
-
-async def keep_scanning(auto_scan: AutoScan) -> None:
-    """Scan the repositories that are to be scanned by themselves."""
-    while True:
-        await asyncio.sleep(SCAN_EVERY)
-        with _going_on("it was not seen which repositories are to be scanned"):
-            auto_scan.look()
-
-
-async def keep_space(space: Space, watch: StorageWatch) -> None:
-    """See how full repositories are, which guests can go on, and which repositories do not answer."""
-    while True:
-        await asyncio.sleep(SPACE_EVERY)
-        with _going_on("it was not seen how full the repositories are"):
-            space.look()
-        with _going_on("it was not seen which repositories answer"):
-            watch.look()
-
-
-async def keep_links(runtime: Runtime) -> None:
-    """See which links of the host are up."""
-    states: LinkStates = runtime.services["link_states"]
-    while True:
-        with _going_on("it was not seen which links are up"):
-            ctx = Context(runtime, runtime.tasks.dummy("links"))
-            await states.look(ctx, runtime.store.get(Host, runtime.localhost))
-        await asyncio.sleep(LINKS_EVERY)
-
-
-async def keep_chains_short(chains: ChainKeeper) -> None:
-    """Let images go that nobody needs, and chains of them become shorter."""
-    while True:
-        await asyncio.sleep(CHAINS_EVERY)
-        with _going_on("it was not seen which chains of images can become shorter"):
-            chains.look()
-
-
-async def keep_plugins(runtime: Runtime, plugins: PluginWatch) -> None:
-    """See which storage plug-ins come and go."""
-    while True:
-        await asyncio.sleep(PLUGINS_EVERY)
-        with _going_on("it was not seen which storage plug-ins there are"):
-            await plugins.look(runtime.store)
-
-
-async def keep_balloons(runtime: Runtime) -> None:
-    """Give guests the memory that others have left."""
-    balloons: Balloons = runtime.services["balloons"]
-    while True:
-        await asyncio.sleep(BALANCE_EVERY)
-        with _going_on("it was not seen which guests are to have other memory"):
-            await balloons.look()
-
-
-@contextmanager
-def _going_on(failed: str) -> Iterator[None]:
-    """What is done again and again goes on although it failed once."""
-    try:
-        yield
-    except Exception:
-        log.exception(failed)
