@@ -22,6 +22,7 @@ from pathlib import Path
 
 from xapid.auth.passwords import PasswordFile
 from xapid.backends.interface import BackendError
+from xapid.backends.whole_files import write_whole
 from xapid.runtime.settings import Address
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,9 +119,7 @@ def make_password() -> None:
         return
     password = secrets.token_urlsafe(9)
     PasswordFile(PASSWORDS).set("root", password)
-    handle = os.open(PASSWORD, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(f"{password}\n")
+    write_whole(PASSWORD, f"{password}\n".encode())
 
 
 def refuse_trouble(doctor: list[str]) -> None:
