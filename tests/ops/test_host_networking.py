@@ -91,3 +91,25 @@ async def test_another_address_is_told_of(workshop: Workshop, xapi: Xapi, host: 
     await xapi.host.signal_networking_change()
 
     assert workshop.row(host).address == nic.addresses[0].partition("/")[0]
+
+
+async def test_a_host_brings_its_networks_and_vlans_along(workshop: Workshop, xapi: Xapi, host: str, pif: str) -> None:
+    before = workshop.bridges()
+    network = await xapi.network.pool_introduce("n", "d", 9000, {"k": "v"}, "xenbr7", False, ["nbd"])
+    tagged = await xapi.PIF.pool_introduce(
+        "eth1", network, host, "fe:ff:ff:ff:ff:ff", 1500, 7, False, "None", "", "", "", "",
+        "OpaqueRef:NULL", "OpaqueRef:a-vlan", False, {},
+    )  # fmt: skip
+
+    vlan = await xapi.VLAN.pool_introduce(pif, tagged, 7, {"a": "b"})
+
+    record = await xapi.network.get_record(network)
+    assert {key: record[key] for key in ("name_label", "name_description", "MTU", "other_config", "bridge")} == {
+        "name_label": "n", "name_description": "d", "MTU": "9000", "other_config": {"k": "v"}, "bridge": "xenbr7",
+    }  # fmt: skip
+    assert (record["managed"], record["purpose"], record["PIFs"]) == (False, ["nbd"], [tagged])
+    shown = await xapi.VLAN.get_record(vlan)
+    assert (shown["tagged_PIF"], shown["untagged_PIF"], shown["tag"], shown["other_config"]) == (
+        pif, tagged, "7", {"a": "b"},
+    )  # fmt: skip
+    assert (await xapi.PIF.get_VLAN_master_of(tagged), workshop.bridges()) == ("OpaqueRef:a-vlan", before)

@@ -9,7 +9,9 @@ from xapid.datamodel.errors import NETWORK_INCOMPATIBLE_PURPOSES
 from xapid.datamodel.roles import POOL_ADMIN, POOL_OPERATOR, VM_ADMIN, VM_OPERATOR, VM_POWER_ADMIN
 from xapid.datamodel.types import (
     BOOL,
+    INT,
     STRING,
+    STRING_MAP,
     Object,
     Param,
     Ref,
@@ -21,6 +23,7 @@ from xapid.datamodel.types import (
     message,
     ref,
     rw,
+    set_of,
     static,
 )
 
@@ -118,12 +121,16 @@ class Network(
         hidden=True,
     )
     pool_introduce = message(
-        (
-            "Meant to make the record of a network that a joining host brings along. Not built yet: it answers "
-            "NOT_IMPLEMENTED."
-        ),
+        "Make the record of a network as a host that joins the pool brings it along, with the bridge that it has there.",
+        Param("name_label", STRING, "What people call it."),
+        Param("name_description", STRING, "What people say of it; may be empty."),
+        Param("MTU", INT, "The largest payload of a frame in bytes."),
+        Param("other_config", STRING_MAP, "Free keys."),
+        Param("bridge", STRING, "What the bridge is called, which may be in use already."),
+        Param("managed", BOOL, "Whether the toolstack makes and removes the bridge."),
+        Param("purpose", set_of(enum_of(NetworkPurpose)), "What the network is for beside machines."),
+        result=ref("network"),
         hidden=True,
-        arity=7,
     )
     create_new_blob = message(
         "Make a blob and enter it by its name into blobs of the network.",

@@ -93,6 +93,44 @@ class PrimaryAddressType(enum.StrEnum):
     """By that of version 6."""
 
 
+_KNOWN = (
+    Param("device", STRING, "What the host calls the device."),
+    Param("network", ref("network"), "The network."),
+    Param("host", ref("host"), "The host."),
+    Param("MAC", STRING, "The MAC address."),
+    Param("MTU", INT, "The largest payload of a frame in bytes."),
+    Param("VLAN", INT, "The VLAN tag; -1 for none."),
+    Param("physical", BOOL, "Whether it stands for a network card."),
+    Param("ip_configuration_mode", enum_of(IpConfigurationMode), "Where the IPv4 address comes from."),
+    Param("IP", STRING, "The IPv4 address; empty for none."),
+    Param("netmask", STRING, "The network mask of the IPv4 address; empty for none."),
+    Param("gateway", STRING, "The address of the IPv4 gateway; empty for none."),
+    Param("DNS", STRING, "The addresses of name servers, with commas between."),
+    Param("bond_slave_of", ref("Bond"), "The bond that it is part of; NULL for none.", late=True),
+    Param("VLAN_master_of", ref("VLAN"), "The VLAN that it is the untagged side of; NULL for none.", late=True),
+    Param("management", BOOL, "Whether the host is managed over it."),
+    Param("other_config", STRING_MAP, "Free keys of clients."),
+    Param("disallow_unplug", BOOL, "Whether it must stay up.", default=False),
+    Param(
+        "ipv6_configuration_mode",
+        enum_of(Ipv6ConfigurationMode),
+        "Where the IPv6 address comes from.",
+        default=Ipv6ConfigurationMode.None_,
+    ),
+    Param("IPv6", set_of(STRING), "The IPv6 addresses with their prefix lengths.", default=()),
+    Param("ipv6_gateway", STRING, "The address of the IPv6 gateway; empty for none.", default=""),
+    Param(
+        "primary_address_type",
+        enum_of(PrimaryAddressType),
+        "Which address the host is known by.",
+        default=PrimaryAddressType.IPv4,
+    ),
+    Param("managed", BOOL, "Whether the toolstack makes the bridge on it.", default=True),
+    Param("properties", STRING_MAP, "Settings of the device.", default={}),
+)
+"""What whoever makes a record of an interface knows of it."""
+
+
 class PIF(Object, roles=POOL_OPERATOR):
     """How one host reaches one network: a network card, or a VLAN, bond, tunnel or virtual functions on top of some."""
 
@@ -276,48 +314,14 @@ class PIF(Object, roles=POOL_OPERATOR):
         since="miami",
     )
     pool_introduce = message(
-        (
-            "Meant to make the record of an interface that a joining host brings along. Not built yet: it "
-            "answers NOT_IMPLEMENTED."
-        ),
+        "Make the record of an interface as a host that joins the pool brings it along; nothing is done to the device.",
+        *_KNOWN,
+        result=ref("PIF"),
         hidden=True,
-        arity=16,
     )
     db_introduce = message(
         "Make a record of a host interface by hand; nothing is done to the device.",
-        Param("device", STRING, "What the host calls the device."),
-        Param("network", ref("network"), "The network."),
-        Param("host", ref("host"), "The host."),
-        Param("MAC", STRING, "The MAC address."),
-        Param("MTU", INT, "The largest payload of a frame in bytes."),
-        Param("VLAN", INT, "The VLAN tag; -1 for none."),
-        Param("physical", BOOL, "Whether it stands for a network card."),
-        Param("ip_configuration_mode", enum_of(IpConfigurationMode), "Where the IPv4 address comes from."),
-        Param("IP", STRING, "The IPv4 address; empty for none."),
-        Param("netmask", STRING, "The network mask of the IPv4 address; empty for none."),
-        Param("gateway", STRING, "The address of the IPv4 gateway; empty for none."),
-        Param("DNS", STRING, "The addresses of name servers, with commas between."),
-        Param("bond_slave_of", ref("Bond"), "The bond that it is part of; NULL for none.", late=True),
-        Param("VLAN_master_of", ref("VLAN"), "The VLAN that it is the untagged side of; NULL for none.", late=True),
-        Param("management", BOOL, "Whether the host is managed over it."),
-        Param("other_config", STRING_MAP, "Free keys of clients."),
-        Param("disallow_unplug", BOOL, "Whether it must stay up.", default=False),
-        Param(
-            "ipv6_configuration_mode",
-            enum_of(Ipv6ConfigurationMode),
-            "Where the IPv6 address comes from.",
-            default=Ipv6ConfigurationMode.None_,
-        ),
-        Param("IPv6", set_of(STRING), "The IPv6 addresses with their prefix lengths.", default=()),
-        Param("ipv6_gateway", STRING, "The address of the IPv6 gateway; empty for none.", default=""),
-        Param(
-            "primary_address_type",
-            enum_of(PrimaryAddressType),
-            "Which address the host is known by.",
-            default=PrimaryAddressType.IPv4,
-        ),
-        Param("managed", BOOL, "Whether the toolstack makes the bridge on it.", default=True),
-        Param("properties", STRING_MAP, "Settings of the device.", default={}),
+        *_KNOWN,
         result=ref("PIF"),
         since="orlando",
     )

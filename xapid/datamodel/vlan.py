@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xapid.datamodel.roles import POOL_OPERATOR
-from xapid.datamodel.types import INT, NULL, Object, Param, Ref, dynamic, message, ref, rw, static
+from xapid.datamodel.types import INT, NULL, STRING_MAP, Object, Param, Ref, dynamic, message, ref, rw, static
 
 if TYPE_CHECKING:
     from xapid.datamodel.pif import PIF
@@ -23,12 +23,13 @@ class VLAN(Object, roles=POOL_OPERATOR, since="miami"):
     other_config: dict[str, str] = rw({}, "Free keys of clients.")
 
     pool_introduce = message(
-        (
-            "Meant to make the record of a VLAN that a joining host brings along. Not built yet: it answers "
-            "NOT_IMPLEMENTED."
-        ),
+        "Make the record of a VLAN as a host that joins the pool brings it along; nothing is done to the devices.",
+        Param("tagged_PIF", ref("PIF"), "The host interface on whose wire the packets have the tag."),
+        Param("untagged_PIF", ref("PIF"), "The host interface that carries them without it."),
+        Param("tag", INT, "The tag on the wire, which is not looked at."),
+        Param("other_config", STRING_MAP, "Free keys."),
+        result=ref("VLAN"),
         hidden=True,
-        arity=4,
     )
     create = message(
         "Make a VLAN on a host interface, and bring it up.",

@@ -40,6 +40,31 @@ def create(ctx: Context, args: dict[str, Any]) -> str:
         return str(tx.create(Network, **{**args, "bridge": bridge, "MTU": mtu}).ref)
 
 
+def pool_introduce(
+    ctx: Context,
+    name_label: str,
+    name_description: str,
+    MTU: int,
+    other_config: dict[str, str],
+    bridge: str,
+    managed: bool,
+    purpose: tuple[NetworkPurpose, ...],
+) -> str:
+    """The record alone, as a host that joins the pool brings it along."""
+    with ctx.write() as tx:
+        made = tx.create(
+            Network,
+            name_label=name_label,
+            name_description=name_description,
+            MTU=MTU,
+            other_config=other_config,
+            bridge=bridge,
+            managed=managed,
+            purpose=purpose,
+        )
+    return str(made.ref)
+
+
 def destroy(ctx: Context, self: str) -> None:
     """Remove a network that nobody uses, with the interfaces of guests that are plugged into it no more."""
     network = ctx.store.get(Network, self)

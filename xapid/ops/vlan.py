@@ -50,6 +50,15 @@ def make(tx: Transaction, tagged: PIF, tag: int, network: str, **fields: Any) ->
     return tx.set(vlan, untagged_PIF=untagged.ref), untagged
 
 
+def pool_introduce(ctx: Context, tagged_PIF: PIF, untagged_PIF: PIF, tag: int, other_config: dict[str, str]) -> str:
+    """The record alone, as a host that joins the pool brings it along."""
+    with ctx.write() as tx:
+        made = tx.create(
+            VLAN, tagged_PIF=tagged_PIF.ref, untagged_PIF=untagged_PIF.ref, tag=tag, other_config=other_config
+        )
+    return str(made.ref)
+
+
 async def destroy(ctx: Context, self: VLAN) -> None:
     """Take a VLAN down, and remove it with its untagged interface."""
     untagged = ctx.store.find(PIF, self.untagged_PIF)

@@ -7,6 +7,7 @@ from xapid.ops.pif.forgetting import db_forget as db_forget
 from xapid.ops.pif.forgetting import forget as forget
 from xapid.ops.pif.known import db_introduce as db_introduce
 from xapid.ops.pif.known import introduce as introduce
+from xapid.ops.pif.known import pool_introduce as pool_introduce
 from xapid.ops.pif.known import scan as scan
 from xapid.ops.pif.plugging import plug as plug
 from xapid.ops.pif.plugging import set_disallow_unplug as set_disallow_unplug

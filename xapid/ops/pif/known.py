@@ -107,6 +107,10 @@ def db_introduce(
     return str(made.ref)
 
 
+pool_introduce = db_introduce
+"""As a host that joins the pool brings it along."""
+
+
 def _physical(store: Store, host: Host, device: str) -> PIF | None:
     return next((pif for pif in store.where(PIF, host=host.ref) if pif.physical and pif.device == device), None)
 
