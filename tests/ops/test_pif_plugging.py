@@ -329,12 +329,11 @@ async def test_a_vlan_is_made_by_the_name_of_a_device(workshop: Workshop, xapi: 
         await xapi.PIF.create_VLAN("eth8", await make_network(xapi), host, 9)
 
 
-@pytest.mark.parametrize("call", ["db_introduce", "pool_introduce"])
 async def test_a_record_is_made_by_hand_and_nothing_is_done_to_the_device(
-    workshop: Workshop, xapi: Xapi, host: str, call: str
+    workshop: Workshop, xapi: Xapi, host: str
 ) -> None:
     network, null = await make_network(xapi), "OpaqueRef:NULL"
-    made = await getattr(xapi.PIF, call)(
+    made = await xapi.PIF.db_introduce(
         "eth2", network, host, "02:00:00:00:00:02", 1500, -1, True, "Static", "192.0.2.9", "255.255.255.0", "", "",
         null, null, False, {"k": "v"}, False, "None", [], "", "IPv4", True, {"gro": "on"},
     )  # fmt: skip
