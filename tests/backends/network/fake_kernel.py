@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pyroute2 import NetlinkError
 from pyroute2.iproute.linux import get_arguments_processor
+from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 UP = 1
@@ -117,7 +118,14 @@ class FakeKernel:
             message["attrs"].append(("IFLA_LINKINFO", {"attrs": info}))
         return _over_the_wire(message)
 
-    def link(self, command: str, **arguments: Any) -> None:
+    def link(self, command: str, **arguments: Any) -> list[Any]:
+        if command == "get":
+            found = [
+                link for link in self.links.values() if arguments in ({"index": link.index}, {"ifname": link.name})
+            ]
+            if not found:
+                raise NetlinkError(errno.ENODEV)
+            return [self._told(link) for link in found]
         self._step(f"link {command} {arguments}")
         message = _asked("link", command, arguments)
         if command == "del":
@@ -126,6 +134,18 @@ class FakeKernel:
             self._make(message)
         else:
             self._set(self._found(message["index"]), message)
+        return []
+
+    def nlm_request(self, message: Any, msg_type: int, msg_flags: int) -> list[Any]:
+        """All of a kind that fits what is asked for."""
+        if msg_type == RTM_GETLINK:
+            master = message.get_attr("IFLA_MASTER")
+            return [self._told(link) for link in self.links.values() if link.master == master]
+        if msg_type == RTM_GETADDR:
+            return [each for each in self.addresses if each["index"] == message["index"]]
+        assert msg_type == RTM_GETROUTE
+        index, family = message.get_attr("RTA_OIF"), message["family"]
+        return [each for each in self.routes if (each["family"], each["RTA_OIF"]) == (family, index)]
 
     def _found(self, index: int) -> FakeLink:
         if index not in self.links:
@@ -213,8 +233,8 @@ class FakeKernel:
 
     # Addresses and routes
 
-    def get_addr(self, family: int = 0, index: int = 0) -> Iterable[Said]:
-        return [each for each in self.addresses if family in (0, each["family"]) and index in (0, each["index"])]
+    def get_addr(self) -> Iterable[Said]:
+        return list(self.addresses)
 
     def addr(self, command: str, index: int, address: str, prefixlen: int) -> None:
         self._step(f"addr {command} {address}")
@@ -225,21 +245,17 @@ class FakeKernel:
         else:
             self.addresses.remove(said)
 
-    def get_default_routes(self, family: int = 0) -> list[Said]:
-        return [each for each in self.routes if family in (0, each["family"])]
-
-    def get_routes(self, family: int = 0, oif: int = 0) -> list[Said]:
-        found = self.get_default_routes(family)
-        return [Said(**each, dst_len=0) for each in found if each.get_attr("RTA_OIF") == oif]
+    def get_default_routes(self, family: int) -> list[Said]:
+        return [each for each in self.routes if each["family"] == family]
 
     def route(self, command: str, family: int, dst: str, gateway: str, oif: int) -> None:
         self._step(f"route {command} {gateway}")
         assert dst == "default"
         if command == "replace":
             self.routes = [each for each in self.routes if each["family"] != family]
-            self.routes.append(Said(family=family, proto=4, RTA_GATEWAY=gateway, RTA_OIF=oif))
+            self.routes.append(Said(family=family, proto=4, dst_len=0, RTA_GATEWAY=gateway, RTA_OIF=oif))
         else:
-            self.routes.remove(Said(family=family, proto=4, RTA_GATEWAY=gateway, RTA_OIF=oif))
+            self.routes.remove(Said(family=family, proto=4, dst_len=0, RTA_GATEWAY=gateway, RTA_OIF=oif))
 
 
 def _asked(mode: str, command: str, arguments: dict[str, Any]) -> Any:

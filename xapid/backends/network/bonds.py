@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from xapid.backends.interface import InUse, NotSupported
 from xapid.backends.network.interface import Bonding, Hashing, Spreading, Uplink
-from xapid.backends.network.links import GROUP, Link, named, read_links, there
+from xapid.backends.network.links import GROUP, Link, Links, there
 
 MODES = {Spreading.active_backup: 1, Spreading.by_source: 2, Spreading.lacp: 4}
 """The kernel has no balance-slb: balance-xor does the same with a hash of what packets come from."""
@@ -17,9 +16,9 @@ HIGHEST_KEY = 1023
 """ad_user_port_key has ten bits."""
 
 
-def check(links: Mapping[int, Link], uplink: Uplink, bonding: Bonding) -> None:
+def check(links: Links, uplink: Uplink, bonding: Bonding) -> None:
     """Whether a bond is ours to make or to change. Raises InUse, NotSupported."""
-    bond = named(links, uplink.device)
+    bond = links.named(uplink.device)
     if bond is not None and not (bond.ours and bond.kind == "bond"):
         raise InUse(f"{bond.name} is not ours", device=bond.name)
     if bonding.key is not None and not 0 <= bonding.key <= HIGHEST_KEY:
@@ -31,8 +30,8 @@ def ensure(netlink: Any, uplink: Uplink, bonding: Bonding) -> None:
 
     The kernel takes a member only while that is down, and most settings only while there is no member.
     """
-    links, wanted = read_links(netlink), settings(bonding)
-    bond = named(links, uplink.device)
+    links, wanted = Links(netlink), settings(bonding)
+    bond = links.named(uplink.device)
     if bond is None:
         netlink.link("add", ifname=uplink.device, kind="bond", group=GROUP, address=bonding.mac, **wanted)
     elif any(bond.bonding.get(name) != value for name, value in wanted.items()):
@@ -40,7 +39,7 @@ def ensure(netlink: Any, uplink: Uplink, bonding: Bonding) -> None:
             netlink.link("set", index=member.index, master=0)
         netlink.link("set", index=bond.index, state="down")
         netlink.link("set", index=bond.index, kind="bond", **wanted)
-    links = read_links(netlink)
+    links = Links(netlink)
     bond = there(links, uplink.device)
     for member in members(links, bond):
         if member.name not in bonding.members:
@@ -51,7 +50,7 @@ def ensure(netlink: Any, uplink: Uplink, bonding: Bonding) -> None:
             if member.up:
                 netlink.link("set", index=member.index, state="down")
             netlink.link("set", index=member.index, master=bond.index)
-    bond = there(read_links(netlink), uplink.device)
+    bond = there(Links(netlink), uplink.device)
     changes: dict[str, Any] = {}
     if bond.mac != bonding.mac:
         changes["address"] = bonding.mac
@@ -84,14 +83,14 @@ def settings(bonding: Bonding) -> dict[str, int]:
     return found
 
 
-def members(links: Mapping[int, Link], bond: Link) -> list[Link]:
+def members(links: Links, bond: Link) -> list[Link]:
     return [link for link in links.values() if link.master == bond.index]
 
 
 def take_apart(netlink: Any, name: str) -> None:
     """Remove a bond of ours unless a bridge or a VLAN still leads over it. Its members are free then."""
-    links = read_links(netlink)
-    bond = named(links, name)
+    links = Links(netlink)
+    bond = links.named(name)
     if bond is None or not bond.ours or bond.kind != "bond":
         return
     if not bond.master and not any(link.parent == bond.index for link in links.values()):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute, NetlinkError
+from pyroute2 import NetlinkError
 from pyroute2.ethtool.ioctl import IoctlEthtool
 
 from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, NotSupported, Traffic, Unavailable
@@ -21,14 +21,15 @@ from xapid.backends.network.interface import AddressMode, Bridge, Connected, Gue
 from xapid.backends.network.leased import lead_out
 from xapid.backends.network.links import (
     Link,
+    Links,
     addressed,
     bridge_of,
+    connection,
     is_interface,
-    named,
     ports,
+    reached_at,
     read_addresses,
     read_gateways,
-    read_links,
     there,
 )
 from xapid.backends.network.tuning import Tuner
@@ -47,7 +48,7 @@ class Bridges:
     def __init__(
         self,
         sysfs: Path = Path("/sys/class/net"),
-        kernel: Callable[[], Any] = IPRoute,
+        kernel: Callable[[], Any] = connection,
         leases: Path = Path("/run/xapid/leases"),
         first_lease: float = FIRST_ANSWER,
         memory: str = "",
@@ -66,7 +67,7 @@ class Bridges:
 
     def nics(self) -> list[Nic]:
         with self._netlink() as netlink:
-            links, addresses, gateways = read_links(netlink), read_addresses(netlink), read_gateways(netlink)
+            links, addresses, gateways = Links.read(netlink), read_addresses(netlink), read_gateways(netlink)
         found = []
         for link in links.values():
             if _is_way_out(link, links, addresses):
@@ -77,12 +78,12 @@ class Bridges:
 
     def traffic(self) -> dict[str, Traffic]:
         with self._netlink() as netlink:
-            links, addresses = read_links(netlink), read_addresses(netlink)
+            links, addresses = Links.read(netlink), read_addresses(netlink)
         return {each.name: each.traffic for each in links.values() if _is_way_out(each, links, addresses)}
 
     def bridges(self) -> list[Bridge]:
         with self._netlink() as netlink:
-            links = read_links(netlink)
+            links = Links.read(netlink)
         return [
             Bridge(link.name, _network_of(link), link.mtu, ports(links.values(), link))
             for link in links.values()
@@ -91,15 +92,15 @@ class Bridges:
 
     def ensure_bridge(self, bridge: Bridge) -> None:
         with self._changing, self._netlink() as netlink:
-            links = read_links(netlink)
-            there = named(links, bridge.name)
+            links = Links(netlink)
+            there = links.named(bridge.name)
             if there is not None:
-                _check_free(there, bridge, ports(links.values(), there))
+                _check_free(there, bridge, links)
                 if not _is_as_asked(there, bridge):
                     _set_up(netlink, there.index, bridge)
                 return
             netlink.link("add", ifname=bridge.name, kind="bridge", **SETTINGS)
-            made = named(read_links(netlink), bridge.name)
+            made = Links(netlink).named(bridge.name)
             if made is None:
                 raise Failed(f"the bridge {bridge.name} went as soon as it was made")
             try:
@@ -110,12 +111,12 @@ class Bridges:
 
     def unopened_taps(self) -> list[str]:
         with self._netlink() as netlink:
-            return _unopened(read_links(netlink))
+            return _unopened(Links.read(netlink))
 
     def remove_tap(self, name: str) -> None:
         with self._changing, self._netlink() as netlink:
-            links = read_links(netlink)
-            link = named(links, name)
+            links = Links.read(netlink)
+            link = links.named(name)
             if link is None:
                 return
             if name not in _unopened(links):
@@ -124,8 +125,8 @@ class Bridges:
 
     def remove_bridge(self, name: str) -> None:
         with self._changing, self._netlink() as netlink:
-            links = read_links(netlink)
-            bridge = named(links, name)
+            links = Links(netlink)
+            bridge = links.named(name)
             if bridge is None or not _network_of(bridge):
                 return
             joined = ports(links.values(), bridge)
@@ -137,8 +138,7 @@ class Bridges:
         if wire.ipv6.mode is AddressMode.dhcp:
             raise NotSupported("there is no client of DHCPv6 on this host yet")
         with self._changing, self._netlink() as netlink:
-            ours = frozenset(link.index for link in read_links(netlink).values() if _network_of(link))
-            uplinks.check(netlink, wire, ours)
+            uplinks.check(netlink, wire, lambda link: bool(_network_of(link)))
         self.ensure_bridge(wire.bridge)
         by_server = wire.ipv4.mode is AddressMode.dhcp
         if not by_server:
@@ -151,21 +151,21 @@ class Bridges:
         """The same with what a server of DHCP gave; who answers late gives the bridge its address then."""
         lease = self._clients.ask(wire.bridge.name, leads_out=wire.ipv4.leads_out)
         with self._netlink() as netlink:
-            links, addresses = read_links(netlink), read_addresses(netlink)
-            bridge = there(links, wire.bridge.name)
+            bridge = there(Links(netlink), wire.bridge.name)
             if lease is not None and wire.ipv4.leads_out:
                 lead_out(netlink, bridge.index, lease)
             uplinks.lead_on(netlink, bridge, wire.routes)
+            addresses = reached_at(netlink, bridge.index)
         return replace(
             connected,
-            addresses=addresses.get(bridge.index, ()),
+            addresses=addresses,
             gateway=lease.gateway if lease is not None else connected.gateway,
         )
 
     def disconnect(self, bridge: str) -> None:
         with self._changing, self._netlink() as netlink:
-            links = read_links(netlink)
-            found = named(links, bridge)
+            links = Links(netlink)
+            found = links.named(bridge)
             if found is not None and not _network_of(found):
                 return
             self._clients.stop(bridge)
@@ -234,19 +234,19 @@ def _is_as_asked(link: Link, bridge: Bridge) -> bool:
     return settled and (_network_of(link), link.mtu) == (bridge.uuid, bridge.mtu)
 
 
-def _check_free(link: Link, bridge: Bridge, joined: tuple[str, ...]) -> None:
+def _check_free(link: Link, bridge: Bridge, links: Links) -> None:
     """Raises AlreadyExists unless a link of that name may become, or is, the bridge.
 
     A network may take over the empty bridge of one that is gone. Guests of another network would hear its guests.
     """
     network = _network_of(link)
-    if network == bridge.uuid or ((network or _is_half_made(link)) and not joined):
+    if network == bridge.uuid or ((network or _is_half_made(link)) and not ports(links.values(), link)):
         return
     owner = f"the bridge of network {network}" if network else "a link that is not ours"
     raise AlreadyExists(f"{bridge.name} is {owner}", bridge=bridge.name)
 
 
-def _is_way_out(link: Link, links: dict[int, Link], addresses: Mapping[int, object]) -> bool:
+def _is_way_out(link: Link, links: Mapping[int, Link], addresses: Mapping[int, object]) -> bool:
     """Whether a link is an interface of the host. What we made a port of a bridge, or a member of a bond, is one."""
     master = links.get(link.master)
     ours = master is not None and (master.ours or bool(_network_of(master)))
@@ -258,7 +258,7 @@ def _is_half_made(link: Link) -> bool:
     return link.kind == "bridge" and not (link.alias or link.up or link.forward_delay or link.snooping)
 
 
-def _unopened(links: dict[int, Link]) -> list[str]:
+def _unopened(links: Mapping[int, Link]) -> list[str]:
     """Taps on bridges of ours that no process has open: none carries traffic then, which is sooner seen."""
     ours = {link.index for link in links.values() if _network_of(link)}
     idle = {link.name for link in links.values() if link.kind == "tun" and link.master in ours and not link.carrier}

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pyroute2 import IPRoute
 
 from xapid.backends.network.interface import Lease
-from xapid.backends.network.links import set_way_out
+from xapid.backends.network.links import connection, set_way_out, ways_out
 from xapid.backends.whole_files import write_whole
 
 GIVEN = frozenset({"bound", "renew"})
@@ -63,7 +62,7 @@ def give(netlink: Any, index: int, lease: Lease) -> None:
 
 def lead_out(netlink: Any, index: int, lease: Lease) -> None:
     """Let the way out of the host be over the router of a lease, if it names one."""
-    routes = [each for each in netlink.get_default_routes(family=socket.AF_INET) if each.get_attr("RTA_OIF") == index]
+    routes = ways_out(netlink, socket.AF_INET, index)
     set_way_out(netlink, index, socket.AF_INET, routes, lease.gateway)
 
 
@@ -71,7 +70,7 @@ def main(folder: Path, event: str, environment: Mapping[str, str]) -> None:
     if event not in GIVEN:
         return
     lease, bridge = read(environment), environment["interface"]
-    with IPRoute() as netlink:
+    with connection() as netlink:
         (index,) = netlink.link_lookup(ifname=bridge)
         give(netlink, index, lease)
         if way_out_of(folder, bridge).exists():

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
+
+from pyroute2 import IPRoute, NetlinkError
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
+from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from xapid.backends.interface import Failed, Traffic
 
@@ -14,12 +22,15 @@ ETHERNET = 1
 """ARPHRD_ETHER: what a bridge can have as a port."""
 UP = 1
 """IFF_UP: switched on, whatever the cable says."""
+RT_TABLE_MAIN = 254
 LINK_SCOPE = 253
 """RT_SCOPE_LINK, of addresses that nobody can be reached by without naming the link too."""
 AGGREGATES = frozenset({"bond", "team"})
 """Kinds that make one interface of several."""
 ENDS = frozenset({"veth", "macvlan"})
 """Kinds of which a container has one end, and its host the other."""
+LONGEST_NAME = 15
+"""Bytes."""
 XEN_GUEST = re.compile(r"vif\d+\.\d+")
 """The host's end of a Xen guest's interface: to the kernel it is a device like any other."""
 NOTHING = Traffic(0, 0)
@@ -64,9 +75,67 @@ class Link:
         return self.group == GROUP or self.alias == VLAN_MARK
 
 
-def read_links(netlink: Any) -> dict[int, Link]:
-    """Every link by its index."""
-    return {each["index"]: _link(each) for each in netlink.get_links()}
+class Links(Mapping[int, Link]):
+    """Links by their index, each as it is when it is first looked at; the kernel is asked for all only where all are
+    gone through, which takes long where networks are many.
+    """
+
+    def __init__(self, netlink: Any) -> None:
+        self._netlink = netlink
+        self._found: dict[int, Link] = {}
+        self._all = False
+
+    @classmethod
+    def read(cls, netlink: Any) -> Self:
+        """All of them, now."""
+        links = cls(netlink)
+        iter(links)
+        return links
+
+    def named(self, name: str) -> Link | None:
+        """The link of this name."""
+        known = next((link for link in self._found.values() if link.name == name), None)
+        if known is not None or self._all or not 0 < len(name) <= LONGEST_NAME:
+            return known
+        found = self._ask(ifname=name)
+        # By another of its names a link is found too.
+        return found if found is not None and found.name == name else None
+
+    def joined(self, master: Link) -> list[Link]:
+        """What is part of a bridge or a bond."""
+        if not self._all:
+            message = ifinfmsg()
+            message["attrs"] = [["IFLA_MASTER", master.index]]
+            found = [_link(each) for each in _all_of(self._netlink, message, RTM_GETLINK)]
+            return [self._found.setdefault(each.index, each) for each in found]
+        return [each for each in self._found.values() if each.master == master.index]
+
+    def __getitem__(self, index: int) -> Link:
+        found = self._found.get(index)
+        if found is None and not self._all and index > 0:
+            found = self._ask(index=index)
+        if found is None:
+            raise KeyError(index)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        if not self._all:
+            self._found = {each["index"]: _link(each) for each in self._netlink.get_links()} | self._found
+            self._all = True
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _ask(self, **which: Any) -> Link | None:
+        try:
+            (message,) = self._netlink.link("get", **which)
+        except NetlinkError as error:
+            if error.code == errno.ENODEV:
+                return None
+            raise
+        found = _link(message)
+        return self._found.setdefault(found.index, found)
 
 
 def _link(message: Any) -> Link:
@@ -109,15 +178,51 @@ def _bonding(message: Any) -> dict[str, int]:
     return {name.removeprefix("IFLA_").lower(): value for name, value in settings["attrs"] if isinstance(value, int)}
 
 
+def connection() -> IPRoute:
+    """To the kernel, which is to leave out itself what is not asked for."""
+    made = IPRoute(strict_check=True)
+    # Its own `nlm_request` asks for this, and pyroute2 0.9 sets it for other kinds of connections alone.
+    made.status["nlm_generator"] = False
+    return made
+
+
+def addresses_of(netlink: Any, index: int) -> list[Any]:
+    """What the kernel says of each address of a link."""
+    message = ifaddrmsg()
+    message["index"] = index
+    return _all_of(netlink, message, RTM_GETADDR)
+
+
+def routes_of(netlink: Any, family: int, index: int) -> list[Any]:
+    """What the kernel says of each way over a link."""
+    message = rtmsg()
+    message["family"], message["table"] = family, RT_TABLE_MAIN
+    message["attrs"] = [["RTA_OIF", index], ["RTA_TABLE", RT_TABLE_MAIN]]
+    return _all_of(netlink, message, RTM_GETROUTE)
+
+
+def _all_of(netlink: Any, message: Any, kind: int) -> list[Any]:
+    """Asked so, the kernel picks them out; pyroute2 by itself would read all there are, of each link."""
+    return list(netlink.nlm_request(message, msg_type=kind, msg_flags=NLM_F_DUMP | NLM_F_REQUEST))
+
+
 def read_addresses(netlink: Any) -> dict[int, tuple[str, ...]]:
     """The addresses by which links are reached from elsewhere, with prefix length, by the index of the link."""
     found: dict[int, tuple[str, ...]] = {}
     for each in netlink.get_addr():
         if each["scope"] < LINK_SCOPE:
-            # Where both are given the other one is the far end of a point-to-point connection.
-            address = each.get_attr("IFA_LOCAL") or each.get_attr("IFA_ADDRESS")
-            found[each["index"]] = (*found.get(each["index"], ()), f"{address}/{each['prefixlen']}")
+            found[each["index"]] = (*found.get(each["index"], ()), _address(each))
     return found
+
+
+def reached_at(netlink: Any, index: int) -> tuple[str, ...]:
+    """The same of one link."""
+    return tuple(_address(each) for each in addresses_of(netlink, index) if each["scope"] < LINK_SCOPE)
+
+
+def _address(message: Any) -> str:
+    # Where both are given the other one is the far end of a point-to-point connection.
+    return f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
 
 
 def read_gateways(netlink: Any) -> dict[int, str]:
@@ -126,6 +231,18 @@ def read_gateways(netlink: Any) -> dict[int, str]:
     # The last one stays, so the preferred ones (lowest number) come last.
     routes.sort(key=lambda each: -(each.get_attr("RTA_PRIORITY") or 0))
     return {each.get_attr("RTA_OIF"): each.get_attr("RTA_GATEWAY") for each in routes}
+
+
+def gateway_of(netlink: Any, index: int) -> str:
+    """The same of one link; empty: it has none."""
+    routes = [each for each in ways_out(netlink, socket.AF_INET, index) if each.get_attr("RTA_GATEWAY")]
+    routes.sort(key=lambda each: each.get_attr("RTA_PRIORITY") or 0)
+    return str(routes[0].get_attr("RTA_GATEWAY")) if routes else ""
+
+
+def ways_out(netlink: Any, family: int, index: int) -> list[Any]:
+    """What the kernel says of each way out of the host over a link."""
+    return [each for each in routes_of(netlink, family, index) if not each["dst_len"]]
 
 
 def set_way_out(netlink: Any, index: int, family: int, present: Iterable[Any], gateway: str) -> None:
@@ -137,14 +254,9 @@ def set_way_out(netlink: Any, index: int, family: int, present: Iterable[Any], g
         netlink.route("replace", family=family, dst="default", gateway=gateway, oif=index)
 
 
-def named(links: Mapping[int, Link], name: str) -> Link | None:
-    """The link of this name."""
-    return next((link for link in links.values() if link.name == name), None)
-
-
-def there(links: Mapping[int, Link], name: str) -> Link:
-    """The same for one that must be there. Raises Failed."""
-    found = named(links, name)
+def there(links: Links, name: str) -> Link:
+    """The link of this name, which must be there. Raises Failed."""
+    found = links.named(name)
     if found is None:
         raise Failed(f"{name} went while it was worked on")
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from pyroute2 import NetlinkError
@@ -20,13 +20,15 @@ from xapid.backends.network.interface import UNTAGGED, Addressing, AddressMode, 
 from xapid.backends.network.links import (
     GROUP,
     Link,
+    Links,
+    addresses_of,
+    gateway_of,
     is_interface,
-    named,
-    read_addresses,
-    read_gateways,
-    read_links,
+    reached_at,
+    routes_of,
     set_way_out,
     there,
+    ways_out,
 )
 from xapid.backends.network.tuning import Tuner
 
@@ -40,40 +42,48 @@ ROUTES_OF_OURS = 4
 """RTPROT_STATIC: what we set. Those that the kernel learnt from routers are left to it."""
 
 
-def check(netlink: Any, wire: Wire, ours: frozenset[int]) -> None:
-    """Whether the interfaces of a wire are ours to take. Raises what ``connect`` does. ``ours``: bridges of ours."""
-    links, addresses = read_links(netlink), read_addresses(netlink)
-    uplink = wire.uplink
+Ours = Callable[[Link], bool]
+"""Whether a link is a bridge of ours."""
+
+
+def check(netlink: Any, wire: Wire, ours: Ours) -> None:
+    """Whether the interfaces of a wire are ours to take. Raises what ``connect`` does."""
+    links, uplink = Links(netlink), wire.uplink
     if uplink.bond is not None:
         bonds.check(links, uplink, uplink.bond)
-    bridge, bond = named(links, wire.bridge.name), named(links, uplink.device)
-    at_bridge = frozenset() if bridge is None else frozenset({bridge.index})
+    bridge, bond = links.named(wire.bridge.name), links.named(uplink.device)
+
+    def at_bridge(master: Link) -> bool:
+        return bridge is not None and master.index == bridge.index
+
+    def in_bond(master: Link) -> bool:
+        # What a bridge of ours still has of a member is a leftover: the records say that it is in the bond.
+        return ours(master) or (bond is not None and master.index == bond.index)
+
     for device in [_interface(links, name) for name in uplink.interfaces]:
         if uplink.bond is not None or uplink.tag == UNTAGGED:
-            _check_free(device, addresses)
-            # What a bridge of ours still has of a member is a leftover: the records say that it is in the bond.
-            mine = ours | (frozenset() if bond is None else {bond.index}) if uplink.bond is not None else at_bridge
-            _check_master(device, links, mine)
+            _check_free(netlink, device)
+            _check_master(device, links, at_bridge if uplink.bond is None else in_bond)
         elif (master := links.get(device.master)) is not None and master.kind == "bond":
             raise InUse(f"{device.name} is part of {master.name}", device=device.name)
     if bond is not None and uplink.bond is not None and uplink.tag == UNTAGGED:
         _check_master(bond, links, at_bridge)
-    port = named(links, port_name(uplink))
+    port = links.named(port_name(uplink))
     if uplink.tag != UNTAGGED and port is not None:
         if not port.ours:
             raise AlreadyExists(f"{port.name} is not ours", device=uplink.device, tag=str(uplink.tag))
         _check_master(port, links, at_bridge)
-        _check_free(port, addresses)
+        _check_free(netlink, port)
 
 
-def _check_free(link: Link, addresses: Mapping[int, object]) -> None:
-    if addresses.get(link.index):
+def _check_free(netlink: Any, link: Link) -> None:
+    if reached_at(netlink, link.index):
         raise InUse(f"{link.name} has addresses that somebody else gave it", device=link.name)
 
 
-def _check_master(link: Link, links: Mapping[int, Link], may_be: frozenset[int]) -> None:
+def _check_master(link: Link, links: Links, may_be: Ours) -> None:
     master = links.get(link.master)
-    if master is not None and master.index not in may_be:
+    if master is not None and not may_be(master):
         kind = "part" if master.kind == "bond" else "a port"
         raise InUse(f"{link.name} is {kind} of {master.name}", device=link.name)
 
@@ -83,15 +93,15 @@ def lay(netlink: Any, wire: Wire, tuner: Tuner) -> Connected:
     uplink, mtu = wire.uplink, wire.bridge.mtu
     if uplink.bond is not None and uplink.base == uplink.device:
         bonds.ensure(netlink, uplink, uplink.bond)
-    links = read_links(netlink)
+    links = Links(netlink)
     base, bridge = there(links, uplink.base), there(links, wire.bridge.name)
     mac = uplink.bond.mac if uplink.bond is not None else base.mac
     if uplink.tag != UNTAGGED:
         _set_where(netlink, base, not base.up, state="up")
-        if named(links, port_name(uplink)) is None:
+        if links.named(port_name(uplink)) is None:
             # In its group from the first: a kill cannot leave one of which nobody knows whose it is.
             netlink.link("add", ifname=port_name(uplink), kind="vlan", link=base.index, vlan_id=uplink.tag, group=GROUP)
-            links = read_links(netlink)
+            links = Links(netlink)
     port = there(links, port_name(uplink))
     _set_where(netlink, bridge, bridge.mac != mac, address=mac)
     for each in wire.tuning:
@@ -105,15 +115,12 @@ def lay(netlink: Any, wire: Wire, tuner: Tuner) -> Connected:
         _address(netlink, bridge, wanted, family)
         _lead_out(netlink, bridge, wanted, family)
     lead_on(netlink, bridge, wire.routes)
-    addresses = read_addresses(netlink).get(bridge.index, ())
-    return Connected(mac, mtu, addresses, read_gateways(netlink).get(bridge.index, ""))
+    return Connected(mac, mtu, reached_at(netlink, bridge.index), gateway_of(netlink, bridge.index))
 
 
-def take_away(netlink: Any, links: Mapping[int, Link], bridge: Link, tuner: Tuner) -> None:
+def take_away(netlink: Any, links: Links, bridge: Link, tuner: Tuner) -> None:
     """Free the interface of a bridge of ours, which is as it was by itself then, and take its addresses from it."""
-    for link in links.values():
-        if link.master != bridge.index:
-            continue
+    for link in links.joined(bridge):
         if link.kind == "vlan" and link.ours:
             netlink.link("del", index=link.index)
             if link.parent in links:
@@ -140,8 +147,8 @@ def port_name(uplink: Uplink) -> str:
     return f"{uplink.base[: LONGEST - len(tag)]}{tag}"
 
 
-def _interface(links: Mapping[int, Link], name: str) -> Link:
-    device = named(links, name)
+def _interface(links: Links, name: str) -> Link:
+    device = links.named(name)
     if device is None or not is_interface(device, links, has_address=True):
         raise NotFound(f"there is no interface {name}", device=name)
     return device
@@ -151,7 +158,9 @@ def _address(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> Non
     """Give a bridge the one address of a version of IP that it is to have."""
     address = ipaddress.ip_interface(wanted.address) if wanted.mode is AddressMode.static else None
     present = set()
-    for each in netlink.get_addr(family=family, index=bridge.index):
+    for each in addresses_of(netlink, bridge.index):
+        if each["family"] != family:
+            continue
         text = f"{each.get_attr('IFA_LOCAL') or each.get_attr('IFA_ADDRESS')}/{each['prefixlen']}"
         found = ipaddress.ip_interface(text)
         present.add(found)
@@ -166,11 +175,7 @@ def _lead_out(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> No
     if wanted.mode is AddressMode.dhcp and wanted.leads_out:
         return  # By what servers say.
     gateway = wanted.gateway if wanted.mode is AddressMode.static else ""
-    routes = [
-        each
-        for each in netlink.get_default_routes(family=family)
-        if each.get_attr("RTA_OIF") == bridge.index and each["proto"] == ROUTES_OF_OURS
-    ]
+    routes = [each for each in ways_out(netlink, family, bridge.index) if each["proto"] == ROUTES_OF_OURS]
     set_way_out(netlink, bridge.index, family, routes, gateway)
 
 
@@ -178,11 +183,8 @@ def lead_on(netlink: Any, bridge: Link, wanted: tuple[Route, ...]) -> None:
     """Let these networks, and no others, be reached over gateways at a bridge."""
     present = {
         (f"{each.get_attr('RTA_DST')}/{each['dst_len']}", each.get_attr("RTA_GATEWAY"))
-        for each in netlink.get_routes(family=socket.AF_INET, oif=bridge.index)
-        if each.get_attr("RTA_OIF") == bridge.index
-        and each["proto"] == ROUTES_OF_OURS
-        and each["dst_len"]
-        and each.get_attr("RTA_GATEWAY")
+        for each in routes_of(netlink, socket.AF_INET, bridge.index)
+        if each["proto"] == ROUTES_OF_OURS and each["dst_len"] and each.get_attr("RTA_GATEWAY")
     }
     routes = {(each.network, each.gateway) for each in wanted}
     for network, gateway in present - routes:
