@@ -129,7 +129,7 @@ class Bridges:
             bridge = links.named(name)
             if bridge is None or not _network_of(bridge):
                 return
-            joined = ports(links.values(), bridge)
+            joined = ports(links.joined(bridge), bridge)
             if joined:
                 raise InUse(f"{', '.join(joined)} still joined to {name}", bridge=name)
             netlink.link("del", index=bridge.index)
@@ -240,7 +240,7 @@ def _check_free(link: Link, bridge: Bridge, links: Links) -> None:
     A network may take over the empty bridge of one that is gone. Guests of another network would hear its guests.
     """
     network = _network_of(link)
-    if network == bridge.uuid or ((network or _is_half_made(link)) and not ports(links.values(), link)):
+    if network == bridge.uuid or ((network or _is_half_made(link)) and not links.joined(link)):
         return
     owner = f"the bridge of network {network}" if network else "a link that is not ours"
     raise AlreadyExists(f"{bridge.name} is {owner}", bridge=bridge.name)
