@@ -1179,7 +1179,7 @@ class Host(Object, name="host", roles=POOL_OPERATOR):
         hidden=True,
     )
     sync_tunnels = message(
-        "Give the host the tunnels of its coordinator. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Give the host the tunnels of its coordinator.",
         Param("host", ref("host"), "The host."),
         hidden=True,
     )

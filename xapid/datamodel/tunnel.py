@@ -36,7 +36,7 @@ class Tunnel(Object, name="tunnel", roles=POOL_OPERATOR, since="cowley"):
     protocol: TunnelProtocol = rw(TunnelProtocol.gre, "How packets are wrapped.", since="1.250.0")
 
     create = message(
-        "Make a tunnel: refused with OPENVSWITCH_NOT_ACTIVE, since hosts do without Open vSwitch.",
+        "Make a tunnel, and bring it up; refused with OPENVSWITCH_NOT_ACTIVE unless every host works with Open vSwitch.",
         Param("transport_PIF", ref("PIF"), "The host interface that the wrapped packets go over."),
         Param("network", ref("network"), "The network inside."),
         Param("protocol", enum_of(TunnelProtocol), "How packets are wrapped.", default=TunnelProtocol.gre),
@@ -48,6 +48,6 @@ class Tunnel(Object, name="tunnel", roles=POOL_OPERATOR, since="cowley"):
         ),
     )
     destroy = message(
-        "Meant to remove the tunnel. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Take the tunnel down and remove it, with the host interface that is its near end.",
         Param("self", ref("tunnel"), "The tunnel."),
     )

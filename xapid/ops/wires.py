@@ -11,7 +11,7 @@ from xapid.backends.interface import AlreadyExists, BackendError, InUse
 from xapid.backends.network.interface import Bridge, NetworkDriver
 from xapid.datamodel import PIF, VIF, VM, Host, Network
 from xapid.ops import guest_ports
-from xapid.ops.pif.plugging import connect
+from xapid.ops.pif.plugging import connect, places
 from xapid.ops.vm.change import assert_same_domain, host_of
 from xapid.rules import bridges
 from xapid.rules.domain_spec import nic_spec
@@ -37,8 +37,14 @@ async def ensure_bridges(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
 
 async def ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
     """The same of one network."""
-    async with ctx.lock(network):
+    async with ctx.lock(*_places(ctx.store, host, network)):
         await _ensure_bridge(ctx, host, network)
+
+
+def _places(store: Store, host: Host, network: Network) -> list[Network]:
+    """The networks to be locked before one is led out of a host: itself, and those beneath it there."""
+    pifs = store.where(PIF, network=network.ref, host=host.ref)
+    return [network, *(each for pif in pifs for each in places(store, pif))]
 
 
 async def _ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
@@ -137,7 +143,7 @@ async def part(ctx: Context, vif: VIF) -> None:
 async def move(ctx: Context, undo: Undo, vif: VIF, network: Network, host: Host) -> None:
     """Join the interface of a running machine to another network, and record it."""
     vm = ctx.store.get(VM, vif.VM)
-    async with ctx.lock(network):
+    async with ctx.lock(*_places(ctx.store, host, network)):
         try:
             await _ensure_bridge(ctx, host, network)
             latest, before, channel = ctx.now(network), nic_spec(ctx.store, vif), ctx.domains(host)

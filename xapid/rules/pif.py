@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from xapid.backends.network.interface import UNTAGGED
-from xapid.datamodel import PIF, VIF, VLAN, VM, Network, NetworkSriov, Pool, Tunnel
+from xapid.datamodel import PIF, VIF, VLAN, VM, Host, Network, NetworkSriov, Pool, Tunnel
 from xapid.datamodel.errors import (
     CANNOT_ADD_TUNNEL_TO_BOND_SLAVE,
     CANNOT_ADD_TUNNEL_TO_SRIOV_LOGICAL,
@@ -23,6 +23,7 @@ from xapid.datamodel.errors import (
     NETWORK_INCOMPATIBLE_WITH_TUNNEL,
     NETWORK_INCOMPATIBLE_WITH_VLAN_ON_BRIDGE,
     NETWORK_UNMANAGED,
+    OPENVSWITCH_NOT_ACTIVE,
     PIF_ALREADY_BONDED,
     PIF_DOES_NOT_ALLOW_UNPLUG,
     PIF_IS_MANAGEMENT_INTERFACE,
@@ -54,6 +55,8 @@ NO_ADDRESSES: dict[str, Any] = {
 """How an interface is reached that is not reached."""
 PROPERTIES = {"gro": ("on", "off")}
 """What can be set of a device, and to what."""
+TUNNELLING = "openvswitch"
+"""The back end that makes tunnels; all hosts must work with it."""
 
 
 def check_plug(store: Store, pif: PIF) -> None:
@@ -61,13 +64,37 @@ def check_plug(store: Store, pif: PIF) -> None:
     check_managed(pif)
     check_free(pif)
     for tunnel in store.where(Tunnel, access_PIF=pif.ref):
-        transport = store.get(PIF, tunnel.transport_PIF)
-        if not has_address(transport):
-            raise TRANSPORT_PIF_NOT_CONFIGURED(transport.ref)
+        check_transport(store.get(PIF, tunnel.transport_PIF))
+
+
+def check_transport(pif: PIF) -> None:
+    """What the packets of tunnels go over has an address."""
+    if not has_address(pif):
+        raise TRANSPORT_PIF_NOT_CONFIGURED(pif.ref)
+
+
+def beneath(store: Store, pif: PIF) -> PIF | None:
+    """What must be up before an interface: that which the packets of a tunnel go over."""
+    for tunnel in store.where(Tunnel, access_PIF=pif.ref):
+        return store.find(PIF, tunnel.transport_PIF)
+    return None
+
+
+def on_top(store: Store, pif: PIF) -> list[PIF]:
+    """What goes down before an interface does: the near ends of tunnels."""
+    found = [store.find(PIF, tunnel.access_PIF) for tunnel in store.where(Tunnel, transport_PIF=pif.ref)]
+    return [each for each in found if each is not None]
 
 
 def check_unplug(store: Store, pif: PIF) -> None:
-    """Raises what forbids that an interface goes down."""
+    """Raises what forbids that an interface goes down, and what is on it with it."""
+    _check_unplug(store, pif)
+    for each in on_top(store, pif):
+        if each.currently_attached:
+            check_unplug(store, each)
+
+
+def _check_unplug(store: Store, pif: PIF) -> None:
     check_managed(pif)
     check_ha(store, pif)
     if pif.management:
@@ -162,6 +189,8 @@ def check_new_tunnel(store: Store, pif: PIF, network: Network) -> None:
         raise CANNOT_ADD_TUNNEL_TO_VLAN_ON_SRIOV_LOGICAL(pif.ref)
     if network_rules.is_sriov(store, network.ref):
         raise NETWORK_INCOMPATIBLE_WITH_TUNNEL(network.ref)
+    if any(each.software_version.get("network_backend") != TUNNELLING for each in store.all(Host)):
+        raise OPENVSWITCH_NOT_ACTIVE()
 
 
 def check_connectable(store: Store, host: str, network: Network) -> None:

@@ -19,7 +19,7 @@ from xapid.backends.network.interface import (
     Uplink,
     Wire,
 )
-from xapid.datamodel import PIF, VLAN, Bond, Network
+from xapid.datamodel import PIF, VLAN, Bond, Network, Tunnel
 from xapid.datamodel.bond import BondMode
 from xapid.datamodel.errors import PIF_CONFIGURATION_ERROR
 from xapid.datamodel.map_keys import (
@@ -69,14 +69,16 @@ def wire(store: Store, pif: PIF) -> Wire:
     below = pif if vlan is None else store.get(PIF, vlan.tagged_PIF)
     bond = next(iter(store.where(Bond, master=below.ref)), None)
     leads_out = _leads_out(store, pif)
+    tunnel = bool(store.where(Tunnel, access_PIF=pif.ref))
     return Wire(
         Bridge(network.bridge, network.uuid, mtu(store, pif)),
-        Uplink(below.device, pif.VLAN, None if bond is None else bonding(store, bond)),
+        None if tunnel else Uplink(below.device, pif.VLAN, None if bond is None else bonding(store, bond)),
         _ipv4(pif, leads_out),
         _ipv6(pif, leads_out),
         tuple(each for each in pif.DNS.split(",") if each),
         tuple(Route(*each) for each in STATIC_ROUTES.of(network)),
-        _tuning(store, pif, bond) if vlan is None else (),
+        _tuning(store, pif, bond) if vlan is None and not tunnel else (),
+        pif.MAC if tunnel else "",
     )
 
 

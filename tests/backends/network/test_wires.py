@@ -97,6 +97,20 @@ def test_a_bridge_that_leads_nowhere_any_more_is_gone(networks: NetworkDriver) -
     assert [nic.bridge for nic in networks.nics() if nic.device == "eth1"] in ([""], [])
 
 
+def test_a_bridge_that_leads_nowhere_has_the_addresses_that_it_is_given(networks: NetworkDriver) -> None:
+    made = wire(uplink=None, mac="02:00:00:00:00:77", ipv4=STATIC)
+
+    connected = networks.connect(made)
+    again = networks.connect(made)
+
+    assert connected == again
+    assert (connected.mac, connected.mtu, connected.addresses) == ("02:00:00:00:00:77", 1500, ("192.0.2.9/24",))
+    assert [each.ports for each in networks.bridges()] == [()]
+    networks.connect(wire(bridge="xenbr2"))
+    networks.disconnect("xenbr1")
+    assert [each.name for each in networks.bridges()] == ["xenbr2"]
+
+
 def test_an_interface_that_is_not_there_leads_nowhere(networks: NetworkDriver) -> None:
     with pytest.raises(NotFound) as error:
         networks.connect(wire("eth9"))

@@ -156,7 +156,8 @@ class Wire:
     """A bridge that leads out of the host."""
 
     bridge: Bridge
-    uplink: Uplink
+    uplink: Uplink | None
+    """None: the bridge leads nowhere by itself; whoever controls tunnels joins them to it."""
     ipv4: Addressing = Addressing()
     ipv6: Addressing = Addressing()
     name_servers: tuple[str, ...] = ()
@@ -164,6 +165,8 @@ class Wire:
     """Besides the way out. One whose gateway cannot be reached is logged, and the wire lies all the same."""
     tuning: tuple[Tuning, ...] = ()
     """Of what it leads out by. What a device cannot do is logged, and the wire lies all the same."""
+    mac: str = ""
+    """Of a bridge that leads nowhere by itself; empty: any."""
 
 
 @dataclass(frozen=True)

@@ -97,25 +97,30 @@ class Sim:
         self._bridges.pop(name, None)
 
     def connect(self, wire: Wire) -> Connected:
-        uplink, nics = wire.uplink, {nic.device: nic for nic in NICS}
-        for device in uplink.interfaces:
-            if device not in nics:
-                raise NotFound(f"there is no interface {device}", device=device)
-        if uplink.bond is not None and uplink.device in nics:
-            raise InUse(f"{uplink.device} is not ours", device=uplink.device)
-        for name, other in self.wires.items():
-            if name != wire.bridge.name:
-                _check_apart(uplink, name, other.uplink)
+        uplink = wire.uplink
+        if uplink is not None:
+            self._check_uplink(wire.bridge.name, uplink)
         self.ensure_bridge(wire.bridge)
         self.wires[wire.bridge.name] = wire
-        if uplink.bond is not None:
+        if uplink is not None and uplink.bond is not None:
             for name, other in self.wires.items():
-                if other.uplink.device == uplink.device:
+                if other.uplink is not None and other.uplink.device == uplink.device:
                     self.wires[name] = replace(other, uplink=replace(other.uplink, bond=uplink.bond))
         addresses = (_given(wire.ipv4, self.lease.address), _given(wire.ipv6, ANNOUNCED))
         gateway = self.lease.gateway if wire.ipv4.mode is AddressMode.dhcp else wire.ipv4.gateway
-        mac = uplink.bond.mac if uplink.bond is not None else nics[uplink.device].mac
-        return Connected(mac, wire.bridge.mtu, tuple(each for each in addresses if each), gateway)
+        return Connected(_mac(wire), wire.bridge.mtu, tuple(each for each in addresses if each), gateway)
+
+    def _check_uplink(self, bridge: str, uplink: Uplink) -> None:
+        """Whether a bridge can lead out so, beside the others."""
+        there = {nic.device for nic in NICS}
+        for device in uplink.interfaces:
+            if device not in there:
+                raise NotFound(f"there is no interface {device}", device=device)
+        if uplink.bond is not None and uplink.device in there:
+            raise InUse(f"{uplink.device} is not ours", device=uplink.device)
+        for name, other in self.wires.items():
+            if name != bridge and other.uplink is not None:
+                _check_apart(uplink, name, other.uplink)
 
     def disconnect(self, bridge: str) -> None:
         if self.wires.pop(bridge, None) is not None:
@@ -144,6 +149,15 @@ class Sim:
     def drop(self, vif: str, reason: Reason) -> None:
         """Let a port have tried to send what it may not."""
         self._dropped[vif, reason] += 1
+
+
+def _mac(wire: Wire) -> str:
+    """That the bridge has once the wire lies."""
+    if wire.uplink is None:
+        return wire.mac
+    if wire.uplink.bond is not None:
+        return wire.uplink.bond.mac
+    return next(nic.mac for nic in NICS if nic.device == wire.uplink.device)
 
 
 def _check_apart(uplink: Uplink, name: str, other: Uplink) -> None:

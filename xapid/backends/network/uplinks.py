@@ -48,7 +48,10 @@ Ours = Callable[[Link], bool]
 
 def check(netlink: Any, wire: Wire, ours: Ours) -> None:
     """Whether the interfaces of a wire are ours to take. Raises what ``connect`` does."""
-    links, uplink = Links(netlink), wire.uplink
+    uplink = wire.uplink
+    if uplink is None:
+        return
+    links = Links(netlink)
     if uplink.bond is not None:
         bonds.check(links, uplink, uplink.bond)
     bridge, bond = links.named(wire.bridge.name), links.named(uplink.device)
@@ -90,7 +93,22 @@ def _check_master(link: Link, links: Links, may_be: Ours) -> None:
 
 def lay(netlink: Any, wire: Wire, tuner: Tuner) -> Connected:
     """Make the port, join it to the bridge, which is there, and give that its addresses."""
-    uplink, mtu = wire.uplink, wire.bridge.mtu
+    if wire.uplink is not None:
+        bridge, mac = _join(netlink, wire, wire.uplink, tuner)
+    else:
+        bridge = there(Links(netlink), wire.bridge.name)
+        mac = wire.mac or bridge.mac
+        _set_where(netlink, bridge, bridge.mac != mac, address=mac)
+    for family, wanted in ((socket.AF_INET, wire.ipv4), (socket.AF_INET6, wire.ipv6)):
+        _address(netlink, bridge, wanted, family)
+        _lead_out(netlink, bridge, wanted, family)
+    lead_on(netlink, bridge, wire.routes)
+    return Connected(mac, wire.bridge.mtu, reached_at(netlink, bridge.index), gateway_of(netlink, bridge.index))
+
+
+def _join(netlink: Any, wire: Wire, uplink: Uplink, tuner: Tuner) -> tuple[Link, str]:
+    """Make the port, and join it to the bridge. Returns that, and the MAC address that it has then."""
+    mtu = wire.bridge.mtu
     if uplink.bond is not None and uplink.base == uplink.device:
         bonds.ensure(netlink, uplink, uplink.bond)
     links = Links(netlink)
@@ -111,11 +129,7 @@ def lay(netlink: Any, wire: Wire, tuner: Tuner) -> Connected:
     _set_where(netlink, port, port.mtu != mtu, mtu=mtu)
     _set_where(netlink, port, port.master != bridge.index, master=bridge.index)
     _set_where(netlink, port, not port.up, state="up")
-    for family, wanted in ((socket.AF_INET, wire.ipv4), (socket.AF_INET6, wire.ipv6)):
-        _address(netlink, bridge, wanted, family)
-        _lead_out(netlink, bridge, wanted, family)
-    lead_on(netlink, bridge, wire.routes)
-    return Connected(mac, mtu, reached_at(netlink, bridge.index), gateway_of(netlink, bridge.index))
+    return bridge, mac
 
 
 def take_away(netlink: Any, links: Links, bridge: Link, tuner: Tuner) -> None:

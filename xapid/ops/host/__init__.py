@@ -70,6 +70,7 @@ from xapid.ops.host.lost import destroy as destroy
 from xapid.ops.host.networking import reset_networking as reset_networking
 from xapid.ops.host.networking import signal_networking_change as signal_networking_change
 from xapid.ops.host.networking import sync_pif_currently_attached as sync_pif_currently_attached
+from xapid.ops.host.networking import sync_tunnels as sync_tunnels
 from xapid.ops.host.networking import sync_vlans as sync_vlans
 from xapid.ops.host.other_config import add_to_logging as add_to_logging
 from xapid.ops.host.other_config import add_to_other_config as add_to_other_config

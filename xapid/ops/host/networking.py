@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xapid.datamodel import PIF, VLAN, Bond, Host, Network, Pool, Tunnel
-from xapid.ops import management, vlan
+from xapid.ops import management, tunnel, vlan
 from xapid.ops.pif.forgetting import remove
 from xapid.runtime.context import Context
 
@@ -20,9 +20,9 @@ def reset_networking(ctx: Context, host: Host) -> None:
         for each in tuple(store.all(VLAN)):
             if each.tagged_PIF in mine:
                 tx.delete(each)
-        for tunnel in tuple(store.all(Tunnel)):
-            if tunnel.transport_PIF in mine:
-                tx.delete(tunnel)
+        for over in tuple(store.all(Tunnel)):
+            if over.transport_PIF in mine:
+                tx.delete(over)
         for pif in pifs:
             remove(tx, store, pif)
 
@@ -48,6 +48,19 @@ async def sync_vlans(ctx: Context, host: Host) -> None:
         if not any(mine.tag == each.tag for mine in ctx.store.where(VLAN, tagged_PIF=here.ref)):
             untagged = ctx.store.get(PIF, each.untagged_PIF)
             await vlan.create(ctx, here, each.tag, ctx.store.get(Network, untagged.network))
+
+
+async def sync_tunnels(ctx: Context, host: Host) -> None:
+    """Make the tunnels of the coordinator on another host, over its interfaces in the same networks."""
+    coordinator = ctx.store.one(Pool).master
+    if host.ref == coordinator:
+        return
+    for each in tuple(ctx.store.all(Tunnel)):
+        access, transport = ctx.store.get(PIF, each.access_PIF), ctx.store.get(PIF, each.transport_PIF)
+        there = ctx.store.where(PIF, network=access.network, host=host.ref)
+        here = ctx.store.where(PIF, network=transport.network, host=host.ref)
+        if transport.host == coordinator and here and not there:
+            await tunnel.create(ctx, here[0], ctx.store.get(Network, access.network), each.protocol)
 
 
 async def signal_networking_change(ctx: Context) -> None:

@@ -14,6 +14,7 @@ from xapid.rules.bond import members_of_master
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
 from xapid.runtime.local_settings import MANAGEMENT, LocalSettings
+from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -32,14 +33,23 @@ async def unplug(ctx: Context, self: PIF) -> None:
 
 async def bring_up(ctx: Context, pif: PIF) -> None:
     """Lay the wire of an interface, and note what came of it. Raises PIF_CONFIGURATION_ERROR, VLAN_IN_USE."""
-    async with ctx.lock(ctx.store.get(Network, pif.network)):
+    async with ctx.lock(*places(ctx.store, pif)):
         await connect(ctx, pif)
 
 
+def places(store: Store, pif: PIF) -> list[Network]:
+    """The networks to be locked before an interface comes up: its own, and those of what it is on."""
+    below = rules.beneath(store, pif)
+    return [store.get(Network, pif.network), *([] if below is None else places(store, below))]
+
+
 async def connect(ctx: Context, pif: PIF) -> None:
-    """The same for who has locked the network. Raises CANNOT_PLUG_BOND_SLAVE too."""
+    """The same for who has locked the networks. Raises CANNOT_PLUG_BOND_SLAVE too."""
     latest = ctx.now(pif)
     rules.check_free(latest)
+    below = rules.beneath(ctx.store, latest)
+    if below is not None and not below.currently_attached:
+        await connect(ctx, below)
     channel = ctx.network(ctx.store.get(Host, latest.host))
     made = await lay(channel, latest, wire_spec.wire(ctx.store, latest))
     with ctx.write() as tx:
@@ -59,7 +69,7 @@ async def lay(channel: Channel, pif: PIF, wire: Wire) -> Connected:
     try:
         return await channel.letting_through(BackendError).call(NetworkDriver.connect, wire)
     except BackendError as error:
-        if isinstance(error, AlreadyExists) and "tag" in error.facts:
+        if wire.uplink is not None and isinstance(error, AlreadyExists) and "tag" in error.facts:
             raise VLAN_IN_USE(wire.uplink.device, wire.uplink.tag) from error
         raise PIF_CONFIGURATION_ERROR(pif.ref, error.message) from error
 
@@ -92,7 +102,9 @@ def _rank(pif: PIF) -> tuple[bool, bool]:
 
 
 async def bring_down(ctx: Context, pif: PIF) -> None:
-    """Take the wire of an interface away, and note it."""
+    """Take the wire of an interface away, after those of what is on it, and note it."""
+    for each in rules.on_top(ctx.store, pif):
+        await bring_down(ctx, each)
     network = ctx.store.get(Network, pif.network)
     async with ctx.lock(network):
         if ctx.now(pif).currently_attached:

@@ -65,16 +65,16 @@ class Rewiring:
         self.after = [wire for name, wire in after.items() if before.get(name) != wire]
 
     async def take_down(self, undo: Undo) -> None:
-        """Take away the wires that go or lead elsewhere: VLANs before what they are on."""
+        """Take away the wires that go or lead elsewhere: VLANs and tunnels before what they are on."""
         channel = self.ctx.network(self.host)
-        for wire in sorted(self.before, key=_is_vlan, reverse=True):
+        for wire in sorted(self.before, key=_is_on_top, reverse=True):
             undo.push(channel, NetworkDriver.connect, wire)
             await channel.call(NetworkDriver.disconnect, wire.bridge.name)
 
     async def lay_anew(self, undo: Undo) -> None:
         """Lay the wires that are to be. Raises PIF_CONFIGURATION_ERROR, VLAN_IN_USE."""
         channel = self.ctx.network(self.host)
-        for wire in sorted(self.after, key=_is_vlan):
+        for wire in sorted(self.after, key=_is_on_top):
             undo.push(channel, NetworkDriver.disconnect, wire.bridge.name)
             self.laid[wire.bridge.name] = await lay(channel, self.subject, wire)
 
@@ -147,5 +147,6 @@ def wires(store: Store, host: Host) -> dict[str, Wire]:
     return {store.get(Network, pif.network).bridge: wire_spec.wire(store, pif) for pif in up}
 
 
-def _is_vlan(wire: Wire) -> bool:
-    return wire.uplink.tag != UNTAGGED
+def _is_on_top(wire: Wire) -> bool:
+    """Whether it goes over what another wire leads out by: as VLANs and tunnels do."""
+    return wire.uplink is None or wire.uplink.tag != UNTAGGED
