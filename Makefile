@@ -31,10 +31,10 @@ endif
 	@$(BIN)/python make.d/run.py up --http $(HTTP) --https $(HTTPS) --drivers $(DRIVERS)
 
 stop: ## Stop the daemon of `make run`; guests run on
-	@[ ! -d var ] || $(BIN)/python make.d/run.py stop
+	@[ ! -d var ] || [ ! -x $(BIN)/python ] || $(BIN)/python make.d/run.py stop
 
 clean: ## Stop it, end its guests, and remove all that it kept
-	@[ ! -d var ] || $(BIN)/python make.d/run.py clean
+	@[ ! -d var ] || { $(PREPARE) venv && $(BIN)/python make.d/run.py clean; }
 
 unit: ## Tests that need neither root nor QEMU: five minutes on two processors
 	@$(PREPARE) venv dev
@@ -63,6 +63,7 @@ load: ## Many clients for a while, with kill -9 now and then; LOAD="--clients 20
 	@$(BIN)/python -m tests.load $(LOAD)
 
 proof: ## Run what shows each point of the first issue, and say ok or FAIL
+	@$(PREPARE) venv dev
 	@$(BIN)/python make.d/proof.py
 
 docs: ## Write the pages that are made from the code, and build/docs/html with the reference

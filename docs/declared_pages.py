@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -70,7 +71,8 @@ def pages() -> Iterator[tuple[str, list[str]]]:
 
 
 def _text(text: str) -> str:
-    """Words of ours; a text in double backticks stays a literal."""
+    """Words of ours; a text in backticks stays a literal."""
+    text = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", text)
     parts = re.split(r"(``[^`]+``)", text)
     return "".join(part if part.startswith("``") else re.sub(r"([*`|\\_])", r"\\\1", part) for part in parts)
 
@@ -265,18 +267,21 @@ def _command() -> Iterator[str]:
     yield from _title("Description", "-")
     yield _text(DESCRIPTION)
     yield from _title("Commands", "-")
-    for command, help_, each in _commands(parser()):
-        arguments = [f"``{_form(one)}``: {_text(one.help or '')}" for one in each._actions if not one.option_strings]
-        yield from _entry(f"**{command}**", [_text(help_), *([_list(arguments)] if arguments else [])])
-    yield from _title("Options", "-")
-    seen: set[str] = set()
-    for _, _, each in _commands(parser()):
+    commands = list(_commands(parser()))
+    taken_by = Counter(name for _, _, each in commands for action in each._actions for name in action.option_strings)
+    everywhere: dict[str, argparse.Action] = {}
+    for command, help_, each in commands:
+        own = []
         for action in each._actions:
-            name = ", ".join(action.option_strings)
-            if name and name not in seen:
-                seen.add(name)
-                shown = f"{name} {action.metavar}" if action.metavar else name
-                yield from _entry(f"**{_text(shown)}**", [_text(action.help or "")])
+            if any(taken_by[name] > 1 for name in action.option_strings):
+                everywhere[_form(action)] = action
+            else:
+                own.append(f"``{_form(action)}``: {_text(action.help or '')}")
+        yield from _entry(f"**{command}**", [_text(help_), *([_list(own)] if own else [])])
+    yield from _title("Options", "-")
+    of_none = {_form(action): action for action in parser()._actions if "--version" in action.option_strings}
+    for form, action in {**everywhere, **of_none}.items():
+        yield from _entry(f"**{_text(form)}**", [_text(action.help or "")])
     yield from _title("Settings", "-")
     paragraph, example = EPILOG.strip().split("\n\n")
     yield from (_text(paragraph), "", "::", "", f"   {example.strip()}")
@@ -300,8 +305,10 @@ def _usages(parent: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _form(action: argparse.Action) -> str:
-    name = str(action.metavar or action.dest)
-    return f"[{name}]" if action.nargs == "?" else name
+    """As it is written in a command: what may be left out in brackets."""
+    value = str(action.metavar or action.dest) if action.nargs != 0 else ""
+    value = {"?": f"[{value}]", "*": f"[{value}...]"}.get(str(action.nargs), value)
+    return " ".join(filter(None, (", ".join(action.option_strings), value)))
 
 
 def _commands(parent: argparse.ArgumentParser, above: str = "") -> Iterator[tuple[str, str, argparse.ArgumentParser]]:

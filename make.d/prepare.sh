@@ -89,6 +89,12 @@ can_make_venv() { # Debian has a Python without this part, and may have none.
     "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null
 }
 
+make_venv() {
+    local found
+    found=$(python) || exit 1
+    "$found" -m venv .venv >$log 2>&1 || die "no virtual environment: $(tail -n 1 $log)"
+}
+
 venv() { # $@: extras
     local extra target="." old=""
     for extra in base "$@"; do
@@ -97,7 +103,7 @@ venv() { # $@: extras
     [ -n "$old" ] || return 0
     mkdir -p "$(dirname $log)"
     [ -x .venv/bin/python ] || can_make_venv || packages venv
-    [ -x .venv/bin/python ] || "$(python)" -m venv .venv >$log 2>&1 || die "no virtual environment: $(tail -n 1 $log)"
+    [ -x .venv/bin/python ] || make_venv
     [ $# = 0 ] || target=".[$(tr ' ' , <<<"$*")]"
     echo "xapid: installing Python packages into .venv: $target" >&2
     .venv/bin/pip install --disable-pip-version-check --editable "$target" >$log 2>&1 ||

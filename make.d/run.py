@@ -32,6 +32,7 @@ SOCKET = VAR / "xapi"
 LOG = VAR / "log" / "xapid.log"
 PASSWORD = VAR / "password"
 PASSWORDS = VAR / "passwords"
+SETTINGS = VAR / "xapid.toml"
 RUNNING = VAR / "running.json"
 
 PATIENCE = 300.0
@@ -63,7 +64,7 @@ class Running:
         except (OSError, ValueError, TypeError):
             return None
         # The number may be another process's by now.
-        return found if b"serve" in words and str(STATE).encode() in words else None
+        return found if b"serve" in words and str(SETTINGS).encode() in words else None
 
     def keep(self) -> None:
         RUNNING.write_text(json.dumps(asdict(self)))
@@ -79,23 +80,40 @@ def up(address: str, tls_address: str, drivers: str) -> None:
     LOG.parent.mkdir(parents=True, exist_ok=True)
     become = as_root() if drivers != "sim" else []
     make_password()
-    flags = [
-        *("--state-dir", str(STATE), "--unix", str(SOCKET), "--password-file", str(PASSWORDS)),
-        *("--http", address, "--https", tls_address, "--drivers", drivers),
-    ]
+    write_settings(address, tls_address, drivers)
     xapid = [*become, *python(), "-m", "xapid"]
-    refuse_trouble([*xapid, "doctor", *flags])
-    with daemon([*xapid, "serve", *flags]) as process:
+    refuse_trouble([*xapid, "doctor", "--config", str(SETTINGS)])
+    with daemon([*xapid, "serve", "--config", str(SETTINGS)], left_of_guests(drivers)) as process:
         running = Running(process.pid, address, tls_address, drivers)
         running.keep()
         wait_ready(process, address)
         tell(running)
         status = process.wait()
         if status < 0:
-            raise RunError(f"the daemon was ended by signal {-status}; guests run on")
+            raise RunError(f"the daemon was ended by signal {-status}; {left_of_guests(drivers)}")
         if status > 0:
             raise RunError(f"the daemon ended with status {status}: {log_end()}")
     print(f"xapid has ended; its log is {LOG.relative_to(ROOT)}.")
+
+
+def left_of_guests(drivers: str) -> str:
+    """What becomes of guests when the daemon ends."""
+    return "simulated guests end with it" if drivers == "sim" else "guests run on"
+
+
+def write_settings(http: str, https: str, drivers: str) -> None:
+    """In a file, so that other commands of xapid can be told of them in one word."""
+    settings = {
+        "state_dir": str(STATE),
+        "unix": [str(SOCKET)],
+        "password_file": str(PASSWORDS),
+        "http": [http] if http else [],
+        "https": [https] if https else [],
+        "drivers": drivers,
+    }
+    # What JSON writes of texts and of lists of texts is TOML too.
+    lines = (f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items())
+    write_whole(SETTINGS, "".join(f"{line}\n" for line in lines).encode(), 0o644)
 
 
 def as_root() -> list[str]:
@@ -129,11 +147,11 @@ def refuse_trouble(doctor: list[str]) -> None:
     if trouble:
         raise RunError("; ".join(trouble))
     if done.returncode != 0:
-        raise RunError(f"`xapid doctor` failed: {last_line(done.stderr)}")
+        raise RunError(last_line(done.stderr).removeprefix("xapid: "))
 
 
 @contextmanager
-def daemon(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(command: list[str], guests: str) -> Iterator[subprocess.Popen[bytes]]:
     """The daemon, in the same terminal: its Ctrl-C reaches the daemon too, which then ends by itself."""
     if LOG.exists():
         LOG.rename(LOG.with_suffix(".old"))
@@ -142,7 +160,7 @@ def daemon(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     except KeyboardInterrupt:
-        print("\nxapid is stopping; guests run on.")
+        print(f"\nxapid is stopping; {guests}.")
     finally:
         if process.poll() is None:
             send(process.pid, signal.SIGTERM)
@@ -189,14 +207,14 @@ def tell(running: Running) -> None:
   log       {LOG.relative_to(ROOT)}
   drivers   {running.drivers}
 
-Ctrl-C here or `make stop` elsewhere stops the daemon; guests run on. In another terminal, in this directory, start
-.venv/bin/python and paste:
+Ctrl-C here or `make stop` elsewhere stops the daemon; {left_of_guests(running.drivers)}.
+In another terminal, in this directory, start .venv/bin/python and paste:
 """
     )
     lines = lines_to_paste(Address.parse(running.http))
     if running.drivers == "sim":
         # Nothing boots there, so there is no demo guest: the lines that log in are what is of use.
-        lines = "".join(lines.splitlines(keepends=True)[:2])
+        lines = "".join(lines.splitlines(keepends=True)[:2]) + "xapi.host.get_all_records()\n"
     print(lines, flush=True)
 
 
@@ -208,8 +226,8 @@ def lines_to_paste(http: Address) -> str:
     return block[1].replace("127.0.0.1:8080", str(http)).replace('("127.0.0.1", 8080)', str((http.host, http.port)))
 
 
-def stop(guests: str = "guests run on") -> None:
-    """Ask the daemon to end, and wait until it did. ``guests``: what is told of them."""
+def stop(told: str = "") -> None:
+    """Ask the daemon to end, and wait until it did. ``told``: what is told of its guests."""
     running = Running.find()
     if running is None:
         print("xapid does not run.")
@@ -217,7 +235,7 @@ def stop(guests: str = "guests run on") -> None:
     end(running.pid)
     # Who waits for the daemon removes it too, at a moment when all of var may be on its way out.
     RUNNING.unlink(missing_ok=True)
-    print(f"xapid has stopped; {guests}.")
+    print(f"xapid has stopped; {told or left_of_guests(running.drivers)}.")
 
 
 def clean() -> None:

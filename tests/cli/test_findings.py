@@ -76,11 +76,23 @@ def test_a_name_that_is_none_is_said_and_fails(daemon: Daemon) -> None:
 def test_without_a_daemon_it_is_said_that_one_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = Config(unix=(tmp_path / "xapi",))
 
-    well = look(config, None, dry_run=False)
-    repaired = look(config, (), dry_run=False)
+    well = look(config, None, runs=False, dry_run=False)
+    repaired = look(config, (), runs=False, dry_run=False)
 
     assert (well, repaired) == (True, False)
     assert capsys.readouterr().out.startswith("ok      guests, disks, bridges: are looked at while the daemon runs")
+
+
+def test_a_daemon_that_runs_and_does_not_answer_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look(Config(unix=(tmp_path / "elsewhere",)), None, runs=True, dry_run=False)
+
+    assert capsys.readouterr().out.startswith("warning guests, disks, bridges: are looked at while the daemon runs")
+
+
+def test_where_all_is_as_recorded_it_is_said(daemon: Daemon) -> None:
+    assert "ok      guests, disks, bridges: are as the records say" in doctor(daemon).stdout
 
 
 def test_a_finding_without_a_repair_is_a_plain_sentence() -> None:

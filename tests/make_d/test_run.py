@@ -50,7 +50,7 @@ def test_stop_ends_the_daemon_from_elsewhere(tree: Tree) -> None:
 
     stopped = tree.command("stop")
 
-    assert stopped.stdout == "xapid has stopped; guests run on.\n"
+    assert stopped.stdout == "xapid has stopped; simulated guests end with it.\n"
     assert started.end() == 0
     assert tree.command("stop").stdout == "xapid does not run.\n"
 

@@ -12,6 +12,7 @@ import pytest
 from tests.machines import MIB, NULL, Workshop, raises_api
 from tests.xapi import Xapi
 from xapid.auth.sessions import Sessions
+from xapid.datamodel import VM
 from xapid.datamodel import errors as codes
 from xapid.rules.explanation import explain
 from xapid.runtime.logs import JsonFormatter
@@ -226,3 +227,27 @@ async def test_of_several_states_that_would_do_it_is_said_that_one_is_enough(wor
     told = await workshop.xapi.xapid.explain(await workshop.vm(), "hard_shutdown")
 
     assert told["reason"].endswith("It is halted, and would have to be paused, suspended or running.")
+
+
+async def test_the_control_domain_cannot_be_shut_down_so_nobody_is_told_to(workshop: Workshop) -> None:
+    (domain,) = [vm.ref for vm in workshop.fresh.store.all(VM) if vm.is_control_domain]
+
+    told = await explained(workshop.xapi, domain, "destroy")
+
+    assert (told["error"], told["clear"]) == ("VM_BAD_POWER_STATE", "")
+    assert "the host itself" in told["reason"]
+
+
+@pytest.mark.parametrize(
+    "operation, hard",
+    [("clean_shutdown", ", or VM.hard_shutdown"), ("clean_reboot", ", or VM.hard_reboot"), ("checkpoint", "")],
+)
+async def test_without_tools_a_harder_call_is_named_where_there_is_one(
+    workshop: Workshop, operation: str, hard: str
+) -> None:
+    vm = await workshop.vm_in("Running")
+    row = workshop.row(vm)
+
+    told = explain(workshop.fresh.store, row, operation, codes.VM_LACKS_FEATURE(row))
+
+    assert told.clear == f"install the guest tools{hard and f'{hard} {vm}'}"

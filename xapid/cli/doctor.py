@@ -67,6 +67,11 @@ def examine(config: Config) -> Iterator[Finding]:
             yield _guest_user(config.state_dir.absolute())
 
 
+def daemon_runs(state: Path) -> bool:
+    """Whether a daemon holds this state directory."""
+    return _state_directory(state)[0]
+
+
 def _guest_user(state: Path) -> Finding:
     """As whom guests run, where no libvirtd of the system sees to that."""
     guests = embed.guests_of(embed.root_below(state))

@@ -10,26 +10,31 @@ from xapid.cli.local_client import LocalClient, NoDaemonError, RefusedError, fir
 from xapid.runtime.config import Config
 
 TROUBLE = "trouble"
+SUBJECT = "guests, disks, bridges"
 LONG = 600.0
 """Seconds within which repositories are looked through."""
 
 
-def look(config: Config, repairs: Collection[str] | None, *, dry_run: bool) -> bool:
+def look(config: Config, repairs: Collection[str] | None, *, runs: bool, dry_run: bool) -> bool:
     """Print the findings, and do repairs: None, none; those named, else all that lose nothing. Whether all is well.
 
-    With ``dry_run`` nothing is done: it is said what would be.
+    ``runs``: a daemon is known to run, so that it is amiss if none answers. With ``dry_run`` nothing is done: it is
+    said what would be.
     """
     try:
         with closing(first_that_answers(config.unix)) as client:
             found: list[dict[str, str]] = client.call("xapid.examine", seconds=LONG)
             for line in map(described, found):
                 print(line)
+            if not found:
+                print(f"ok      {SUBJECT}: are as the records say")
             done = repairs is None or _repair(client, found, repairs, dry_run=dry_run)
     except NoDaemonError as error:
-        print(f"ok      guests, disks, bridges: are looked at while the daemon runs; {error}")
+        grade = "warning" if runs else "ok"
+        print(f"{grade:8}{SUBJECT}: are looked at while the daemon runs; {error}")
         return repairs is None
     except RefusedError as error:
-        print(f"trouble guests, disks, bridges: the daemon does not look at them: {error}")
+        print(f"trouble {SUBJECT}: the daemon does not look at them: {error}")
         return False
     return done and not any(finding["grade"] == TROUBLE for finding in found)
 

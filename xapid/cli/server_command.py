@@ -234,11 +234,11 @@ def _asked_password(user: str) -> str:
 
 
 def _look_for_trouble(config: Config, repairs: Sequence[str] | None, *, dry_run: bool) -> int:
-    from xapid.cli.doctor import Grade, examine
+    from xapid.cli.doctor import Grade, daemon_runs, examine
     from xapid.cli.findings import look
 
     findings = list(examine(config))
     for each in findings:
         print(f"{each.grade:8}{each.subject}: {each.text}")
-    agree = look(config, repairs, dry_run=dry_run)
+    agree = look(config, repairs, runs=daemon_runs(config.state_dir), dry_run=dry_run)
     return 1 if not agree or any(each.grade is Grade.trouble for each in findings) else 0

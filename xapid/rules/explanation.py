@@ -144,9 +144,12 @@ TOWARDS: dict[tuple[str, str], str] = {
 def _wrong_power_state(case: Case) -> Advice:
     ref, expected, actual = case.error.args
     wanted = [each.strip() for each in expected.replace(";", ",").lower().split(",")]
+    row = next(case.found(ref), None)
+    if isinstance(row, VM) and row.is_control_domain:
+        return Advice("", row, None, "It is the host itself, as a machine: it runs as long as the host does.")
     ways = [f"{TOWARDS[actual.lower(), each]} ({ref})" for each in wanted if (actual.lower(), each) in TOWARDS]
     detail = f"It is {actual}, and would have to be {_either(wanted)}."
-    return Advice("; or ".join(ways), next(case.found(ref), None), None, detail)
+    return Advice("; or ".join(ways), row, None, detail)
 
 
 def _either(words: list[str]) -> str:
@@ -205,6 +208,15 @@ def _not_seen(case: Case) -> Advice:
     return Advice(text.format(ref=needed.ref) if needed is not None else "", needed)
 
 
+HARD = {"clean_shutdown": "VM.hard_shutdown", "clean_reboot": "VM.hard_reboot"}
+"""What does the same without asking the guest."""
+
+
+def _without_tools(case: Case) -> Advice:
+    hard = HARD.get(case.operation)
+    return Advice(f"install the guest tools{f', or {hard} {case.row.ref}' if hard else ''}")
+
+
 def _call(text: str) -> Callable[[Case], Advice]:
     """Advice that takes nothing but the object: ``{ref}`` is its reference."""
     return lambda case: Advice(text.format(ref=case.row.ref))
@@ -217,7 +229,7 @@ ADVICE: dict[type[ApiError], Callable[[Case], Advice]] = {
     codes.VDI_IN_USE: _disk_in_use,
     codes.VM_IS_TEMPLATE: _call("VM.clone {ref} makes a machine of it; VM.set_is_a_template {ref} false makes it one"),
     codes.VM_IS_SNAPSHOT: _call("VM.clone {ref} makes a machine of it; VM.revert {ref} brings its machine back to it"),
-    codes.VM_LACKS_FEATURE: _call("install the guest tools, or use the hard variant of the call"),
+    codes.VM_LACKS_FEATURE: _without_tools,
     codes.DEVICE_ALREADY_ATTACHED: _call("nothing is left to do; to take it away: VBD.unplug or VIF.unplug {ref}"),
     codes.DEVICE_ALREADY_DETACHED: _call("nothing is left to do; to give it back: VBD.plug or VIF.plug {ref}"),
     codes.VBD_IS_EMPTY: _call("VBD.insert {ref} with a disk"),
@@ -238,7 +250,7 @@ ADVICE: dict[type[ApiError], Callable[[Case], Advice]] = {
     codes.SR_IS_CACHE_SR: _call("host.disable_local_storage_caching"),
     codes.VM_NO_SUSPEND_SR: _call("VM.set_suspend_SR {ref}, or pool.set_suspend_image_SR"),
     codes.VM_NON_SUSPENDABLE: _call("install the guest tools, or VM.clean_shutdown {ref}"),
-    codes.VM_MISSING_PV_DRIVERS: _call("install the guest tools, or use the hard variant of the call"),
+    codes.VM_MISSING_PV_DRIVERS: _without_tools,
     codes.VM_IS_PROTECTED: _call("VM.set_ha_restart_priority {ref} with an empty text"),
     codes.VM_IS_PART_OF_AN_APPLIANCE: _call("VM.set_appliance {ref} OpaqueRef:NULL"),
     codes.VM_ASSIGNED_TO_SNAPSHOT_SCHEDULE: _call("VM.set_snapshot_schedule {ref} OpaqueRef:NULL"),
