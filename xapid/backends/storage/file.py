@@ -11,14 +11,14 @@ from xapid.backends.storage.folder import Folder
 from xapid.backends.storage.folder_files import nothing
 from xapid.backends.storage.folder_hosts import FolderHosts
 from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, SrScan
-from xapid.backends.storage.merging import MergingTrees
 from xapid.backends.storage.mounts import beneath, shares_locks
 from xapid.backends.storage.on_disk import disk_errors
 from xapid.backends.storage.places import directory
 from xapid.backends.storage.survey import Surveyor
+from xapid.backends.storage.tracking import TrackingTrees
 
 
-class File(MergingTrees):
+class File(TrackingTrees):
     """Directories of this host. ``root``: below it lie the repositories whose configuration names no place."""
 
     info = DriverInfo(
@@ -43,6 +43,7 @@ class File(MergingTrees):
                 Feature.VDI_MIRROR,
                 Feature.VDI_RESET_ON_BOOT,
                 Feature.VDI_GENERATE_CONFIG,
+                Feature.VDI_CONFIG_CBT,
                 Feature.THIN_PROVISIONING,
                 Feature.MERGE,
             }

@@ -3,6 +3,7 @@
 sr.json              the repository itself: format number, uuid
 KEY.json             one volume (Record); it exists if and only if this file does
 KEY.qcow2, KEY.raw   its bytes; an overlay names its parent's file, without a directory
+KEY.blocks           what changed before images went that knew it; KEY is named by the record of a volume
 KEY.lease            who may write it now: a uuid, the host that lends it, and the boot of that
 hosts/HOST.BOOT      locked by a host as long as it has the repository attached
 children/KEY/CHILD   an empty file for each volume that continues KEY
@@ -25,7 +26,7 @@ import msgspec
 
 from xapid.backends.interface import AlreadyExists, BackendError, Failed, InUse, NotFound, NotSupported
 from xapid.backends.process import run
-from xapid.backends.storage import qcow2
+from xapid.backends.storage import blocks, qcow2
 from xapid.backends.storage.entries import names_in, remove_tree
 from xapid.backends.storage.folder_files import FileChange, FolderFiles, nothing
 from xapid.backends.storage.folder_hosts import FolderHosts, Lease, is_written
@@ -40,6 +41,8 @@ FORMAT = 1
 """Of the directory. A newer one is refused rather than misread."""
 LEASE = ".lease"
 """The end of the name of a file that says who may write a volume."""
+LOG = ".blocks"
+"""The same of one that says what changed."""
 OWN = frozenset({"children", "tmp", "hosts", "lock", "pending.json"})
 """What a repository consists of before it is one."""
 FOREIGN = frozenset({"lost+found", ".snapshot"})
@@ -113,12 +116,21 @@ class Folder(FolderFiles, VolumeStore):
         with self.locked():
             for name in filter(_unfinished, names_in(self.path)):
                 (self.path / name).unlink()
+            self._tidy_logs()
         with Lock(self._place("tmp/lock")) as lock:
             if lock.alone():
                 for name in names_in(self.path / "tmp"):
                     if name != "lock":
                         log.info("removing %s/tmp/%s, which was never completed", self.path, name)
                         (self.path / "tmp" / name).unlink()
+
+    def _tidy_logs(self) -> None:
+        """Remove logs of changes that were written for a change which never was."""
+        logs = {name for name in names_in(self.path) if name.endswith(LOG) and KEY.fullmatch(name[: -len(LOG)])}
+        records = self.records() if logs else {}
+        if logs and len(records) == len(self.keys()):  # Else one may be of a record that cannot be read.
+            for name in logs - {log for record in records.values() for log in _logs_of(record)}:
+                (self.path / name).unlink()
 
     # Its volumes
 
@@ -167,6 +179,8 @@ class Folder(FolderFiles, VolumeStore):
 
     def file(self, key: str, record: Record) -> Path:
         path = self.path / self.name(key, record.format)
+        if record.dropped:
+            raise NotFound(f"the data of {key} was destroyed", key=key)
         try:
             mode = path.lstat().st_mode
         except FileNotFoundError as error:
@@ -194,7 +208,15 @@ class Folder(FolderFiles, VolumeStore):
         except FileNotFoundError:
             return []
 
+    def log(self, name: str) -> bytes:
+        try:
+            return blocks.of_text(self._read(f"{name}{LOG}"))
+        except (OSError, ValueError) as error:
+            raise Failed(f"{self.path}/{name}{LOG} cannot be read: {error}", code="459") from error
+
     def size(self, key: str, record: Record) -> int:
+        if record.dropped:
+            return record.size
         return self._size(self.file(key, record), record)
 
     def _size(self, path: Path, record: Record) -> int:
@@ -216,18 +238,19 @@ class Folder(FolderFiles, VolumeStore):
         return record.parent
 
     def volume(self, sr: Sr, key: str, record: Record) -> Volume:
-        path = self.file(key, record)
+        path = None if record.dropped else self.file(key, record)
         return Volume(
             sr,
             key,
             record.uuid,
-            self._size(path, record),
+            record.size if path is None else self._size(path, record),
             record.format,
-            physical=path.stat().st_blocks * 512,
+            physical=0 if path is None else path.stat().st_blocks * 512,
             parent=record.parent,
             hidden=record.hidden,
             name=record.name,
             read_only=record.hidden,
+            tracked=record.track is not None,
         )
 
     def name(self, key: str, kind: VolumeFormat) -> str:
@@ -254,15 +277,25 @@ class Folder(FolderFiles, VolumeStore):
                     path.unlink(missing_ok=True)
 
     def commit(self, change: Change) -> None:
-        files = FileChange(removes=[name for key, record in change.removed.items() for name in _files_of(key, record)])
+        for name, found in change.logs.items():
+            self._before_step()
+            self._write(f"{name}{LOG}", blocks.text_of(found))
+        written = change.made | change.changed
+        kept = {log for record in written.values() for log in _logs_of(record)}
+        files = FileChange(
+            removes=[n for key, record in change.removed.items() for n in _files_of(key, record) if n not in kept]
+        )
         for key, record in change.made.items():
             file = self.name(key, record.format)
             files.moves.append((f"tmp/{file}", file))
-        written = change.made | change.changed
         files.writes.update({f"children/{record.parent}/{key}": "" for key, record in written.items() if record.parent})
         files.writes.update({f"{key}.json": _text_of(record) for key, record in written.items()})
         for key, record in change.changed.items():
-            if (before := self.record(key).parent) != record.parent:
+            old = self.record(key)
+            files.removes.extend(name for name in _logs_of(old) if name not in kept)
+            if record.dropped:
+                files.removes.extend(set(_files_of(key, old)) - {f"{key}.json", *_logs_of(old)})
+            elif (before := old.parent) != record.parent:
                 below = self.record(record.parent)
                 named = self.name(record.parent, below.format), str(below.format)
                 files.backings[self.name(key, record.format)] = named
@@ -366,16 +399,22 @@ def _unfinished(name: str) -> bool:
 
 def _text_of(record: Record) -> str:
     facts = asdict(record)
-    del facts["size"]  # A guest may let its image grow.
-    if not facts["merging"]:
-        del facts["merging"]
+    if not record.dropped:
+        del facts["size"]  # A guest may let its image grow.
+    for name in ("merging", "track", "dropped"):
+        if not facts[name]:
+            del facts[name]
     return msgspec.json.encode(facts).decode()
 
 
 def _files_of(key: str, record: Record) -> list[str]:
     """Everything that a volume consists of; its record first, since without that there is no volume."""
-    found = [f"{key}.json", f"{key}.{record.format}", f"{key}{LEASE}"]
+    found = [f"{key}.json", f"{key}.{record.format}", f"{key}{LEASE}", *_logs_of(record)]
     return [*found, f"children/{record.parent}/{key}"] if record.parent else found
+
+
+def _logs_of(record: Record) -> list[str]:
+    return [f"{record.track.log}{LOG}"] if record.track is not None and record.track.log else []
 
 
 def _names_of(parent: str) -> list[str | None]:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-IN_CHANGE = re.compile(rf"(tmp/)?{KEY.pattern}\.(json|qcow2|raw|lease)|children/{KEY.pattern}/{KEY.pattern}")
+IN_CHANGE = re.compile(rf"(tmp/)?{KEY.pattern}\.(json|qcow2|raw|lease|blocks)|children/{KEY.pattern}/{KEY.pattern}")
 """Names that a change may have: it may be another's, who has the disk it lies on in hand."""
 IMAGE = re.compile(rf"{KEY.pattern}\.(qcow2|raw)")
 """The same for what their headers may name."""

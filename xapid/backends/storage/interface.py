@@ -338,13 +338,13 @@ class GrowsByItself:
 class NoTracking:
     """What a driver without that feature answers."""
 
-    def track(self, volume: Volume, on: bool) -> NoReturn:
+    def track(self, volume: Volume, on: bool) -> None:
         raise NotSupported(f"changes of {volume.key} cannot be noted")
 
-    def changed_blocks(self, older: Volume, newer: Volume) -> NoReturn:
+    def changed_blocks(self, older: Volume, newer: Volume) -> bytes:
         raise NotSupported(f"changes of {newer.key} are not noted")
 
-    def drop_data(self, volume: Volume) -> NoReturn:
+    def drop_data(self, volume: Volume) -> Volume:
         raise NotSupported(f"changes of {volume.key} are not noted")
 
 

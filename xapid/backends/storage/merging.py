@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from xapid.backends.interface import InUse, NotFound, NotSupported
-from xapid.backends.storage import transfer
+from xapid.backends.storage import tracks, transfer
 from xapid.backends.storage.interface import Disk, Joint, Merged, Sr, Volume
 from xapid.backends.storage.on_disk import disk_errors, locks_told, sync_path
 from xapid.backends.storage.volume_store import Change, Record, VolumeStore, borrowed
@@ -80,12 +80,16 @@ def _joined(sr: Sr, store: VolumeStore, key: str, record: Record) -> Merged:
     """Let a volume be one with the one that it was written over. Only while locked."""
     lower = _lower(store, key, record)
     size = max(store.size(record.parent, lower), store.size(key, record))
+    logs = {}
     if record.hidden:
-        changed = {heir: replace(store.record(heir), parent=record.parent) for heir in store.children(key)}
+        noted = tracks.merged(store, key, record, _above(store, key))
+        heirs = {heir: noted.changed.get(heir) or store.record(heir) for heir in store.children(key)}
+        changed = noted.changed | {heir: replace(each, parent=record.parent) for heir, each in heirs.items()}
+        logs = noted.logs
         changed[record.parent] = replace(lower, size=size)
     else:
         changed = {record.parent: replace(record, format=lower.format, parent=lower.parent, size=size)}
-    store.commit(Change(changed=changed, removed={key: record}))
+    store.commit(Change(changed=changed, removed={key: record}, logs=logs))
     kept = store.volume(sr, record.parent, changed[record.parent])
     return Merged(kept, record.uuid if record.hidden else lower.uuid)
 
@@ -99,6 +103,8 @@ def _lower(store: VolumeStore, key: str, record: Record) -> Record:
         raise NotSupported(f"{key} continues a volume that clients see", key=key)
     if store.children(record.parent) != [key]:
         raise InUse(f"other volumes continue {record.parent}", key=record.parent)
+    if record.track is not None:
+        raise NotSupported(f"{key} would lose sight of what it changed", key=key)
     if not record.hidden and store.children(key):
         raise InUse(f"other volumes continue {key}", key=key)
     if _is_passed_over(store, record.parent, lower):

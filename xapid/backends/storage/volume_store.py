@@ -22,6 +22,18 @@ BORROWER = "borrower-"
 
 
 @dataclass(frozen=True)
+class Track:
+    """That the changes of a volume are noted, and where (``tracks``)."""
+
+    since: str = ""
+    """uuid of the volume before it in the line: what changed between the two is known; empty: it is the first."""
+    anchor: str = ""
+    """Key of the volume with whose image that one ended."""
+    log: str = ""
+    """Where it is written down what images knew that are gone; empty: nothing."""
+
+
+@dataclass(frozen=True)
 class Record:
     """What is written down of a volume."""
 
@@ -34,6 +46,10 @@ class Record:
     """Bytes that a guest sees, for stores that keep it here and not in the image, which a guest may let grow."""
     merging: bool = False
     """A datapath writes it over the one that it continues, so that those above may continue that already."""
+    track: Track | None = None
+    """None: its changes are not noted."""
+    dropped: bool = False
+    """There is no image any more, only what changed: of this, too, the size is kept here."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,8 @@ class Change:
     """Volumes that get another record; their images stay, but that they name what the records say they continue."""
     removed: dict[str, Record] = field(default_factory=dict)
     """Volumes that go, with all they consist of."""
+    logs: dict[str, bytes] = field(default_factory=dict)
+    """New logs of changes. Those that no record of a change names any more go."""
 
 
 class VolumeStore(ABC):
@@ -104,6 +122,10 @@ class VolumeStore(ABC):
     @abstractmethod
     def unwritten(self, key: str, record: Record) -> bool:
         """Whether an overlay still has nothing but what its parent has. Only while locked."""
+
+    def log(self, name: str) -> bytes:
+        """What a log of changes says. Raises Failed."""
+        raise Failed(f"{self.place} keeps no logs of changes: {name}")
 
     # Opening
 

@@ -11,10 +11,11 @@ import os
 import uuid as uuids
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from xapid.backends.interface import AlreadyExists, Failed, InUse, NotFound, NotSupported
-from xapid.backends.storage import qcow2, sizes, transfer
+from xapid.backends.storage import qcow2, sizes, tracks, transfer
 from xapid.backends.storage.digests import Digests
 from xapid.backends.storage.interface import Branch, Disk, NewVolume, NoTracking, Progress, Sr, Volume, VolumeFormat
 from xapid.backends.storage.on_disk import disk_errors, sync_path
@@ -95,11 +96,14 @@ class VolumeTrees(NoTracking, Digests, ABC):
                 if heir.uuid in (branch.new.uuid, before.uuid) and record.hidden
             }
             if not made:
-                self._destroy_by_uuid(store, branch.new.uuid)
+                self._destroy_beside(store, branch.new.uuid, key, record)
                 return
             if len(made) < len(heirs) or any(not store.unwritten(child, heir) for child, heir in made.items()):
                 raise InUse(f"the volumes that continue {key} are in use already", key=key)
-            restored = Record(before.uuid, record.format, record.parent, before.hidden, before.name, record.size)
+            track = tracks.unbranched(*(_with_uuid(made, uuid) for uuid in (branch.new.uuid, before.uuid)))
+            restored = Record(
+                before.uuid, record.format, record.parent, before.hidden, before.name, record.size, track=track
+            )
             store.commit(Change(changed={key: restored}, removed=made))
 
     def copy(self, volume: Volume, sr: Sr, new: NewVolume, progress: str = "") -> Volume:
@@ -175,17 +179,23 @@ class VolumeTrees(NoTracking, Digests, ABC):
             if store.children(key):
                 raise InUse(f"other volumes continue {key}", key=key)
             store.assert_unwritten(key)
-            removed = {key: record}
-            child, parent = key, record.parent
-            while parent and store.children(parent) == [child]:
-                above = store.record(parent)
-                if not above.hidden or store.holder(parent):
-                    break
-                removed[parent] = above
-                child, parent = parent, above.parent
-            store.commit(Change(removed=removed))
+            removed = {key: record} | self._needless(store, key, record)
+            store.commit(replace(tracks.passed_on(store, key, record), removed=removed))
 
     # How
+
+    @staticmethod
+    def _needless(store: VolumeStore, key: str, record: Record) -> dict[str, Record]:
+        """The inner nodes that nobody needs without a volume."""
+        found = {}
+        child, parent = key, record.parent
+        while parent and store.children(parent) == [child]:
+            above = store.record(parent)
+            if not above.hidden or store.holder(parent):
+                break
+            found[parent] = above
+            child, parent = parent, above.parent
+        return found
 
     def _step(self, kind: VolumeFormat) -> int:
         return self.raw_step if kind is VolumeFormat.raw else self.step
@@ -239,11 +249,15 @@ class VolumeTrees(NoTracking, Digests, ABC):
                 raise Failed(f"{volume.uuid} has too many snapshots in a row ({DEEPEST})", code="109")
             backing = self._backing(store, base, store.record(base))
         new_key = self._free_key(store, new.uuid)
-        made = {new_key: Record(new.uuid, VolumeFormat.qcow2, base, name=new.name, size=size)}
-        changed = {}
+        goes_on = record if beside else Record(record.uuid, VolumeFormat.qcow2, base, name=record.name, size=size)
+        born = Record(new.uuid, VolumeFormat.qcow2, base, name=new.name, size=size)
+        born, goes_on = tracks.branched(record, born, goes_on, base, snapshot=reading)
+        made, changed = {new_key: born}, {}
         if not beside:
-            made[str(uuids.uuid4())] = Record(record.uuid, VolumeFormat.qcow2, base, name=record.name, size=size)
+            made[str(uuids.uuid4())] = goes_on
             changed[base] = Record(base_uuid, record.format, record.parent, hidden=True, name=record.name, size=size)
+        elif goes_on != record:
+            changed[key] = goes_on
         news = [NewImage(each, made[each], reading=reading and each == new_key) for each in made]
         with disk_errors(), store.making(*news) as images:
             for image in images:
@@ -253,7 +267,7 @@ class VolumeTrees(NoTracking, Digests, ABC):
         volumes = {k: store.volume(volume.sr, k, r) for k, r in (made | changed).items()}
         active = next((k for k in made if k != new_key), "")
         return Branch(
-            volumes[active] if active else store.volume(volume.sr, key, record),
+            volumes[active] if active else store.volume(volume.sr, key, goes_on),
             volumes[new_key],
             volumes.get(base),
         )
@@ -273,13 +287,15 @@ class VolumeTrees(NoTracking, Digests, ABC):
         return qcow2.Backing(store.name(key, record.format), str(record.format))
 
     @staticmethod
-    def _destroy_by_uuid(store: VolumeStore, uuid: str) -> None:
+    def _destroy_beside(store: VolumeStore, uuid: str, of: str, before: Record) -> None:
         """Remove the volume that was made beside another; only while locked."""
         for key, record in store.records().items():
             if record.uuid == uuid:
                 if store.children(key) or store.holder(key):
                     raise InUse(f"the volume {key} is in use already", key=key)
-                store.commit(Change(removed={key: record}))
+                behind = before.track is not None and before.track.since == uuid
+                restored = {of: replace(before, track=record.track)} if behind else {}
+                store.commit(Change(changed=restored, removed={key: record}))
 
     def _teller(self, progress: str) -> transfer.Tell:
         def tell(fraction: float) -> None:
@@ -287,6 +303,10 @@ class VolumeTrees(NoTracking, Digests, ABC):
                 self._tell(Progress(progress, fraction))
 
         return tell
+
+
+def _with_uuid(records: dict[str, Record], uuid: str) -> Record | None:
+    return next((record for record in records.values() if record.uuid == uuid), None)
 
 
 def _format_of(new: NewVolume) -> VolumeFormat:
