@@ -61,6 +61,8 @@ def reconcile(tx: Transaction, store: Store, sr: SR, found: SrScan, began: int, 
             continue
         rows.pop(row.ref, None)
         tx.set(row, missing=False, read_only=volume.read_only, **volume_spec.facts(volume, row.sm_config, parent))
+        if volume.dropped:
+            tx.set(row, type=VdiType.cbt_metadata)
     damaged, unread = frozenset(found.damaged), 0
     for vdi in rows.values():
         if vdi.location in damaged:
@@ -87,7 +89,8 @@ def take_up(tx: Transaction, store: Store, sr: SR, volume: Volume, parent: str) 
         uuid=uuid,
         SR=sr.ref,
         name_label=volume_spec.BASE_COPY if volume.hidden else volume.name,
-        type=VdiType.user,
+        type=VdiType.cbt_metadata if volume.dropped else VdiType.user,
+        cbt_enabled=volume.tracked,
         read_only=volume.read_only,
         managed=not volume.hidden,
         **volume_spec.facts(volume, {}, parent),

@@ -251,6 +251,7 @@ class Folder(FolderFiles, VolumeStore):
             name=record.name,
             read_only=record.hidden,
             tracked=record.track is not None,
+            dropped=record.dropped,
         )
 
     def name(self, key: str, kind: VolumeFormat) -> str:

@@ -93,6 +93,8 @@ class Volume:
     read_only: bool = False
     tracked: bool = False
     """Whether its changes are noted."""
+    dropped: bool = False
+    """Its data was destroyed; what changed is known yet."""
     usb_port: str = ""
     """Where a removable disk is plugged in, as the kernel names it: 1-1.4."""
 
