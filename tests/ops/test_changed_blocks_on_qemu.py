@@ -66,7 +66,7 @@ def test_blocks_that_a_guest_writes(daemon: QemuDaemon) -> None:
             client.call("VDI.data_destroy", first)
             client.call("VDI.data_destroy", second)
             client.call("VDI.data_destroy", third)
-            settled(client, vm)
+            assert settled(client, vm) == 2
             assert told(client, first, second) == {0, 7}
             assert told(client, second, third) == {7, 100, 767}
             assert told(client, third, fourth) == {9}

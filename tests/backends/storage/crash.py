@@ -91,6 +91,12 @@ def work(driver: MergingTrees, sr: Sr, operation: str) -> None:
             driver.resize(before, LARGER)
         case "rewind":
             driver.rewind(before)
+        case "drop":
+            driver.drop_data(driver.stat(volume(sr, NEW)))
+        case "destroy new":
+            driver.destroy(volume(sr, NEW))
+        case "track":
+            driver.track(before, not before.tracked)
 
 
 def merge_open(driver: MergingTrees, upper: Volume, above: Volume) -> None:
