@@ -39,17 +39,17 @@ class NetworkSriov(Object, name="network_sriov", roles=POOL_OPERATOR, since="kol
     )
 
     create = message(
-        "Meant to enable the virtual functions of a card for a network. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Make the virtual functions of a card, and let a network consist of them. Machines cannot be given any yet.",
         Param("pif", ref("PIF"), "The host interface that stands for the card."),
         Param("network", ref("network"), "The network."),
         result=ref("network_sriov"),
     )
     destroy = message(
-        "Meant to disable the virtual functions. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Take the virtual functions away, unless somebody made them by hand, and remove what stands for them.",
         Param("self", ref("network_sriov"), "The virtual functions."),
     )
     get_remaining_capacity = message(
-        "Meant to count the virtual functions that are free. Not built yet: it answers NOT_IMPLEMENTED.",
+        "Count the virtual functions that are held for no machine.",
         Param("self", ref("network_sriov"), "The virtual functions."),
         result=INT,
         roles=role_set(READ_ONLY, CLIENT_CERT),

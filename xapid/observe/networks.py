@@ -5,7 +5,7 @@ from __future__ import annotations
 from xapid.backends.network.interface import Nic
 from xapid.datamodel import PIF, Network, PIF_metrics
 from xapid.datamodel.types import DateTime
-from xapid.rules.nics import metrics_fields, network_fields, new_pif_fields, pif_fields
+from xapid.rules.nics import device_fields, metrics_fields, network_fields, new_pif_fields, pif_fields
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
 
@@ -87,7 +87,7 @@ def refresh_physical(
                 tx.set(pif, DNS="", **pif_fields(nic))
             else:
                 # How it is reached is for clients to say.
-                tx.set(pif, MAC=nic.mac, MTU=nic.mtu)
+                tx.set(pif, **device_fields(nic))
         if metrics is not None:
             changes = metrics_fields(nic, DateTime.of(now)) if nic is not None else {"carrier": False}
             tx.set(metrics, **changes)

@@ -25,6 +25,7 @@ MODULES: dict[str, str] = {
     "Bond": "xapid.ops.bond",
     "VLAN": "xapid.ops.vlan",
     "tunnel": "xapid.ops.tunnel",
+    "network_sriov": "xapid.ops.sriov",
     "SM": "xapid.ops.sm",
     "Cluster": "xapid.ops.cluster",
     "console": "xapid.ops.console",

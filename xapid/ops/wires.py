@@ -10,11 +10,13 @@ from xapid.backends.domain.interface import DomainDriver
 from xapid.backends.interface import AlreadyExists, BackendError, InUse
 from xapid.backends.network.interface import Bridge, NetworkDriver
 from xapid.datamodel import PIF, VIF, VM, Host, Network
+from xapid.datamodel.errors import NOT_IMPLEMENTED
 from xapid.ops import guest_ports
 from xapid.ops.pif.plugging import connect, places
 from xapid.ops.vm.change import assert_same_domain, host_of
 from xapid.rules import bridges
 from xapid.rules.domain_spec import nic_spec
+from xapid.rules.network import is_sriov
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
@@ -32,6 +34,7 @@ async def ensure_bridges(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
     unmanaged networks are somebody else's affair.
     """
     for ref in sorted({vif.network for vif in vifs}):
+        _check_bridged(ctx.store, ref)
         await ensure_bridge(ctx, host, ctx.store.get(Network, ref))
 
 
@@ -39,6 +42,12 @@ async def ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
     """The same of one network."""
     async with ctx.lock(*_places(ctx.store, host, network)):
         await _ensure_bridge(ctx, host, network)
+
+
+def _check_bridged(store: Store, network: str) -> None:
+    """Machines are joined to bridges: no driver of ours hands virtual functions to them."""
+    if is_sriov(store, network):
+        raise NOT_IMPLEMENTED("machines with virtual functions of network cards")
 
 
 def _places(store: Store, host: Host, network: Network) -> list[Network]:
@@ -54,6 +63,8 @@ async def _ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
     for pif in ctx.store.where(PIF, network=network.ref, host=host.ref):
         if pif.managed and not pif.currently_attached:
             await connect(ctx, pif)
+    if is_sriov(ctx.store, network.ref):
+        return
     channel = ctx.network(host)
     taken: set[str] = set()
     while True:
@@ -143,6 +154,7 @@ async def part(ctx: Context, vif: VIF) -> None:
 async def move(ctx: Context, undo: Undo, vif: VIF, network: Network, host: Host) -> None:
     """Join the interface of a running machine to another network, and record it."""
     vm = ctx.store.get(VM, vif.VM)
+    _check_bridged(ctx.store, network.ref)
     async with ctx.lock(*_places(ctx.store, host, network)):
         try:
             await _ensure_bridge(ctx, host, network)

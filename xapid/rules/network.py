@@ -17,10 +17,11 @@ SRIOV_PATHS = ("PIFs.sriov_logical_PIF_of", "PIFs.VLAN_master_of.tagged_PIF.srio
 def is_sriov(store: Store, ref: str) -> bool:
     """Whether a network, by its reference, consists of virtual functions of network cards."""
     network = store.find(Network, ref)
-    return network is not None and any(_is_sriov_pif(store, pif) for pif in store.rows_of(network, "PIFs"))
+    return network is not None and any(is_sriov_pif(store, pif) for pif in store.rows_of(network, "PIFs"))
 
 
-def _is_sriov_pif(store: Store, pif: PIF) -> bool:
+def is_sriov_pif(store: Store, pif: PIF) -> bool:
+    """Whether an interface stands for virtual functions, or for a VLAN on them."""
     if store.has_any(pif, "sriov_logical_PIF_of"):
         return True
     vlan = store.find(VLAN, pif.VLAN_master_of)

@@ -10,6 +10,8 @@ from xapid.backends.network.interface import UNTAGGED, Nic
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import DateTime
 
+SRIOV = "sriov"
+"""The capability of a card that can have virtual functions."""
 NAME_LENGTH = 15
 """Of a link, at most."""
 
@@ -30,15 +32,18 @@ def network_fields(nic: Nic) -> dict[str, Any]:
     }
 
 
+def device_fields(nic: Nic) -> dict[str, Any]:
+    """The fields of a physical PIF that are the device's, whoever says how it is reached."""
+    return {"MAC": nic.mac, "MTU": nic.mtu, "capabilities": (SRIOV,) if nic.functions else ()}
+
+
 def pif_fields(nic: Nic) -> dict[str, Any]:
     """The fields of a physical PIF that the interface decides. Its addresses count as static: they are not ours."""
     addresses = [ip_interface(address) for address in nic.addresses]
     ipv4 = next((each for each in addresses if isinstance(each, IPv4Interface)), None)
     ipv6 = tuple(str(each) for each in addresses if isinstance(each, IPv6Interface) and not each.is_link_local)
-    return {
+    return device_fields(nic) | {
         "device": nic.device,
-        "MAC": nic.mac,
-        "MTU": nic.mtu,
         "IP": str(ipv4.ip) if ipv4 else "",
         "netmask": str(ipv4.netmask) if ipv4 else "",
         "gateway": nic.gateway,

@@ -21,12 +21,14 @@ from xapid.datamodel.errors import (
     NETWORK_ALREADY_CONNECTED,
     NETWORK_INCOMPATIBLE_WITH_TRUNKS,
     NETWORK_INCOMPATIBLE_WITH_TUNNEL,
-    NETWORK_INCOMPATIBLE_WITH_VLAN_ON_BRIDGE,
+    NETWORK_SRIOV_ALREADY_ENABLED,
     NETWORK_UNMANAGED,
     OPENVSWITCH_NOT_ACTIVE,
     PIF_ALREADY_BONDED,
     PIF_DOES_NOT_ALLOW_UNPLUG,
     PIF_IS_MANAGEMENT_INTERFACE,
+    PIF_IS_NOT_PHYSICAL,
+    PIF_IS_NOT_SRIOV_CAPABLE,
     PIF_IS_VLAN,
     PIF_SRIOV_STILL_EXISTS,
     PIF_TUNNEL_STILL_EXISTS,
@@ -39,7 +41,9 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import NULL
 from xapid.rules import network as network_rules
+from xapid.rules import sriov
 from xapid.rules.guest import has_domain
+from xapid.rules.nics import SRIOV
 from xapid.store.store import Store
 
 NO_ADDRESSES: dict[str, Any] = {
@@ -74,15 +78,26 @@ def check_transport(pif: PIF) -> None:
 
 
 def beneath(store: Store, pif: PIF) -> PIF | None:
-    """What must be up before an interface: that which the packets of a tunnel go over."""
+    """What must be up before an interface: what a tunnel goes over, the card of virtual functions, these under a VLAN.
+
+    A card that is part of a bond, or that somebody else has set up, is left as it is.
+    """
     for tunnel in store.where(Tunnel, access_PIF=pif.ref):
         return store.find(PIF, tunnel.transport_PIF)
-    return None
+    functions = sriov.of_logical(store, pif)
+    if functions is None:
+        return sriov.under_vlan(store, pif)
+    card = store.find(PIF, functions.physical_PIF)
+    return card if card is not None and card.managed and card.bond_slave_of == NULL else None
 
 
 def on_top(store: Store, pif: PIF) -> list[PIF]:
-    """What goes down before an interface does: the near ends of tunnels."""
-    found = [store.find(PIF, tunnel.access_PIF) for tunnel in store.where(Tunnel, transport_PIF=pif.ref)]
+    """What goes down before an interface does: near ends of tunnels, virtual functions, and VLANs on these."""
+    refs = [tunnel.access_PIF for tunnel in store.where(Tunnel, transport_PIF=pif.ref)]
+    refs += [functions.logical_PIF for functions in store.where(NetworkSriov, physical_PIF=pif.ref)]
+    if sriov.of_logical(store, pif) is not None:
+        refs += [vlan.untagged_PIF for vlan in store.where(VLAN, tagged_PIF=pif.ref)]
+    found = (store.find(PIF, ref) for ref in refs)
     return [each for each in found if each is not None]
 
 
@@ -164,8 +179,7 @@ def check_new_vlan(store: Store, pif: PIF, tag: int, network: Network) -> None:
         raise PIF_IS_VLAN(pif.ref)
     if store.members(pif, "tunnel_access_PIF_of"):
         raise IS_TUNNEL_ACCESS_PIF(pif.ref)
-    if network_rules.is_sriov(store, network.ref):
-        raise NETWORK_INCOMPATIBLE_WITH_VLAN_ON_BRIDGE(network.ref)
+    sriov.check_vlan_network(store, pif, network)
     network_rules.check_tag(tag)
     if any(vlan.tag == tag for vlan in store.where(VLAN, tagged_PIF=pif.ref)):
         raise PIF_VLAN_EXISTS(pif.device)
@@ -191,6 +205,26 @@ def check_new_tunnel(store: Store, pif: PIF, network: Network) -> None:
         raise NETWORK_INCOMPATIBLE_WITH_TUNNEL(network.ref)
     if any(each.software_version.get("network_backend") != TUNNELLING for each in store.all(Host)):
         raise OPENVSWITCH_NOT_ACTIVE()
+
+
+def check_new_sriov(store: Store, pif: PIF, network: Network) -> None:
+    """Whether a network may consist of the virtual functions of a card."""
+    if not network.managed:
+        raise NETWORK_UNMANAGED(network.ref)
+    check_managed(pif)
+    if not pif.physical:
+        raise PIF_IS_NOT_PHYSICAL(pif.ref)
+    if sriov.of_physical(store, pif) is not None:
+        raise NETWORK_SRIOV_ALREADY_ENABLED(pif.ref)
+    if SRIOV not in pif.capabilities:
+        raise PIF_IS_NOT_SRIOV_CAPABLE(pif.ref)
+    check_connectable(store, pif.host, network)
+    sriov.check_network(store, pif, network)
+
+
+def check_no_vlans(store: Store, pif: PIF) -> None:
+    if store.where(VLAN, tagged_PIF=pif.ref):
+        raise PIF_VLAN_STILL_EXISTS(pif.ref)
 
 
 def check_connectable(store: Store, host: str, network: Network) -> None:

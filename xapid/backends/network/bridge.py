@@ -14,10 +14,20 @@ from pyroute2 import NetlinkError
 from pyroute2.ethtool.ioctl import IoctlEthtool
 
 from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, NotSupported, Traffic, Unavailable
-from xapid.backends.network import guards, taps, uplinks
+from xapid.backends.network import functions, guards, taps, uplinks
 from xapid.backends.network.adapter import read_adapter
 from xapid.backends.network.dhcp import FIRST_ANSWER, DhcpClients
-from xapid.backends.network.interface import AddressMode, Bridge, Connected, GuestPort, Lease, Nic, Reason, Wire
+from xapid.backends.network.interface import (
+    AddressMode,
+    Bridge,
+    Connected,
+    Functions,
+    GuestPort,
+    Lease,
+    Nic,
+    Reason,
+    Wire,
+)
 from xapid.backends.network.leased import lead_out
 from xapid.backends.network.links import (
     Link,
@@ -70,7 +80,7 @@ class Bridges:
             links, addresses, gateways = Links.read(netlink), read_addresses(netlink), read_gateways(netlink)
         found = []
         for link in links.values():
-            if _is_way_out(link, links, addresses):
+            if _is_way_out(link, links, addresses) and not functions.is_one(self._sysfs / link.name):
                 bridge = bridge_of(link, links)
                 where = addressed(link, bridge, addresses).index
                 found.append(self._nic(link, bridge, addresses.get(where, ()), gateways.get(where, "")))
@@ -178,6 +188,17 @@ class Bridges:
     def leases(self) -> dict[str, Lease]:
         return self._clients.leases()
 
+    def functions(self, device: str) -> Functions:
+        return functions.read(self._sysfs / device)
+
+    def make_functions(self, device: str) -> None:
+        with self._changing:
+            functions.make(self._sysfs / device)
+
+    def remove_functions(self, device: str) -> None:
+        with self._changing:
+            functions.remove(self._sysfs / device)
+
     def guard(self, ports: Sequence[GuestPort]) -> None:
         with self._guarding:
             guards.put(ports)
@@ -219,6 +240,7 @@ class Bridges:
             device_name=adapter.device_name,
             pci_bus_path=adapter.pci_bus_path,
             bridge=bridge.name if bridge else "",
+            functions=functions.most(self._sysfs / link.name),
         )
 
 

@@ -34,6 +34,17 @@ class Nic:
     pci_bus_path: str = ""
     bridge: str = ""
     """the bridge it is a port of; empty: none"""
+    functions: int = 0
+    """virtual ones that it can have (SR-IOV)"""
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The virtual functions that an interface has (SR-IOV)."""
+
+    count: int = 0
+    free: int = 0
+    """Those that are held for no guest."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +262,8 @@ class NetworkDriver(Protocol):
     info: DriverInfo
 
     def nics(self) -> list[Nic]:
-        """Interfaces that can carry traffic of guests: no loopback, no tap, no bridge, nothing of ours.
+        """Interfaces that can carry traffic of guests: no loopback, no tap, no bridge, no virtual function, nothing of
+        ours.
 
         One that is a port of a bridge has the addresses and the gateway of that bridge. One that is part of a bond of
         ours has the MAC address that it would have by itself.
@@ -302,6 +314,22 @@ class NetworkDriver(Protocol):
     def leases(self) -> dict[str, Lease]:
         """What servers of DHCP gave, by the bridges that asked. Nothing of who has had no answer."""
         ...
+
+    def functions(self, device: str) -> Functions:
+        """The virtual functions of an interface, whoever made them. Raises NotFound (fact ``device``)."""
+        ...
+
+    def make_functions(self, device: str) -> None:
+        """Give an interface as many virtual functions as it can have. If it has some, these stay as they are.
+
+        Raises NotFound, NotSupported for one that can have none, Failed (fact ``device``).
+        """
+
+    def remove_functions(self, device: str) -> None:
+        """Take from an interface its virtual functions; if there are none, nothing is to be done.
+
+        Raises NotFound, InUse if a guest may have one, Failed (fact ``device``).
+        """
 
     def guard(self, ports: Sequence[GuestPort]) -> None:
         """See to it that these ports send what they may, and no more, whether or not the guests have them already.

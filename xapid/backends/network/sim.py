@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xapid.backends.faults import SimFaults
-from xapid.backends.interface import AlreadyExists, DriverInfo, InUse, NotFound, Traffic
+from xapid.backends.interface import AlreadyExists, DriverInfo, InUse, NotFound, NotSupported, Traffic
 from xapid.backends.network.interface import (
     Addressing,
     AddressMode,
     Bridge,
     Connected,
+    Functions,
     GuestPort,
     Lease,
     Locking,
@@ -65,10 +66,19 @@ class Sim:
         """Ports with bounds, by the uuid of their VIF."""
         self.lease = Lease("198.51.100.77/24", "198.51.100.1", seconds=3600)
         """What a server there would give."""
+        self.capable: dict[str, int] = {}
+        """How many virtual functions interfaces can have; others none."""
+        self.made: dict[str, int] = {}
+        """How many they have."""
+        self.held: Counter[str] = Counter()
+        """How many of them are held for guests."""
         self._dropped: Counter[tuple[str, Reason]] = Counter()
 
     def nics(self) -> list[Nic]:
-        return [replace(nic, carrier=nic.device not in self.unplugged) for nic in NICS]
+        return [
+            replace(nic, carrier=nic.device not in self.unplugged, functions=self.capable.get(nic.device, 0))
+            for nic in NICS
+        ]
 
     def traffic(self) -> dict[str, Traffic]:
         seconds = time.monotonic() - self._began
@@ -129,6 +139,25 @@ class Sim:
     def leases(self) -> dict[str, Lease]:
         asked = [name for name, wire in self.wires.items() if wire.ipv4.mode is AddressMode.dhcp]
         return dict.fromkeys(asked, self.lease)
+
+    def functions(self, device: str) -> Functions:
+        if all(nic.device != device for nic in NICS):
+            raise NotFound(f"there is no interface {device}", device=device)
+        count = self.made.get(device, 0)
+        return Functions(count, count - self.held[device])
+
+    def make_functions(self, device: str) -> None:
+        there = self.functions(device)
+        if not self.capable.get(device):
+            raise NotSupported(f"{device} can have no virtual functions", device=device)
+        if not there.count:
+            self.made[device] = self.capable[device]
+
+    def remove_functions(self, device: str) -> None:
+        self.functions(device)
+        if self.held[device]:
+            raise InUse(f"virtual functions of {device} are held for guests", device=device)
+        self.made.pop(device, None)
 
     def guard(self, ports: Sequence[GuestPort]) -> None:
         for port in ports:

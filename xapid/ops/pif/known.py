@@ -12,7 +12,7 @@ from xapid.datamodel.errors import (
     MAC_INVALID,
 )
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode, PrimaryAddressType
-from xapid.rules.nics import metrics_fields, network_fields, new_pif_fields
+from xapid.rules.nics import device_fields, metrics_fields, network_fields, new_pif_fields
 from xapid.runtime.context import Context
 from xapid.store.store import Store
 from xapid.store.transaction import Transaction
@@ -44,7 +44,7 @@ async def scan(ctx: Context, host: Host) -> None:
             if pif is None:
                 _create(ctx, tx, host, nic, managed=True)
             else:
-                tx.set(pif, MAC=nic.mac, MTU=nic.mtu)
+                tx.set(pif, **device_fields(nic))
 
 
 def db_introduce(

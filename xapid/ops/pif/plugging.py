@@ -8,9 +8,11 @@ from xapid.backends.interface import AlreadyExists, BackendError
 from xapid.backends.network.interface import UNTAGGED, Connected, NetworkDriver, Wire
 from xapid.datamodel import PIF, Host, Network
 from xapid.datamodel.errors import PIF_CONFIGURATION_ERROR, VLAN_IN_USE, ApiError
+from xapid.ops.pif import functions
 from xapid.rules import pif as rules
 from xapid.rules import wire_spec
 from xapid.rules.bond import members_of_master
+from xapid.rules.network import is_sriov_pif
 from xapid.runtime.channel import Channel
 from xapid.runtime.context import Context
 from xapid.runtime.local_settings import MANAGEMENT, LocalSettings
@@ -50,6 +52,9 @@ async def connect(ctx: Context, pif: PIF) -> None:
     below = rules.beneath(ctx.store, latest)
     if below is not None and not below.currently_attached:
         await connect(ctx, below)
+    if is_sriov_pif(ctx.store, latest):
+        await functions.enable(ctx, latest)
+        return
     channel = ctx.network(ctx.store.get(Host, latest.host))
     made = await lay(channel, latest, wire_spec.wire(ctx.store, latest))
     with ctx.write() as tx:
@@ -107,7 +112,11 @@ async def bring_down(ctx: Context, pif: PIF) -> None:
         await bring_down(ctx, each)
     network = ctx.store.get(Network, pif.network)
     async with ctx.lock(network):
-        if ctx.now(pif).currently_attached:
+        if not ctx.now(pif).currently_attached:
+            return
+        if is_sriov_pif(ctx.store, pif):
+            await functions.disable(ctx, pif)
+        else:
             channel = ctx.network(ctx.store.get(Host, pif.host))
             await channel.call(NetworkDriver.disconnect, ctx.now(network).bridge)
             with ctx.write() as tx:

@@ -18,6 +18,7 @@ from xapid.datamodel import PIF, VIF, VM, Host, Network
 from xapid.ops.pif.plugging import lay, note
 from xapid.rules import wire_spec
 from xapid.rules.domain_spec import nic_spec
+from xapid.rules.network import is_sriov_pif
 from xapid.runtime.context import Context
 from xapid.runtime.undo import Undo
 from xapid.store.store import Store
@@ -144,7 +145,8 @@ def tried_out(ctx: Context, change: Change, read: Callable[[], T]) -> T:
 def wires(store: Store, host: Host) -> dict[str, Wire]:
     """What the records say of the wires of a host that are up, by their bridges."""
     up = [pif for pif in store.where(PIF, host=host.ref) if pif.managed and pif.currently_attached]
-    return {store.get(Network, pif.network).bridge: wire_spec.wire(store, pif) for pif in up}
+    wired = (pif for pif in up if not is_sriov_pif(store, pif))
+    return {store.get(Network, pif.network).bridge: wire_spec.wire(store, pif) for pif in wired}
 
 
 def _is_on_top(wire: Wire) -> bool:
