@@ -10,7 +10,7 @@ from tests.machines import Workshop
 from xapid.backends.interface import AlreadyExists, Failed, InUse
 from xapid.backends.network.interface import Bridge
 from xapid.datamodel import Host
-from xapid.datamodel.errors import BRIDGE_NAME_EXISTS, INTERNAL_ERROR
+from xapid.datamodel.errors import BRIDGE_NAME_EXISTS, BRIDGE_NOT_AVAILABLE, INTERNAL_ERROR
 from xapid.ops import wires
 from xapid.runtime.context import Context
 
@@ -44,6 +44,22 @@ async def test_the_bridge_of_an_unmanaged_network_is_not_ours_to_make(workshop: 
 
     assert "theirs" not in during | workshop.bridges()
     assert workshop.row(vif).currently_attached is False
+
+
+async def test_the_bridge_of_an_unmanaged_network_must_be_there(workshop: Workshop) -> None:
+    network = await workshop.network(managed=False, bridge="theirs")
+    vm = await workshop.vm()
+    await workshop.nic(vm, network)
+    workshop.fresh.driver("network").missing.add("theirs")
+
+    for call in (workshop.xapi.network.attach(network, await workshop.fresh.the("host")), workshop.started(vm)):
+        with pytest.raises(BRIDGE_NOT_AVAILABLE) as error:
+            await call
+        assert error.value.args == ("theirs",)
+
+    assert workshop.row(vm).power_state == "Halted"
+    workshop.fresh.driver("network").missing.clear()
+    await workshop.started(vm)
 
 
 async def test_the_bridge_of_a_network_that_leads_out_stays(workshop: Workshop) -> None:

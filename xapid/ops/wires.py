@@ -31,7 +31,7 @@ async def ensure_bridges(ctx: Context, host: Host, vifs: Iterable[VIF]) -> None:
     """See to it that the bridges of these interfaces' networks are there.
 
     The caller has marked the interfaces, so that nobody removes a bridge before they are joined to it. Bridges of
-    unmanaged networks are somebody else's affair.
+    unmanaged networks are somebody else's affair, and must be there. Raises BRIDGE_NOT_AVAILABLE.
     """
     for ref in sorted({vif.network for vif in vifs}):
         _check_bridged(ctx.store, ref)
@@ -59,6 +59,7 @@ def _places(store: Store, host: Host, network: Network) -> list[Network]:
 async def _ensure_bridge(ctx: Context, host: Host, network: Network) -> None:
     network = ctx.now(network)
     if not network.managed:
+        await ctx.network(host).call(NetworkDriver.check_bridge, network.bridge)
         return
     for pif in ctx.store.where(PIF, network=network.ref, host=host.ref):
         if pif.managed and not pif.currently_attached:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.backends.network.namespace import Namespace
 from tests.backends.network.tap import opened_tap
-from xapid.backends.interface import AlreadyExists, Failed, InUse
+from xapid.backends.interface import AlreadyExists, Failed, InUse, NotFound
 from xapid.backends.network.bridge import Bridges
 from xapid.backends.network.interface import Bridge
 
@@ -28,6 +28,18 @@ def test_a_bridge_is_up_forwards_at_once_and_passes_every_multicast(bridges: Bri
     assert namespace.look("xapi0")["state"] == "up"
     assert namespace.setting("xapi0", "IFLA_BR_FORWARD_DELAY") == 0
     assert namespace.setting("xapi0", "IFLA_BR_MCAST_SNOOPING") == 0
+
+
+def test_a_bridge_is_found_whoever_made_it(bridges: Bridges, namespace: Namespace) -> None:
+    bridges.ensure_bridge(XAPI0)
+    namespace.add("theirs", "bridge")
+
+    bridges.check_bridge("xapi0")
+    bridges.check_bridge("theirs")
+    for name in ("eth0", "nobody", "a-name-that-no-link-can-have"):
+        with pytest.raises(NotFound) as error:
+            bridges.check_bridge(name)
+        assert error.value.facts == {"bridge": name}
 
 
 def test_a_bridge_names_its_network_to_administrators(bridges: Bridges, namespace: Namespace) -> None:

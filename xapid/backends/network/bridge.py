@@ -13,7 +13,16 @@ from typing import Any
 from pyroute2 import NetlinkError
 from pyroute2.ethtool.ioctl import IoctlEthtool
 
-from xapid.backends.interface import AlreadyExists, DriverInfo, Failed, InUse, NotSupported, Traffic, Unavailable
+from xapid.backends.interface import (
+    AlreadyExists,
+    DriverInfo,
+    Failed,
+    InUse,
+    NotFound,
+    NotSupported,
+    Traffic,
+    Unavailable,
+)
 from xapid.backends.network import functions, guards, taps, uplinks
 from xapid.backends.network.adapter import read_adapter
 from xapid.backends.network.dhcp import FIRST_ANSWER, DhcpClients
@@ -44,6 +53,8 @@ from xapid.backends.network.links import (
 )
 from xapid.backends.network.tuning import Tuner
 
+JOINABLE = frozenset({"bridge", "openvswitch"})
+"""Kinds of links that guests can be joined to."""
 OURS = "xapid:"
 """What the alias of a bridge of ours begins with; the uuid of its network follows."""
 SETTINGS = {"br_forward_delay": 0, "br_mcast_snooping": 0}
@@ -118,6 +129,12 @@ class Bridges:
             except NetlinkError:
                 netlink.link("del", index=made.index)
                 raise
+
+    def check_bridge(self, name: str) -> None:
+        with self._netlink() as netlink:
+            link = Links(netlink).named(name)
+        if link is None or link.kind not in JOINABLE:
+            raise NotFound(f"there is no bridge {name}", bridge=name)
 
     def unopened_taps(self) -> list[str]:
         with self._netlink() as netlink:

@@ -282,6 +282,9 @@ class NetworkDriver(Protocol):
         link has that name, or a bridge on which guests of another network are.
         """
 
+    def check_bridge(self, name: str) -> None:
+        """Whether there is a bridge of this name, whoever made it. Raises NotFound (fact ``bridge``)."""
+
     def unopened_taps(self) -> list[str]:
         """Names of devices for guests that are joined to bridges of ours, and that no process has open."""
 

@@ -58,6 +58,8 @@ class Sim:
         self.taps: set[str] = set()
         """Devices for guests that no process has open."""
         self._bridges: dict[str, Bridge] = {}
+        self.missing: set[str] = set()
+        """Bridges of others that are not there; all that is asked for are, but for these."""
         self.unplugged: frozenset[str] = frozenset()
         """Interfaces without a link."""
         self.wires: dict[str, Wire] = {}
@@ -96,6 +98,10 @@ class Sim:
         if any(nic.device == bridge.name for nic in NICS):
             raise AlreadyExists(f"{bridge.name} is an interface of the host", bridge=bridge.name)
         self._bridges[bridge.name] = replace(bridge, ports=())
+
+    def check_bridge(self, name: str) -> None:
+        if name in self.missing:
+            raise NotFound(f"there is no bridge {name}", bridge=name)
 
     def unopened_taps(self) -> list[str]:
         return sorted(self.taps)
