@@ -103,6 +103,10 @@ WRITTEN: dict[str, tuple[str, ...]] = {
         f"PIF.other_config:ethtool-{name}": ("on", "off", "true", "false", "1", "")
         for name in ("rx", "tx", "sg", "tso", "ufo", "gso", "gro", "lro", "autoneg")
     },
+    **{
+        f"network.other_config:ethtool-{name}": ("on", "off", "true", "false", "1", "")
+        for name in ("rx", "tx", "sg", "tso", "ufo", "gso", "gro", "lro")
+    },
     "PIF.other_config:ethtool-speed": ("10", "1000", "fast", ""),
     "PIF.other_config:ethtool-duplex": ("half", "full", "both", ""),
     "PIF.other_config:ethtool-advertise": ("0x20", "32", ""),

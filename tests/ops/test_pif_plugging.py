@@ -80,6 +80,17 @@ async def test_routes_of_a_network_come_with_its_interface(workshop: Workshop, x
     assert wires(workshop)["xenbr1"].routes == ()
 
 
+async def test_a_bridge_works_as_keys_of_its_network_say(workshop: Workshop, xapi: Xapi, pif: str) -> None:
+    network = workshop.row(pif).network
+    for name, value in {"gso": "false", "rx": "on", "tx": "sometimes"}.items():
+        await xapi.network.add_to_other_config(network, f"ethtool-{name}", value)
+
+    await xapi.PIF.plug(pif)
+
+    tuned = {each.device: dict(each.settings) for each in wires(workshop)["xenbr1"].tuning}
+    assert tuned == {"eth1": {"gro": "on"}, "xenbr1": {"rx": "on", "gso": "off"}}
+
+
 # --- Up and down -------------------------------------------------------------------------------------
 
 

@@ -722,6 +722,14 @@ ETHTOOL_SWITCHES: dict[str, MapKey[bool | None]] = {
     for name, does in _SWITCHES.items()
 }
 """What a device does by itself or not, by the name of the setting; None: it is left as it is."""
+BRIDGE_SWITCHES: dict[str, MapKey[bool | None]] = {
+    name: MapKey(
+        "network", "other_config", f"ethtool-{name}", _ON_OFF, None, f"Whether the bridge {does}.", tolerant=True
+    )
+    for name, does in _SWITCHES.items()
+    if name != "autoneg"
+}
+"""The same of the bridges by which hosts reach a network."""
 ETHTOOL_SPEED = MapKey(
     "PIF",
     "other_config",

@@ -31,6 +31,7 @@ from xapid.datamodel.map_keys import (
     BOND_MODE,
     BOND_UP_DELAY,
     BOND_USE_CARRIER,
+    BRIDGE_SWITCHES,
     DEFAULT_ROUTE,
     ETHTOOL_ADVERTISE,
     ETHTOOL_DUPLEX,
@@ -77,7 +78,7 @@ def wire(store: Store, pif: PIF) -> Wire:
         _ipv6(pif, leads_out),
         tuple(each for each in pif.DNS.split(",") if each),
         tuple(Route(*each) for each in STATIC_ROUTES.of(network)),
-        _tuning(store, pif, bond) if vlan is None and not tunnel else (),
+        (*(_tuning(store, pif, bond) if vlan is None and not tunnel else ()), *_bridge_tuning(network)),
         pif.MAC if tunnel else "",
     )
 
@@ -115,6 +116,13 @@ def _tuning(store: Store, pif: PIF, bond: Bond | None) -> tuple[Tuning, ...]:
     devices = [pif] if bond is None else members_of(store, bond)
     found = [Tuning(each.device, tuple(_device_settings(each, pif).items())) for each in devices]
     return tuple(sorted(found, key=lambda each: _natural(each.device)))
+
+
+def _bridge_tuning(network: Network) -> tuple[Tuning, ...]:
+    """How the bridge is to work, where somebody says so."""
+    wanted = {name: key.of(network) for name, key in BRIDGE_SWITCHES.items()}
+    settings = tuple((name, "on" if value else "off") for name, value in wanted.items() if value is not None)
+    return (Tuning(network.bridge, settings),) if settings else ()
 
 
 def _device_settings(device: PIF, pif: PIF) -> dict[str, str]:

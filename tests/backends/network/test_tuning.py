@@ -195,6 +195,22 @@ def test_members_of_a_bond_too(card: Card, tmp_path: Path) -> None:
 
 
 @pytest.mark.root
+def test_a_bridge_works_as_it_is_told_while_that_is_said(bridges: Bridges, namespace: Namespace) -> None:
+    namespace.add_interface("eth1")
+    plain = wire()
+    bridges.connect(plain)
+    seen = [flags("xenbr1")]
+
+    for tuning in ((Tuning("xenbr1", (("gso", "off"), ("tso", "off"))),), ()):
+        bridges.connect(replace(plain, tuning=tuning))
+        seen.append(flags("xenbr1"))
+
+    assert [gso for gso, _, _ in seen] == [True, False, True]
+    assert seen[2] == seen[0]
+    assert flags("eth1")[0]
+
+
+@pytest.mark.root
 def test_the_kernel_does_as_it_is_told_and_puts_back(bridges: Bridges, namespace: Namespace) -> None:
     namespace.add_interface("eth1")
     settings = (("gso", "off"), ("speed", "10"), ("tso", "off"), ("tx", "off"))

@@ -175,7 +175,7 @@ class Wire:
     routes: tuple[Route, ...] = ()
     """Besides the way out. One whose gateway cannot be reached is logged, and the wire lies all the same."""
     tuning: tuple[Tuning, ...] = ()
-    """Of what it leads out by. What a device cannot do is logged, and the wire lies all the same."""
+    """Of what it leads out by, and of the bridge. What a device cannot do is logged, and the wire lies all the same."""
     mac: str = ""
     """Of a bridge that leads nowhere by itself; empty: any."""
 

@@ -99,6 +99,8 @@ def lay(netlink: Any, wire: Wire, tuner: Tuner) -> Connected:
         bridge = there(Links(netlink), wire.bridge.name)
         mac = wire.mac or bridge.mac
         _set_where(netlink, bridge, bridge.mac != mac, address=mac)
+    settings = next((each.settings for each in wire.tuning if each.device == bridge.name), ())
+    tuner.tune(bridge.name, dict(settings))
     for family, wanted in ((socket.AF_INET, wire.ipv4), (socket.AF_INET6, wire.ipv6)):
         _address(netlink, bridge, wanted, family)
         _lead_out(netlink, bridge, wanted, family)
@@ -123,7 +125,8 @@ def _join(netlink: Any, wire: Wire, uplink: Uplink, tuner: Tuner) -> tuple[Link,
     port = there(links, port_name(uplink))
     _set_where(netlink, bridge, bridge.mac != mac, address=mac)
     for each in wire.tuning:
-        tuner.tune(each.device, dict(each.settings))
+        if each.device != bridge.name:
+            tuner.tune(each.device, dict(each.settings))
     if port.mtu != mtu and not port.ours:
         tuner.note_mtu(port.name, port.mtu)
     _set_where(netlink, port, port.mtu != mtu, mtu=mtu)
@@ -151,6 +154,7 @@ def take_away(netlink: Any, links: Links, bridge: Link, tuner: Tuner) -> None:
     for family in (socket.AF_INET, socket.AF_INET6):
         _lead_out(netlink, bridge, Addressing(), family)
         _address(netlink, bridge, Addressing(), family)
+    tuner.put_back(bridge.name)
 
 
 def port_name(uplink: Uplink) -> str:
