@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import random
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.storage.conftest import EXT, SERVED, made
+from tests.backends.storage.conftest import EXT, GROUPS, LOOPS, SERVED, made
 from tests.backends.storage.rig import MIB, Rig, repository, write
 from tests.backends.storage.test_merging import contents
 from xapid.backends.interface import BackendError, Failed, InUse, NotFound, NotSupported
@@ -22,7 +23,7 @@ from xapid.backends.storage.interface import Disk, Volume, VolumeFormat
 pytestmark = pytest.mark.libvirt
 
 
-@pytest.fixture(params=["file", EXT, *SERVED])
+@pytest.fixture(params=["file", EXT, *LOOPS, GROUPS, *SERVED])
 def tracking_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     with made(request.param, tmp_path) as rig:
         yield rig
@@ -194,8 +195,8 @@ def test_a_disk_that_is_noted_is_not_merged_itself(tracking_rig: Rig) -> None:
         rig.driver.merge(branch.active, "")
 
 
-def test_a_disk_whose_line_is_damaged_can_still_be_destroyed(tracking_rig: Rig) -> None:
-    rig = tracking_rig
+def test_a_disk_whose_line_is_damaged_can_still_be_destroyed(file_rig: Rig) -> None:
+    rig = file_rig
     first = rig.snapshot(tracked(rig))
     second = rig.snapshot(put(rig, first.active, 1))
     rig.driver.drop_data(first.new)
@@ -208,6 +209,22 @@ def test_a_disk_whose_line_is_damaged_can_still_be_destroyed(tracking_rig: Rig) 
         rig.driver.changed_blocks(first.new, second.active)
     rig.driver.destroy(second.new)
     assert unknown(rig, first.new, second.active) == "460"
+
+
+def test_a_full_device_keeps_no_snapshot_from_being_destroyed(file_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = file_rig
+    first = rig.snapshot(tracked(rig))
+    second = rig.snapshot(put(rig, first.active, 1))
+    third = rig.snapshot(put(rig, second.active, 2))
+
+    def full(found: bytes) -> str:
+        raise OSError(errno.ENOSPC, "no space", "a log")
+
+    monkeypatch.setattr("xapid.backends.storage.blocks.text_of", full)
+    rig.driver.destroy(second.new)
+
+    assert second.new.key not in rig.present()
+    assert unknown(rig, first.new, third.new) == "460"
 
 
 def test_logs_that_nobody_names_go(tmp_path: Path) -> None:

@@ -208,6 +208,9 @@ class Folder(FolderFiles, VolumeStore):
         except FileNotFoundError:
             return []
 
+    def written(self, key: str, record: Record) -> bytes:
+        return blocks.written(self.file(key, record))
+
     def log(self, name: str) -> bytes:
         try:
             return blocks.of_text(self._read(f"{name}{LOG}"))

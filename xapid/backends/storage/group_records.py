@@ -64,6 +64,8 @@ class Contents:
     leases: dict[str, str] = field(default_factory=dict)
     """Who may write which volume."""
     pending: Pending | None = None
+    logs: dict[str, str] = field(default_factory=dict)
+    """What is known of changes of images that are gone (``blocks``), by the names that records give it."""
 
 
 class GroupRecords:

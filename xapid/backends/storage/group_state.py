@@ -95,6 +95,8 @@ class GroupState:
         names: list[str] = []
         while key:
             record = kept_of(contents, key).record
+            if record.dropped:
+                raise NotFound(f"the data of {key} was destroyed", key=key)
             name = self.name(key, record.format)
             if name in names:
                 raise Failed(f"{self.group}/{name} continues itself", key=key)

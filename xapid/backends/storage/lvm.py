@@ -12,9 +12,9 @@ from xapid.backends.storage.folder_files import nothing
 from xapid.backends.storage.interface import Feature, Sr, SrFigures, SrFound, SrScan
 from xapid.backends.storage.lvm_commands import EXTENT, LvmCommands
 from xapid.backends.storage.lvm_commands import Lvm as Commands
-from xapid.backends.storage.merging import MergingTrees
 from xapid.backends.storage.on_disk import disk_errors
 from xapid.backends.storage.repository_groups import VOLUMES, make_free, resolved
+from xapid.backends.storage.tracking import TrackingTrees
 from xapid.backends.storage.volume_group import VolumeGroup
 
 PLACE = Path("/run/xapid/groups")
@@ -22,7 +22,7 @@ PLACE = Path("/run/xapid/groups")
 ALLOCATIONS = ("thick", "thin")
 
 
-class Lvm(MergingTrees):
+class Lvm(TrackingTrees):
     """The group bears the uuid of its repository."""
 
     info = DriverInfo(
@@ -46,6 +46,7 @@ class Lvm(MergingTrees):
                 Feature.VDI_UPDATE,
                 Feature.VDI_MIRROR,
                 Feature.VDI_RESET_ON_BOOT,
+                Feature.VDI_CONFIG_CBT,
                 Feature.VDI_ACTIVATE,
                 Feature.VDI_DEACTIVATE,
                 Feature.MERGE,

@@ -57,7 +57,7 @@ def changed(store: VolumeStore, older: Record, newer: tuple[str, Record]) -> byt
         key, record = below
     if found and not record.dropped:
         # Snapshots can be written, too.
-        found.append(blocks.written(store.file(key, record)) if record.format is VolumeFormat.qcow2 else b"")
+        found.append(store.written(key, record) if record.format is VolumeFormat.qcow2 else b"")
     if record.track is None:
         raise _unknown(older, newer[1])
     return blocks.union(*found)
@@ -89,8 +89,13 @@ def passed_on(store: VolumeStore, key: str, record: Record) -> Change:
         own = _log_of(store, each.track)
     except (BackendError, OSError) as error:
         log.error("what changed before %s is not known any more: %s", each.uuid, error)
-        return Change(changed={heir: replace(each, track=replace(each.track, since=""))})
+        return forgotten(Change(changed={heir: each}))
     return _logged(heir, replace(each, track=replace(each.track, since=record.track.since)), blocks.union(told, own))
+
+
+def forgotten(change: Change) -> Change:
+    """The same where what changed before those volumes cannot be written down: it is not known any more."""
+    return Change(changed={key: replace(each, track=Track()) for key, each in change.changed.items()})
 
 
 def merged(store: VolumeStore, key: str, record: Record, above: Iterator[str]) -> Change:
@@ -106,7 +111,7 @@ def merged(store: VolumeStore, key: str, record: Record, above: Iterator[str]) -
         if each.track.anchor == key:
             change.changed[heir] = replace(each, track=replace(each.track, anchor=record.parent))
         elif each.track.anchor == record.parent:
-            own = own or blocks.written(store.file(key, record))
+            own = own or store.written(key, record)
             also = _logged(heir, each, blocks.union(own, _log_of(store, each.track)))
             change.changed.update(also.changed)
             change.logs.update(also.logs)
@@ -122,7 +127,7 @@ def _since(store: VolumeStore, key: str, record: Record) -> bytes:
         while at != track.anchor:
             if not each.parent:
                 raise Failed(f"{key} does not continue {track.anchor}", key=key, code=UNKNOWN)
-            found.append(blocks.written(store.file(at, each)))
+            found.append(store.written(at, each))
             at, each = each.parent, store.record(each.parent)
     return blocks.union(*found)
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from xapid.backends.interface import NoSpace, NotFound
+from xapid.backends.interface import Failed, NoSpace, NotFound
 from xapid.backends.process import run
-from xapid.backends.storage import qcow2, qcow2_space, sizes
+from xapid.backends.storage import blocks, qcow2, qcow2_space, sizes
 from xapid.backends.storage.group_records import FORMAT, IMAGE, SIZE, Contents, Kept, Pending
 from xapid.backends.storage.group_state import NEW, RECORDS, GroupState, kept_of, zero
 from xapid.backends.storage.interface import Sr, Volume, VolumeFormat
@@ -90,7 +90,7 @@ class VolumeGroup(GroupState, VolumeStore):
         contents, now = self._contents(), self._now()
         volumes, lost = [], []
         for key, kept in contents.volumes.items():
-            room = now.volumes.get(self.name(key, kept.record.format))
+            room = 0 if kept.record.dropped else now.volumes.get(self.name(key, kept.record.format))
             if room is None:
                 log.error("volume %s of %s is damaged: its logical volume is missing", key, self.group)
                 lost.append(key)
@@ -127,6 +127,16 @@ class VolumeGroup(GroupState, VolumeStore):
             return False
         with self._activated([self.name(key, record.format)]) as [path]:
             return qcow2_space.is_empty(path)
+
+    def written(self, key: str, record: Record) -> bytes:
+        with self._activated([self.name(key, record.format)]) as [path]:
+            return blocks.written(path)
+
+    def log(self, name: str) -> bytes:
+        try:
+            return blocks.of_text(self._contents().logs[name].encode())
+        except (KeyError, ValueError) as error:
+            raise Failed(f"the log of changes {name} in {self.group} cannot be read: {error}", code="459") from error
 
     def verify(self, key: str, record: Record) -> None:
         """Headers are looked at when an image is opened: it has to be active for that."""
@@ -197,6 +207,10 @@ class VolumeGroup(GroupState, VolumeStore):
                 pending.moves.append((place, name))
             volumes[key] = Kept(record, self._rooms[place])
         for key, record in change.changed.items():
+            if record.dropped:
+                pending.removes.append(self.name(key, record.format))
+                volumes[key] = Kept(record, 0)
+                continue
             if record.parent != volumes[key].record.parent:
                 below = (change.changed.get(record.parent) or contents.volumes[record.parent].record).format
                 pending.backings[self.name(key, record.format)] = self.name(record.parent, below), str(below)
@@ -205,8 +219,11 @@ class VolumeGroup(GroupState, VolumeStore):
             if volumes.pop(key, None):
                 pending.removes.append(self.name(key, record.format))
         leases = {key: owner for key, owner in contents.leases.items() if key in volumes}
+        named = {kept.record.track.log for kept in volumes.values() if kept.record.track is not None}
+        logs = contents.logs | {name: blocks.text_of(found) for name, found in change.logs.items()}
+        logs = {name: text for name, text in logs.items() if name in named}
         todo = pending if pending != Pending() else None
-        self._write(replace(contents, volumes=volumes, leases=leases, pending=todo))
+        self._write(replace(contents, volumes=volumes, leases=leases, pending=todo, logs=logs))
         self._complete()
         unmarked = [record.parent for key, record in change.changed.items() if contents.volumes[key].record.merging]
         self._fit([*change.made, *change.changed, *unmarked])
@@ -330,6 +347,8 @@ class VolumeGroup(GroupState, VolumeStore):
             self._lvm.remove(self.group, [name for name in left if name in there])
 
     def _size(self, key: str, kept: Kept) -> int:
+        if kept.record.dropped:
+            return kept.record.size
         if kept.record.format is VolumeFormat.raw:
             return kept.room
         with contextlib.suppress(OSError, NotFound):  # It is not active, or not any more.
@@ -357,6 +376,8 @@ class VolumeGroup(GroupState, VolumeStore):
             hidden=record.hidden,
             name=record.name,
             read_only=record.hidden,
+            tracked=record.track is not None,
+            dropped=record.dropped,
         )
 
 

@@ -123,9 +123,13 @@ class VolumeStore(ABC):
     def unwritten(self, key: str, record: Record) -> bool:
         """Whether an overlay still has nothing but what its parent has. Only while locked."""
 
+    @abstractmethod
+    def written(self, key: str, record: Record) -> bytes:
+        """The blocks that a qcow2 image has itself (``blocks.written``). Only while locked. Raises NotFound, Failed."""
+
+    @abstractmethod
     def log(self, name: str) -> bytes:
         """What a log of changes says. Raises Failed."""
-        raise Failed(f"{self.place} keeps no logs of changes: {name}")
 
     # Opening
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from xapid.backends.interface import AlreadyExists, Failed, InUse, NotFound, NotSupported
+from xapid.backends.interface import AlreadyExists, Failed, InUse, NoSpace, NotFound, NotSupported
 from xapid.backends.storage import qcow2, sizes, tracks, transfer
 from xapid.backends.storage.digests import Digests
 from xapid.backends.storage.interface import Branch, Disk, NewVolume, NoTracking, Progress, Sr, Volume, VolumeFormat
@@ -180,7 +180,15 @@ class VolumeTrees(NoTracking, Digests, ABC):
                 raise InUse(f"other volumes continue {key}", key=key)
             store.assert_unwritten(key)
             removed = {key: record} | self._needless(store, key, record)
-            store.commit(replace(tracks.passed_on(store, key, record), removed=removed))
+            change = tracks.passed_on(store, key, record)
+            try:
+                with disk_errors():
+                    store.commit(replace(change, removed=removed))
+            except NoSpace:
+                if not change.logs:
+                    raise
+                # Room is made nevertheless.
+                store.commit(replace(tracks.forgotten(change), removed=removed))
 
     # How
 
