@@ -278,7 +278,19 @@ def test_what_is_no_log_is_refused(text: bytes) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_random_lines(tmp_path: Path, seed: int) -> None:
     """Whatever is done, what changed is what was written in between."""
-    rig, generator = repository(File(), tmp_path / "sr"), random.Random(seed)
+    random_line(repository(File(), tmp_path / "sr"), seed)
+    assert {path.name for path in (tmp_path / "sr").iterdir()} <= {"sr.json", "children", "tmp", "hosts", "lock"}
+
+
+@pytest.mark.slow
+@pytest.mark.root
+def test_a_random_line_in_a_volume_group(tmp_path: Path) -> None:
+    with made("lvm-loop", tmp_path) as rig:
+        random_line(rig, 7)
+
+
+def random_line(rig: Rig, seed: int) -> None:
+    generator = random.Random(seed)
     disk, line, written = tracked(rig, MIB), [], []
     for _ in range(40):
         match generator.choice(["write", "snapshot", "snapshot", "destroy", "drop", "drop", "merge", "clone"]):
@@ -312,7 +324,7 @@ def test_random_lines(tmp_path: Path, seed: int) -> None:
                 assert told(rig, ends[start], ends[end]) == set().union(*written[start:end])
     for each in [*line, disk]:
         rig.driver.destroy(each)
-    assert {path.name for path in (tmp_path / "sr").iterdir()} <= {"sr.json", "children", "tmp", "hosts", "lock"}
+    assert rig.present() == set()
 
 
 def _merge_any(rig: Rig) -> None:
