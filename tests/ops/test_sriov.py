@@ -9,7 +9,7 @@ import pytest
 from tests.machines import Workshop
 from tests.ops.test_pif_plugging import make_network, wires
 from tests.xapi import Xapi
-from xapid.backends.interface import Failed, InUse
+from xapid.backends.interface import Failed, InUse, NotFound
 from xapid.datamodel import PIF, VLAN, Host, Network, NetworkSriov, PIF_metrics
 from xapid.datamodel.errors import (
     CANNOT_FORGET_SRIOV_LOGICAL,
@@ -33,6 +33,7 @@ from xapid.datamodel.errors import (
     PIF_VLAN_STILL_EXISTS,
     ApiError,
 )
+from xapid.ops.pif import rewiring
 from xapid.ops.pif.plugging import restore
 from xapid.runtime.context import Context
 
@@ -83,10 +84,12 @@ async def test_the_functions_of_a_card_are_a_network(workshop: Workshop, xapi: X
 
 
 async def test_the_card_comes_up_and_no_bridge_for_its_functions(workshop: Workshop, card: str) -> None:
-    await make_sriov(workshop, card)
+    sriov = await make_sriov(workshop, card)
 
     assert workshop.row(card).currently_attached
     assert set(wires(workshop)) == {"xenbr1"}
+    network, host = (workshop.row(ref) for ref in (workshop.row(sriov.logical_PIF).network, workshop.row(card).host))
+    assert network.bridge not in rewiring.wires(workshop.fresh.store, host)
 
 
 async def test_they_go_and_the_card_stays(workshop: Workshop, xapi: Xapi, card: str) -> None:
@@ -249,6 +252,25 @@ async def test_what_cannot_be_taken_away_stays(workshop: Workshop, xapi: Xapi, c
 
     assert workshop.row(sriov.logical_PIF).currently_attached
     await xapi.network_sriov.destroy(sriov.ref)
+
+
+async def test_those_of_a_card_that_is_gone_went_with_it(workshop: Workshop, xapi: Xapi, card: str) -> None:
+    sriov = await make_sriov(workshop, card)
+    workshop.faults("network").fail("remove_functions", NotFound("there is no interface eth1"))
+
+    await xapi.network_sriov.destroy(sriov.ref)
+
+    assert list(workshop.fresh.store.all(NetworkSriov)) == []
+
+
+async def test_what_a_daemon_left_that_was_killed_goes(workshop: Workshop, xapi: Xapi, card: str) -> None:
+    sriov = await make_sriov(workshop, card)
+    with workshop.fresh.store.write() as tx:
+        tx.set(workshop.row(sriov.logical_PIF), currently_attached=False)
+
+    await xapi.network_sriov.destroy(sriov.ref)
+
+    assert made(workshop) == {}
 
 
 async def test_a_vlan_keeps_them(workshop: Workshop, xapi: Xapi, card: str) -> None:

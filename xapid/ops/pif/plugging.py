@@ -112,11 +112,10 @@ async def bring_down(ctx: Context, pif: PIF) -> None:
         await bring_down(ctx, each)
     network = ctx.store.get(Network, pif.network)
     async with ctx.lock(network):
-        if not ctx.now(pif).currently_attached:
-            return
         if is_sriov_pif(ctx.store, pif):
+            # Of one that is down, too: a daemon that was killed leaves some.
             await functions.disable(ctx, pif)
-        else:
+        elif ctx.now(pif).currently_attached:
             channel = ctx.network(ctx.store.get(Host, pif.host))
             await channel.call(NetworkDriver.disconnect, ctx.now(network).bridge)
             with ctx.write() as tx:
