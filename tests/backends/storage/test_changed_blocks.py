@@ -7,12 +7,13 @@ import errno
 import random
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.backends.storage.conftest import EXT, GROUPS, LOOPS, SERVED, made
-from tests.backends.storage.rig import MIB, Rig, repository, write
+from tests.backends.storage.rig import MIB, Rig, fresh, repository, write
 from tests.backends.storage.test_merging import contents
 from xapid.backends.interface import BackendError, Failed, InUse, NotFound, NotSupported
 from xapid.backends.storage import blocks
@@ -110,6 +111,7 @@ def test_changes_are_not_known_of_what_stands_in_no_line(tracking_rig: Rig) -> N
     first = rig.snapshot(put(rig, early.active, 2))
     clone = rig.clone(first.new).new
     other = rig.snapshot(tracked(rig))
+    elsewhere = replace(other.new, key=fresh(), uuid=fresh())
 
     assert not clone.tracked
     for pair in (
@@ -118,6 +120,7 @@ def test_changes_are_not_known_of_what_stands_in_no_line(tracking_rig: Rig) -> N
         (clone, first.active),
         (other.new, first.new),
         (first.active, first.new),
+        (elsewhere, first.new),
     ):
         assert unknown(rig, *pair) == "460"
     rig.driver.track(first.active, False)
@@ -177,13 +180,13 @@ def test_an_undone_snapshot_left_the_line_as_it_was(tracking_rig: Rig) -> None:
     for make in (rig.snapshot, rig.clone):
         rig.driver.unbranch(make(disk), disk)
         assert told(rig, first.new, disk) == {7}
-    fresh = rig.snapshot(disk)
-    beside = rig.snapshot(fresh.active)
+    latest = rig.snapshot(disk)
+    beside = rig.snapshot(latest.active)
     assert beside.base is None
-    rig.driver.unbranch(beside, fresh.active)
+    rig.driver.unbranch(beside, latest.active)
 
-    assert told(rig, fresh.new, fresh.active) == set()
-    assert told(rig, first.new, put(rig, fresh.active, 8)) == {7, 8}
+    assert told(rig, latest.new, latest.active) == set()
+    assert told(rig, first.new, put(rig, latest.active, 8)) == {7, 8}
 
 
 def test_a_disk_that_is_noted_is_not_merged_itself(tracking_rig: Rig) -> None:

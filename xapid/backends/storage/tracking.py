@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xapid.backends.interface import Failed, InUse, NotSupported
+from xapid.backends.interface import Failed, InUse, NotFound, NotSupported
 from xapid.backends.storage import blocks, tracks
 from xapid.backends.storage.interface import Volume
 from xapid.backends.storage.merging import MergingTrees
@@ -20,8 +20,11 @@ class TrackingTrees(MergingTrees):
                 store.commit(Change(changed={key: replace(record, track=Track() if on else None)}))
 
     def changed_blocks(self, older: Volume, newer: Volume) -> bytes:
-        with self._found(older) as (store, key, first):
-            before = store.size(key, first)
+        try:
+            with self._found(older) as (store, key, first):
+                before = store.size(key, first)
+        except NotFound as error:  # It may be of another repository.
+            raise Failed(f"{older.uuid} and {newer.uuid} have nothing in common", code=tracks.UNKNOWN) from error
         with self._found(newer) as (store, key, last):
             store.assert_unwritten(key)
             size = store.size(key, last)
