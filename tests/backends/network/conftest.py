@@ -8,12 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pyroute2 import netns
+from pyroute2 import config, netns
 
 from tests.backends.network.namespace import Namespace
+from tests.backends.network.own_switch import SWITCH_INSTALLED, OwnSwitch, own_switch
 from xapid.backends.network.bridge import Bridges
 from xapid.backends.network.interface import NetworkDriver
+from xapid.backends.network.openvswitch import OpenVSwitch
 from xapid.backends.network.sim import Sim
+
+# A busy machine takes longer to make a namespace than the 2 seconds that the library waits.
+config.default_communicate_timeout = 30
 
 
 @contextmanager
@@ -55,11 +60,28 @@ def linux(bridges: Bridges, namespace: Namespace) -> Bridges:
 
 
 @pytest.fixture
+def switch(namespace: Namespace) -> Iterator[OwnSwitch]:
+    """An Open vSwitch in that namespace."""
+    with own_switch() as switch:
+        yield switch
+
+
+@pytest.fixture
+def switched(switch: OwnSwitch, namespace: Namespace, sysfs: Path, tmp_path: Path) -> OpenVSwitch:
+    """The driver of that one, on a host with an interface eth0."""
+    namespace.add_interface("eth0", "192.0.2.1/24")
+    return OpenVSwitch(str(switch.socket), "netdev", sysfs=sysfs, leases=tmp_path / "leases")
+
+
+@pytest.fixture
 def simulated() -> Sim:
     return Sim()
 
 
-@pytest.fixture(params=["simulated", pytest.param("linux", marks=pytest.mark.root)])
+SWITCHED = pytest.param("switched", marks=[pytest.mark.root, SWITCH_INSTALLED])
+
+
+@pytest.fixture(params=["simulated", pytest.param("linux", marks=pytest.mark.root), SWITCHED])
 def networks(request: pytest.FixtureRequest) -> NetworkDriver:
     """Each driver in turn, on a host with an interface eth0 and without bridges."""
     driver: NetworkDriver = request.getfixturevalue(request.param)

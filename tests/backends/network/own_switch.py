@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+import pytest
+
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 PATIENCE = 10.0
+SWITCH_INSTALLED = pytest.mark.skipif(shutil.which("ovs-vswitchd") is None, reason="Open vSwitch is not installed")
 
 
 class OwnSwitch:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.network.conftest import SWITCHED
 from tests.backends.network.fake_kernel import FakeKernel
 from tests.backends.network.test_wires import nothing_heard
 from xapid.backends.interface import AlreadyExists, Failed, InUse, NotFound, NotSupported
@@ -64,10 +65,10 @@ TRUE = [
 ]
 
 
-@pytest.fixture(params=["simulated", "played", pytest.param("linux", marks=TRUE)])
+@pytest.fixture(params=["simulated", "played", pytest.param("linux", marks=TRUE), SWITCHED])
 def networks(request: pytest.FixtureRequest) -> Iterator[NetworkDriver]:
     """Each driver in turn, on a host with interfaces eth1 and eth2 that nobody has given addresses."""
-    if request.param == "linux":
+    if request.param in ("linux", "switched"):
         for name in ("eth1", "eth2"):
             request.getfixturevalue("namespace").add_interface(name)
     yield request.getfixturevalue(request.param)

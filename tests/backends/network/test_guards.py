@@ -37,7 +37,13 @@ def nothing() -> dict[Reason, int]:
     return dict.fromkeys(Reason, 0)
 
 
-# --- What every driver promises ----------------------------------------------------------------------
+# --- What every driver promises that has bounds ------------------------------------------------------
+
+
+@pytest.fixture(params=["simulated", pytest.param("linux", marks=pytest.mark.root)])
+def networks(request: pytest.FixtureRequest) -> NetworkDriver:
+    driver: NetworkDriver = request.getfixturevalue(request.param)
+    return driver
 
 
 def test_a_port_with_bounds_is_counted_and_one_without_is_not(networks: NetworkDriver) -> None:

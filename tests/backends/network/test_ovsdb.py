@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,13 +14,10 @@ from typing import Any
 import pytest
 
 from tests.backends.network.namespace import Namespace
-from tests.backends.network.own_switch import OwnSwitch, own_switch
+from tests.backends.network.own_switch import SWITCH_INSTALLED, OwnSwitch
 from xapid.backends.interface import Failed, Unavailable
 from xapid.backends.network import ovsdb
 from xapid.backends.network.ovsdb import Messages, map_of, new_id, opened, set_of, value_of
-
-INSTALLED = pytest.mark.skipif(shutil.which("ovs-vswitchd") is None, reason="Open vSwitch is not installed")
-
 
 # --- What comes over the stream ------------------------------------------------------------------------
 
@@ -159,12 +155,6 @@ def test_a_change_is_done_once_the_switch_has_caught_up() -> None:
 # --- The true one --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def switch(namespace: Namespace) -> Iterator[OwnSwitch]:
-    with own_switch() as switch:
-        yield switch
-
-
 def a_bridge(name: str) -> list[dict[str, Any]]:
     return [
         ovsdb.insert("Interface", "link", {"name": name, "type": "internal"}),
@@ -189,7 +179,7 @@ def a_bridge(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.root
-@INSTALLED
+@SWITCH_INSTALLED
 def test_a_bridge_is_there_as_soon_as_it_was_acknowledged(switch: OwnSwitch, namespace: Namespace) -> None:
     with opened(switch.socket) as database:
         for name in ("first", "second"):
@@ -205,7 +195,7 @@ def test_a_bridge_is_there_as_soon_as_it_was_acknowledged(switch: OwnSwitch, nam
 
 
 @pytest.mark.root
-@INSTALLED
+@SWITCH_INSTALLED
 def test_what_the_database_refuses_is_not_done_at_all(switch: OwnSwitch) -> None:
     with opened(switch.socket) as database:
         with pytest.raises(Failed, match="refuses"):
@@ -215,7 +205,7 @@ def test_what_the_database_refuses_is_not_done_at_all(switch: OwnSwitch) -> None
 
 
 @pytest.mark.root
-@INSTALLED
+@SWITCH_INSTALLED
 def test_a_switch_that_does_not_run_is_told_of(switch: OwnSwitch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ovsdb, "DONE", 0.3)
     switch.stop("ovs-vswitchd")
@@ -225,7 +215,7 @@ def test_a_switch_that_does_not_run_is_told_of(switch: OwnSwitch, monkeypatch: p
 
 
 @pytest.mark.root
-@INSTALLED
+@SWITCH_INSTALLED
 def test_a_reply_of_a_megabyte_is_read_whole(switch: OwnSwitch) -> None:
     with opened(switch.socket) as database:
         long = map_of({f"key{each}": "x" * 1000 for each in range(1000)})

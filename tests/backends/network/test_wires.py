@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from pyroute2 import IPRoute
 
+from tests.backends.network.conftest import SWITCHED
 from tests.backends.network.namespace import Namespace
 from xapid.backends.interface import AlreadyExists, InUse, NotFound, NotSupported
 from xapid.backends.network.bridge import Bridges
@@ -25,10 +26,10 @@ def wire(device: str = "eth1", bridge: str = "xenbr1", **others: object) -> Wire
     return replace(Wire(Bridge(bridge, str(uuid.uuid4())), Uplink(device)), **others)
 
 
-@pytest.fixture(params=["simulated", pytest.param("linux", marks=pytest.mark.root)])
+@pytest.fixture(params=["simulated", pytest.param("linux", marks=pytest.mark.root), SWITCHED])
 def networks(request: pytest.FixtureRequest) -> NetworkDriver:
     """Each driver in turn, on a host with an interface eth1 that nobody has given an address."""
-    if request.param == "linux":
+    if request.param != "simulated":
         request.getfixturevalue("namespace").add_interface("eth1")
     driver: NetworkDriver = request.getfixturevalue(request.param)
     return driver

@@ -122,6 +122,10 @@ class Bonding:
     """ms that a link must be down, or up, until that counts"""
     by_carrier: bool = True
     """Whether the driver of the device tells of its link, and not its registers."""
+    falls_back: bool = True
+    """Whether, for lacp, one member carries all where the switch does not agree. Open vSwitch alone can be told."""
+    rebalanced: int = 1_800_000
+    """ms after which machines are spread anew, unless by lacp. Likewise."""
 
 
 @dataclass(frozen=True)

@@ -288,6 +288,12 @@ def bridge_of(link: Link, links: Mapping[int, Link]) -> Link | None:
     return master if master is not None and master.kind == "bridge" else None
 
 
+def bridges_of(links: Mapping[int, Link]) -> dict[int, Link]:
+    """The bridges of those that are ports of one."""
+    found = {link.index: bridge_of(link, links) for link in links.values()}
+    return {index: bridge for index, bridge in found.items() if bridge is not None}
+
+
 def addressed(link: Link, bridge: Link | None, addresses: Mapping[int, object]) -> Link:
     """Where the addresses of an interface are: on the bridge, if it is a port of one and has none itself."""
     return link if bridge is None or link.index in addresses else bridge

@@ -63,9 +63,9 @@ def check(netlink: Any, wire: Wire, ours: Ours) -> None:
         # What a bridge of ours still has of a member is a leftover: the records say that it is in the bond.
         return ours(master) or (bond is not None and master.index == bond.index)
 
-    for device in [_interface(links, name) for name in uplink.interfaces]:
+    for device in [interface(links, name) for name in uplink.interfaces]:
         if uplink.bond is not None or uplink.tag == UNTAGGED:
-            _check_free(netlink, device)
+            check_free(netlink, device)
             _check_master(device, links, at_bridge if uplink.bond is None else in_bond)
         elif (master := links.get(device.master)) is not None and master.kind == "bond":
             raise InUse(f"{device.name} is part of {master.name}", device=device.name)
@@ -76,10 +76,10 @@ def check(netlink: Any, wire: Wire, ours: Ours) -> None:
         if not port.ours:
             raise AlreadyExists(f"{port.name} is not ours", device=uplink.device, tag=str(uplink.tag))
         _check_master(port, links, at_bridge)
-        _check_free(netlink, port)
+        check_free(netlink, port)
 
 
-def _check_free(netlink: Any, link: Link) -> None:
+def check_free(netlink: Any, link: Link) -> None:
     if reached_at(netlink, link.index):
         raise InUse(f"{link.name} has addresses that somebody else gave it", device=link.name)
 
@@ -98,7 +98,12 @@ def lay(netlink: Any, wire: Wire, tuner: Tuner) -> Connected:
     else:
         bridge = there(Links(netlink), wire.bridge.name)
         mac = wire.mac or bridge.mac
-        _set_where(netlink, bridge, bridge.mac != mac, address=mac)
+        set_where(netlink, bridge, bridge.mac != mac, address=mac)
+    return settle(netlink, wire, bridge, mac, tuner)
+
+
+def settle(netlink: Any, wire: Wire, bridge: Link, mac: str, tuner: Tuner) -> Connected:
+    """Let a bridge that leads out work as its wire says, with its addresses and ways."""
     settings = next((each.settings for each in wire.tuning if each.device == bridge.name), ())
     tuner.tune(bridge.name, dict(settings))
     for family, wanted in ((socket.AF_INET, wire.ipv4), (socket.AF_INET6, wire.ipv6)):
@@ -117,21 +122,21 @@ def _join(netlink: Any, wire: Wire, uplink: Uplink, tuner: Tuner) -> tuple[Link,
     base, bridge = there(links, uplink.base), there(links, wire.bridge.name)
     mac = uplink.bond.mac if uplink.bond is not None else base.mac
     if uplink.tag != UNTAGGED:
-        _set_where(netlink, base, not base.up, state="up")
+        set_where(netlink, base, not base.up, state="up")
         if links.named(port_name(uplink)) is None:
             # In its group from the first: a kill cannot leave one of which nobody knows whose it is.
             netlink.link("add", ifname=port_name(uplink), kind="vlan", link=base.index, vlan_id=uplink.tag, group=GROUP)
             links = Links(netlink)
     port = there(links, port_name(uplink))
-    _set_where(netlink, bridge, bridge.mac != mac, address=mac)
+    set_where(netlink, bridge, bridge.mac != mac, address=mac)
     for each in wire.tuning:
         if each.device != bridge.name:
             tuner.tune(each.device, dict(each.settings))
     if port.mtu != mtu and not port.ours:
         tuner.note_mtu(port.name, port.mtu)
-    _set_where(netlink, port, port.mtu != mtu, mtu=mtu)
-    _set_where(netlink, port, port.master != bridge.index, master=bridge.index)
-    _set_where(netlink, port, not port.up, state="up")
+    set_where(netlink, port, port.mtu != mtu, mtu=mtu)
+    set_where(netlink, port, port.master != bridge.index, master=bridge.index)
+    set_where(netlink, port, not port.up, state="up")
     return bridge, mac
 
 
@@ -150,7 +155,12 @@ def take_away(netlink: Any, links: Links, bridge: Link, tuner: Tuner) -> None:
         elif is_interface(link, links, has_address=True):
             netlink.link("set", index=link.index, master=0)
             mtu = tuner.put_back(link.name)
-            _set_where(netlink, link, mtu not in (0, link.mtu), mtu=mtu)
+            set_where(netlink, link, mtu not in (0, link.mtu), mtu=mtu)
+    unsettle(netlink, bridge, tuner)
+
+
+def unsettle(netlink: Any, bridge: Link, tuner: Tuner) -> None:
+    """Take from a bridge its addresses, ways and settings."""
     for family in (socket.AF_INET, socket.AF_INET6):
         _lead_out(netlink, bridge, Addressing(), family)
         _address(netlink, bridge, Addressing(), family)
@@ -165,7 +175,7 @@ def port_name(uplink: Uplink) -> str:
     return f"{uplink.base[: LONGEST - len(tag)]}{tag}"
 
 
-def _interface(links: Links, name: str) -> Link:
+def interface(links: Links, name: str) -> Link:
     device = links.named(name)
     if device is None or not is_interface(device, links, has_address=True):
         raise NotFound(f"there is no interface {name}", device=name)
@@ -214,7 +224,7 @@ def lead_on(netlink: Any, bridge: Link, wanted: tuple[Route, ...]) -> None:
             log.warning("%s cannot be reached over %s at %s: %s", network, gateway, bridge.name, error)
 
 
-def _set_where(netlink: Any, link: Link, differs: bool, **settings: Any) -> None:
+def set_where(netlink: Any, link: Link, differs: bool, **settings: Any) -> None:
     """Change a link only where it is not so already: then nobody is told of anything."""
     if differs:
         netlink.link("set", index=link.index, **settings)
