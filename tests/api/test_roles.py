@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import FreshHost
+from tests.machines import Workshop
 from tests.xapi import REMOTE, Xapi
 from xapid.api.methods import Method
 from xapid.auth.permissions import key_permission, keyed_roles, permissions, permissions_of_role, roles_of
 from xapid.auth.sessions import Sessions, SessionState
-from xapid.datamodel.errors import ApiError, OtherError
+from xapid.datamodel.errors import RBAC_PERMISSION_DENIED, ApiError, OtherError
 from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.datamodel.roles import HIGHEST_FIRST, STATIC_ROLES
 from xapid.datamodel.types import (
@@ -155,3 +156,26 @@ def test_an_http_action_needs_the_role_that_is_declared_for_it(action: Any) -> N
         holders = {role for role in HIGHEST_FIRST if permission in permissions_of_role(role)}
         assert holders == set(roles) & set(HIGHEST_FIRST)
         assert permission in permissions()
+
+
+@pytest.mark.parametrize(
+    "field, key", [("other_config", "pci"), ("other_config", "hvm_serial"), ("platform", "hvm_serial")]
+)
+async def test_keys_come_by_no_other_way_than_those_who_may_add_them(
+    fresh: FreshHost, workshop: Workshop, field: str, key: str
+) -> None:
+    """Neither with the whole map, nor with a whole machine; what was there before may stay, and not go."""
+    xapi, _ = client(fresh, "vm-admin")
+    vm, free = await workshop.vm(), {"mine": "1"}
+    record = await workshop.xapi.VM.get_record(vm)
+
+    with pytest.raises(RBAC_PERMISSION_DENIED, match=f"vm.add_to_{field}/key:{key}"):
+        await getattr(xapi.VM, f"set_{field}")(vm, {**record[field], key: "x"})
+    with pytest.raises(RBAC_PERMISSION_DENIED, match=f"vm.add_to_{field}/key:{key}"):
+        await xapi.VM.create({**record, field: {**record[field], key: "x"}})
+    await getattr(workshop.xapi.VM, f"add_to_{field}")(vm, key, "none")
+    with pytest.raises(RBAC_PERMISSION_DENIED, match=f"vm.remove_from_{field}/key:{key}"):
+        await getattr(xapi.VM, f"set_{field}")(vm, free)
+    await getattr(xapi.VM, f"set_{field}")(vm, {**free, key: "none"})
+
+    assert workshop.row(vm).__dict__[field] == {**free, key: "none"}

@@ -318,15 +318,34 @@ async def test_tasks_do_not_keep_more_sessions_than_there_may_be(fresh: FreshHos
     assert await is_alive(xapi, found[1])
 
 
-async def test_a_wait_for_events_ends_when_its_session_makes_room(fresh: FreshHost) -> None:
+async def test_who_waits_for_events_is_not_idle(fresh: FreshHost) -> None:
     xapi = fresh.xapi
     first = await log_in(xapi, "root", "", "1.0", "one")
     token = (await xapi.event.from_(["*"], "", 0.0))["token"]
     waiting = asyncio.create_task(xapi.send("event.from", first, ["network"], token, 60.0))
     await asyncio.sleep(0)
 
-    for _ in range(PER_ORIGINATOR):
+    for _ in range(2 * PER_ORIGINATOR):
         await log_in(xapi, "root", "", "1.0", "one")
 
+    assert await is_alive(xapi, first)
+    await xapi.network.create({"name_label": "new", "name_description": "", "other_config": {}})
+    assert (await asyncio.wait_for(waiting, 10))["events"]
+
+
+async def test_a_wait_for_events_ends_when_its_session_makes_room(fresh: FreshHost) -> None:
+    xapi = fresh.xapi
+    token = (await xapi.event.from_(["*"], "", 0.0))["token"]
+    waiting = []
+    for _ in range(PER_ORIGINATOR):
+        session = await log_in(xapi, "root", "", "1.0", "one")
+        waiting.append(asyncio.create_task(xapi.send("event.from", session, ["network"], token, 60.0)))
+        await asyncio.sleep(0)
+
+    await log_in(xapi, "root", "", "1.0", "one")
+
     with pytest.raises(SESSION_INVALID):
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting[0], 10)
+    await xapi.network.create({"name_label": "new", "name_description": "", "other_config": {}})
+    answers = await asyncio.wait_for(asyncio.gather(*waiting[1:]), 10)
+    assert all(answer["events"] for answer in answers)

@@ -258,6 +258,16 @@ async def test_a_wrong_password_is_a_wrong_password(xapi: Xapi, register: Regist
     assert error.value.args[0] == "ann"
 
 
+async def test_a_wrong_password_of_root_is_one_guess(fresh: FreshHost, register: Register) -> None:
+    guesses = admission(fresh)._login._guesses
+
+    with pytest.raises(OtherError, match="SESSION_AUTHENTICATION_FAILED"):
+        await log_in(fresh.xapi, "root", "a guess")
+
+    (source,) = guesses._sources.values()
+    assert source.wrong == 1
+
+
 async def test_who_is_no_subject_may_not_log_in(xapi: Xapi, register: Register) -> None:
     with pytest.raises(SESSION_AUTHORIZATION_FAILED):
         await log_in(xapi)

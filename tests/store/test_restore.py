@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon import Daemon
+from tests.daemon import Daemon, Failure
 from xapid.cli.server_command import main
 from xapid.datamodel import VM, Network
 from xapid.main import opened_store
@@ -284,3 +284,31 @@ async def test_a_migration_that_fails_leaves_all_as_it_was(tmp_path: Path, monke
     assert networks(database) == ["old"]
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT name FROM sqlite_schema WHERE name = 'added'").fetchall() == []
+
+
+def test_who_knew_what_was_before_a_restore_is_told_that_events_were_lost(tmp_path: Path) -> None:
+    """Both begin to count at about the same place: without more, the one would take the other's tokens."""
+    state, backup = tmp_path / "state", tmp_path / "backup"
+    daemon = Daemon(tmp_path)
+    with daemon:
+        back_up(state / "xapid.db", backup)
+        daemon.stop()
+        daemon.start()
+        with closing(daemon.client()) as client:
+            for number in range(3):
+                client.call("network.create", {"name_label": f"gone {number}", "other_config": {}})
+            token = client.call("event.from", ["*"], "", 1.0)["token"]
+        daemon.stop()
+        restore(state / "xapid.db", backup)
+        daemon.start()
+        with closing(daemon.client()) as client:
+            client.call("network.create", {"name_label": "new", "other_config": {}})
+
+            with pytest.raises(Failure, match="EVENTS_LOST"):
+                client.call("event.from", ["network"], token, 2.0)
+
+            anew = client.call("event.from", ["network"], "", 1.0)
+            client.call("network.create", {"name_label": "newest", "other_config": {}})
+            after = client.call("event.from", ["network"], anew["token"], 2.0)
+    assert "gone 0" not in {event["snapshot"]["name_label"] for event in anew["events"]}
+    assert [event["snapshot"]["name_label"] for event in after["events"]] == ["newest"]

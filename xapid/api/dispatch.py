@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from xapid.api.audited import entry_of
 from xapid.api.methods import Method, Run
 from xapid.auth.audit import Entry
-from xapid.auth.permissions import key_permission, keyed_roles, matching_pattern, permissions
+from xapid.auth.permissions import denied, key_permission, keyed_roles, matching_pattern, permissions
 from xapid.auth.sessions import Sessions, SessionState, track_id_of
 from xapid.datamodel import Host, Session, Task
 from xapid.datamodel.errors import (
@@ -506,12 +506,6 @@ def live_host(store: Store, ref: str) -> Host:
     if host is None or not is_live(store, host):
         raise HOST_OFFLINE(ref)
     return host
-
-
-def denied(permission: str) -> RBAC_PERMISSION_DENIED:
-    known = permissions().get(permission)
-    roles = ", ".join(known.roles) if known is not None and known.roles else "nobody but the local superuser"
-    return RBAC_PERMISSION_DENIED(permission, f"No permission. Allowed to: {roles}")
 
 
 def stopping() -> INTERNAL_ERROR:

@@ -110,15 +110,18 @@ class Admission:
 
     async def _by_password(self, user: str, password: str, source: str, originator: str) -> SessionState:
         directory = self.directory()
-        if directory is None or user == SUPERUSER:
-            if await self._slowly(source, lambda: self._login.check(user, password)):
-                return self.superuser(user, originator)
-            if directory is None:
-                raise SESSION_AUTHENTICATION_FAILED(user, REFUSED)
-        known = directory
-        admitted = await self._slowly(source, lambda: self._admitted(known, user, password))
+
+        async def known() -> Admitted | bool | None:
+            # One guess, although root may be known here and there.
+            if (directory is None or user == SUPERUSER) and await self._login.check(user, password):
+                return True
+            return None if directory is None else await self._admitted(directory, user, password)
+
+        admitted = await self._slowly(source, known)
         if not admitted:
             raise SESSION_AUTHENTICATION_FAILED(user, REFUSED)
+        if isinstance(admitted, bool):
+            return self.superuser(user, originator)
         return self._sessions.start(
             admitted.name,
             originator,

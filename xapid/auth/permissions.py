@@ -7,14 +7,23 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
+from xapid.datamodel.errors import RBAC_PERMISSION_DENIED
 from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.datamodel.implicit import all_messages
 from xapid.datamodel.own import Own
 from xapid.datamodel.roles import CLIENT_CERT, POOL_OPERATOR, READ_ONLY, STATIC_ROLES, Roles, role_set
-from xapid.datamodel.types import CLASSES, MessageSpec
+from xapid.datamodel.types import CLASSES, MessageSpec, Object
 
 DESTROY_ANY_TASK = "task.destroy/any"
+
+
+class Holder(Protocol):
+    """Who has permissions: a session."""
+
+    def may(self, permission: str) -> bool:
+        """Whether it has this one."""
 
 
 @dataclass(frozen=True)
@@ -93,3 +102,30 @@ def matching_pattern(patterns: Mapping[str, Roles], key: str) -> str | None:
         if pattern == key or (pattern.endswith("*") and key.startswith(pattern[:-1])):
             return pattern
     return None
+
+
+def denied(permission: str) -> RBAC_PERMISSION_DENIED:
+    """The refusal of what takes a permission, naming the roles that have it."""
+    known = permissions().get(permission)
+    roles = ", ".join(known.roles) if known is not None and known.roles else "nobody but the local superuser"
+    return RBAC_PERMISSION_DENIED(permission, f"No permission. Allowed to: {roles}")
+
+
+def assert_may_change(
+    session: Holder | None, cls: type[Object], field: str, before: Mapping[str, str], after: Mapping[str, str]
+) -> None:
+    """Whether somebody may add and remove each key by which two values of a map differ. Without a session it is us.
+
+    Raises RBAC_PERMISSION_DENIED.
+    """
+    if session is None:
+        return
+    patterns, owner = cls.spec.fields[field].key_roles, cls.spec.name
+    for key in sorted(key for key in {*before, *after} if before.get(key) != after.get(key)):
+        pattern = matching_pattern(patterns, key)
+        if pattern is None:
+            continue
+        for verb, concerned in (("remove_from", key in before), ("add_to", key in after)):
+            wanted = key_permission(f"{owner}.{verb}_{field}", pattern)
+            if concerned and not session.may(wanted):
+                raise denied(wanted)

@@ -202,8 +202,12 @@ class Sessions:
             self._end_longest_idle(self._states)
 
     def _end_longest_idle(self, refs: Iterable[str]) -> None:
-        busy = self._busy()
+        busy = self._in_use()
         self.end(next((ref for ref in refs if ref not in busy), next(iter(refs))))
+
+    def _in_use(self) -> Collection[str]:
+        """Sessions whose calls go on: in tasks, or waiting for events, which makes none."""
+        return {*self._busy(), *(ref for ref, waiting in self.ended.items() if waiting)}
 
     def get(self, ref: str, *, trusted: bool = False) -> SessionState:
         """The session of a reference; it counts as active now. Raises SESSION_INVALID.
@@ -216,7 +220,7 @@ class Sessions:
                 return driver
             raise SESSION_INVALID(ref)
         heard = self._clock.monotonic()
-        if heard - state.heard > IDLE_LIMIT and not state.local and ref not in self._busy():
+        if heard - state.heard > IDLE_LIMIT and not state.local and ref not in self._in_use():
             self.end(ref)
             raise SESSION_INVALID(ref)
         state.last_active = self._clock.now()
@@ -271,7 +275,7 @@ class Sessions:
 
     def expire(self) -> None:
         """End every session that was idle too long."""
-        limit, busy = self._clock.monotonic() - IDLE_LIMIT, self._busy()
+        limit, busy = self._clock.monotonic() - IDLE_LIMIT, self._in_use()
         for members in list(self._groups.values()):
             # The one longest idle stands first.
             for ref in list(takewhile(lambda ref: self._states[ref].heard < limit, members)):

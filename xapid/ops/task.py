@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xapid.auth.permissions import DESTROY_ANY_TASK
+from xapid.auth.permissions import DESTROY_ANY_TASK, assert_may_change
 from xapid.auth.sessions import SessionState
 from xapid.datamodel import Host, Task
 from xapid.datamodel.columns import column_name
@@ -73,6 +73,8 @@ def set_resident_on(ctx: Context, self: Task, value: Host) -> None:
 
 
 def set_other_config(ctx: Context, self: Task, value: dict[str, str]) -> None:
+    _assert_may_touch(ctx, self)
+    assert_may_change(ctx.session, Task, "other_config", self.other_config, value)
     _change(ctx, self, other_config=value)
 
 

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 
 from xapid.datamodel.types import NULL, Object, RefType
 from xapid.store.copies import BackupError, back_up
-from xapid.store.database import Database, DatabaseError
+from xapid.store.database import FORGOTTEN, Database, DatabaseError
+from xapid.store.rows import SILENT, STORED
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,11 @@ def _look_through(rows: Iterator[Object], found: Findings) -> None:
 
 # Putting back
 
+JUMP = 1_000_000_000
+"""Generations between the last token of a database and the first of what is put in its place: more than the daemons of
+a database use in its life, should the one that is replaced be damaged.
+"""
+
 
 def restore(database: Path, file: Path) -> Path | None:
     """Put a backup in the place of a database that nobody uses. Returns where the old one is kept, None if none was.
@@ -90,6 +96,7 @@ def restore(database: Path, file: Path) -> Path | None:
     fresh = database.with_name(f".{database.name}.restore.{os.getpid()}")
     try:
         back_up(file, fresh)
+        _begin_anew(fresh, max(_ceiling(fresh), _ceiling(database)) + JUMP)
         kept = _keep(database) if database.exists() else None
         fresh.replace(database)
         _sync(database.parent)
@@ -98,6 +105,31 @@ def restore(database: Path, file: Path) -> Path | None:
         raise BackupError(f"cannot put {file} in the place of {database}: {error}") from error
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _ceiling(database: Path) -> int:
+    """The generation that no token which its daemon gave out exceeds; 0 where that cannot be read."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            row = connection.execute("SELECT value FROM _meta WHERE key = 'generation_ceiling'").fetchone()
+    except sqlite3.Error:
+        return 0
+    return int(row[0]) if row is not None and row[0].isdecimal() else 0
+
+
+def _begin_anew(database: Path, generation: int) -> None:
+    """Let a daemon count from here. Who knows what happened before is told that events were lost: what is put back
+    knows nothing of what it followed, and had another future.
+    """
+    notes = {
+        "generation_ceiling": generation,
+        **{f"{FORGOTTEN}{name}": generation for name in STORED if name not in SILENT},
+    }
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executemany(
+            "INSERT OR REPLACE INTO _meta (key, value) VALUES (?, ?)",
+            [(key, str(value)) for key, value in notes.items()],
+        )
 
 
 def _keep(database: Path) -> Path:

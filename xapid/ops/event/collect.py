@@ -91,7 +91,8 @@ def _steps(store: Store, wanted: Subscription, since: Token) -> Generator[None, 
     messages, message_generation = _messages(store, wanted, since)
     names = wanted.names if wanted.names is not None else store.feed.classes
     feeds = {name: store.feed.classes[name] for name in names if name in store.feed.classes and name != MESSAGE}
-    reached = max(since.objects, *(feed.newest() for feed in feeds.values()), 0)
+    # Once deletions were forgotten, who has heard all there is knows of them too.
+    reached = max(since.objects, *(max(feed.newest(), feed.forgotten) for feed in feeds.values()), 0)
     added: list[EventOut] = []
     changed: list[EventOut] = []
     deleted: list[EventOut] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xapid.auth.permissions import assert_may_change
 from xapid.datamodel import (
     VBD,
     VGPU,
@@ -47,6 +48,8 @@ def create(ctx: Context, args: dict[str, Any]) -> str:
     ref = new_ref()
     values["power_state"] = _initial_power_state(ref, values)
     values["domain_type"] = _domain_type(values)
+    for each in ("platform", "other_config"):
+        assert_may_change(ctx.session, VM, each, {}, values.get(each, {}))
     values["other_config"] = {MAC_SEED.name: new_uuid(), **values["other_config"]}
     if values.get("has_vendor_device", True):
         least = PLATFORM_VERSION_FOR_VENDOR_DEVICE

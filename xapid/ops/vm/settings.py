@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from xapid.auth.permissions import assert_may_change
 from xapid.datamodel import VM, VMSS, Host
 from xapid.datamodel.columns import column_name
 from xapid.datamodel.errors import (
@@ -89,6 +90,7 @@ def _remove_from_map(ctx: Context, vm: VM, field: str, key: str) -> None:
 
 
 def set_platform(ctx: Context, self: VM, value: dict[str, str]) -> None:
+    assert_may_change(ctx.session, VM, "platform", self.platform, value)
     _set_map(ctx, self, "platform", value)
 
 
@@ -101,6 +103,7 @@ def remove_from_platform(ctx: Context, self: VM, key: str) -> None:
 
 
 def set_other_config(ctx: Context, self: VM, value: dict[str, str]) -> None:
+    assert_may_change(ctx.session, VM, "other_config", self.other_config, value)
     _set_map(ctx, self, "other_config", value)
 
 
