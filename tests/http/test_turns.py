@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 
 import pytest
 
-from xapid.http.turns import AT_ONCE, Caller, Turns
+from xapid.http.turns import AT_ONCE, LONG, Caller, Turns
 
 
 def caller(group: str, session: str = "") -> Caller:
@@ -99,3 +100,22 @@ def test_a_connection_counts_for_its_session_once_that_is_known() -> None:
     connection.known("originator backup", "OpaqueRef:1")
 
     assert (connection.group, connection.session) == ("originator backup", "OpaqueRef:1")
+
+
+async def test_after_a_long_call_another_callers_turn_comes_at_once() -> None:
+    """However many of the first would be answered in a turn of the loop."""
+    turns, done = Turns(), list[str]()
+
+    def long(name: str) -> None:
+        time.sleep(2 * LONG)
+        done.append(name)
+
+    flooder, other = Caller("flooder"), Caller("other")
+    for number in range(10):
+        turns.wait(flooder, partial(long, f"flood {number}"))
+    await asyncio.sleep(0)
+    turns.wait(other, partial(long, "other"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    assert done.index("other") <= 2

@@ -11,11 +11,17 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from time import perf_counter
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Calls that are answered in one turn of the loop. Fewer: the loop looks at its sockets more often than it works."""
+
+LONG = 0.001
+"""Seconds of such a turn after which no further call is begun in it, however few there were: calls that search
+thousands of objects take several milliseconds each.
+"""
 
 Work = Callable[[], None]
 
@@ -40,6 +46,8 @@ class Turns:
     def __init__(self) -> None:
         self._left = AT_ONCE
         """How many more may be answered in this turn of the loop."""
+        self._began = 0.0
+        """When the first of them was."""
         self._queues: OrderedDict[str, OrderedDict[str, deque[Work]]] = OrderedDict()
         self._coming = False
         """Whether the loop will call us before it looks at its sockets again."""
@@ -49,6 +57,10 @@ class Turns:
     def free(self) -> bool:
         """Whether a call that has just been read may be answered at once; it counts as answered then."""
         if self._left <= 0 or self._queues:
+            return False
+        if self._left == AT_ONCE:
+            self._began = perf_counter()
+        elif perf_counter() - self._began > LONG:
             return False
         self._left -= 1
         if not self._coming:
@@ -69,13 +81,15 @@ class Turns:
     def _begin(self) -> None:
         """Another turn of the loop: those who wait come first."""
         self._coming = False
-        self._left = AT_ONCE
+        self._left, self._began = AT_ONCE, perf_counter()
         while self._queues and self._left > 0:
             self._left -= 1
             try:
                 self._next()()
             except Exception:
                 log.exception("a call that waited for its turn failed")
+            if perf_counter() - self._began > LONG:
+                self._left = 0
         if self._left < AT_ONCE:
             # What is read now finds a part of this turn used, or a queue. The next one makes it whole again.
             self._come()

@@ -239,6 +239,7 @@ ADVICE: dict[type[ApiError], Callable[[Case], Advice]] = {
     codes.HOST_NOT_ENOUGH_FREE_MEMORY: _call("shut down other machines, or give {ref} less memory"),
     codes.NO_HOSTS_AVAILABLE: _call("VM.assert_can_boot_here {ref} with each host says what keeps it from there"),
     codes.HOST_DISABLED: _call("host.enable"),
+    codes.HOST_NOT_DISABLED: _call("host.disable {ref}"),
     codes.HOST_NOT_LIVE: _call("switch the host on, or host.destroy if it is gone for good"),
     codes.HOST_CANNOT_ATTACH_NETWORK: _not_seen,
     codes.VM_REQUIRES_SR: _not_seen,
