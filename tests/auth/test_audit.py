@@ -65,6 +65,25 @@ async def test_a_call_is_noted_with_who_made_it_and_what_it_was_about(fresh: Fre
     assert "business" not in changed
 
 
+@pytest.mark.parametrize(
+    ("cls", "fields"),
+    [("network", {"name_label": "attic", "other_config": {}}), ("secret", {"value": "hush", "other_config": {}})],
+)
+async def test_what_a_call_removes_is_noted_with_its_name_and_uuid(
+    fresh: FreshHost, audit: AuditLog, cls: str, fields: dict[str, object]
+) -> None:
+    made = await fresh.xapi.call(f"{cls}.create", fields)
+    uuid = await fresh.xapi.call(f"{cls}.get_uuid", made)
+    await fresh.xapi.call(f"{cls}.destroy", made)
+    with raises_api("HANDLE_INVALID", cls, made):
+        await fresh.xapi.call(f"{cls}.destroy", made)
+
+    removed, once_more = (each for each in written(audit) if f"'{cls}.destroy'" in each)
+
+    assert f"'{cls}.destroy' (('self' '{fields.get('name_label', '')}' '{uuid}' '{made}')))" in removed
+    assert f"'{cls}.destroy' (('self' '' '' '{made}')))" in once_more
+
+
 async def test_a_call_that_is_denied_and_one_that_fails_are_noted_with_their_originator(
     fresh: FreshHost, audit: AuditLog
 ) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
-from xapid.api.audited import entry_of
+from xapid.api.audited import entry_of, known_before
 from xapid.api.methods import Method, Run
 from xapid.auth.audit import Entry
 from xapid.auth.permissions import denied, key_permission, keyed_roles, matching_pattern, permissions
@@ -265,7 +265,7 @@ class Dispatcher:
         if not method.audited or self._audit is None:
             return self._run_checked(ctx, method, values)
         # As ``_noting`` does it for what is awaited, and can be cancelled. Here its generator would cost too much.
-        given = list(values)
+        given = known_before(ctx, method, values)
         try:
             result = self._run_checked(ctx, method, values)
         except ApiError as error:
@@ -286,7 +286,7 @@ class Dispatcher:
     @contextmanager
     def _noting(self, ctx: Context, method: Method, values: list[Any]) -> Iterator[None]:
         """Have the audit log say how the block ended."""
-        given = list(values)
+        given = known_before(ctx, method, values)
         try:
             yield
         except ApiError as error:

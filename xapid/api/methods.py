@@ -93,6 +93,8 @@ class Method:
     """Number and name of the parameters that are references."""
     resolve: tuple[tuple[int, type[Object]], ...]
     """Which of them the dispatcher turns into rows."""
+    looked_up_late: tuple[int, ...]
+    """Numbers of the references of which ``run`` gets no row."""
     runs_on: int
     """Number of the parameter that names the host which does the work; -1: none."""
     permission: str
@@ -160,14 +162,17 @@ def compile_method(spec: MessageSpec, run: Run | None, by_hand: bool) -> Method:
     params = spec.params
     keyed = 1 if keyed_roles(spec) else -1
     arity = spec.arity if spec.arity is not None else len(params)
+    references = tuple((number, each.name) for number, each in enumerate(params) if isinstance(each.type, RefType))
+    resolve = tuple(_resolvable(spec, run, by_hand))
     return Method(
         name=spec.method,
         spec=spec,
         decoders=tuple(_decoder(spec, param) for param in params) or _raw(arity),
         required=sum(not param.optional for param in params) if spec.arity is None else arity,
         most=arity,
-        references=tuple((number, each.name) for number, each in enumerate(params) if isinstance(each.type, RefType)),
-        resolve=tuple(_resolvable(spec, run, by_hand)),
+        references=references,
+        resolve=resolve,
+        looked_up_late=tuple(number for number, _ in references if number not in dict(resolve)),
         runs_on=next((number for number, param in enumerate(params) if param.name == spec.runs_on), -1),
         permission=spec.method.lower(),
         keyed=keyed,
