@@ -447,6 +447,7 @@ def build(runtime: Runtime, dispatcher: Dispatcher, watch: DomainWatch) -> Servi
     writing = Writing()
     return build_service(
         runtime.store,
+        runtime.tasks,
         authentication,
         ConsoleEndpoints(runtime, watch).find,
         Endpoint(dispatcher),

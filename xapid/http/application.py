@@ -23,12 +23,14 @@ from xapid.http.traced import TracedHandlers
 from xapid.http.turns import Turns
 from xapid.http.unbuilt import Unbuilt
 from xapid.runtime.figures import RequestFigures
+from xapid.runtime.tasks import Tasks
 from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.store import Store
 
 
 def build_service(
     store: Store,
+    tasks: Tasks,
     authentication: Authentication,
     endpoint: FindEndpoint,
     calls: Direct,
@@ -58,5 +60,12 @@ def build_service(
         if action.name not in handlers:
             handlers[action.name] = Unbuilt(action, store, authentication)
     return Service(
-        TracedHandlers(Handlers(handlers), tracer), calls, standard_routes(), limits, turns, https_only, came, requests
+        TracedHandlers(Handlers(handlers, tasks), tracer),
+        calls,
+        standard_routes(),
+        limits,
+        turns,
+        https_only,
+        came,
+        requests,
     )

@@ -11,22 +11,24 @@ from urllib.parse import parse_qsl, unquote
 
 from starlette.types import Scope
 
+from xapid.api.dispatch import denied
 from xapid.auth.admission import Admission
 from xapid.auth.audit import Meant
 from xapid.auth.sessions import Sessions, SessionState
-from xapid.datamodel.errors import SESSION_INVALID, ApiError
+from xapid.datamodel.errors import SESSION_AUTHENTICATION_FAILED, SESSION_INVALID, ApiError
 from xapid.http.audited import Uses
-from xapid.http.exchange import PEER
+from xapid.http.exchange import PEER, TASK
 from xapid.http.peer import Peer
 from xapid.http.reply import Reply, error_page, unauthorized
 
 
 class Refused(Exception):
-    """The request is answered with this page."""
+    """The request is answered with this page. ``error``: how its task fails, where the page alone does not tell."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, error: ApiError | None = None) -> None:
         super().__init__(reply.status)
         self.reply = reply
+        self.error = error
 
 
 class Parameters:
@@ -55,16 +57,17 @@ class Authentication:
         """The session, in the original's order: socket, ``session_id``, ``pool_secret``, basic authentication,
         certificate.
 
-        Raises Refused: 401, and 403 for a session that reads the copy of a database, for handlers tell of the live one.
+        Within the block the task is at work that the request names, if any. Raises Refused: 401; 403 for a session
+        that reads the copy of a database, for handlers tell of the live one; and for a task that cannot be entered.
         """
         peer: Peer = scope["extensions"][PEER]
         reference = parameters.get("session_id")
         if reference is not None and not peer.trusted:
-            yield _live(self._by_reference(reference))
+            yield _entered(scope, self._by_reference(reference))
             return
         state = await self._temporary(peer, parameters, reference, realm)
         try:
-            yield _live(state)
+            yield _entered(scope, state)
         finally:
             if state.ref != reference:
                 self._sessions.end(state.ref)
@@ -83,7 +86,7 @@ class Authentication:
         """Raises Refused (403) for a session that may not use the action (``connect_console``)."""
         if not session.may(f"http/{action}"):
             self._uses.denied(session, action)
-            raise Refused(error_page(403))
+            raise Refused(error_page(403), denied(f"http/{action}"))
 
     def used(self, session: SessionState, action: str, outcome: str = "OK", about: tuple[Meant, ...] = ()) -> None:
         """Have the audit log say that a session uses an action. ``about``: on which objects."""
@@ -93,7 +96,7 @@ class Authentication:
         try:
             return self._sessions.get(reference)
         except SESSION_INVALID as error:
-            raise Refused(error_page(401)) from error
+            raise Refused(error_page(401), SESSION_AUTHENTICATION_FAILED()) from error
 
     async def _temporary(self, peer: Peer, parameters: Parameters, reference: str | None, realm: str) -> SessionState:
         if peer.trusted:
@@ -118,10 +121,13 @@ class Authentication:
             raise Refused(unauthorized(realm)) from error
 
 
-def _live(session: SessionState) -> SessionState:
-    """Raises Refused (403) for a session that reads the copy of a database."""
+def _entered(scope: Scope, session: SessionState) -> SessionState:
+    """Raises Refused: 403 for a session that reads the copy of a database, and for a task that cannot be entered."""
     if session.elsewhere is not None:
         raise Refused(error_page(403))
+    task = scope["extensions"].get(TASK)
+    if task is not None:
+        task.enter(session)
     return session
 
 

@@ -24,6 +24,8 @@ ROUTE = "xapid.route"
 """Extension of the scope: the name of the route."""
 RAW = "xapid.raw"
 """Extension of the scope: call it to take the connection over; gives the RawStream."""
+TASK = "xapid.task"
+"""Extension of the scope: the NamedTask of a request that names one, which its session enters."""
 VERSION = "xapid.version"
 """Key of ``http.response.start``: the version in the status line, where it shall not be 1.1."""
 

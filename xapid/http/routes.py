@@ -12,7 +12,9 @@ from xapid.datamodel.http_actions import HTTP_ACTIONS
 from xapid.http.authentication import Refused
 from xapid.http.exchange import ROUTE, send_reply
 from xapid.http.head import METHODS
+from xapid.http.named_task import NamedTask
 from xapid.http.reply import error_page
+from xapid.runtime.tasks import Tasks
 
 
 class Kind(Enum):
@@ -85,16 +87,21 @@ def standard_routes() -> Routes:
 class Handlers:
     """The ASGI application made of one application per route; a route that has none yet is the page 501.
 
-    A handler that raises Refused is answered for.
+    A handler that raises Refused is answered for. With ``tasks``, it works in the task that the request names.
     """
 
-    def __init__(self, handlers: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, handlers: Mapping[str, ASGIApp], tasks: Tasks | None = None) -> None:
         self._handlers = handlers
+        self._tasks = tasks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self._handlers.get(scope["extensions"][ROUTE])
         if handler is None:
             await send_reply(send, error_page(501))
+            return
+        named = NamedTask.of(self._tasks, scope) if self._tasks is not None else None
+        if named is not None:
+            await named.run(handler, scope, receive, send)
             return
         try:
             await handler(scope, receive, send)

@@ -121,6 +121,10 @@ async def send_file(file: BinaryIO, name: str, kind: str, send: Send) -> None:
         (b"content-length", b"%d" % os.fstat(file.fileno()).st_size),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    while data := await asyncio.to_thread(file.read, CHUNK):
-        await send({"type": "http.response.body", "body": data, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    # One ahead: who has all bytes finds the task ended, too.
+    data, more = await asyncio.to_thread(file.read, CHUNK), True
+    while more:
+        following = await asyncio.to_thread(file.read, CHUNK) if data else b""
+        more = bool(following)
+        await send({"type": "http.response.body", "body": data, "more_body": more})
+        data = following

@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from xapid.datamodel import SR, VM, Blob, Pool
-from xapid.datamodel.errors import NOT_IMPLEMENTED
+from xapid.datamodel.errors import DEFAULT_SR_NOT_FOUND, HANDLE_INVALID, NOT_IMPLEMENTED, UUID_INVALID, ApiError
 from xapid.datamodel.http_actions import HttpAction
 from xapid.datamodel.types import Object
-from xapid.http.authentication import Authentication, Parameters
+from xapid.http.authentication import Authentication, Parameters, Refused
 from xapid.http.exchange import send_reply
 from xapid.http.reply import Reply, error_page
 from xapid.store.store import Store
@@ -49,13 +49,19 @@ class Unbuilt:
         if name in OBJECTS and (asked := parameters.get("ref") or parameters.get("uuid")) is not None:
             cls, missing = OBJECTS[name]
             if self._store.find(cls, asked) is None and self._store.find_uuid(cls, asked) is None:
-                return missing
+                raise Refused(missing, _missing(cls, asked) if cls is VM else None)
         if name in LENGTH_NEEDED and "content-length" not in parameters.headers:
             return error_page(500)
-        if name in INTO_REPOSITORY and not self._has_repository(parameters.get("sr_id") or parameters.get("sr_uuid")):
-            return error_page(500)
+        if name in INTO_REPOSITORY:
+            self._assert_repository(parameters.get("sr_id") or parameters.get("sr_uuid"))
         return error_page(501)
 
-    def _has_repository(self, named: str | None) -> bool:
+    def _assert_repository(self, named: str | None) -> None:
         wanted = self._store.one(Pool).default_SR if named is None else named
-        return self._store.find(SR, wanted) is not None or self._store.find_uuid(SR, wanted) is not None
+        if self._store.find(SR, wanted) is None and self._store.find_uuid(SR, wanted) is None:
+            raise Refused(error_page(500), DEFAULT_SR_NOT_FOUND(wanted) if named is None else _missing(SR, wanted))
+
+
+def _missing(cls: type[Object], asked: str) -> ApiError:
+    error = HANDLE_INVALID if asked.startswith("OpaqueRef:") else UUID_INVALID
+    return error(cls.spec.name, asked)
