@@ -122,9 +122,9 @@ async def send_file(file: BinaryIO, name: str, kind: str, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     # One ahead: who has all bytes finds the task ended, too.
-    data, more = await asyncio.to_thread(file.read, CHUNK), True
+    following = await asyncio.to_thread(file.read, CHUNK)
+    more = True
     while more:
-        following = await asyncio.to_thread(file.read, CHUNK) if data else b""
+        data, following = following, await asyncio.to_thread(file.read, CHUNK)
         more = bool(following)
         await send({"type": "http.response.body", "body": data, "more_body": more})
-        data = following
