@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, unquote
 
 from starlette.types import Scope
 
-from xapid.api.dispatch import denied
 from xapid.auth.admission import Admission
 from xapid.auth.audit import Meant
+from xapid.auth.permissions import denied
 from xapid.auth.sessions import Sessions, SessionState
 from xapid.datamodel.errors import SESSION_AUTHENTICATION_FAILED, SESSION_INVALID, ApiError
 from xapid.http.audited import Uses
