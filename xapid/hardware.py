@@ -27,7 +27,7 @@ from xapid.demo.build import DemoGuest, DemoGuestError, ensure
 from xapid.demo.kvm_check import kvm_usable
 from xapid.observe.machine import Machine
 from xapid.runtime.agents import LocalBackends
-from xapid.runtime.config import Config, Drivers
+from xapid.runtime.config import Config, Drivers, NetworkBackend
 
 log = logging.getLogger(__name__)
 
@@ -157,11 +157,7 @@ def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
     state = config.state_dir.resolve()
     drivers = [
         *hypervisor,
-        DriverSpec(
-            "network",
-            "xapid.backends.network.bridge:Bridges",
-            {"leases": str(state / "leases"), "memory": str(state / "links.json")},
-        ),
+        _networks(config),
         DriverSpec(
             "host",
             "xapid.backends.host.linux:Linux",
@@ -177,6 +173,15 @@ def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
         ),
     ]
     return AgentConfig(tuple(drivers))
+
+
+def _networks(config: Config) -> DriverSpec:
+    state = config.state_dir.resolve()
+    kept = {"leases": str(state / "leases"), "memory": str(state / "links.json")}
+    if config.network.backend is NetworkBackend.openvswitch:
+        driver = "xapid.backends.network.openvswitch:OpenVSwitch"
+        return DriverSpec("network", driver, {"datapath": config.network.datapath.value, **kept})
+    return DriverSpec("network", "xapid.backends.network.bridge:Bridges", kept)
 
 
 def _programs(config: Config) -> DriverSpec:

@@ -28,6 +28,20 @@ class Drivers(enum.StrEnum):
     sim = "sim"
 
 
+class NetworkBackend(enum.StrEnum):
+    """What switches the packets of guests."""
+
+    bridge = "bridge"
+    openvswitch = "openvswitch"
+
+
+class Datapath(enum.StrEnum):
+    """Where Open vSwitch does that."""
+
+    system = "system"
+    netdev = "netdev"
+
+
 class LogLevel(enum.StrEnum):
     """How much is logged."""
 
@@ -185,8 +199,18 @@ class StorageConfig:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """How hosts are reached."""
+    """How hosts are reached, and what joins guests to their networks."""
 
+    backend: NetworkBackend = setting(
+        NetworkBackend.bridge,
+        "Either bridge, the kernel's own bridges; or openvswitch, which must be installed and run. What one has made the "
+        "other leaves alone: change it only on a host without guests, whose networks are down.",
+    )
+    datapath: Datapath = setting(
+        Datapath.system,
+        "With openvswitch, where packets are switched: system, in the kernel, by its module; or netdev, in the process "
+        "of the switch, which any kernel bears and which is slower. It counts for bridges that are made from now on.",
+    )
     management_deadline: float = setting(
         60.0,
         "Seconds in which a client of another machine must come to the new address of a host, where a change of it cut "

@@ -246,6 +246,7 @@ class LibvirtDomains(QemuDevices):
             processors=os.cpu_count() or 0,
             ordinary_shares=control_groups.ordinary_shares(),
             usb=host_devices.usb_places(spec.usbs),
+            switched=preflight.switched(spec.nics),
         )
 
     @contextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from xapid.backends.domain import host_devices
 from xapid.backends.domain.belongings import require_tpm
 from xapid.backends.domain.interface import DiskSpec, DomainSpec, NicSpec
-from xapid.backends.interface import NotFound
+from xapid.backends.interface import BackendError, NotFound
+from xapid.backends.network import ovsdb
 
 NETWORK_LINKS = Path("/sys/class/net")
 BOOTLOADERS = frozenset({"", "pygrub"})
@@ -51,8 +53,18 @@ def require_paths(paths: Iterable[str]) -> None:
 def require_bridges(nics: Iterable[NicSpec]) -> None:
     """Raises NotFound with the fact ``bridge`` for the first that is not there."""
     for nic in nics:
-        if not (NETWORK_LINKS / nic.bridge / "bridge").is_dir():
+        if not (NETWORK_LINKS / nic.bridge / "bridge").is_dir() and not switched([nic]):
             raise NotFound(f"there is no bridge {nic.bridge}", bridge=nic.bridge)
+
+
+def switched(nics: Iterable[NicSpec], database: Path = ovsdb.SOCKET) -> frozenset[str]:
+    """Bridges of interfaces that are Open vSwitch's: guests are joined to those in another way."""
+    links = {nic.bridge: NETWORK_LINKS / nic.bridge for nic in nics}
+    asked = {name for name, link in links.items() if link.is_dir() and not (link / "bridge").is_dir()}
+    if asked:
+        with suppress(BackendError), ovsdb.opened(database) as switch:
+            return frozenset(asked & {row["name"] for row in switch.select({"Bridge": ["name"]})["Bridge"].values()})
+    return frozenset()
 
 
 def buffered(disks: Iterable[DiskSpec]) -> frozenset[str]:

@@ -90,6 +90,8 @@ class Hosting:
     """The number by which its control groups know an ordinary part of the processors; 0: it has none to say it with."""
     usb: Mapping[str, UsbPlace] = field(default_factory=dict)
     """Where its USB devices are, by the uuids of the VUSBs."""
+    switched: frozenset[str] = frozenset()
+    """Bridges that are Open vSwitch's."""
 
 
 # --- How it boots ------------------------------------------------------------------------------------

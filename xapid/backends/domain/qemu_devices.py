@@ -59,7 +59,7 @@ class QemuDevices(LibvirtMachines):
             return ()
         preflight.require_bridges([nic])
         with told(f"plugging the interface {nic.vif} into {uuid}"):
-            domain.attachDeviceFlags(qemu_xml.interface(nic), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+            domain.attachDeviceFlags(qemu_xml.interface(nic, preflight.switched([nic])), libvirt.VIR_DOMAIN_AFFECT_LIVE)
         self._agents.look(uuid)
         return ()
 
@@ -74,7 +74,7 @@ class QemuDevices(LibvirtMachines):
         if interface is None:
             raise NotFound(f"{uuid} has no interface {nic.vif}", vif=nic.vif)
         preflight.require_bridges([nic])
-        qemu_xml.join_bridge(interface, nic)
+        qemu_xml.join_bridge(interface, nic, preflight.switched([nic]))
         with told(f"moving the interface {nic.vif} of {uuid}"):
             domain.updateDeviceFlags(
                 ElementTree.tostring(interface, encoding="unicode"), libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE

@@ -28,6 +28,8 @@ PLACES_TO_PLUG = 8
 OTHERS_IN_PORTS = 4
 """USB, balloon, randomness, and the port of the agent."""
 TPM_MODEL = "tpm-crb"
+SWITCH = "openvswitch"
+"""The kind of port by which libvirt joins an interface to a bridge of Open vSwitch."""
 
 
 def domain(spec: DomainSpec, hosting: Hosting) -> str:
@@ -49,7 +51,7 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
         devices.append(_disk(each, hosting.buffered, order.get(each.vbd, 0), spec.has_uefi))
     # The guest numbers its interfaces as they come.
     for nic in _by_position(spec.nics):
-        devices.append(_interface(nic, order.get(nic.vif, 0)))
+        devices.append(_interface(nic, hosting.switched, order.get(nic.vif, 0)))
     _fixed_devices(devices, spec, hosting)
     return domain_xml.render(root)
 
@@ -64,9 +66,9 @@ def disk(spec: DiskSpec, buffered: frozenset[str] = frozenset()) -> str:
     return domain_xml.render(_disk(spec, buffered))
 
 
-def interface(spec: NicSpec) -> str:
-    """One network interface, to plug into a running machine."""
-    return domain_xml.render(_interface(spec))
+def interface(spec: NicSpec, switched: frozenset[str] = frozenset()) -> str:
+    """One network interface, to plug into a running machine. ``switched``: see ``Hosting``, as below."""
+    return domain_xml.render(_interface(spec, switched))
 
 
 def resumed(saved: Description, spec: DomainSpec, hosting: Hosting) -> str:
@@ -83,7 +85,7 @@ def resumed(saved: Description, spec: DomainSpec, hosting: Hosting) -> str:
         if file and (element := root.find(f"os/{tag}")) is not None:
             element.text = file
     _put_disks(saved, spec, hosting.buffered)
-    _join_bridges(saved, spec)
+    _join_bridges(saved, spec, hosting.switched)
     for serial in root.iterfind("devices/serial"):
         _set(serial, "source", path=str(hosting.folder.serial))
         _set(serial, "log", file=str(hosting.folder.serial_log))
@@ -134,9 +136,13 @@ def put_medium(drive: Element, medium: Disk | None, buffered: frozenset[str] = f
     _content(drive, medium, drive.get("device", "disk"), buffered)
 
 
-def join_bridge(interface: Element, nic: NicSpec) -> None:
+def join_bridge(interface: Element, nic: NicSpec, switched: frozenset[str] = frozenset()) -> None:
     """Put an interface, as libvirt describes it, on another bridge."""
     _set(interface, "source", bridge=nic.bridge)
+    # One that was saved names the port that it had on that bridge.
+    domain_xml.remove(interface, "virtualport")
+    if nic.bridge in switched:
+        add(interface, "virtualport", type=SWITCH)
 
 
 def target(spec: DiskSpec, sata: bool = False) -> tuple[str, str]:
@@ -166,19 +172,21 @@ def _put_disks(saved: Description, spec: DomainSpec, buffered: frozenset[str]) -
             _set(drive, "alias", name=domain_xml.ALIAS + each.vbd)
 
 
-def _interface(nic: NicSpec, boot: int = 0) -> Element:
+def _interface(nic: NicSpec, switched: frozenset[str], boot: int = 0) -> Element:
     element = domain_xml.interface(nic, NIC_MODEL, boot)
+    if nic.bridge in switched:
+        add(element, "virtualport", type=SWITCH)
     if nic.link:
         add(element, "target", dev=nic.link)
     return element
 
 
-def _join_bridges(saved: Description, spec: DomainSpec) -> None:
+def _join_bridges(saved: Description, spec: DomainSpec, switched: frozenset[str]) -> None:
     in_order = list(saved.interfaces.values())
     for place, nic in enumerate(_by_position(spec.nics)):
         element = saved.interfaces.get(nic.vif, in_order[place] if place < len(in_order) else None)
         if element is not None:
-            join_bridge(element, nic)
+            join_bridge(element, nic, switched)
             _set(element, "alias", name=domain_xml.ALIAS + nic.vif)
             if nic.link:
                 _set(element, "target", dev=nic.link)

@@ -233,7 +233,8 @@ class XenDomains(LibvirtMachines):
         if nic.vif not in description.interfaces:
             preflight.require_bridges([nic])
             with told(f"plugging the interface {nic.vif} into {uuid}"):
-                domain.attachDeviceFlags(xen_xml.interface(nic, _kind(description)), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+                xml = xen_xml.interface(nic, _kind(description), preflight.switched([nic]))
+                domain.attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
         return xen_links.links(self._store, domain.ID(), self.described(domain).interfaces).get(nic.vif, ())
 
     def detach_nic(self, uuid: str, vif: str) -> None:

@@ -27,7 +27,9 @@ def hosting(spec: DomainSpec, screen: Path) -> Hosting:
     """For a machine that starts now. ``screen``: where its screen is to be seen."""
     uefi = UEFI if Path(UEFI).exists() else ""
     usb = host_devices.usb_places(spec.usbs)
-    return Hosting(int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi, usb, str(screen))
+    return Hosting(
+        int(time.time()), os.cpu_count() or 0, _bootloader(spec), uefi, usb, str(screen), preflight.switched(spec.nics)
+    )
 
 
 def _bootloader(spec: DomainSpec) -> str:

@@ -34,6 +34,10 @@ EMULATED_NIC = "rtl8139"
 """Beside which each guest finds the interface of its own kind."""
 
 
+SWITCH_SCRIPT = "vif-openvswitch"
+"""Xen's own, which joins an interface to a bridge of Open vSwitch."""
+
+
 @dataclass(frozen=True)
 class Hosting:
     """What the XML says beside the spec: when, and with which programs of this host, the machine runs."""
@@ -50,6 +54,8 @@ class Hosting:
     """Where its USB devices are, by the uuids of the VUSBs."""
     screen: str = ""
     """Path of the socket at which the screen is seen."""
+    switched: frozenset[str] = frozenset()
+    """Bridges that are Open vSwitch's."""
 
 
 def domain(spec: DomainSpec, hosting: Hosting) -> str:
@@ -69,7 +75,7 @@ def domain(spec: DomainSpec, hosting: Hosting) -> str:
         if is_seen(each, spec.kind):
             devices.append(_disk(each, spec.kind))
     for nic in sorted(spec.nics, key=lambda each: each.position):
-        devices.append(_interface(nic, spec.kind))
+        devices.append(_interface(nic, spec.kind, hosting.switched))
     for usb in spec.usbs:
         devices.append(hostdev_xml.usb(usb, hosting.usb[usb.vusb]))
     for pci in spec.pcis:
@@ -85,9 +91,9 @@ def disk(spec: DiskSpec, kind: DomainKind) -> str:
     return domain_xml.render(_disk(spec, kind))
 
 
-def interface(spec: NicSpec, kind: DomainKind) -> str:
+def interface(spec: NicSpec, kind: DomainKind, switched: frozenset[str] = frozenset()) -> str:
     """One network interface, likewise."""
-    return domain_xml.render(_interface(spec, kind))
+    return domain_xml.render(_interface(spec, kind, switched))
 
 
 def with_medium(drive: Element, medium: Disk | None) -> str:
@@ -221,8 +227,11 @@ def _content(element: Element, medium: Disk) -> None:
             raise NotSupported(f"Xen opens no disk of the kind {medium.kind}", path=medium.path)
 
 
-def _interface(nic: NicSpec, kind: DomainKind) -> Element:
-    return domain_xml.interface(nic, EMULATED_NIC if kind is DomainKind.hvm else "netfront")
+def _interface(nic: NicSpec, kind: DomainKind, switched: frozenset[str]) -> Element:
+    element = domain_xml.interface(nic, EMULATED_NIC if kind is DomainKind.hvm else "netfront")
+    if nic.bridge in switched:
+        add(element, "script", path=SWITCH_SCRIPT)
+    return element
 
 
 def _lines(devices: Element, spec: DomainSpec) -> None:
