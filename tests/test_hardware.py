@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from xapid.backends.agent import AgentConfig, find_class
+from xapid.backends.agent import AgentConfig, DriverSpec, find_class
 from xapid.backends.domain import embed
-from xapid.hardware import SYSTEM_URI, XEN_URI, libvirt_uri, real, simulated, xen
-from xapid.runtime.config import Config
+from xapid.backends.interface import Unavailable
+from xapid.hardware import SYSTEM_URI, XEN_URI, Hardware, libvirt_uri, real, simulated, started, xen
+from xapid.runtime.agents import LocalBackends
+from xapid.runtime.config import Config, Datapath, NetworkBackend, NetworkConfig
 
 NOBODY = 65534
 
@@ -79,8 +81,13 @@ def test_a_libvirtd_that_is_away_is_waited_for(state: Path, libvirtd: Path) -> N
 
 @pytest.mark.parametrize(
     "drivers",
-    [simulated(Config()), real(Config(), SYSTEM_URI, "tcg"), xen(Config(), XEN_URI)],
-    ids=["sim", "qemu", "xen"],
+    [
+        simulated(Config()),
+        real(Config(), SYSTEM_URI, "tcg"),
+        xen(Config(), XEN_URI),
+        xen(Config(network=NetworkConfig(backend=NetworkBackend.openvswitch)), XEN_URI),
+    ],
+    ids=["sim", "qemu", "xen", "openvswitch"],
 )
 def test_each_driver_is_there_and_takes_what_it_is_given(drivers: AgentConfig) -> None:
     pytest.importorskip("libvirt", reason="an optional extra")
@@ -90,3 +97,24 @@ def test_each_driver_is_there_and_takes_what_it_is_given(drivers: AgentConfig) -
 
         assert made >= set(spec.uses.values())
         made.add(spec.kind)
+
+
+@pytest.mark.parametrize("backend", list(NetworkBackend))
+def test_networks_are_those_of_the_back_end_that_was_chosen(backend: NetworkBackend) -> None:
+    config = Config(network=NetworkConfig(backend=backend, datapath=Datapath.netdev))
+
+    (spec,) = [each for each in real(config, SYSTEM_URI, "tcg").drivers if each.kind == "network"]
+
+    assert find_class(spec.driver).info.name == backend.value
+    assert spec.args.get("datapath") == {NetworkBackend.openvswitch: "netdev"}.get(backend)
+
+
+async def test_a_host_whose_open_vswitch_does_not_run_says_so_when_it_starts(tmp_path: Path) -> None:
+    driver = "xapid.backends.network.openvswitch:OpenVSwitch"
+    network = DriverSpec("network", driver, {"database": str(tmp_path / "db.sock")})
+    host = DriverSpec("host", "xapid.backends.host.sim:Sim", immediate=True)
+    hardware = Hardware(LocalBackends(AgentConfig((network, host)), apart=False), False, tmp_path / "certificate")
+
+    async with started(hardware):
+        with pytest.raises(Unavailable, match=r"Open vSwitch's database cannot be reached at .*/db\.sock"):
+            await hardware.machine()

@@ -177,7 +177,10 @@ def _with_this_hosts(config: Config, *hypervisor: DriverSpec) -> AgentConfig:
 
 def _networks(config: Config) -> DriverSpec:
     state = config.state_dir.resolve()
-    kept = {"leases": str(state / "leases"), "memory": str(state / "links.json")}
+    kept: dict[str, str | int | float | bool | list[str] | DriverInfo | None] = {
+        "leases": str(state / "leases"),
+        "memory": str(state / "links.json"),
+    }
     if config.network.backend is NetworkBackend.openvswitch:
         driver = "xapid.backends.network.openvswitch:OpenVSwitch"
         return DriverSpec("network", driver, {"datapath": config.network.datapath.value, **kept})

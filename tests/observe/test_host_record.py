@@ -11,7 +11,7 @@ from xapid.datamodel import Host
 from xapid.observe.host_record import software_version
 from xapid.observe.machine import Machine
 from xapid.rules.memory import Counted, counted_on
-from xapid.runtime.config import Config, GuestsConfig
+from xapid.runtime.config import Config, GuestsConfig, NetworkBackend, NetworkConfig
 from xapid.store.store import Store
 
 
@@ -33,3 +33,10 @@ def test_guests_are_squeezed_under_xen_and_where_a_setting_says_so(
 
     with Store().write() as tx:
         assert counted_on(tx.create(Host, software_version=versions)) is counted
+
+
+@pytest.mark.parametrize("backend", list(NetworkBackend))
+def test_clients_are_told_what_switches_packets(machine: Machine, backend: NetworkBackend) -> None:
+    config = replace(Config(), network=NetworkConfig(backend=backend))
+
+    assert software_version(machine, config, 0.0)["network_backend"] == backend.value

@@ -311,6 +311,11 @@ async def test_a_mode_has_its_properties(workshop: Workshop, xapi: Xapi, eth1: s
     (laid,) = wires(workshop).values()
     assert laid.uplink.bond == Bonding(("eth1", "eth2"), ETH1, 1500, Spreading.lacp, Hashing.source, fast=True, key=16)
 
+    await xapi.Bond.set_property(bond, "lacp-fallback-ab", "false")
+    (laid,) = wires(workshop).values()
+    assert laid.uplink.bond is not None
+    assert not laid.uplink.bond.falls_back
+
     await xapi.Bond.set_mode(bond, "balance-slb")
     (laid,) = wires(workshop).values()
     assert (workshop.row(bond).mode, workshop.row(bond).properties) == ("balance-slb", {})

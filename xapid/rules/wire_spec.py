@@ -108,6 +108,7 @@ def bonding(store: Store, bond: Bond) -> Bonding:
         BOND_DOWN_DELAY.of(master),
         BOND_UP_DELAY.of(master),
         BOND_USE_CARRIER.of(master),
+        bond.properties.get("lacp-fallback-ab") != "false",
     )
 
 

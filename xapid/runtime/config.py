@@ -203,8 +203,8 @@ class NetworkConfig:
 
     backend: NetworkBackend = setting(
         NetworkBackend.bridge,
-        "Either bridge, the kernel's own bridges; or openvswitch, which must be installed and run. What one has made the "
-        "other leaves alone: change it only on a host without guests, whose networks are down.",
+        "Either bridge, the kernel's own bridges; or openvswitch, which must be installed and run. What one has made "
+        "the other leaves alone: change it only on a host without guests, whose networks are down.",
     )
     datapath: Datapath = setting(
         Datapath.system,

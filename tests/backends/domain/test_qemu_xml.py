@@ -253,3 +253,34 @@ def test_an_emptied_drive_forgets_what_was_in_it() -> None:
 def test_a_snapshot_into_a_network_disk_is_refused() -> None:
     with pytest.raises(NotSupported):
         qemu_xml.snapshot({"vda": replace(SYSTEM_DISK, kind="nbd")}, [])
+
+
+@pytest.mark.libvirt
+def test_guests_are_joined_to_bridges_of_open_vswitch_by_its_own_kind_of_ports() -> None:
+    import libvirt
+
+    switched = replace(hosting(DEMO), switched=frozenset({DEMO.nics[0].bridge}))
+    connection = libvirt.open("test:///default")
+    try:
+        xml = qemu_xml.domain(DEMO, switched)
+        understood = connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE).XMLDesc()
+    finally:
+        connection.close()
+
+    for said in (xml, understood):
+        (port,) = ElementTree.fromstring(said).iterfind("devices/interface/virtualport")
+        assert port.get("type") == "openvswitch"
+    assert "openvswitch" in qemu_xml.interface(DEMO.nics[0], switched.switched)
+    assert "openvswitch" not in qemu_xml.interface(replace(DEMO.nics[0], bridge="other"), switched.switched)
+
+
+def test_what_is_moved_to_a_bridge_of_another_kind_is_joined_in_that_ones_way() -> None:
+    (nic,) = DEMO.nics
+    interface = ElementTree.fromstring(qemu_xml.interface(nic, frozenset({nic.bridge})))
+
+    qemu_xml.join_bridge(interface, replace(nic, bridge="plain"), frozenset({nic.bridge}))
+    ports = [len(interface.findall("virtualport"))]
+    qemu_xml.join_bridge(interface, nic, frozenset({nic.bridge}))
+    ports.append(len(interface.findall("virtualport")))
+
+    assert ports == [0, 1]

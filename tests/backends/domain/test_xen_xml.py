@@ -120,3 +120,20 @@ def test_an_empty_drive_is_seen_where_there_is_a_device_model(kind: DomainKind, 
     root = ElementTree.fromstring(xen_xml.domain(replace(MACHINES["pv"], kind=kind, disks=drives), HOSTING))
 
     assert len(root.findall("devices/disk/readonly")) == seen
+
+
+@pytest.mark.libvirt
+def test_guests_are_joined_to_bridges_of_open_vswitch_by_xens_script_for_it() -> None:
+    import libvirt
+
+    spec = MACHINES["pv"]
+    connection = libvirt.open("test:///default")
+    try:
+        xml = xen_xml.domain(spec, replace(HOSTING, switched=frozenset({spec.nics[0].bridge})))
+        connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+    finally:
+        connection.close()
+
+    scripts = [each.get("path") for each in ElementTree.fromstring(xml).iterfind("devices/interface/script")]
+    assert scripts == ["vif-openvswitch"]
+    assert "script" not in xen_xml.interface(spec.nics[0], spec.kind)

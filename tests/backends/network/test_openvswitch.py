@@ -18,6 +18,8 @@ from tests.backends.network.namespace import Namespace
 from tests.backends.network.own_switch import SWITCH_INSTALLED, OwnSwitch, own_switch
 from tests.backends.network.test_bonds import BOND, MAC, alone, wire
 from tests.backends.network.test_wires import STATIC, nothing_heard
+from xapid.backends.domain import preflight
+from xapid.backends.domain.interface import NicSpec
 from xapid.backends.interface import AlreadyExists, Failed, InUse, NotSupported, Unavailable
 from xapid.backends.network.interface import (
     Addressing,
@@ -426,3 +428,19 @@ def test_where_no_database_answers_that_is_said(driver: OpenVSwitch, switch: Own
 
     with pytest.raises(Unavailable, match="Open vSwitch's database cannot be reached"):
         driver.bridges()
+
+
+# --- Guests of a hypervisor ------------------------------------------------------------------------------
+
+
+def test_it_is_known_which_bridges_are_the_switchs(
+    driver: OpenVSwitch, switch: OwnSwitch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("xapi0", "plain/bridge", "eth1"):
+        (tmp_path / "links" / name).mkdir(parents=True)
+    monkeypatch.setattr(preflight, "NETWORK_LINKS", tmp_path / "links")
+    driver.ensure_bridge(Bridge("xapi0", str(uuid.uuid4())))
+    nics = [NicSpec(name, 0, FIRST, name) for name in ("xapi0", "plain", "eth1", "gone")]
+
+    assert preflight.switched(nics, switch.socket) == {"xapi0"}
+    assert preflight.switched(nics, tmp_path / "db.sock") == frozenset()
