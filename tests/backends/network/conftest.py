@@ -70,7 +70,7 @@ def switch(namespace: Namespace) -> Iterator[OwnSwitch]:
 def switched(switch: OwnSwitch, namespace: Namespace, sysfs: Path, tmp_path: Path) -> OpenVSwitch:
     """The driver of that one, on a host with an interface eth0."""
     namespace.add_interface("eth0", "192.0.2.1/24")
-    return OpenVSwitch(str(switch.socket), "netdev", sysfs=sysfs, leases=tmp_path / "leases")
+    return OpenVSwitch(switch.socket, "netdev", sysfs=sysfs, leases=tmp_path / "leases")
 
 
 @pytest.fixture

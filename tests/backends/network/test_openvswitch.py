@@ -260,7 +260,7 @@ def test_what_is_so_already_is_told_to_nobody_by_who_comes_after_a_crash(
     driver.ensure_bridge(internal)
     before, there = switch.transactions(), driver.bridges()
 
-    successor = OpenVSwitch(str(switch.socket), "netdev", leases=tmp_path / "leases")
+    successor = OpenVSwitch(switch.socket, "netdev", leases=tmp_path / "leases")
     with nothing_heard():
         for made in wires:
             successor.connect(made)

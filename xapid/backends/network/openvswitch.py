@@ -36,12 +36,19 @@ class OpenVSwitch(HostLinks):
 
     info = DriverInfo("openvswitch", "Open vSwitch")
 
-    def __init__(self, database: str = str(ovsdb.SOCKET), datapath: str = "system", **links: Any) -> None:
-        """``database``: its socket; ``datapath``: system, that of the kernel, or netdev, its own; ``links``: see
+    def __init__(
+        self,
+        database: Path = ovsdb.SOCKET,
+        datapath: str = "system",
+        sysfs: Path = Path("/sys/class/net"),
+        leases: Path = Path("/run/xapid/leases"),
+        memory: str = "",
+    ) -> None:
+        """``database``: its socket; ``datapath``: system, that of the kernel, or netdev, its own; the others: see
         ``HostLinks``.
         """
-        super().__init__(**links)
-        self._socket = Path(database)
+        super().__init__(sysfs, leases=leases, memory=memory)
+        self._socket = database
         self._datapath = datapath
 
     def bridges(self) -> list[Bridge]:
