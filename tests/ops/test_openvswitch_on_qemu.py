@@ -35,7 +35,7 @@ class OnOpenVSwitch(QemuDaemon):
 
     @property
     def transactions(self) -> int:
-        return self.run("cat", f"{FOLDER}/conf.db").count("OVSDB JSON ")
+        return self.run("cat", f"{FOLDER}/conf.db").count('"xapid: ')
 
     def ports(self, bridge: str) -> set[str]:
         return set(self.run("ovs-vsctl", "list-ports", bridge).split())
@@ -89,6 +89,7 @@ def test_what_the_daemon_has_joined_stays_as_it_is_when_it_is_killed(daemon: OnO
     assert daemon.ports(bare) == {"eth1", f"{tagged}-at-{bare}"}
     assert "192.0.2.9/24" in daemon.run("ip", "addr", "show", bare)
     before = daemon.transactions
+    assert before > 0
 
     daemon.kill()
     daemon.start()

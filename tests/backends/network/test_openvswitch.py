@@ -259,6 +259,7 @@ def test_what_is_so_already_is_told_to_nobody_by_who_comes_after_a_crash(
         driver.connect(made)
     driver.ensure_bridge(internal)
     before, there = switch.transactions(), driver.bridges()
+    assert before >= len(wires)
 
     successor = OpenVSwitch(switch.socket, "netdev", leases=tmp_path / "leases")
     with nothing_heard():

@@ -66,7 +66,7 @@ class OpenVSwitch(HostLinks):
     def ensure_bridge(self, bridge: Bridge) -> None:
         with self.changing, self._database() as database, self.netlink() as netlink:
             switch = Switch.read(database)
-            _check_name(switch, bridge, Links.read(netlink))
+            _check_name(switch, bridge, Links(netlink))
             plan = self._plan(switch)
             plan.bridges[bridge.name] = bridge
             self._lay(database, plan, f"bridge {bridge.name}")
@@ -100,7 +100,7 @@ class OpenVSwitch(HostLinks):
 
     def remove_bridge(self, name: str) -> None:
         with self.changing, self._database() as database, self.netlink() as netlink:
-            switch, links = Switch.read(database), Links.read(netlink)
+            switch, links = Switch.read(database), Links(netlink)
             bridge = switch.bridges.get(name)
             if bridge is None or not bridge.network:
                 return
@@ -113,7 +113,7 @@ class OpenVSwitch(HostLinks):
             raise NotSupported("there is no client of DHCPv6 on this host yet")
         by_server = wire.ipv4.mode is AddressMode.dhcp
         with self.changing, self._database() as database, self.netlink() as netlink:
-            switch, links = Switch.read(database), Links.read(netlink)
+            switch, links = Switch.read(database), Links(netlink)
             _check_name(switch, wire.bridge, links)
             if wire.uplink is not None:
                 _check_uplink(netlink, switch, links, wire, wire.uplink)
@@ -121,13 +121,14 @@ class OpenVSwitch(HostLinks):
                 self.clients.stop(wire.bridge.name)
             plan = self._plan(switch)
             mac = _add(plan, links, wire)
-            self._lay(database, plan, f"{wire.bridge.name} is joined")
+            laid = self._lay(database, plan, f"{wire.bridge.name} is joined")
             if wire.uplink is not None:
                 self._prepare(netlink, wire, wire.uplink)
             self._bring_up(netlink, wire.bridge)
             bridge = there(Links(netlink), wire.bridge.name)
             connected = uplinks.settle(netlink, wire, bridge, mac or bridge.mac, self.tuner)
-            self._free(netlink, switch, database)
+            if laid:
+                self._free(netlink, switch, database)
         return self.asked(wire, connected) if by_server else connected
 
     def disconnect(self, bridge: str) -> None:
@@ -182,16 +183,17 @@ class OpenVSwitch(HostLinks):
         """All as it is."""
         return Plan(switch, self._datapath, gone=frozenset({gone}), ways=switch.ways(), members=switch.members())
 
-    def _lay(self, database: Ovsdb, plan: Plan, what: str) -> None:
-        """Let it be so, and wait until it is. Where it is so already nobody is told of anything."""
+    def _lay(self, database: Ovsdb, plan: Plan, what: str) -> bool:
+        """Let it be so, and wait until it is. Returns False where it is so already: nobody is told of anything."""
         if not (operations := ovs_layout.operations(plan)):
-            return
+            return False
         database.commit(operations, what)
         rows = database.select({"Interface": ["name", "error"]})["Interface"].values()
         asked = {*plan.bridges, *plan.ways, *(each for members in plan.members.values() for each in members)}
         for row in rows:
             if row["name"] in asked and (error := ovsdb.one(row["error"])):
                 raise Failed(f"Open vSwitch cannot have {row['name']}: {error}")
+        return True
 
     def _prepare(self, netlink: Any, wire: Wire, uplink: Uplink) -> None:
         """Let the interfaces that a bridge leads out by be up and work as they are to."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +18,6 @@ ANSWER = 10.0
 """Seconds in which the database answers."""
 DONE = 30.0
 """Seconds in which the switch has done what the database says."""
-MARKS = re.compile(rb'[{}"\\]')
 
 Row = dict[str, Any]
 Operation = dict[str, Any]
@@ -30,38 +28,22 @@ class Messages:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
-        self._seen = self._depth = 0
-        self._in_text = False
+        self._decoder = json.JSONDecoder()
 
     def feed(self, chunk: bytes) -> list[Any]:
-        """What is whole by now. Raises ValueError for what is no JSON."""
+        """What is whole by now. Raises ValueError for what is no message."""
         self._bytes += chunk
-        found: list[Any] = []
-        while (end := self._end()) is not None:
-            found.append(json.loads(self._bytes[:end]))
-            del self._bytes[:end]
-            self._seen = 0
+        if not self._bytes.startswith(b"{"):
+            raise ValueError("a message begins with a brace")
+        if not self._bytes.endswith(b"}"):
+            return []  # Not all there, whatever braces are in it.
+        found, text, start = [], self._bytes.decode(), 0
+        with suppress(json.JSONDecodeError):
+            while start < len(text):
+                message, start = self._decoder.raw_decode(text, start)
+                found.append(message)
+        self._bytes = bytearray(text[start:].encode())
         return found
-
-    def _end(self) -> int | None:
-        """Where the first message ends; None: it is not all there."""
-        while (mark := MARKS.search(self._bytes, self._seen)) is not None:
-            byte = mark.group()
-            if byte == b"\\":
-                if mark.end() == len(self._bytes):
-                    self._seen = mark.start()
-                    return None
-                self._seen = mark.end() + 1
-                continue
-            self._seen = mark.end()
-            if byte == b'"':
-                self._in_text = not self._in_text
-            elif not self._in_text:
-                self._depth += 1 if byte == b"{" else -1
-                if not self._depth:
-                    return self._seen
-        self._seen = len(self._bytes)
-        return None
 
 
 class Ovsdb:
