@@ -92,7 +92,7 @@ from xapid.runtime.recovery import end_orphans, take_back
 from xapid.runtime.tasks import Tasks
 from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.database import Database, DatabaseError, JournalLine, StateDirectory, has_space
-from xapid.store.loading import load
+from xapid.store.loading import assert_complete, load
 from xapid.store.rows import STORED
 from xapid.store.store import Store, StoreFailed
 from xapid.store.writer import Ballast, Writer
@@ -301,6 +301,7 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
         writer = Writer(database.engine, generation, ballast)
         store = Store(DERIVATIONS, writer, generation)
         load(store, database)
+        assert_complete(store, database)
         writer.start(asyncio.get_running_loop())
         try:
             yield store, database

@@ -1,10 +1,13 @@
 """A backup is the database as it was at one moment, in one file, or there is none."""
 
 import os
+import shutil
 import sqlite3
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -115,3 +118,68 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
     with pytest.raises(BackupError, match="is no file"):
         back_up(tmp_path / "pipe", tmp_path / "copy")
+
+
+@contextmanager
+def small(path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+def never_written(path: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", path], check=True)
+
+
+@pytest.mark.root
+def test_a_full_disk_leaves_nothing_of_a_backup(tmp_path: Path, writer: sqlite3.Connection) -> None:
+    writer.execute("INSERT INTO t SELECT hex(zeroblob(300000))")
+    (size,) = writer.execute("PRAGMA page_count").fetchone()
+
+    # Of the last few, too: the copy fits then, and its own log does not.
+    with small(tmp_path / "small") as disk:
+        for pages in (0, 1, size // 2, *range(size - 2, size + 5)):
+            (disk / "filler").write_bytes(b"x" * 4096 * (256 - pages))
+            with pytest.raises(BackupError, match=r"full|disk I/O error"):
+                back_up(tmp_path / "db", disk / "copy")
+
+            assert [each.name for each in disk.iterdir()] == ["filler"], pages
+            (disk / "filler").unlink()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("names", [("db",), ("db", "db-wal", "db-shm")])
+def test_a_database_that_cannot_be_written_is_copied(
+    tmp_path: Path, writer: sqlite3.Connection, caplog: pytest.LogCaptureFixture, names: tuple[str, ...]
+) -> None:
+    if names == ("db",):
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    with small(tmp_path / "small") as disk:
+        for name in names:
+            shutil.copy(tmp_path / name, disk)
+        never_written(disk)
+        back_up(disk / "db", tmp_path / "copy")
+
+    assert rows(tmp_path / "copy") == [1]
+    assert ("in the belief that nobody changes it" in caplog.text) == (names == ("db",))
+
+
+@pytest.mark.root
+def test_changes_that_are_in_its_log_alone_are_not_passed_over(tmp_path: Path, writer: sqlite3.Connection) -> None:
+    with small(tmp_path / "small") as disk:
+        for name in ("db", "db-wal"):
+            shutil.copy(tmp_path / name, disk)
+        never_written(disk)
+
+        with pytest.raises(BackupError) as error:
+            back_up(disk / "db", tmp_path / "copy")
+
+    said = str(error.value)
+    assert said.startswith(f"{tmp_path}/small/db cannot be read where nothing can be written, for its last changes are")
+    assert said.endswith("copy both into a directory that can be written, and name the copy of db")
+    assert not (tmp_path / "copy").exists()

@@ -72,7 +72,7 @@ async def test_references_to_what_is_gone_are_counted_and_are_no_problem(tmp_pat
 @pytest.mark.parametrize(
     "sql, problem",
     [
-        ('UPDATE network SET tags = "no JSON"', "cannot be read"),
+        ("UPDATE network SET tags = 'no JSON' WHERE name_label = 'a'", "column tags"),
         ("UPDATE _meta SET value = '999' WHERE key = 'format'", "made by a newer xapid"),
         ("UPDATE alembic_version SET version_num = 'ffff'", "made by a newer xapid"),
     ],

@@ -195,10 +195,13 @@ def _check(file: Path) -> int:
         return 1
     for problem in found.problems:
         print(f"trouble: {problem}")
+    for problem in found.mended:
+        print(f"trouble: {problem}; the next start puts that right")
     for name, count in sorted(found.dangling.items()):
         print(f"note: {count} of {name} refer to what is not there")
-    print(f"{file}: {found.objects.total()} objects, {len(found.problems)} problems")
-    return 1 if found.problems else 0
+    problems = len(found.problems) + len(found.mended)
+    print(f"{file}: {found.objects.total()} objects, {problems} problems")
+    return 1 if problems else 0
 
 
 def _set_password(config: Config, user: str) -> int:

@@ -19,6 +19,7 @@ from xapid.observe.certificate_files import shown_files
 from xapid.observe.control_domain import refresh_control_domain, write_consoles
 from xapid.observe.first_start.templates import write_demo
 from xapid.observe.machine import Machine
+from xapid.observe.mending import mend
 from xapid.observe.networks import demo_network, refresh_physical
 from xapid.observe.repositories import plug_all
 from xapid.observe.roles import write_roles
@@ -61,6 +62,7 @@ async def startup(runtime: Runtime, machine: Machine) -> None:
     write_roles(runtime.store)
     with runtime.store.write() as tx:
         move_old(tx)
+        mend(runtime.store, tx)
         _refresh_host(runtime, tx, machine, host)
         write_storage_kinds(runtime.store, tx, machine.storage)
         _write_demo(runtime.store, tx, machine)

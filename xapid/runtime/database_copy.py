@@ -8,12 +8,10 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
 from xapid.datamodel import Pool
-from xapid.datamodel.types import BoolType, FloatType, IntType, MapType, OptionType, SetType, Type
 from xapid.rules.registry import DERIVATIONS
 from xapid.runtime.context import Runtime
 from xapid.store.copies import back_up
@@ -37,39 +35,6 @@ def forget_copies(state: Path) -> None:
         shutil.rmtree(each, ignore_errors=True)
 
 
-_SCALARS: tuple[tuple[type[Type], Any], ...] = (
-    (IntType, int),
-    (FloatType, (int, float)),
-    (BoolType, bool),
-    (SetType, tuple),
-    (MapType, dict),
-)
-
-
-def _check_values(store: Store) -> None:
-    """Whether each value can be shown to clients. Raises ValueError: SQLite takes any value for any column."""
-    for table in store.tables.values():
-        for row in table.rows.values():
-            for name, field in row.spec.fields.items():
-                if field.name in row.__dict__ and not _fits(field.type, row.__dict__[field.name]):
-                    raise ValueError(f"{row.spec.name}.{name} of {row.ref} is none of its type, {field.type}")
-
-
-def _fits(kind: Type, value: Any) -> bool:
-    if isinstance(kind, OptionType):
-        return value is None or _fits(kind.item, value)
-    wanted: Any = next((wanted for each, wanted in _SCALARS if isinstance(kind, each)), str)
-    if not isinstance(value, wanted):
-        return False
-    if isinstance(kind, IntType):
-        return bool(-(2**63) <= value < 2**63)
-    if isinstance(kind, SetType):
-        return all(_fits(kind.item, each) for each in value)
-    if isinstance(kind, MapType):
-        return all(_fits(kind.key, key) and _fits(kind.value, each) for key, each in value.items())
-    return True
-
-
 def opened_copy(file: Path, runtime: Runtime) -> Runtime:
     """What operations work with that find the records of a file, and nothing else different; blocks meanwhile.
 
@@ -87,7 +52,8 @@ def opened_copy(file: Path, runtime: Runtime) -> Runtime:
             database.open()
             store = Store(DERIVATIONS, generation=int(database.meta().get("generation_ceiling", 0)))
             load(store, database)
-            _check_values(store)
+        except DatabaseError as error:
+            raise DatabaseError(str(error).replace(str(path), str(file))) from error
         except (
             sqlite3.Error,
             sa.exc.SQLAlchemyError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sqlite3
@@ -10,6 +11,8 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 class BackupError(Exception):
@@ -54,8 +57,14 @@ def back_up(database: Path, file: Path, end: float = math.inf) -> int:
     except sqlite3.Error as error:
         raise BackupError(f"{database} cannot be copied: {' '.join(str(error).split())}") from error
     finally:
+        remove(partial)
+
+
+def remove(database: Path) -> None:
+    """Remove a database, and what SQLite may have left beside it."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
         with suppress(OSError):
-            partial.unlink(missing_ok=True)
+            database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
 def _assert_readable(database: Path) -> None:
@@ -84,10 +93,7 @@ def _going_on(end: float) -> Callable[[int, int, int], None]:
 
 
 def _copy(database: Path, partial: Path, end: float) -> None:
-    with (
-        closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=WAIT)) as source,
-        closing(sqlite3.connect(partial)) as target,
-    ):
+    with closing(_opened(database)) as source, closing(sqlite3.connect(partial)) as target:
         source.backup(target, progress=_going_on(end))
         # The copy says that it is in WAL mode, as its source; so that it is one file, not three.
         target.execute("PRAGMA journal_mode=DELETE")
@@ -95,3 +101,27 @@ def _copy(database: Path, partial: Path, end: float) -> None:
         found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise sqlite3.DatabaseError(f"it is damaged: {found}")
+
+
+def _opened(database: Path) -> sqlite3.Connection:
+    """To read. Where nothing can be written SQLite opens none in WAL mode, unless it is told that nobody changes it."""
+    address = f"{database.absolute().as_uri()}?mode=ro"
+    if not os.access(database.parent, os.W_OK) and not _opens(address):
+        changes = database.with_name(f"{database.name}-wal")
+        if changes.exists() and changes.stat().st_size:
+            raise BackupError(
+                f"{database} cannot be read where nothing can be written, for its last changes are still in {changes}: "
+                f"copy both into a directory that can be written, and name the copy of {database.name}"
+            )
+        log.warning("%s is where nothing can be written: it is read in the belief that nobody changes it", database)
+        address += "&immutable=1"
+    return sqlite3.connect(address, uri=True, timeout=WAIT)
+
+
+def _opens(address: str) -> bool:
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=0)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema")
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN
+    return True

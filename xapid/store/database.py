@@ -25,10 +25,12 @@ from alembic.runtime.migration import MigrationContext
 
 from xapid.datamodel.types import CLASSES, Object
 from xapid.store.copies import BackupError, back_up, limit
+from xapid.store.damage import FORGOTTEN, misfits, missing, odd_notes
 from xapid.store.rows import columns_of, make_row
 from xapid.store.shared import shared
 from xapid.store.statements import reading
-from xapid.store.tables import DELETED, FORMAT, JOURNAL, META, TABLES, from_sql
+from xapid.store.tables import DELETED, FORMAT, JOURNAL, META, TABLES
+from xapid.store.values import Misfit, from_sql
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,6 @@ DELETIONS_KEPT = 512
 """Per class, over a restart."""
 RESTORE = "put back a backup with `xapid db restore`"
 NEWER = f"install the newer version, or {RESTORE}"
-FORGOTTEN = "forgotten:"
-"""Beginning of the keys in ``_meta`` that say up to which generation the deletions of a class were dropped."""
 
 
 class DatabaseError(Exception):
@@ -139,6 +139,7 @@ class Database:
                 if not fresh:
                     self._check(connection)
                 self._migrate(connection, script, fresh=fresh)
+                self._check_layout(connection)
                 if fresh:
                     connection.execute(sa.insert(META), [{"key": "format", "value": str(FORMAT)}])
                 forget_deletions(connection)
@@ -179,15 +180,21 @@ class Database:
             raise DatabaseError(f"database {self.path} is none of ours: it has a view or trigger {strange}")
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if found != "ok":
-            raise DatabaseError(f"database {self.path} is damaged: {' '.join(str(found).split())}; {RESTORE}")
+            raise self._damaged(" ".join(str(found).split()))
         try:
             number = int(connection.execute(sa.select(META.c.value).where(META.c.key == "format")).scalar() or 0)
         except sa.exc.OperationalError as error:
             raise DatabaseError(f"database {self.path} is none of ours: {error.orig}") from error
+        except ValueError as error:
+            raise self._damaged("its format is no number") from error
         if number > FORMAT:
             raise DatabaseError(
                 f"database {self.path} has format {number}, made by a newer xapid; this one knows {FORMAT}: {NEWER}"
             )
+
+    def _check_layout(self, connection: sa.Connection) -> None:
+        if lacks := missing(connection):
+            raise self._damaged(f"it lacks {lacks}")
 
     def _migrate(self, connection: sa.Connection, script: alembic.script.ScriptDirectory, *, fresh: bool) -> None:
         config = migration_config()
@@ -205,13 +212,34 @@ class Database:
     # Reading, at start
 
     def meta(self) -> dict[str, str]:
+        """What is known of the whole. Raises DatabaseError for a value that its column cannot have, here and in the
+        other tables that are no class's."""
+        with self.engine.connect() as connection:
+            odd = list(odd_notes(_driver(connection)))
+        if odd:
+            raise self._damaged(first_of(odd))
         with self.engine.connect() as connection:
             return {row.key: row.value for row in connection.execute(sa.select(META))}
 
     def rows(self) -> Iterator[Object]:
+        """Every row. Raises DatabaseError for a value that its column cannot have."""
         with self.engine.connect() as connection:
-            for name in TABLES:
-                yield from _load(connection, CLASSES[name])
+            try:
+                for name in TABLES:
+                    yield from _load(connection, CLASSES[name])
+            except (sqlite3.Error, Misfit) as error:
+                found = self.misfits()
+                raise DatabaseError(
+                    f"database {self.path} is damaged: {first_of(found) or error}; {RESTORE}"
+                ) from error
+
+    def misfits(self) -> list[str]:
+        """Each value that its column cannot have: where it stands, and what should."""
+        with self.engine.connect() as connection:
+            return list(misfits(_driver(connection)))
+
+    def _damaged(self, how: str) -> DatabaseError:
+        return DatabaseError(f"database {self.path} is damaged: {how}; {RESTORE}")
 
     def journal(self) -> list[JournalLine]:
         query = sa.select(JOURNAL).order_by(JOURNAL.c.task, JOURNAL.c.number.desc())
@@ -228,6 +256,12 @@ class Database:
         """For each class the generation up to which deletions are known no longer."""
         found = self.meta().items()
         return {key.removeprefix(FORGOTTEN): int(value) for key, value in found if key.startswith(FORGOTTEN)}
+
+
+def first_of(found: list[str]) -> str:
+    """In one line."""
+    more = f" (`xapid db check` names {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{found[0]}{more}" if found else ""
 
 
 def _keep(database: Path, file: Path) -> Path:
@@ -295,11 +329,18 @@ def _hide(database: Path) -> None:
                 each.chmod(0o600)
 
 
+def _driver(connection: sa.Connection) -> Any:
+    """SQLite's own connection."""
+    return connection.connection.driver_connection
+
+
 def _load(connection: sa.Connection, cls: type[Object]) -> Iterator[Object]:
     fields = columns_of(cls)
     names, converters = [field.name for field in fields], [from_sql(field) for field in fields]
-    sqlite: Any = connection.connection.driver_connection
+    sqlite = _driver(connection)
     for ref, created, modified, *values in sqlite.execute(reading(cls.spec.name, [field.column for field in fields])):
+        if type(ref) is not str or type(created) is not int or type(modified) is not int:
+            raise Misfit
         converted = [shared(convert(value)) for convert, value in zip(converters, values, strict=True)]
         row = make_row(cls, ref, dict(zip(names, converted, strict=True)))
         row._created, row._gen = created, modified

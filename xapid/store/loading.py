@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xapid.store.database import Database
+from xapid.store.completeness import absent
+from xapid.store.database import RESTORE, Database, DatabaseError, first_of
 from xapid.store.store import Store
 
 
@@ -14,3 +15,9 @@ def load(store: Store, database: Database) -> None:
     for name, generation in database.forgotten().items():
         store.feed.classes[name].forgotten = generation
     store.derive_all()
+
+
+def assert_complete(store: Store, database: Database) -> None:
+    """Raises DatabaseError if something is lost without which no daemon can work."""
+    if lost := absent(store).lost:
+        raise DatabaseError(f"database {database.path} is damaged: {first_of(lost)}; {RESTORE}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -14,9 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from xapid.datamodel.types import NULL, Object, RefType
-from xapid.store.copies import BackupError, back_up
-from xapid.store.database import FORGOTTEN, Database, DatabaseError
+from xapid.store.completeness import absent
+from xapid.store.copies import BackupError, back_up, remove
+from xapid.store.damage import FORGOTTEN
+from xapid.store.database import Database, DatabaseError, first_of
 from xapid.store.rows import SILENT, STORED
+from xapid.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,8 @@ class Findings:
     dangling: Counter[str] = field(default_factory=Counter)
     """References to what is not there, by field (``VM.affinity``). Clients may leave such; nothing breaks by them."""
     problems: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
+    """What is wrong too, and is put right by the next start."""
 
 
 def check(database: Path) -> Findings:
@@ -53,11 +59,11 @@ def check(database: Path) -> Findings:
         try:
             opened = Database(copy)
             opened.open()
-            _look_through(opened.rows(), found)
+            found.problems += opened.misfits()
+            if not found.problems:
+                _look_through(opened.rows(), found)
         except DatabaseError as error:
             found.problems.append(str(error).replace(str(copy), str(database)))
-        except (ValueError, TypeError, KeyError) as error:
-            found.problems.append(f"a row cannot be read: {error}")
         return found
 
 
@@ -75,6 +81,12 @@ def _look_through(rows: Iterator[Object], found: Findings) -> None:
             if isinstance(declared.type, RefType) and isinstance(value, str) and value not in (NULL, ""):
                 found.dangling[f"{name}.{key}"] += value not in known
     found.dangling = +found.dangling
+    store = Store()
+    for row in whole:
+        store.adopt(row)
+    missed = absent(store)
+    found.problems += missed.lost
+    found.mended += missed.mended
 
 
 # Putting back
@@ -92,7 +104,7 @@ def restore(database: Path, file: Path) -> Path | None:
     new. Raises BackupError for a file that is damaged or that this version cannot open.
     """
     if problems := check(file).problems:
-        raise BackupError(f"{file} is not put back: {problems[0]}")
+        raise BackupError(f"{file} is not put back: {first_of(problems)}")
     fresh = database.with_name(f".{database.name}.restore.{os.getpid()}")
     try:
         back_up(file, fresh)
@@ -101,10 +113,10 @@ def restore(database: Path, file: Path) -> Path | None:
         fresh.replace(database)
         _sync(database.parent)
         return kept
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise BackupError(f"cannot put {file} in the place of {database}: {error}") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        remove(fresh)
 
 
 def _ceiling(database: Path) -> int:
@@ -114,7 +126,7 @@ def _ceiling(database: Path) -> int:
             row = connection.execute("SELECT value FROM _meta WHERE key = 'generation_ceiling'").fetchone()
     except sqlite3.Error:
         return 0
-    return int(row[0]) if row is not None and row[0].isdecimal() else 0
+    return int(row[0]) if row is not None and re.fullmatch(r"[0-9]{1,18}", str(row[0])) else 0
 
 
 def _begin_anew(database: Path, generation: int) -> None:

@@ -12,10 +12,8 @@ import sqlalchemy as sa
 from xapid.datamodel.types import (
     CLASSES,
     BoolType,
-    DateTime,
     DateTimeType,
     EnumType,
-    Field,
     FloatType,
     IntType,
     MapType,
@@ -111,38 +109,3 @@ def to_sql(kind: Type) -> Convert:
     if isinstance(kind, EnumType | DateTimeType):
         return str
     return same
-
-
-def _scalar_from_json(kind: Type) -> Convert:
-    if isinstance(kind, EnumType):
-        return kind.python
-    if isinstance(kind, DateTimeType):
-        return DateTime
-    if isinstance(kind, IntType):
-        return int
-    if isinstance(kind, FloatType):
-        return float
-    return same
-
-
-def from_sql(field: Field) -> Convert:
-    """From the value of a column to that of the row. A column that was never written gives the default."""
-    kind, empty = field.type, field.empty
-    if isinstance(kind, BoolType):
-        return lambda value: empty if value is None else bool(value)
-    if isinstance(kind, SetType):
-        item = _scalar_from_json(kind.item)
-        if item is same:
-            return lambda value: empty if value is None else tuple(orjson.loads(value))
-        return lambda value: empty if value is None else tuple(item(each) for each in orjson.loads(value))
-    if isinstance(kind, MapType):
-        key, item = _scalar_from_json(kind.key), _scalar_from_json(kind.value)
-        if key is same and item is same:
-            return lambda value: empty if value is None else orjson.loads(value)
-        return lambda value: (
-            empty if value is None else {key(name): item(each) for name, each in orjson.loads(value).items()}
-        )
-    scalar = _scalar_from_json(kind)
-    if scalar is same:
-        return lambda value: empty if value is None else value
-    return lambda value: empty if value is None else scalar(value)
