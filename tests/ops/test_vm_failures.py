@@ -14,7 +14,8 @@ from xapid.datamodel.errors import ApiError
 
 FORGETFUL = frozenset({"task", "session", "message"})
 """Classes whose rows come and go with calls."""
-OF_THE_CLOCK = frozenset({"last_updated"})
+# A guest that was resumed for a moment began a moment ago.
+OF_THE_CLOCK = frozenset({"last_updated", "start_time"})
 
 
 @dataclass(frozen=True)
