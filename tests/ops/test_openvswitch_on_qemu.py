@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.backends.network.own_switch import SCHEMA, SWITCH_INSTALLED
+from tests.console_client import serial_line
 from tests.own_network import own_network
 from tests.qemu_daemon import QemuDaemon, new_guest, started_on_qemu
+from xapid.demo.build import READY
 
 pytestmark = [pytest.mark.slow, pytest.mark.libvirt, pytest.mark.root, SWITCH_INSTALLED]
 
@@ -83,6 +85,9 @@ def test_what_the_daemon_has_joined_stays_as_it_is_when_it_is_killed(daemon: OnO
             client.call("VIF.destroy", vif)
         vif = client.call("VIF.create", a_vif(vm, network))
         client.call("VM.start", vm, False, False)
+        # A guest lets go of an interface once it has come up.
+        with serial_line(daemon.socket, client, vm) as line:
+            line.wait_for(READY)
         bare = str(client.call("network.get_bridge", client.call("PIF.get_network", pif)))
         tagged = str(client.call("network.get_bridge", network))
     (guest,) = [port for port in daemon.ports(tagged) if port.startswith("guest")]
