@@ -244,12 +244,7 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.callback(leave_unplugged, runtime)
         await look_at_devices(runtime)
         await restore(Context(runtime, runtime.tasks.dummy("restore")), runtime.store.get(Host, runtime.localhost))
-        closings: Closings = runtime.services["ssh_closings"]
-        closings.resume()
-        stack.callback(closings.close)
-        going_down: GoingDown = runtime.services["going_down"]
-        going_down.resume(runtime)
-        stack.push_async_callback(going_down.close)
+        _resume_what_was_due(stack, runtime)
         await watch.reconcile()
         tracer: Tracer = runtime.services["tracer"]
         stack.push_async_callback(tracer.close)
@@ -274,6 +269,16 @@ async def running(config: Config, choose: Choose = chosen_hardware) -> AsyncIter
         stack.push_async_callback(coming_up.close)
         await stack.enter_async_context(upkeep(runtime, hardware.certificate, plugins, space))
         yield Running(runtime, dispatcher, service, listeners)
+
+
+def _resume_what_was_due(stack: AsyncExitStack, runtime: Runtime) -> None:
+    """What an earlier daemon was to do at some moment: close SSH, go down."""
+    closings: Closings = runtime.services["ssh_closings"]
+    closings.resume()
+    stack.callback(closings.close)
+    going_down: GoingDown = runtime.services["going_down"]
+    going_down.resume(runtime)
+    stack.push_async_callback(going_down.close)
 
 
 def tell_progress(runtime: Runtime, progress: Progress) -> None:

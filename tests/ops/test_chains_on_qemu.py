@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,18 @@ DEEPEST = 30
 pytestmark = [pytest.mark.slow, pytest.mark.libvirt]
 
 
-@pytest.fixture
-def daemon() -> Iterator[QemuDaemon]:
+@contextmanager
+def merging_at_once(**settings: str) -> Iterator[QemuDaemon]:
+    """A daemon that makes chains shorter as soon as it can; ``settings``: variables of its environment beside that."""
     with own_network() as within, started_on_qemu(QemuDaemon, within) as daemon:
         daemon.stop()
-        daemon.start(environment={"XAPID_STORAGE_MERGE_AFTER": "0"})
+        daemon.start(environment={"XAPID_STORAGE_MERGE_AFTER": "0", **settings})
+        yield daemon
+
+
+@pytest.fixture
+def daemon() -> Iterator[QemuDaemon]:
+    with merging_at_once() as daemon:
         yield daemon
 
 
@@ -178,9 +185,7 @@ def metrics(daemon: QemuDaemon, client: Client) -> str:
 @pytest.fixture
 def slow_daemon() -> Iterator[QemuDaemon]:
     """What it begins by itself never comes to its end: the next snapshot wants the disk before."""
-    with own_network() as within, started_on_qemu(QemuDaemon, within) as daemon:
-        daemon.stop()
-        daemon.start(environment={"XAPID_STORAGE_MERGE_AFTER": "0", "XAPID_STORAGE_MERGE_SPEED": "1024"})
+    with merging_at_once(XAPID_STORAGE_MERGE_SPEED="1024") as daemon:
         yield daemon
 
 

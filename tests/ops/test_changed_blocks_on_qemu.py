@@ -13,9 +13,8 @@ import pytest
 
 from tests.console_client import serial_line
 from tests.daemon import Client, Failure
-from tests.ops.test_chains_on_qemu import SIZE, disk, drive, settled
-from tests.own_network import own_network
-from tests.qemu_daemon import QemuDaemon, agent_of, new_guest, started_on_qemu
+from tests.ops.test_chains_on_qemu import SIZE, disk, drive, merging_at_once, settled
+from tests.qemu_daemon import QemuDaemon, agent_of, new_guest
 from xapid.demo.build import READY
 
 pytestmark = [pytest.mark.slow, pytest.mark.libvirt]
@@ -23,9 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.libvirt]
 
 @pytest.fixture
 def daemon() -> Iterator[QemuDaemon]:
-    with own_network() as within, started_on_qemu(QemuDaemon, within) as daemon:
-        daemon.stop()
-        daemon.start(environment={"XAPID_STORAGE_MERGE_AFTER": "0"})
+    with merging_at_once() as daemon:
         yield daemon
 
 

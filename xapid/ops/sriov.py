@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from xapid.backends.network.interface import UNTAGGED, NetworkDriver
 from xapid.datamodel import PIF, Host, Network, NetworkSriov
-from xapid.ops.pif.forgetting import remove
-from xapid.ops.pif.plugging import bring_down, connect
+from xapid.ops.pif import upper
 from xapid.ops.vlan import MAC
 from xapid.rules import pif as rules
 from xapid.runtime.context import Context
@@ -19,11 +18,7 @@ async def create(ctx: Context, pif: PIF, network: Network) -> str:
         rules.check_new_sriov(ctx.store, card, network)
         with ctx.write() as tx:
             sriov, logical = _make(tx, card, network.ref)
-        try:
-            await connect(ctx, logical)
-        except BaseException:
-            _remove(ctx, sriov, logical)
-            raise
+        await upper.bring_up_new(ctx, sriov, logical)
     return str(sriov.ref)
 
 
@@ -45,21 +40,12 @@ def _make(tx: Transaction, card: PIF, network: str) -> tuple[NetworkSriov, PIF]:
 
 async def destroy(ctx: Context, self: NetworkSriov) -> None:
     """Take the virtual functions away that we made, and remove what stands for them."""
-    logical = ctx.store.find(PIF, self.logical_PIF)
+    logical = upper.of(ctx, self, self.logical_PIF)
     if logical is None:
-        with ctx.write() as tx:
-            tx.delete(self)
         return
     rules.check_no_vlans(ctx.store, logical)
     rules.check_unplug(ctx.store, logical)
-    await bring_down(ctx, logical)
-    _remove(ctx, self, logical)
-
-
-def _remove(ctx: Context, sriov: NetworkSriov, logical: PIF) -> None:
-    with ctx.write() as tx:
-        tx.delete(ctx.now(sriov))
-        remove(tx, ctx.store, ctx.now(logical))
+    await upper.take_down(ctx, self, logical)
 
 
 async def get_remaining_capacity(ctx: Context, self: NetworkSriov) -> int:

@@ -8,8 +8,7 @@ import uuid
 from xapid.backends.network.interface import UNTAGGED
 from xapid.datamodel import PIF, Network, Tunnel
 from xapid.datamodel.tunnel import TunnelProtocol
-from xapid.ops.pif.forgetting import remove
-from xapid.ops.pif.plugging import bring_down, connect
+from xapid.ops.pif import upper
 from xapid.rules import pif as rules
 from xapid.rules.addresses import seeded_mac
 from xapid.runtime.context import Context
@@ -28,11 +27,7 @@ async def create(ctx: Context, transport_PIF: PIF, network: Network, protocol: T
         rules.check_transport(transport)
         with ctx.write() as tx:
             tunnel, access = _make(tx, transport, network.ref, protocol)
-        try:
-            await connect(ctx, access)
-        except BaseException:
-            _remove(ctx, tunnel, access)
-            raise
+        await upper.bring_up_new(ctx, tunnel, access)
     return str(tunnel.ref)
 
 
@@ -60,17 +55,8 @@ def free_device(store: Store, host: str) -> str:
 
 async def destroy(ctx: Context, self: Tunnel) -> None:
     """Take a tunnel down, and remove it with its near end."""
-    access = ctx.store.find(PIF, self.access_PIF)
+    access = upper.of(ctx, self, self.access_PIF)
     if access is None:
-        with ctx.write() as tx:
-            tx.delete(self)
         return
     rules.check_unplug(ctx.store, access)
-    await bring_down(ctx, access)
-    _remove(ctx, self, access)
-
-
-def _remove(ctx: Context, tunnel: Tunnel, access: PIF) -> None:
-    with ctx.write() as tx:
-        tx.delete(ctx.now(tunnel))
-        remove(tx, ctx.store, ctx.now(access))
+    await upper.take_down(ctx, self, access)

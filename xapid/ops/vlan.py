@@ -6,8 +6,7 @@ from typing import Any
 
 from xapid.datamodel import PIF, VLAN, Network
 from xapid.datamodel.errors import PIF_IS_MANAGEMENT_INTERFACE
-from xapid.ops.pif.forgetting import remove
-from xapid.ops.pif.plugging import bring_down, connect
+from xapid.ops.pif import upper
 from xapid.rules import pif as rules
 from xapid.runtime.context import Context
 from xapid.store.transaction import Transaction
@@ -23,11 +22,7 @@ async def create(ctx: Context, tagged_PIF: PIF, tag: int, network: Network) -> s
         rules.check_new_vlan(ctx.store, tagged_PIF, tag, network)
         with ctx.write() as tx:
             vlan, untagged = make(tx, tagged_PIF, tag, network.ref)
-        try:
-            await connect(ctx, untagged)
-        except BaseException:
-            _remove(ctx, vlan, untagged)
-            raise
+        await upper.bring_up_new(ctx, vlan, untagged)
     return str(vlan.ref)
 
 
@@ -61,20 +56,11 @@ def pool_introduce(ctx: Context, tagged_PIF: PIF, untagged_PIF: PIF, tag: int, o
 
 async def destroy(ctx: Context, self: VLAN) -> None:
     """Take a VLAN down, and remove it with its untagged interface."""
-    untagged = ctx.store.find(PIF, self.untagged_PIF)
+    untagged = upper.of(ctx, self, self.untagged_PIF)
     if untagged is None:
-        with ctx.write() as tx:
-            tx.delete(self)
         return
     rules.check_unbonded(ctx.store, untagged)
     if untagged.management:
         raise PIF_IS_MANAGEMENT_INTERFACE(untagged.ref)
     rules.check_unplug(ctx.store, untagged)
-    await bring_down(ctx, untagged)
-    _remove(ctx, self, untagged)
-
-
-def _remove(ctx: Context, vlan: VLAN, untagged: PIF) -> None:
-    with ctx.write() as tx:
-        tx.delete(ctx.now(vlan))
-        remove(tx, ctx.store, ctx.now(untagged))
+    await upper.take_down(ctx, self, untagged)

@@ -74,7 +74,7 @@ _MARKUP = _BETWEEN.count("<")
 
 def _texts(value: Any) -> str:
     """A set of texts, mostly references: a network can have ten thousand interfaces."""
-    items = () if value == () else tuple(checked_items(value))
+    items = tuple(checked_items(value))
     if not items:
         return "<value><array><data></data></array></value>"
     joined = _BETWEEN.join(items)

@@ -211,33 +211,36 @@ def read_addresses(netlink: Any) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
     for each in netlink.get_addr():
         if each["scope"] < LINK_SCOPE:
-            found[each["index"]] = (*found.get(each["index"], ()), _address(each))
+            found[each["index"]] = (*found.get(each["index"], ()), address_of(each))
     return found
 
 
 def reached_at(netlink: Any, index: int) -> tuple[str, ...]:
     """The same of one link."""
-    return tuple(_address(each) for each in addresses_of(netlink, index) if each["scope"] < LINK_SCOPE)
+    return tuple(address_of(each) for each in addresses_of(netlink, index) if each["scope"] < LINK_SCOPE)
 
 
-def _address(message: Any) -> str:
+def address_of(message: Any) -> str:
+    """The address that the kernel speaks of, with prefix length."""
     # Where both are given the other one is the far end of a point-to-point connection.
     return f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
 
 
 def read_gateways(netlink: Any) -> dict[int, str]:
     """The gateway of each link with an IPv4 way out; of several the one that the kernel takes."""
-    routes = [each for each in netlink.get_default_routes(family=socket.AF_INET) if each.get_attr("RTA_GATEWAY")]
-    # The last one stays, so the preferred ones (lowest number) come last.
-    routes.sort(key=lambda each: -(each.get_attr("RTA_PRIORITY") or 0))
-    return {each.get_attr("RTA_OIF"): each.get_attr("RTA_GATEWAY") for each in routes}
+    return _gateways(netlink.get_default_routes(family=socket.AF_INET))
 
 
 def gateway_of(netlink: Any, index: int) -> str:
     """The same of one link; empty: it has none."""
-    routes = [each for each in ways_out(netlink, socket.AF_INET, index) if each.get_attr("RTA_GATEWAY")]
-    routes.sort(key=lambda each: each.get_attr("RTA_PRIORITY") or 0)
-    return str(routes[0].get_attr("RTA_GATEWAY")) if routes else ""
+    return _gateways(ways_out(netlink, socket.AF_INET, index)).get(index, "")
+
+
+def _gateways(ways: Iterable[Any]) -> dict[int, str]:
+    routes = [each for each in ways if each.get_attr("RTA_GATEWAY")]
+    # The last one stays, so the preferred ones (lowest number) come last.
+    routes.sort(key=lambda each: -(each.get_attr("RTA_PRIORITY") or 0))
+    return {each.get_attr("RTA_OIF"): each.get_attr("RTA_GATEWAY") for each in routes}
 
 
 def ways_out(netlink: Any, family: int, index: int) -> list[Any]:

@@ -19,8 +19,10 @@ from xapid.backends.network import bonds
 from xapid.backends.network.interface import UNTAGGED, Addressing, AddressMode, Connected, Route, Uplink, Wire
 from xapid.backends.network.links import (
     GROUP,
+    LONGEST_NAME,
     Link,
     Links,
+    address_of,
     addresses_of,
     gateway_of,
     is_interface,
@@ -36,8 +38,6 @@ log = logging.getLogger(__name__)
 
 BY_OTHERS = frozenset({AddressMode.autoconf, AddressMode.dhcp})
 """Modes in which it is not for us to say which address is there."""
-LONGEST = 15
-"""Letters in the name of a link."""
 ROUTES_OF_OURS = 4
 """RTPROT_STATIC: what we set. Those that the kernel learnt from routers are left to it."""
 
@@ -172,7 +172,7 @@ def port_name(uplink: Uplink) -> str:
     if uplink.tag == UNTAGGED:
         return uplink.base
     tag = f".{uplink.tag}"
-    return f"{uplink.base[: LONGEST - len(tag)]}{tag}"
+    return f"{uplink.base[: LONGEST_NAME - len(tag)]}{tag}"
 
 
 def interface(links: Links, name: str) -> Link:
@@ -189,8 +189,7 @@ def _address(netlink: Any, bridge: Link, wanted: Addressing, family: int) -> Non
     for each in addresses_of(netlink, bridge.index):
         if each["family"] != family:
             continue
-        text = f"{each.get_attr('IFA_LOCAL') or each.get_attr('IFA_ADDRESS')}/{each['prefixlen']}"
-        found = ipaddress.ip_interface(text)
+        found = ipaddress.ip_interface(address_of(each))
         present.add(found)
         if found != address and not found.is_link_local and wanted.mode not in BY_OTHERS:
             netlink.addr("del", index=bridge.index, address=str(found.ip), prefixlen=found.network.prefixlen)

@@ -17,7 +17,7 @@ from pathlib import Path
 from xapid.backends.interface import Failed
 from xapid.backends.storage import qcow2
 from xapid.backends.storage.interface import TRACKED_BLOCK
-from xapid.backends.storage.qcow2_space import MOST_TABLES
+from xapid.backends.storage.qcow2_space import MOST_TABLES, table
 from xapid.backends.storage.sizes import LARGEST
 
 PLACE = 0x00FFFFFFFFFFFE00
@@ -44,13 +44,13 @@ def written(path: Path) -> bytes:
         (features,) = struct.unpack_from(">Q", head, 72) if version > 2 else (0,)
         if entries * 8 > MOST_TABLES:
             raise Failed(f"{path} is damaged: its first table has {entries} entries", path=str(path))
-        first = _table(fd, entries * 8, place, path)
+        first = table(fd, entries * 8, place, path)
         width = 2 if features & FINER_CLUSTERS else 1
         found = bytearray(_length(size))
         span = (1 << bits) // 8 // width  # clusters that a second table speaks of
         for number, entry in enumerate(struct.unpack(f">{entries}Q", first)):
             if entry & PLACE and number * span << bits < size:
-                second = _table(fd, 1 << bits, entry & PLACE, path)
+                second = table(fd, 1 << bits, entry & PLACE, path)
                 for cluster in _spoken_of(second, width):
                     _mark(found, (number * span + cluster) << bits, 1 << bits)
         return bytes(found)
@@ -98,10 +98,10 @@ def _length(size: int) -> int:
     return -(-size // TRACKED_BLOCK // 8)
 
 
-def _spoken_of(table: bytes, width: int) -> Iterator[int]:
-    if not table.strip(b"\0"):
+def _spoken_of(second: bytes, width: int) -> Iterator[int]:
+    if not second.strip(b"\0"):
         return
-    entries = struct.unpack(f">{len(table) // 8}Q", table)
+    entries = struct.unpack(f">{len(second) // 8}Q", second)
     if width == 1:
         yield from (number for number, entry in enumerate(entries) if entry & ~COPIED)
         return
@@ -114,13 +114,3 @@ def _mark(found: bytearray, place: int, length: int) -> None:
     for block in range(place // TRACKED_BLOCK, -(-(place + length) // TRACKED_BLOCK)):
         if block // 8 < len(found):
             found[block // 8] |= 0x80 >> block % 8
-
-
-def _table(fd: int, length: int, place: int, path: Path) -> bytes:
-    try:
-        found = os.pread(fd, length, place)
-    except (OSError, OverflowError) as error:
-        raise Failed(f"{path} cannot be read: {error}", path=str(path)) from error
-    if len(found) < length:
-        raise Failed(f"{path} is damaged: a table ends behind its end", path=str(path))
-    return found

@@ -44,11 +44,11 @@ def end(path: Path) -> int:
         (order,) = struct.unpack_from(">I", head, 96)
         if bits != CLUSTER.bit_length() - 1 or order != 4 or clusters * CLUSTER > MOST_TABLES:
             raise Failed(f"{path} is not an image as we make them", path=str(path))
-        table = struct.unpack(f">{clusters * PER_TABLE}Q", _read(file.fileno(), clusters * CLUSTER, place, path))
-        for number in reversed(range(len(table))):
-            if not table[number]:
+        blocks = struct.unpack(f">{clusters * PER_TABLE}Q", table(file.fileno(), clusters * CLUSTER, place, path))
+        for number in reversed(range(len(blocks))):
+            if not blocks[number]:
                 continue
-            counts = _read(file.fileno(), CLUSTER, table[number] & ~511, path).rstrip(b"\0")
+            counts = table(file.fileno(), CLUSTER, blocks[number] & ~511, path).rstrip(b"\0")
             if counts:
                 return (number * PER_BLOCK + -(-len(counts) // 2)) * CLUSTER
     raise Failed(f"{path} is damaged: it has no reference counts", path=str(path))
@@ -63,10 +63,11 @@ def is_empty(path: Path) -> bool:
         entries, place = struct.unpack_from(">IQ", head, 36)
         if entries * 8 > MOST_TABLES:
             raise Failed(f"{path} is damaged: its first table has {entries} entries", path=str(path))
-        return not any(_read(file.fileno(), entries * 8, place, path))
+        return not any(table(file.fileno(), entries * 8, place, path))
 
 
-def _read(fd: int, length: int, place: int, path: Path) -> bytes:
+def table(fd: int, length: int, place: int, path: Path) -> bytes:
+    """What stands there in an image that is open; all of it. Raises Failed."""
     try:
         found = os.pread(fd, length, place)
     except (OSError, OverflowError) as error:
