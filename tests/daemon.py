@@ -19,6 +19,8 @@ START_LIMIT = 60.0
 """Seconds for a start: the first one makes a database and a certificate."""
 
 
+OWN = {"XAPID_NETWORK_NAMES": "never"}
+"""A network of a test's own has no /etc/resolv.conf of its own."""
 PATIENCE = 60.0
 """Seconds that an answer may take."""
 
@@ -132,7 +134,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 pass_fds=self._pass_fds,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **self._environment, **(environment or {})},
+                env={**os.environ, **OWN, "PYTHONPATH": str(ROOT), **self._environment, **(environment or {})},
             )
         self.wait_ready()
 

@@ -180,6 +180,8 @@ def _networks(config: Config) -> DriverSpec:
     kept: dict[str, str | int | float | bool | list[str] | DriverInfo | None] = {
         "leases": str(state / "leases"),
         "memory": str(state / "links.json"),
+        "resolv_conf": str(config.network.resolv_conf),
+        "names": config.network.names.value,
     }
     if config.network.backend is NetworkBackend.openvswitch:
         driver = "xapid.backends.network.openvswitch:OpenVSwitch"

@@ -98,6 +98,8 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "VIF.other_config:mtu": ("9000", "1500", ""),
     "PIF.other_config:mtu": ("9000", "1500", ""),
     "PIF.other_config:defaultroute": YES,
+    "PIF.other_config:peerdns": YES,
+    "PIF.other_config:domain": ("example.com", "example.com,example.net", ""),
     "network.other_config:static-routes": ("192.0.2.0/24/198.51.100.1,203.0.113.0/24/198.51.100.2", ""),
     **{
         f"PIF.other_config:ethtool-{name}": ("on", "off", "true", "false", "1", "")

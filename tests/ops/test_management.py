@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import FreshHost
 from tests.machines import Workshop
 from tests.xapi import REMOTE, Xapi
+from xapid.backends.network.interface import Naming
 from xapid.datamodel import Host, Pool
 from xapid.datamodel.errors import (
     CANNOT_PLUG_BOND_SLAVE,
@@ -93,6 +94,26 @@ async def test_it_moves_with_all_that_leads_to_it(
     with pytest.raises(PIF_IS_MANAGEMENT_INTERFACE):
         await xapi.PIF.unplug(pif)
     await xapi.PIF.unplug(old)
+
+
+async def test_the_way_out_and_the_name_servers_move_with_it(
+    workshop: Workshop, xapi: Xapi, host: str, old: str, pif: str, heard: list[str | None]
+) -> None:
+    await xapi.PIF.reconfigure_ip(pif, "Static", ADDRESS, "255.255.255.0", "198.51.100.1", "198.51.100.2")
+    wires = workshop.fresh.driver("network").wires
+    await xapi.PIF.plug(pif)
+    before = wires["xenbr1"]
+
+    await xapi.host.management_reconfigure(pif)
+    moved = wires["xenbr1"]
+    # Its own bridge is there once somebody has it up.
+    await xapi.PIF.reconfigure_ip(old, "Static", "192.0.2.1", "255.255.255.0", "192.0.2.254", "")
+    await xapi.host.management_reconfigure(old)
+
+    assert (before.ipv4.gateway, before.naming.first) == ("", False)
+    assert (moved.ipv4.gateway, moved.naming) == ("198.51.100.1", Naming(("198.51.100.2",), first=True))
+    assert wires["xenbr1"] == before
+    assert wires[workshop.row(workshop.row(old).network).bridge].ipv4.gateway == "192.0.2.254"
 
 
 async def test_to_where_it_is_it_does_not_move(xapi: Xapi, old: str, heard: list[str | None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.machines import Workshop
 from tests.xapi import Xapi
 from xapid.backends.interface import AlreadyExists, Failed
-from xapid.backends.network.interface import Addressing, AddressMode, Lease, Route, Uplink
+from xapid.backends.network.interface import Addressing, AddressMode, Lease, Naming, Route, Uplink
 from xapid.datamodel import PIF, VLAN, Host
 from xapid.datamodel.errors import (
     CANNOT_CHANGE_PIF_PROPERTIES,
@@ -194,10 +195,23 @@ async def test_addresses_change_at_once_where_an_interface_is_up(workshop: Works
     # The way out leads over the management.
     assert laid.ipv4 == Addressing(AddressMode.static, "192.0.2.9/25")
     assert laid.ipv6 == Addressing(AddressMode.static, "2001:db8::9/64")
-    assert laid.name_servers == ("192.0.2.2", "2001:db8::1")
+    assert laid.naming.servers == ("192.0.2.2", "2001:db8::1")
     await xapi.PIF.add_to_other_config(pif, "defaultroute", "true")
     await xapi.PIF.plug(pif)
     assert wires(workshop)["xenbr1"].ipv4.gateway == "192.0.2.1"
+
+
+async def test_the_host_asks_one_interface_first_for_names(workshop: Workshop, xapi: Xapi, pif: str) -> None:
+    await xapi.PIF.add_to_other_config(pif, "domain", "a.example, b.example")
+    await xapi.PIF.reconfigure_ip(pif, "Static", "192.0.2.9", "255.255.255.0", "", "192.0.2.2")
+    await xapi.PIF.plug(pif)
+    before = wires(workshop)["xenbr1"].naming
+
+    await xapi.PIF.add_to_other_config(pif, "peerdns", "true")
+    await xapi.PIF.plug(pif)
+
+    assert before == Naming(("192.0.2.2",), ("a.example", "b.example"), first=False)
+    assert wires(workshop)["xenbr1"].naming == replace(before, first=True)
 
 
 async def test_what_a_server_gives_is_noted(workshop: Workshop, xapi: Xapi, pif: str) -> None:

@@ -165,6 +165,19 @@ class Routes:
         return tuple(found)
 
 
+@dataclass(frozen=True)
+class Domains:
+    """Domains of the name service."""
+
+    words = "domains with commas between, such as example.com,example.net"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        found = tuple(each.strip() for each in text.split(",") if each.strip())
+        if wrong := [each for each in found if not re.fullmatch(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?", each, re.ASCII)]:
+            raise ValueError(wrong[0])
+        return found
+
+
 KEYS: dict[tuple[str, str], dict[str, MapKey[Any]]] = {}
 """Every key by class and field, and then by its name."""
 
@@ -693,6 +706,24 @@ DEFAULT_ROUTE = MapKey(
     YES,
     False,
     "The way out of the host leads over this interface, instead of that of the management.",
+)
+
+NAMES_FIRST = MapKey(
+    "PIF",
+    "other_config",
+    "peerdns",
+    YES,
+    False,
+    "The name servers of this interface are asked before all others, instead of those of the management.",
+)
+SEARCH_DOMAINS = MapKey(
+    "PIF",
+    "other_config",
+    "domain",
+    Domains(),
+    (),
+    "Domains in which the host looks for names without a dot.",
+    tolerant=True,
 )
 
 STATIC_ROUTES = MapKey(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, ip_interface
 from typing import Any
 
 import msgspec
 
-from xapid.backends.network.interface import NetworkDriver
+from xapid.backends.network.interface import NetworkDriver, Wire
 from xapid.datamodel import PIF, VM, Console, Host, Network, Pool
 from xapid.datamodel.errors import (
     CANNOT_PLUG_BOND_SLAVE,
@@ -24,6 +25,7 @@ from xapid.datamodel.errors import (
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode, PrimaryAddressType
 from xapid.datamodel.types import NULL
 from xapid.ops.pif.plugging import bring_up
+from xapid.ops.pif.rewiring import wires
 from xapid.rules.pif import NO_ADDRESSES
 from xapid.runtime.context import Context, Runtime
 from xapid.runtime.local_settings import MANAGEMENT, MANAGEMENT_TRIAL, LocalSettings
@@ -117,6 +119,8 @@ def address_of(pif: PIF) -> str:
 
 async def _move(ctx: Context, pif: PIF) -> None:
     """The records are changed first: a host that dies then comes back where they say it is."""
+    host = ctx.store.get(Host, pif.host)
+    before = wires(ctx.store, host)
     with ctx.write() as tx:
         for each in ctx.store.where(PIF, host=pif.host):
             if each.management and each.ref != pif.ref:
@@ -124,7 +128,22 @@ async def _move(ctx: Context, pif: PIF) -> None:
         tx.set(ctx.now(pif), management=True)
     if pif.host == ctx.runtime.localhost:
         await _keep(ctx.runtime, pif.uuid)
+    await _lead_out(ctx, host, before)
     await lead_to(ctx, ctx.now(pif))
+
+
+async def _lead_out(ctx: Context, host: Host, before: Mapping[str, Wire]) -> None:
+    """The way out of a host and its name servers follow the management. What goes wrong is logged."""
+    laid = {bridge.name for bridge in await ctx.network(host).call(NetworkDriver.bridges)}
+    changed = {name for name, wire in wires(ctx.store, host).items() if name in laid and before.get(name) != wire}
+    concerned = [pif for pif in ctx.store.where(PIF, host=host.ref) if pif.managed and pif.currently_attached]
+    # The new way out replaces the old one at once, where it comes first.
+    for pif in sorted(concerned, key=lambda pif: not pif.management):
+        if ctx.store.get(Network, pif.network).bridge in changed:
+            try:
+                await bring_up(ctx, pif)
+            except ApiError as error:
+                log.error("PIF %s (%s) does not lead out as it should: %s", pif.uuid, pif.device, error)
 
 
 async def lead_to(ctx: Context, pif: PIF) -> None:

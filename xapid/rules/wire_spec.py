@@ -13,6 +13,7 @@ from xapid.backends.network.interface import (
     Bridge,
     Connected,
     Hashing,
+    Naming,
     Route,
     Spreading,
     Tuning,
@@ -37,8 +38,11 @@ from xapid.datamodel.map_keys import (
     ETHTOOL_DUPLEX,
     ETHTOOL_SPEED,
     ETHTOOL_SWITCHES,
+    NAMES_FIRST,
     PIF_MTU,
+    SEARCH_DOMAINS,
     STATIC_ROUTES,
+    MapKey,
 )
 from xapid.datamodel.pif import IpConfigurationMode, Ipv6ConfigurationMode
 from xapid.datamodel.types import NULL
@@ -69,14 +73,18 @@ def wire(store: Store, pif: PIF) -> Wire:
     vlan = store.find(VLAN, pif.VLAN_master_of)
     below = pif if vlan is None else store.get(PIF, vlan.tagged_PIF)
     bond = next(iter(store.where(Bond, master=below.ref)), None)
-    leads_out = _leads_out(store, pif)
+    leads_out = _is_chosen(store, pif, DEFAULT_ROUTE)
     tunnel = bool(store.where(Tunnel, access_PIF=pif.ref))
     return Wire(
         Bridge(network.bridge, network.uuid, mtu(store, pif)),
         None if tunnel else Uplink(below.device, pif.VLAN, None if bond is None else bonding(store, bond)),
         _ipv4(pif, leads_out),
         _ipv6(pif, leads_out),
-        tuple(each for each in pif.DNS.split(",") if each),
+        Naming(
+            tuple(each for each in pif.DNS.split(",") if each),
+            SEARCH_DOMAINS.of(pif),
+            _is_chosen(store, pif, NAMES_FIRST),
+        ),
         tuple(Route(*each) for each in STATIC_ROUTES.of(network)),
         (*(_tuning(store, pif, bond) if vlan is None and not tunnel else ()), *_bridge_tuning(network)),
         pif.MAC if tunnel else "",
@@ -147,10 +155,13 @@ def _natural(device: str) -> tuple[str, int]:
     return name, int(device.removeprefix(name) or 0)
 
 
-def _leads_out(store: Store, pif: PIF) -> bool:
-    """Whether the way out of the host leads over an interface: of those that are to be it over the first."""
+def _is_chosen(store: Store, pif: PIF, key: MapKey[bool]) -> bool:
+    """Whether an interface is the one that has a key, of several the first; where none has it, that of the management.
+
+    So the way out of the host and its name servers are chosen.
+    """
     own = store.where(PIF, host=pif.host)
-    chosen = [each.ref for each in own if DEFAULT_ROUTE.of(each) and each.bond_slave_of == NULL]
+    chosen = [each.ref for each in own if key.of(each) and each.bond_slave_of == NULL]
     return pif.ref in chosen[:1] if chosen else pif.management
 
 

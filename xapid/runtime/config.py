@@ -42,6 +42,14 @@ class Datapath(enum.StrEnum):
     netdev = "netdev"
 
 
+class NamePolicy(enum.StrEnum):
+    """Whether the list of name servers of the host is the daemon's."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
 class LogLevel(enum.StrEnum):
     """How much is logged."""
 
@@ -211,6 +219,14 @@ class NetworkConfig:
         "With openvswitch, where packets are switched: system, in the kernel, by its module; or netdev, in the process "
         "of the switch, which any kernel bears and which is slower. It counts for bridges that are made from now on.",
     )
+    names: NamePolicy = setting(
+        NamePolicy.auto,
+        "Whether the host asks the name servers of its interfaces (PIF.reconfigure_ip, servers of DHCP): auto, by "
+        "systemd-resolved or the file resolv_conf, which is left alone where another program keeps it, or where "
+        "somebody wrote it and the interface of the management is not the daemon's; always, by that file, whoever "
+        "keeps it; never.",
+    )
+    resolv_conf: Path = setting(Path("/etc/resolv.conf"), "The file that says which name servers the host asks.")
     management_deadline: float = setting(
         60.0,
         "Seconds in which a client of another machine must come to the new address of a host, where a change of it cut "

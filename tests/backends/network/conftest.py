@@ -49,7 +49,7 @@ def sysfs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bridges(namespace: Namespace, sysfs: Path, tmp_path: Path) -> Bridges:
-    return Bridges(sysfs, leases=tmp_path / "leases")
+    return Bridges(sysfs, leases=tmp_path / "leases", resolv_conf=tmp_path / "resolv.conf")
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def switch(namespace: Namespace) -> Iterator[OwnSwitch]:
 def switched(switch: OwnSwitch, namespace: Namespace, sysfs: Path, tmp_path: Path) -> OpenVSwitch:
     """The driver of that one, on a host with an interface eth0."""
     namespace.add_interface("eth0", "192.0.2.1/24")
-    return OpenVSwitch(switch.socket, "netdev", sysfs=sysfs, leases=tmp_path / "leases")
+    places = {"leases": tmp_path / "leases", "resolv_conf": tmp_path / "resolv.conf"}
+    return OpenVSwitch(switch.socket, "netdev", sysfs=sysfs, **places)
 
 
 @pytest.fixture

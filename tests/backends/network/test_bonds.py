@@ -56,7 +56,7 @@ def kernel() -> FakeKernel:
 
 @pytest.fixture
 def played(kernel: FakeKernel, tmp_path: Path) -> Bridges:
-    return Bridges(tmp_path, kernel)
+    return Bridges(tmp_path, kernel, leases=tmp_path / "leases")
 
 
 TRUE = [

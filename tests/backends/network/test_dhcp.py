@@ -22,6 +22,7 @@ from xapid.backends.network import leased
 from xapid.backends.network.bridge import Bridges
 from xapid.backends.network.interface import Addressing, AddressMode, Bridge, Lease, NetworkDriver, Uplink, Wire
 from xapid.backends.network.links import read_addresses, read_gateways
+from xapid.backends.network.names import Policy, Resolver
 
 WIRE = Wire(Bridge("xenbr1", str(uuid.uuid4())), Uplink("eth1"), Addressing(AddressMode.dhcp))
 STATIC = Addressing(AddressMode.static, "192.0.2.9/24")
@@ -52,7 +53,7 @@ def server(far: str, lease: str = "2m") -> Iterator[None]:
 def linux(namespace: Namespace, sysfs: Path, tmp_path: Path) -> Iterator[Bridges]:
     """On a host with an interface eth1 that nobody has given an address. No client is left."""
     namespace.add_interface("eth1")
-    bridges = Bridges(sysfs, leases=tmp_path / "leases")
+    bridges = Bridges(sysfs, leases=tmp_path / "leases", resolv_conf=tmp_path / "resolv.conf")
     yield bridges
     bridges.disconnect(WIRE.bridge.name)
 
@@ -120,7 +121,7 @@ def test_a_client_outlives_who_started_it_and_is_not_started_twice(
         connected = linux.connect(WIRE)
         first = client(tmp_path)
 
-        again = Bridges(sysfs, leases=tmp_path / "leases").connect(WIRE)
+        again = Bridges(sysfs, leases=tmp_path / "leases", resolv_conf=tmp_path / "resolv.conf").connect(WIRE)
 
     assert (again, client(tmp_path)) == (connected, first)
 
@@ -154,7 +155,8 @@ def test_the_client_ends_with_its_mode_or_its_bridge(
     assert not lives(pid)
     if static:
         assert addresses(namespace) == ("192.0.2.9/24",)
-    assert [path.suffix for path in (tmp_path / "leases").iterdir()] == [""]
+    left = {path.name for path in (tmp_path / "leases").iterdir()}
+    assert left - {"xenbr1.names"} == {"leased", "names.lock"}
 
 
 @pytest.mark.root
@@ -163,7 +165,9 @@ def test_an_address_that_was_set_stays_until_a_server_gives_another(
 ) -> None:
     linux.connect(replace(WIRE, ipv4=STATIC))
 
-    silent = Bridges(sysfs, leases=tmp_path / "leases", first_lease=0.5).connect(WIRE)
+    silent = Bridges(sysfs, leases=tmp_path / "leases", resolv_conf=tmp_path / "resolv.conf", first_lease=0.5).connect(
+        WIRE
+    )
     with server(namespace.far):
         came = until(lambda: addresses(namespace) == (f"{GIVEN}/24",))
 
@@ -198,7 +202,7 @@ def test_the_way_out_is_over_the_router_that_the_server_names_if_it_is_to_be(
 def test_a_late_lease_leads_out_too(linux: Bridges, namespace: Namespace, sysfs: Path, tmp_path: Path) -> None:
     out = replace(WIRE, ipv4=Addressing(AddressMode.dhcp, leads_out=True))
 
-    Bridges(sysfs, leases=tmp_path / "leases", first_lease=0.5).connect(out)
+    Bridges(sysfs, leases=tmp_path / "leases", resolv_conf=tmp_path / "resolv.conf", first_lease=0.5).connect(out)
 
     with server(namespace.far):
         assert until(lambda: ways_out() == {namespace.index("xenbr1"): "198.51.100.1"})
@@ -218,9 +222,15 @@ SAID = {"interface": "xenbr1", "ip": GIVEN, "subnet": "255.255.255.128", "lease"
 
 
 def test_a_lease_is_what_the_client_was_told() -> None:
-    lease = leased.read(SAID | {"router": "198.51.100.1 198.51.100.2", "dns": "198.51.100.3 198.51.100.4"})
+    lease = leased.read(
+        SAID
+        | {"router": "198.51.100.1 198.51.100.2", "dns": "198.51.100.3 198.51.100.4"}
+        | {"search": "a.example b.example", "domain": "b.example $(reboot)"}
+    )
 
-    assert lease == Lease(f"{GIVEN}/25", "198.51.100.1", ("198.51.100.3", "198.51.100.4"), 120)
+    assert lease == Lease(
+        f"{GIVEN}/25", "198.51.100.1", ("198.51.100.3", "198.51.100.4"), 120, ("a.example", "b.example")
+    )
     assert leased.read(SAID) == Lease(f"{GIVEN}/25", "", (), 120)
 
 
@@ -233,6 +243,7 @@ def test_what_makes_no_sense_is_no_lease(wrong: dict[str, str]) -> None:
 
 
 def test_what_is_no_lease_changes_nothing(tmp_path: Path) -> None:
-    leased.main(tmp_path, "deconfig", {"interface": "xenbr1"})
+    resolver = Resolver(tmp_path, tmp_path / "resolv.conf", Policy.always)
+    leased.main(tmp_path, resolver, "deconfig", {"interface": "xenbr1"})
 
     assert list(tmp_path.iterdir()) == []

@@ -171,7 +171,7 @@ def wire(mtu: int = 1500, *tuning: Tuning, bond: Bonding | None = None) -> Wire:
 
 def test_an_interface_that_leads_nowhere_any_more_is_as_it_was(card: Card, tmp_path: Path) -> None:
     kernel = FakeKernel("eth1", "eth2")
-    bridges = Bridges(tmp_path, kernel, ethtool=card)
+    bridges = Bridges(tmp_path, kernel, leases=tmp_path / "leases", ethtool=card)
     bridges.connect(wire(9000, Tuning("eth1", (("gro", "off"),))))
     during = kernel.named("eth1").mtu, card.flags["generic-receive-offload"]
 
@@ -183,7 +183,7 @@ def test_an_interface_that_leads_nowhere_any_more_is_as_it_was(card: Card, tmp_p
 
 def test_members_of_a_bond_too(card: Card, tmp_path: Path) -> None:
     kernel = FakeKernel("eth1", "eth2")
-    bridges = Bridges(tmp_path, kernel, ethtool=card)
+    bridges = Bridges(tmp_path, kernel, leases=tmp_path / "leases", ethtool=card)
     bond = Bonding(("eth1", "eth2"), "02:00:00:00:00:99", 9000)
     bridges.connect(wire(9000, Tuning("eth2", (("gro", "off"),)), bond=bond))
     during = card.flags["generic-receive-offload"]

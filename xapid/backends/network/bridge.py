@@ -119,6 +119,7 @@ class Bridges(HostLinks):
             self.clients.stop(wire.bridge.name)
         with self.changing, self.netlink() as netlink:
             connected = uplinks.lay(netlink, wire, self.tuner)
+        self.resolver.say(wire.bridge.name, wire.naming, leased=by_server)
         return self.asked(wire, connected) if by_server else connected
 
     def disconnect(self, bridge: str) -> None:
@@ -128,6 +129,7 @@ class Bridges(HostLinks):
             if found is not None and not _network_of(found):
                 return
             self.clients.stop(bridge)
+            self.resolver.forget(bridge)
             if found is None:
                 return
             uplinks.take_away(netlink, links, found, self.tuner)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +20,9 @@ import msgspec
 
 from xapid.backends.interface import Failed, NotSupported
 from xapid.backends.network.interface import Lease
-from xapid.backends.network.leased import LEASE, file_of, way_out_of
+from xapid.backends.network.leased import file_of, way_out_of
+from xapid.backends.network.names import LEASE
+from xapid.backends.whole_files import write_whole
 
 PROGRAM = "udhcpc"
 FIRST_ANSWER = 10.0
@@ -34,9 +37,12 @@ LOOK_AGAIN = 0.05
 class DhcpClients:
     """Those of this host's bridges."""
 
-    def __init__(self, folder: Path, first_answer: float = FIRST_ANSWER) -> None:
-        """``folder``: where leases and numbers of processes are noted; ``first_answer``: seconds it is waited for."""
+    def __init__(self, folder: Path, first_answer: float = FIRST_ANSWER, told: Sequence[str] = ()) -> None:
+        """``folder``: where leases and numbers of processes are noted; ``first_answer``: seconds it is waited for;
+        ``told``: what ``leased`` is told besides.
+        """
         self._folder = folder
+        self._told = tuple(told)
         self._first_answer = first_answer
 
     def ask(self, bridge: str, *, leads_out: bool = False) -> Lease | None:
@@ -51,6 +57,7 @@ class DhcpClients:
             way_out.touch()
         else:
             way_out.unlink(missing_ok=True)
+        self._write_script()
         if self._process(bridge) is None:
             lease.unlink(missing_ok=True)
             self._begin(bridge)
@@ -81,11 +88,18 @@ class DhcpClients:
         for path in (file_of(self._folder, bridge), way_out_of(self._folder, bridge), self._pid_file(bridge)):
             path.unlink(missing_ok=True)
 
+    def _write_script(self) -> None:
+        """What clients call, those too that an earlier daemon has started."""
+        command = [sys.executable, "-m", "xapid.backends.network.leased", str(self._folder), *self._told]
+        content = f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n'
+        if not (self._script.exists() and self._script.read_text() == content):
+            write_whole(self._script, content.encode(), 0o700)
+
+    @property
+    def _script(self) -> Path:
+        return self._folder / "leased"
+
     def _begin(self, bridge: str) -> None:
-        script = self._folder / "leased"
-        command = [sys.executable, "-m", "xapid.backends.network.leased", str(self._folder)]
-        script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
-        script.chmod(0o700)
         if shutil.which(PROGRAM) is None:
             raise NotSupported(f"there is no client of DHCP on this host: {PROGRAM} is not installed")
         # By setsid: in the background by itself it would keep open what it was started with.
@@ -95,7 +109,7 @@ class DhcpClients:
             "-i",
             bridge,
             "-s",
-            str(script),
+            str(self._script),
             "-p",
             str(self._pid_file(bridge)),
             "-t",

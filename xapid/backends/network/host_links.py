@@ -29,6 +29,7 @@ from xapid.backends.network.links import (
     read_gateways,
     there,
 )
+from xapid.backends.network.names import Policy, Resolver
 from xapid.backends.network.tuning import Tuner
 
 
@@ -53,13 +54,16 @@ class HostLinks:
         first_lease: float = FIRST_ANSWER,
         memory: str = "",
         ethtool: Callable[[str], Any] = IoctlEthtool,
+        resolv_conf: Path = Path("/etc/resolv.conf"),
+        names: str = Policy.auto,
     ) -> None:
         """``kernel``, ``ethtool``: open a connection to it, and to a device; ``memory``: a file, see ``Tuner``;
         ``leases``: a folder for what servers of DHCP gave, and ``first_lease``: seconds in which they may do so before
-        it is gone on without.
+        it is gone on without; ``resolv_conf``, ``names``: file and policy, see ``Resolver``.
         """
         self._sysfs = sysfs
-        self.clients = DhcpClients(leases, first_lease)
+        self.resolver = Resolver(Path(leases), Path(resolv_conf), Policy(names))
+        self.clients = DhcpClients(Path(leases), first_lease, [str(resolv_conf), str(names)])
         self.tuner = Tuner(Path(memory) if memory else None, ethtool)
         self._kernel = kernel
         self.changing = threading.Lock()

@@ -167,6 +167,17 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Naming:
+    """Whom the host asks for names, as far as one bridge says."""
+
+    servers: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    """In which a name without a dot is looked for."""
+    first: bool = False
+    """Whether these servers are asked before those of other bridges."""
+
+
+@dataclass(frozen=True)
 class Wire:
     """A bridge that leads out of the host."""
 
@@ -175,7 +186,8 @@ class Wire:
     """None: the bridge leads nowhere by itself; whoever controls tunnels joins them to it."""
     ipv4: Addressing = Addressing()
     ipv6: Addressing = Addressing()
-    name_servers: tuple[str, ...] = ()
+    naming: Naming = Naming()
+    """Servers of DHCP may name more. What the host cannot be told is logged, and the wire lies all the same."""
     routes: tuple[Route, ...] = ()
     """Besides the way out. One whose gateway cannot be reached is logged, and the wire lies all the same."""
     tuning: tuple[Tuning, ...] = ()
@@ -205,6 +217,8 @@ class Lease:
     name_servers: tuple[str, ...] = ()
     seconds: int = 0
     """for which it was good when it was given"""
+    domains: tuple[str, ...] = ()
+    """in which names without a dot are looked for"""
 
 
 class Locking(enum.StrEnum):

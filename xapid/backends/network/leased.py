@@ -1,6 +1,7 @@
-"""What a client of DHCP calls with what it was told: ``leased FOLDER EVENT``, the lease in its environment.
+"""What a client of DHCP calls with what it was told: ``leased FOLDER FILE POLICY EVENT``, the lease in its environment.
 
-The bridge gets the address for as long as the lease is good for: the kernel takes away what was not renewed.
+The bridge gets the address for as long as the lease is good for: the kernel takes away what was not renewed. The host
+asks the servers that it names (``FILE``, ``POLICY``: see ``Resolver``).
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import msgspec
 
 from xapid.backends.network.interface import Lease
 from xapid.backends.network.links import connection, set_way_out, ways_out
+from xapid.backends.network.names import LEASE, Policy, Resolver, is_domain
 from xapid.backends.whole_files import write_whole
 
 GIVEN = frozenset({"bound", "renew"})
 """Events that bring a lease. Of its end the kernel knows, and of that of the client who ended it."""
-LEASE, LEADS_OUT = ".lease", ".leads-out"
+LEADS_OUT = ".leads-out"
 
 
 def file_of(folder: Path, bridge: str) -> Path:
@@ -39,7 +41,9 @@ def read(environment: Mapping[str, str]) -> Lease:
     routers, servers = (
         [str(ipaddress.IPv4Address(each)) for each in environment.get(name, "").split()] for name in ("router", "dns")
     )
-    return Lease(str(address), routers[0] if routers else "", tuple(servers), int(environment["lease"]))
+    words = f"{environment.get('search', '')} {environment.get('domain', '')}".split()
+    domains = tuple(dict.fromkeys(filter(is_domain, words)))
+    return Lease(str(address), routers[0] if routers else "", tuple(servers), int(environment["lease"]), domains)
 
 
 def give(netlink: Any, index: int, lease: Lease) -> None:
@@ -66,7 +70,7 @@ def lead_out(netlink: Any, index: int, lease: Lease) -> None:
     set_way_out(netlink, index, socket.AF_INET, routes, lease.gateway)
 
 
-def main(folder: Path, event: str, environment: Mapping[str, str]) -> None:
+def main(folder: Path, resolver: Resolver, event: str, environment: Mapping[str, str]) -> None:
     if event not in GIVEN:
         return
     lease, bridge = read(environment), environment["interface"]
@@ -76,7 +80,9 @@ def main(folder: Path, event: str, environment: Mapping[str, str]) -> None:
         if way_out_of(folder, bridge).exists():
             lead_out(netlink, index, lease)
     write_whole(file_of(folder, bridge), msgspec.json.encode(lease))
+    resolver.apply()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], os.environ)
+    place, file, policy = sys.argv[1:4]
+    main(Path(place), Resolver(Path(place), Path(file), Policy(policy)), sys.argv[4], os.environ)

@@ -23,6 +23,7 @@ from xapid.backends.network.interface import (
     Wire,
 )
 from xapid.backends.network.links import Link, Links, bridges_of, there
+from xapid.backends.network.names import Policy
 from xapid.backends.network.ovs_layout import Plan
 from xapid.backends.network.ovs_rows import CARRIER, UPLINK, Found, Switch, Way
 from xapid.backends.network.ovsdb import Ovsdb
@@ -43,11 +44,13 @@ class OpenVSwitch(HostLinks):
         sysfs: Path = Path("/sys/class/net"),
         leases: Path = Path("/run/xapid/leases"),
         memory: str = "",
+        resolv_conf: Path = Path("/etc/resolv.conf"),
+        names: str = Policy.auto,
     ) -> None:
         """``database``: its socket; ``datapath``: system, that of the kernel, or netdev, its own; the others: see
         ``HostLinks``.
         """
-        super().__init__(sysfs, leases=leases, memory=memory)
+        super().__init__(sysfs, leases=leases, memory=memory, resolv_conf=resolv_conf, names=names)
         self._socket = database
         self._datapath = datapath
 
@@ -129,6 +132,7 @@ class OpenVSwitch(HostLinks):
             connected = uplinks.settle(netlink, wire, bridge, mac or bridge.mac, self.tuner)
             if laid:
                 self._free(netlink, switch, database)
+        self.resolver.say(wire.bridge.name, wire.naming, leased=by_server)
         return self.asked(wire, connected) if by_server else connected
 
     def disconnect(self, bridge: str) -> None:
@@ -138,6 +142,7 @@ class OpenVSwitch(HostLinks):
             if found is not None and not found.network:
                 return
             self.clients.stop(bridge)
+            self.resolver.forget(bridge)
             if found is None:
                 return
             if (link := Links(netlink).named(bridge)) is not None:
