@@ -93,6 +93,7 @@ from xapid.runtime.tasks import Tasks
 from xapid.runtime.tracing.tracer import Tracer
 from xapid.store.database import Database, DatabaseError, JournalLine, StateDirectory, has_space
 from xapid.store.loading import assert_complete, load
+from xapid.store.log_file import lay_out
 from xapid.store.rows import STORED
 from xapid.store.store import Store, StoreFailed
 from xapid.store.writer import Ballast, Writer
@@ -307,6 +308,7 @@ async def opened_store(state: Path) -> AsyncIterator[tuple[Store, Database]]:
         store = Store(DERIVATIONS, writer, generation)
         load(store, database)
         assert_complete(store, database)
+        lay_out(database.path)
         writer.start(asyncio.get_running_loop())
         try:
             yield store, database
