@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,11 +67,12 @@ def switch(namespace: Namespace) -> Iterator[OwnSwitch]:
 
 
 @pytest.fixture
-def switched(switch: OwnSwitch, namespace: Namespace, sysfs: Path, tmp_path: Path) -> OpenVSwitch:
+def switched(switch: OwnSwitch, namespace: Namespace, sysfs: Path, tmp_path: Path) -> Iterator[OpenVSwitch]:
     """The driver of that one, on a host with an interface eth0."""
     namespace.add_interface("eth0", "192.0.2.1/24")
     places = {"leases": tmp_path / "leases", "resolv_conf": tmp_path / "resolv.conf"}
-    return OpenVSwitch(switch.socket, "netdev", sysfs=sysfs, **places)
+    with closing(OpenVSwitch(switch.socket, "netdev", sysfs=sysfs, **places)) as driver:
+        yield driver
 
 
 @pytest.fixture

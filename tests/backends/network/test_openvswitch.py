@@ -6,7 +6,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -261,14 +261,14 @@ def test_what_is_so_already_is_told_to_nobody_by_who_comes_after_a_crash(
     before, there = switch.transactions(), driver.bridges()
     assert before >= len(wires)
 
-    successor = OpenVSwitch(switch.socket, "netdev", leases=tmp_path / "leases")
-    with nothing_heard():
-        for made in wires:
-            successor.connect(made)
-        successor.ensure_bridge(internal)
+    with closing(OpenVSwitch(switch.socket, "netdev", leases=tmp_path / "leases")) as successor:
+        with nothing_heard():
+            for made in wires:
+                successor.connect(made)
+            successor.ensure_bridge(internal)
 
-    assert switch.transactions() == before
-    assert successor.bridges() == there
+        assert switch.transactions() == before
+        assert successor.bridges() == there
 
 
 def test_what_went_with_the_switch_comes_back(driver: OpenVSwitch, switch: OwnSwitch, namespace: Namespace) -> None:

@@ -127,8 +127,10 @@ EVERYTHING = 0xFFFF
 """The first sixteen groups of those who are told of changes: of links, addresses, routes and neighbours."""
 
 
-QUIET = 2.0
-"""Seconds of silence after which the kernel has told everything."""
+QUIET = 3.0
+"""Seconds of silence after which the kernel has told everything. An address of IPv6 it looks for among others up to a
+second after the link is up, and waits another second for answers: it may say nothing for two.
+"""
 
 
 @contextmanager

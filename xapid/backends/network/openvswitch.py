@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from xapid.backends.network.interface import (
 )
 from xapid.backends.network.links import Link, Links, bridges_of, there
 from xapid.backends.network.names import Policy
+from xapid.backends.network.ovs_copy import Copy
 from xapid.backends.network.ovs_layout import Plan
 from xapid.backends.network.ovs_rows import CARRIER, UPLINK, Found, Switch, Way
-from xapid.backends.network.ovsdb import Ovsdb
+from xapid.backends.network.ovsdb import Operation
 
 KEYS = range(1, 65536)
 """Of aggregations."""
@@ -53,104 +55,107 @@ class OpenVSwitch(HostLinks):
         super().__init__(sysfs, leases=leases, memory=memory, resolv_conf=resolv_conf, names=names)
         self._socket = database
         self._datapath = datapath
+        self._copy = Copy(database)
+
+    def close(self) -> None:
+        """Let go of the database, which is watched from the first call on."""
+        self._copy.close()
 
     def bridges(self) -> list[Bridge]:
-        with self._database() as database, self.netlink() as netlink:
-            switch, links = Switch.read(database), Links.read(netlink)
-        ways = switch.ways()
+        with self.netlink() as netlink:
+            links = Links.read(netlink)
         found = []
-        for bridge in switch.bridges.values():
-            if bridge.network:
-                link = links.named(bridge.name)
-                joined = _joined(switch, bridge, links, ways)
-                found.append(Bridge(bridge.name, bridge.network, 0 if link is None else link.mtu, joined))
-        return found
+        with self._copy.look() as switch:
+            for bridge in switch.bridges.values():
+                if bridge.network:
+                    link = links.named(bridge.name)
+                    joined = _joined(switch, bridge, links)
+                    found.append(Bridge(bridge.name, bridge.network, 0 if link is None else link.mtu, joined))
+        return sorted(found, key=lambda bridge: bridge.name)
 
     def ensure_bridge(self, bridge: Bridge) -> None:
-        with self.changing, self._database() as database, self.netlink() as netlink:
-            switch = Switch.read(database)
-            _check_name(switch, bridge, Links(netlink))
-            plan = self._plan(switch)
-            plan.bridges[bridge.name] = bridge
-            self._lay(database, plan, f"bridge {bridge.name}")
+        with self.changing, self.netlink() as netlink:
+            with self._copy.look() as switch:
+                _check_name(switch, bridge, Links(netlink))
+                new = bridge.name not in switch.bridges
+                change = _Change.of(Plan(switch, self._datapath, bridges={bridge.name: bridge}))
+            self._lay(change, f"bridge {bridge.name}")
             try:
                 self._bring_up(netlink, bridge)
             except Failed:
-                if bridge.name not in switch.bridges:
-                    plan = self._plan(Switch.read(database), gone=bridge.name)
-                    self._lay(database, plan, f"no bridge {bridge.name}")
+                if new:
+                    self._remove(bridge.name)
                 raise
 
     def check_bridge(self, name: str) -> None:
-        with self._database() as database:
-            switch = Switch.read(database)
-        if name not in switch.bridges:
-            raise NotFound(f"there is no bridge {name} of Open vSwitch", bridge=name)
+        with self._copy.look() as switch:
+            if name not in switch.bridges:
+                raise NotFound(f"there is no bridge {name} of Open vSwitch", bridge=name)
 
     def unopened_taps(self) -> list[str]:
-        with self._database() as database, self.netlink() as netlink:
-            return _unopened(Switch.read(database), Links.read(netlink))
+        with self.netlink() as netlink:
+            return self._unopened(Links.read(netlink))
 
     def remove_tap(self, name: str) -> None:
-        with self.changing, self._database() as database, self.netlink() as netlink:
+        with self.changing, self.netlink() as netlink:
             links = Links.read(netlink)
             link = links.named(name)
             if link is None:
                 return
-            if name not in _unopened(Switch.read(database), links):
+            if name not in self._unopened(links):
                 raise InUse(f"{name} is no device for guests that nobody has open", tap=name)
             netlink.link("del", index=link.index)
 
     def remove_bridge(self, name: str) -> None:
-        with self.changing, self._database() as database, self.netlink() as netlink:
-            switch, links = Switch.read(database), Links(netlink)
-            bridge = switch.bridges.get(name)
-            if bridge is None or not bridge.network:
-                return
-            if joined := _joined(switch, bridge, links, switch.ways()):
-                raise InUse(f"{', '.join(joined)} still joined to {name}", bridge=name)
-            self._lay(database, self._plan(switch, gone=name), f"no bridge {name}")
+        with self.changing, self.netlink() as netlink:
+            with self._copy.look() as switch:
+                bridge = switch.bridges.get(name)
+                if bridge is None or not bridge.network:
+                    return
+                if joined := _joined(switch, bridge, Links(netlink)):
+                    raise InUse(f"{', '.join(joined)} still joined to {name}", bridge=name)
+            self._remove(name)
 
     def connect(self, wire: Wire) -> Connected:
         if wire.ipv6.mode is AddressMode.dhcp:
             raise NotSupported("there is no client of DHCPv6 on this host yet")
         by_server = wire.ipv4.mode is AddressMode.dhcp
-        with self.changing, self._database() as database, self.netlink() as netlink:
-            switch, links = Switch.read(database), Links(netlink)
-            _check_name(switch, wire.bridge, links)
-            if wire.uplink is not None:
-                _check_uplink(netlink, switch, links, wire, wire.uplink)
+        with self.changing, self.netlink() as netlink:
+            links = Links(netlink)
+            with self._copy.look() as switch:
+                _check_name(switch, wire.bridge, links)
+                if wire.uplink is not None:
+                    _check_uplink(netlink, switch, links, wire, wire.uplink)
+                plan = Plan(switch, self._datapath)
+                mac = _add(plan, links, wire)
+                change = _Change.of(plan)
             if not by_server:
                 self.clients.stop(wire.bridge.name)
-            plan = self._plan(switch)
-            mac = _add(plan, links, wire)
-            laid = self._lay(database, plan, f"{wire.bridge.name} is joined")
+            self._lay(change, f"{wire.bridge.name} is joined")
             if wire.uplink is not None:
                 self._prepare(netlink, wire, wire.uplink)
             self._bring_up(netlink, wire.bridge)
             bridge = there(Links(netlink), wire.bridge.name)
             connected = uplinks.settle(netlink, wire, bridge, mac or bridge.mac, self.tuner)
-            if laid:
-                self._free(netlink, switch, database)
+            self._free(netlink, change)
         self.resolver.say(wire.bridge.name, wire.naming, leased=by_server)
         return self.asked(wire, connected) if by_server else connected
 
     def disconnect(self, bridge: str) -> None:
-        with self.changing, self._database() as database, self.netlink() as netlink:
-            switch = Switch.read(database)
-            found = switch.bridges.get(bridge)
+        with self.changing, self.netlink() as netlink:
+            with self._copy.look() as switch:
+                found = switch.bridges.get(bridge)
+                change = None if found is None else _Change.of(Plan(switch, self._datapath, ways={bridge: None}))
             if found is not None and not found.network:
                 return
             self.clients.stop(bridge)
             self.resolver.forget(bridge)
-            if found is None:
+            if change is None:
                 return
             if (link := Links(netlink).named(bridge)) is not None:
                 uplinks.unsettle(netlink, link, self.tuner)
-            plan = self._plan(switch)
-            plan.ways.pop(bridge, None)
-            self._lay(database, plan, f"{bridge} leads nowhere")
-            self._free(netlink, switch, database)
+            self._lay(change, f"{bridge} leads nowhere")
+            self._free(netlink, change)
         with contextlib.suppress(InUse):
             self.remove_bridge(bridge)
 
@@ -165,40 +170,46 @@ class OpenVSwitch(HostLinks):
         return {}
 
     def places(self, links: Mapping[int, Link]) -> Places:
-        with self._database() as database:
-            switch = Switch.read(database)
         by_name = {link.name: link for link in links.values()}
         ours, bridges = set(), bridges_of(links)
-        for name, link in by_name.items():
-            if (port := switch.port_with(name)) is None or (bridge := switch.bridge_of(port)) is None:
-                continue
-            if UPLINK in port.marks:
-                ours.add(link.index)
-            # A part of a bond has no bridge of its own, and one that carries VLANs alone is nobody's.
-            if bridge.name in by_name and CARRIER not in bridge.marks and len(switch.interfaces_of(port)) == 1:
-                bridges[link.index] = by_name[bridge.name]
+        with self._copy.look() as switch:
+            for name, link in by_name.items():
+                if (port := switch.port_with(name)) is None or (bridge := switch.bridge_of(port)) is None:
+                    continue
+                if UPLINK in port.marks:
+                    ours.add(link.index)
+                # A part of a bond has no bridge of its own, and one that carries VLANs alone is nobody's.
+                if bridge.name in by_name and CARRIER not in bridge.marks and len(switch.interfaces_of(port)) == 1:
+                    bridges[link.index] = by_name[bridge.name]
         return Places(frozenset(ours), bridges)
 
     # What is changed
 
-    def _database(self) -> Ovsdb:
-        return ovsdb.opened(self._socket)
+    def _lay(self, change: _Change, what: str) -> None:
+        """Let it be so, and wait until it is. Where it is so already nobody is told of anything."""
+        if not change.operations:
+            return
+        with ovsdb.opened(self._socket) as database:
+            database.commit(change.operations, what)
+        with self._copy.look() as switch:
+            for name in change.interfaces:
+                found = switch.interfaces.get(name)
+                if found is not None and (error := ovsdb.one(found.row["error"])):
+                    raise Failed(f"Open vSwitch cannot have {name}: {error}")
 
-    def _plan(self, switch: Switch, gone: str = "") -> Plan:
-        """All as it is."""
-        return Plan(switch, self._datapath, gone=frozenset({gone}), ways=switch.ways(), members=switch.members())
+    def _remove(self, bridge: str) -> None:
+        """Whatever is joined to it."""
+        with self._copy.look() as switch:
+            change = _Change.of(Plan(switch, self._datapath, gone=frozenset({bridge})))
+        self._lay(change, f"no bridge {bridge}")
 
-    def _lay(self, database: Ovsdb, plan: Plan, what: str) -> bool:
-        """Let it be so, and wait until it is. Returns False where it is so already: nobody is told of anything."""
-        if not (operations := ovs_layout.operations(plan)):
-            return False
-        database.commit(operations, what)
-        rows = database.select({"Interface": ["name", "error"]})["Interface"].values()
-        asked = {*plan.bridges, *plan.ways, *(each for members in plan.members.values() for each in members)}
-        for row in rows:
-            if row["name"] in asked and (error := ovsdb.one(row["error"])):
-                raise Failed(f"Open vSwitch cannot have {row['name']}: {error}")
-        return True
+    def _unopened(self, links: Links) -> list[str]:
+        """Taps on bridges of ours that no process has open: none carries traffic then, which is sooner seen."""
+        with self._copy.look() as switch:
+            joined = [port for bridge in switch.bridges.values() if bridge.network for port in switch.guests_of(bridge)]
+        found = [links.named(port.name) for port in joined]
+        idle = {link.name for link in found if link is not None and link.kind == "tun" and not link.carrier}
+        return sorted(idle - taps.opened()) if idle else []
 
     def _prepare(self, netlink: Any, wire: Wire, uplink: Uplink) -> None:
         """Let the interfaces that a bridge leads out by be up and work as they are to."""
@@ -222,13 +233,38 @@ class OpenVSwitch(HostLinks):
             raise Failed(f"{bridge.name} cannot have packets of {bridge.mtu} bytes: Invalid argument")
         uplinks.set_where(netlink, link, not link.up, state="up")
 
-    def _free(self, netlink: Any, before: Switch, database: Ovsdb) -> None:
+    def _free(self, netlink: Any, change: _Change) -> None:
         """Let interfaces that are ours no more be as they were by themselves."""
+        if not change.operations:
+            return
+        with self._copy.look() as switch:
+            free = [
+                each for each in change.held if (port := switch.port_with(each)) is None or UPLINK not in port.marks
+            ]
         links = Links(netlink)
-        for name in ovs_layout.released(before.members(), Switch.read(database).members()):
+        for name in free:
             mtu = self.tuner.put_back(name)
             if (link := links.named(name)) is not None:
                 uplinks.set_where(netlink, link, mtu not in (0, link.mtu), mtu=mtu)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What is to be told to the database, and whom that is about."""
+
+    operations: list[Operation]
+    interfaces: tuple[str, ...]
+    """Of which the switch may say that it cannot have them."""
+    held: tuple[str, ...]
+    """Interfaces of the host that were ours before."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Change:
+        devices = plan.devices()
+        held = [member for device in devices for member in plan.switch.members_of(device)]
+        members = [member for bonding in plan.bonds.values() for member in bonding.members]
+        interfaces = dict.fromkeys([*plan.touched(), *devices, *held, *members])
+        return cls(ovs_layout.operations(plan), tuple(interfaces), tuple(sorted(held)))
 
 
 def _add(plan: Plan, links: Links, wire: Wire) -> str:
@@ -236,7 +272,7 @@ def _add(plan: Plan, links: Links, wire: Wire) -> str:
     name, uplink = wire.bridge.name, wire.uplink
     plan.bridges[name] = wire.bridge
     if uplink is None:
-        plan.ways.pop(name, None)
+        plan.ways[name] = None
         mac = wire.mac
     else:
         plan.ways[name] = Way(uplink.device, uplink.tag)
@@ -251,9 +287,13 @@ def _add(plan: Plan, links: Links, wire: Wire) -> str:
 
 def _take_over(plan: Plan, bond: Bonding) -> None:
     """What bridges still have of a bond's members is a leftover: the records say that they are in the bond."""
-    single = {(each,): each for each in bond.members}
-    left = {single[members] for device, members in plan.members.items() if members == (device,) and members in single}
-    plan.ways = {name: way for name, way in plan.ways.items() if way.device not in left}
+    for member in bond.members:
+        home = plan.switch.home_of(member)
+        if home is None or plan.switch.members_of(member) != (member,):
+            continue
+        for name in (home.name, *plan.switch.tagged_over(member)):
+            if (way := plan.way_of(name)) is not None and way.device == member:
+                plan.ways[name] = None
 
 
 def _check_name(switch: Switch, bridge: Bridge, links: Links) -> None:
@@ -266,7 +306,7 @@ def _check_name(switch: Switch, bridge: Bridge, links: Links) -> None:
         if links.named(bridge.name) is None and bridge.name not in switch.ports:
             return
         owner = "a link that is not ours"
-    elif found.network == bridge.uuid or (found.network and not _joined(switch, found, links, switch.ways())):
+    elif found.network == bridge.uuid or (found.network and not _joined(switch, found, links)):
         return
     else:
         owner = f"the bridge of network {found.network}" if found.network else "a bridge that is not ours"
@@ -305,12 +345,12 @@ def _may_take(switch: Switch, port: Found, wanted: Bridge, uplink: Uplink) -> bo
     if port.name == uplink.device:
         return uplink.tag != UNTAGGED or not bridge.network or bridge.name == wanted.name
     # Part of a bond that is another one stays there; what is alone goes into a bond.
-    return uplink.bond is not None and switch.members()[port.name] == (port.name,)
+    return uplink.bond is not None and switch.members_of(port.name) == (port.name,)
 
 
-def _joined(switch: Switch, bridge: Found, links: Links, ways: Mapping[str, Way]) -> tuple[str, ...]:
+def _joined(switch: Switch, bridge: Found, links: Links) -> tuple[str, ...]:
     """What is joined to a bridge of ours, and how it leads out. Ports of links that are gone are nobody's."""
-    way = ways.get(bridge.name)
+    way = switch.way_of(bridge)
     out = [] if way is None else [way.device if way.tag == UNTAGGED else f"{way.device}.{way.tag}"]
     return tuple(sorted([*out, *(each.name for each in switch.guests_of(bridge) if _is_there(switch, each, links))]))
 
@@ -318,11 +358,3 @@ def _joined(switch: Switch, bridge: Found, links: Links, ways: Mapping[str, Way]
 def _is_there(switch: Switch, port: Found, links: Links) -> bool:
     interfaces = switch.interfaces_of(port)
     return any(each.row["type"] or links.named(each.name) is not None for each in interfaces)
-
-
-def _unopened(switch: Switch, links: Links) -> list[str]:
-    """Taps on bridges of ours that no process has open: none carries traffic then, which is sooner seen."""
-    joined = [port for bridge in switch.bridges.values() if bridge.network for port in switch.guests_of(bridge)]
-    found = [links.named(port.name) for port in joined]
-    idle = {link.name for link in found if link is not None and link.kind == "tun" and not link.carrier}
-    return sorted(idle - taps.opened()) if idle else []

@@ -23,8 +23,11 @@ from xapid.backends.network.ovs_rows import (
     TAG,
     UPLINK,
     Change,
+    Found,
     Switch,
     Way,
+    far_end,
+    near_end,
 )
 from xapid.backends.network.ovsdb import Operation, row_id
 
@@ -34,7 +37,7 @@ OF_LACP = {Hashing.source: "balance-slb", Hashing.ports: "balance-tcp"}
 
 @dataclass
 class Plan:
-    """What is to be. What is not said of bridges, ways and bonds is as it was."""
+    """What is to be of some bridges. What others are, and lead out by, stays as it is."""
 
     switch: Switch
     datapath: str
@@ -42,11 +45,30 @@ class Plan:
     """Networks' that are to be there."""
     gone: frozenset[str] = frozenset()
     """Bridges of ours that are not to be there."""
-    ways: dict[str, Way] = field(default_factory=dict)
-    members: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ways: dict[str, Way | None] = field(default_factory=dict)
+    """How bridges are to lead out; None: nowhere."""
     bonds: dict[str, Bonding] = field(default_factory=dict)
     macs: dict[str, str] = field(default_factory=dict)
     """Of bridges; those that lead nowhere choose their own."""
+
+    def way_of(self, name: str) -> Way | None:
+        """How a bridge is to lead out."""
+        if name in self.gone:
+            return None
+        found = self.switch.bridges.get(name)
+        return self.ways[name] if name in self.ways else None if found is None else self.switch.way_of(found)
+
+    def touched(self) -> list[str]:
+        """The bridges that this is about."""
+        return list(dict.fromkeys([*self.bridges, *self.ways, *self.gone]))
+
+    def devices(self) -> list[str]:
+        """What those lead out by, or led until now, and what bonds are made of."""
+        names = self.touched()
+        before = [self.switch.way_of(found) for name in names if (found := self.switch.bridges.get(name)) is not None]
+        after = [self.way_of(name) for name in names]
+        parts = [member for bonding in self.bonds.values() for member in bonding.members]
+        return list(dict.fromkeys([*(way.device for way in (*before, *after) if way is not None), *self.bonds, *parts]))
 
 
 def carrier_of(device: str) -> str:
@@ -65,35 +87,82 @@ class _Layout:
         self._plan = plan
         self._switch = plan.switch
         self._change = Change(plan.switch)
-        self._led = plan.switch.ways().keys()
-        # By the names of bridges of ours: what they are called, and the ports that they are to have.
-        self._called: dict[str, list[str]] = {}
-        self._ports: dict[str, list[list[str]]] = {}
+        self._scope = dict.fromkeys(each for each in plan.touched() if each not in plan.gone)
+        """Bridges of networks of which all is laid."""
+        self._homes: dict[str, str] = {}
+        """The bridges that are to have an interface or a bond."""
+        self._wanted: dict[str, dict[str, list[str]]] = {}
+        """By the names of bridges: ports that they are to have, by their names."""
+        self._stale: dict[str, None] = {}
+        """Ports that belong where they are wanted, and nowhere else."""
 
     def done(self) -> list[Operation]:
-        homes = {way.device: name for name, way in self._plan.ways.items() if way.tag == UNTAGGED}
-        for way in self._plan.ways.values():
-            homes.setdefault(way.device, carrier_of(way.device))
-        for found in self._switch.bridges.values():
-            if found.is_ours and found.name not in self._plan.gone and (found.network or found.name in homes.values()):
-                self._ports[found.name] = [row_id(each.uuid) for each in self._switch.guests_of(found)]
-        for name in dict.fromkeys([*self._ports, *self._plan.bridges, *homes.values()]):
-            self._ports.setdefault(name, []).append(self._local(name))
-        for device, home in homes.items():
-            self._ports[home].append(self._uplink(device))
-        for name, way in self._plan.ways.items():
-            if way.tag != UNTAGGED:
-                self._patch(name, way, homes[way.device])
-        for name in self._ports:
-            device = next((each for each, home in homes.items() if home == name), "")
-            self._bridge(name, device)
-        for found in self._switch.bridges.values():
-            if found.is_ours and found.name not in self._ports:
-                self._change.remove_bridge(found)
+        for device in self._plan.devices():
+            self._find_home(device)
+        for name in self._scope:
+            self._want(name, name, self._local(name))
+        for device, home in self._homes.items():
+            if home not in self._scope:
+                self._want(home, home, self._local(home))
+            self._want(home, device, self._uplink(device))
+        for name in self._scope:
+            self._stale[near_end(name)] = None
+            way = self._plan.way_of(name)
+            if way is not None and way.tag != UNTAGGED:
+                self._patch(name, way, self._homes[way.device])
+        carried = {home: device for device, home in self._homes.items()}
+        removed = {name: found for name in self._unwanted() if (found := self._switch.bridges.get(name)) is not None}
+        self._take_away(removed)
+        for name in self._wanted:
+            self._bridge(name, carried.get(name, ""))
+        for found in removed.values():
+            self._change.remove_bridge(found)
         return self._change.operations
 
+    def _find_home(self, device: str) -> None:
+        """See which bridge is to have an interface. If that is another than before, all that lead over it are laid."""
+        plan, before = self._plan, self._switch.home_of(device)
+        self._stale[device] = None
+        bare = [name for name in plan.ways if plan.way_of(name) == Way(device)]
+        if before is not None and plan.way_of(before.name) == Way(device):
+            bare.append(before.name)
+        over = [*self._switch.tagged_over(device), *plan.ways]
+        tagged = [name for name in over if (way := plan.way_of(name)) and way.device == device and way.tag != UNTAGGED]
+        if not bare and not tagged:
+            return
+        home = self._homes[device] = bare[0] if bare else carrier_of(device)
+        if before is None or before.name != home:
+            self._scope.update(dict.fromkeys(tagged))
+            if before is not None:
+                self._stale.update(dict.fromkeys(far_end(name, before.name) for name in tagged))
+
+    def _unwanted(self) -> list[str]:
+        """Bridges of ours that are to go, if they are there."""
+        carriers = [carrier_of(device) for device in self._plan.devices()]
+        idle = [name for name in carriers if name not in self._homes.values() and self._is_carrier(name)]
+        return [*(name for name in self._plan.gone if self._is_ours(name)), *idle]
+
+    def _take_away(self, removed: Mapping[str, Found]) -> None:
+        """Take ports of ours from bridges that stay and are not to have them."""
+        for name in self._scope | dict.fromkeys(self._plan.gone):
+            near = self._switch.interfaces.get(near_end(name))
+            if near is not None and (peer := near.row["options"].get("peer")):
+                self._stale[peer] = None
+        away: dict[str, list[list[str]]] = {}
+        for name in self._stale:
+            port = self._switch.ports.get(name)
+            bridge = None if port is None else self._switch.bridge_of(port)
+            if port is None or bridge is None or bridge.name in removed or not bridge.is_ours:
+                continue
+            if name not in self._wanted.get(bridge.name, {}):
+                away.setdefault(bridge.name, []).append(row_id(port.uuid))
+        for name in dict.fromkeys([*away, *self._wanted]):
+            found = self._switch.bridges.get(name)
+            if found is not None:
+                self._change.move_ports(found, list(self._wanted.get(name, {}).values()), away.get(name, []))
+
     def _bridge(self, name: str, device: str) -> None:
-        """One with the ports that were found for it."""
+        """One with the ports that are wanted of it."""
         found, asked = self._switch.bridges.get(name), self._plan.bridges.get(name)
         network = asked.uuid if asked is not None else found.network if found is not None else ""
         marks = (
@@ -102,16 +171,27 @@ class _Layout:
             else {CARRIER: device, NETWORK: None, NETWORKS_OF_OTHERS: None}
         )
         # What leads nowhere any more has a MAC address of its own again.
-        said = name in self._plan.macs or (name in self._led and name not in self._plan.ways)
+        led = found is not None and self._switch.way_of(found) is not None
+        said = name in self._plan.macs or (led and self._plan.way_of(name) is None)
         settings = {"hwaddr": self._plan.macs.get(name)} if said else {}
-        columns = {"ports": tuple(self._ports[name]), "external_ids": marks, "other_config": settings}
+        columns = {"external_ids": marks, "other_config": settings}
         if found is not None:
             self._change.set("Bridge", found, **columns)
             return
+        ports = tuple(self._wanted[name].values())
         made = self._change.insert(
-            "Bridge", name=name, datapath_type=self._plan.datapath, fail_mode="standalone", **columns
+            "Bridge", name=name, datapath_type=self._plan.datapath, fail_mode="standalone", ports=ports, **columns
         )
         self._change.add_bridge(made)
+
+    def _want(self, bridge: str, name: str, port: list[str]) -> None:
+        self._wanted.setdefault(bridge, {})[name] = port
+
+    def _is_ours(self, name: str) -> bool:
+        return (found := self._switch.bridges.get(name)) is not None and found.is_ours
+
+    def _is_carrier(self, name: str) -> bool:
+        return (found := self._switch.bridges.get(name)) is not None and CARRIER in found.marks
 
     def _local(self, name: str) -> list[str]:
         """The port of a bridge by which the host itself is joined to it."""
@@ -124,7 +204,7 @@ class _Layout:
         bonding = self._plan.bonds.get(device)
         marks = {UPLINK: "true"}
         if bonding is None:
-            members = self._plan.members.get(device, (device,))
+            members = self._switch.members_of(device) or (device,)
             return self._port(device, [self._interface(each) for each in members], external_ids=marks)
         key = {"lacp-aggregation-key": None if bonding.key is None else str(bonding.key)}
         interfaces = [self._interface(each, other_config=key) for each in bonding.members]
@@ -132,14 +212,13 @@ class _Layout:
 
     def _patch(self, name: str, way: Way, home: str) -> None:
         """Join the bridge of a VLAN to the one that has its interface."""
-        # By another name on each bridge: the switch may look for one that has moved where it was.
-        near, far = f"{name}-out", f"{name}-at-{home}"
+        near, far = near_end(name), far_end(name, home)
         for bridge, this, other, marks, tag in (
             (name, near, far, {PATCH: "true", DEVICE: way.device, TAG: str(way.tag)}, ()),
             (home, far, near, {PATCH: "true"}, way.tag),
         ):
             interface = self._interface(this, type="patch", options={"peer": other})
-            self._ports[bridge].append(self._port(this, [interface], external_ids=marks, tag=tag))
+            self._want(bridge, this, self._port(this, [interface], external_ids=marks, tag=tag))
 
     def _port(self, name: str, interfaces: list[list[str]], **columns: Any) -> list[str]:
         found = self._switch.ports.get(name)
@@ -172,9 +251,3 @@ def bond_columns(bonding: Bonding) -> dict[str, Any]:
         "bond_downdelay": bonding.down_delay,
         "other_config": settings,
     }
-
-
-def released(before: Mapping[str, tuple[str, ...]], after: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Interfaces of the host that were ours and are free now."""
-    still = {each for members in after.values() for each in members}
-    return sorted({each for members in before.values() for each in members} - still)

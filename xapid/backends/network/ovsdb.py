@@ -19,6 +19,8 @@ ANSWER = 10.0
 DONE = 30.0
 """Seconds in which the switch has done what the database says."""
 
+WATCHED = "watched"
+
 Row = dict[str, Any]
 Operation = dict[str, Any]
 
@@ -53,12 +55,17 @@ class Ovsdb:
         self._socket = connection
         self._messages = Messages()
         self._waiting: list[Any] = []
+        self._changes: list[Any] = []
+        """What was told of rows that are watched, and not yet handed over."""
         self._asked = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *reason: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
 
     def select(self, tables: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Row]]:
@@ -73,6 +80,24 @@ class Ovsdb:
             rows = [{name: value_of(value) for name, value in row.items()} for row in result["rows"]]
             found[table] = {row.pop("_uuid"): row for row in rows}
         return found
+
+    def watch(self, tables: Mapping[str, Sequence[str]]) -> Any:
+        """These columns of these tables as they are; from now on ``told`` says what changes about them.
+
+        By table and uuid: ``initial`` with what a row holds beside what is so by itself.
+        """
+        wanted = {table: [{"columns": list(columns)}] for table, columns in tables.items()}
+        return self._call("monitor_cond", [DATABASE, WATCHED, wanted])
+
+    def told(self) -> list[Any]:
+        """What has changed about rows that are watched, in order: all that was acknowledged to anybody by now.
+
+        By table and uuid: ``insert``, ``modify`` with the difference, ``delete``.
+        """
+        # Changes are told before the answer to what was asked after them.
+        self.transact([{"op": "select", "table": DATABASE, "where": [], "columns": ["_uuid"]}])
+        changes, self._changes = self._changes, []
+        return changes
 
     def transact(self, operations: Sequence[Operation]) -> list[Any]:
         """All of these, or none. Raises Failed if the database refuses one."""
@@ -125,7 +150,9 @@ class Ovsdb:
                 message = self._receive(deadline)
             except TimeoutError as error:
                 raise Unavailable(f"Open vSwitch's database does not answer within {ANSWER:g} s") from error
-            if message.get("id") == self._asked and "method" not in message:
+            if message.get("method") == "update2":
+                self._changes.append(message["params"][1])
+            elif message.get("id") == self._asked and "method" not in message:
                 if message.get("error") is not None:
                     raise Failed(f"Open vSwitch's database refuses {method}: {message['error']}")
                 return message["result"]
