@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +18,11 @@ def main() -> None:
         return
     with own_network() as within:
         subprocess.run([*within, sys.executable, "-m", "tests.bench.real_networks", *sys.argv[1:]], check=True)
+    if shutil.which("ovs-vswitchd") is None:
+        print("Open vSwitch: not measured, for it is not installed")
+        return
+    with own_network() as within:
+        subprocess.run([*within, sys.executable, "-m", "tests.bench.real_switch", *sys.argv[1:]], check=True)
 
 
 if __name__ == "__main__":

@@ -146,9 +146,10 @@ class Switch:
             if self._holders.get(port.uuid) == bridge.uuid:
                 return Way(port.name)
         near = self.ports.get(near_end(bridge.name))
-        if near is None or DEVICE not in near.marks or self._holders.get(near.uuid) != bridge.uuid:
+        if near is None or self._holders.get(near.uuid) != bridge.uuid:
             return None
-        return Way(near.marks[DEVICE], int(near.marks[TAG]))
+        device, tag = near.marks.get(DEVICE, ""), near.marks.get(TAG, "")
+        return Way(device, int(tag)) if device and tag.isdecimal() else None
 
     def home_of(self, device: str) -> Found | None:
         """The bridge that has an interface, or a bond, as the port by which others lead out."""
