@@ -106,13 +106,15 @@ def taken(clock: Callable[[], float], work: Callable[[], None]) -> float:
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="xapid-bench-") as folder, interface(), own_switch() as switch:
-        driver = OpenVSwitch(switch.socket, "netdev", leases=Path(folder))
+        places = {"leases": Path(folder), "resolv_conf": Path(folder, "resolv.conf")}
+        driver = OpenVSwitch(switch.socket, "netdev", **places)
         with closing(driver), ovsdb.opened(switch.socket) as database, IPRoute() as netlink:
             few = [taken(time.process_time, partial(plug, driver, number)) for number in range(1, 21)]
             bridges = database.select({"Bridge": ["name"]})["Bridge"]
             (carrier,) = (uuid for uuid, row in bridges.items() if row["name"] == CARRIER)
             rest = range(len(few) + 1, NETWORKS + 1)
             database.commit([each for number in rest for each in joined(number, carrier)], "many")
+            driver.bridges()
             alone, ours, many = [], [], []
             for number in range(NETWORKS + 1, NETWORKS + 2 * MEASURED + 1, 2):
                 # By turns: the switch takes longer the more there are.

@@ -261,7 +261,8 @@ def test_what_is_so_already_is_told_to_nobody_by_who_comes_after_a_crash(
     before, there = switch.transactions(), driver.bridges()
     assert before >= len(wires)
 
-    with closing(OpenVSwitch(switch.socket, "netdev", leases=tmp_path / "leases")) as successor:
+    places = {"leases": tmp_path / "leases", "resolv_conf": tmp_path / "resolv.conf"}
+    with closing(OpenVSwitch(switch.socket, "netdev", **places)) as successor:
         with nothing_heard():
             for made in wires:
                 successor.connect(made)

@@ -291,7 +291,7 @@ def _take_over(plan: Plan, bond: Bonding) -> None:
         home = plan.switch.home_of(member)
         if home is None or plan.switch.members_of(member) != (member,):
             continue
-        for name in (home.name, *plan.switch.tagged_over(member)):
+        for name in (home.name, *sorted(plan.switch.tagged_over(member))):
             if (way := plan.way_of(name)) is not None and way.device == member:
                 plan.ways[name] = None
 

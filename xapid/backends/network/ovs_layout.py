@@ -8,7 +8,7 @@ one has the tag.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,15 +126,21 @@ class _Layout:
         bare = [name for name in plan.ways if plan.way_of(name) == Way(device)]
         if before is not None and plan.way_of(before.name) == Way(device):
             bare.append(before.name)
-        over = [*self._switch.tagged_over(device), *plan.ways]
-        tagged = [name for name in over if (way := plan.way_of(name)) and way.device == device and way.tag != UNTAGGED]
-        if not bare and not tagged:
+        ways = {name: plan.way_of(name) for name in plan.ways}
+        tagged = [name for name, way in ways.items() if way is not None and way.device == device and name not in bare]
+        if not bare and not tagged and next(self._others_over(device), None) is None:
             return
         home = self._homes[device] = bare[0] if bare else carrier_of(device)
         if before is None or before.name != home:
+            tagged += sorted(self._others_over(device))
             self._scope.update(dict.fromkeys(tagged))
             if before is not None:
                 self._stale.update(dict.fromkeys(far_end(name, before.name) for name in tagged))
+
+    def _others_over(self, device: str) -> Iterator[str]:
+        """Bridges of VLANs of an interface that this is not about."""
+        plan = self._plan
+        return (name for name in self._switch.tagged_over(device) if name not in plan.ways and name not in plan.gone)
 
     def _unwanted(self) -> list[str]:
         """Bridges of ours that are to go, if they are there."""

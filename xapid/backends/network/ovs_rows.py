@@ -6,7 +6,7 @@ made. Every other port of a bridge of ours is a guest's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,10 +156,12 @@ class Switch:
         port = self._uplinks.get(device)
         return None if port is None else self.bridge_of(port)
 
-    def tagged_over(self, device: str) -> list[str]:
-        """The bridges that lead out by VLANs of an interface or a bond: as many as there are."""
-        homes = [self.bridge_of(self.ports[name]) for name in sorted(self._tagged.get(device, ()))]
-        return [home.name for home in homes if home is not None and home.network]
+    def tagged_over(self, device: str) -> Iterator[str]:
+        """The bridges that lead out by VLANs of an interface or a bond, one by one."""
+        for name in self._tagged.get(device, ()):
+            home = self.bridge_of(self.ports[name])
+            if home is not None and (way := self.way_of(home)) and way.device == device and way.tag != UNTAGGED:
+                yield home.name
 
     def members_of(self, device: str) -> tuple[str, ...]:
         """The interfaces of which an uplink consists; empty: there is none of that name."""
